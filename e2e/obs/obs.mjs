@@ -1,0 +1,152 @@
+// OBS, the real streamer, under a virtual display: streams for a while, stops, and starts again within the grace.
+// A page that watches all the time must go on without reload. Run by `make e2e`; needs obs-studio, xvfb and chromium.
+//
+//   node e2e/obs/obs.mjs            prints one JSON line with what was measured; exit code 1 if the page did not go on
+//   OBS_SECONDS=20 node ...         a shorter run (default 60 s of streaming before the stop)
+import { spawn } from 'node:child_process'
+import { mkdtempSync, mkdirSync, writeFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
+import { setTimeout as wait } from 'node:timers/promises'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const { chromium } = createRequire(join(here, '../pages/package.json'))('playwright-core')
+const binary = process.env.BARRAGE_BINARY ?? join(here, '../../bin/barrage')
+const seconds = Number(process.env.OBS_SECONDS ?? 60)
+const work = mkdtempSync(join(tmpdir(), 'barrage-obs-'))
+const children = new Set()
+
+function run(command, args, options = {}) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  child.output = ''
+  for (const pipe of [child.stdout, child.stderr]) pipe.on('data', (b) => (child.output = (child.output + b).slice(-20000)))
+  child.ended = new Promise((resolve) => child.on('exit', resolve))
+  child.ended.then(() => children.delete(child))
+  children.add(child)
+  return child
+}
+
+async function stop(child, signal) {
+  child.kill(signal)
+  await Promise.race([child.ended, wait(15000).then(() => child.kill('SIGKILL'))])
+}
+
+async function until(what, limit, ok) {
+  const begin = Date.now()
+  for (;;) {
+    const got = await ok()
+    if (got) return got
+    if (Date.now() - begin > limit) throw new Error(`${what}: not within ${limit} ms`)
+    await wait(100)
+  }
+}
+
+async function serve() {
+  const child = run(binary, ['serve', '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--rtmp', '127.0.0.1:0',
+    '--data', join(work, 'data'), '--log.format', 'json'])
+  const faces = {}
+  await until('server ready', 30000, () => {
+    for (const line of child.output.split('\n')) {
+      try {
+        const l = JSON.parse(line)
+        if (l.msg === 'listening') faces[l.face] = l.addr
+        if (l.msg === 'ready') return true
+      } catch { /* a partial line; the next look reads it whole */ }
+    }
+  })
+  return { child, http: `http://${faces.http}`, rtmp: `rtmp://${faces.rtmp}/live` }
+}
+
+async function post(server, path, token, body) {
+  const answer = await fetch(server.http + path, {
+    method: 'POST', body: JSON.stringify(body),
+    headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
+  })
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+  return answer.json()
+}
+
+// configure writes what OBS 29 reads at start: no wizard, one profile that streams to us, one scene with a colour.
+function configure(server, key) {
+  const home = join(work, 'home/.config/obs-studio')
+  const profile = join(home, 'basic/profiles/barrage')
+  mkdirSync(profile, { recursive: true })
+  mkdirSync(join(home, 'basic/scenes'), { recursive: true })
+  writeFileSync(join(home, 'global.ini'), '[General]\nFirstRun=true\nLastVersion=486539266\n[Basic]\n' +
+    'Profile=barrage\nProfileDir=barrage\nSceneCollection=barrage\nSceneCollectionFile=barrage\n')
+  writeFileSync(join(profile, 'basic.ini'), '[General]\nName=barrage\n[Output]\nMode=Simple\n' +
+    '[SimpleOutput]\nVBitrate=1000\nABitrate=128\nStreamEncoder=x264\nPreset=ultrafast\nUseAdvanced=true\n' +
+    'x264Settings=keyint=30\n[Video]\nBaseCX=640\nBaseCY=360\nOutputCX=640\nOutputCY=360\nFPSCommon=30\n')
+  writeFileSync(join(profile, 'service.json'), JSON.stringify({
+    type: 'rtmp_custom', settings: { server: server.rtmp, key, use_auth: false },
+  }))
+  writeFileSync(join(home, 'basic/scenes/barrage.json'), JSON.stringify({
+    name: 'barrage', current_scene: 'Scene', current_program_scene: 'Scene',
+    scene_order: [{ name: 'Scene' }],
+    sources: [
+      { id: 'color_source', versioned_id: 'color_source_v3', name: 'Colour', settings: { color: 4290772992, width: 640, height: 360 } },
+      { id: 'scene', name: 'Scene', settings: { id_counter: 1, items: [{ name: 'Colour', id: 1, visible: true }] } },
+    ],
+  }))
+}
+
+function obs() {
+  return run('obs', ['--startstreaming', '--minimize-to-tray', '--multi', '--collection', 'barrage', '--profile', 'barrage'], {
+    env: { ...process.env, HOME: join(work, 'home'), XDG_CONFIG_HOME: join(work, 'home/.config'), DISPLAY: ':97', LIBGL_ALWAYS_SOFTWARE: '1', QT_QPA_PLATFORM: 'xcb' },
+  })
+}
+
+const video = (page) => page.evaluate(() => {
+  const v = document.querySelector('video')
+  return v ? { time: v.currentTime, frames: v.getVideoPlaybackQuality().totalVideoFrames, mark: window.watchedSince } : null
+})
+
+async function main() {
+  const server = await serve()
+  const { access_token: token } = await post(server, '/v1/auth/register', '', { handle: 'obs', password: 'correct horse battery' })
+  await post(server, '/v1/channels', token, { name: 'obs', title: 'OBS under a virtual display' })
+  const { stream_key: key } = await post(server, '/v1/channels/obs/keys', token, {})
+  configure(server, key)
+  run('Xvfb', [':97', '-screen', '0', '1280x720x24'])
+  await wait(1000)
+  let streamer = obs()
+  const state = async () => (await (await fetch(server.http + '/v1/channels/obs')).json()).state
+  await until('OBS live', 60000, async () => (await state()) === 'live')
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
+    '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'] })
+  const page = await browser.newPage()
+  const faults = []
+  page.on('console', (m) => m.type() === 'error' && faults.push(m.text()))
+  page.on('pageerror', (e) => faults.push(String(e)))
+  await page.goto(server.http + '/obs')
+  await page.evaluate(() => (window.watchedSince = performance.now()))
+  await until('first picture', 20000, async () => (await video(page))?.frames > 0)
+  await wait(seconds * 1000)
+  const before = await video(page)
+  await stop(streamer, 'SIGINT')
+  await until('interrupted', 10000, async () => (await state()) === 'interrupted')
+  await wait(3000)
+  const gap = await video(page)
+  streamer = obs()
+  await until('OBS live again', 25000, async () => (await state()) === 'live')
+  await until('the picture goes on', 30000, async () => (await video(page)).frames > gap.frames + 150)
+  const after = await video(page)
+  const report = { streamed_seconds: seconds, before, gap, after, same_page: before.mark === after.mark && before.mark !== undefined, console_errors: faults }
+  console.log(JSON.stringify(report))
+  await browser.close()
+  await stop(streamer, 'SIGINT')
+  await stop(server.child, 'SIGTERM')
+  if (!report.same_page || before.time < seconds * 0.8 || faults.length) throw new Error('the open page did not go on as it should')
+}
+
+main().then(() => 0, (e) => {
+  console.error(e)
+  for (const c of children) console.error(`--- ${c.spawnfile}\n${c.output.slice(-3000)}`)
+  return 1
+}).then(async (code) => {
+  await Promise.all([...children].map((c) => stop(c, 'SIGKILL')))
+  rmSync(work, { recursive: true, force: true })
+  process.exit(code)
+})
