@@ -1,0 +1,128 @@
+package web
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// index is the application's document.
+const index = "index.html"
+
+//go:embed unbuilt.html
+var unbuilt []byte
+
+// Handler answers GET and HEAD for the pages. It is safe for concurrent use.
+type Handler struct {
+	assets map[string]*asset
+	start  *asset // the application, or the notice that it is not built
+}
+
+// New reads the built pages. Embedded is the usual source.
+func New(files fs.FS) (*Handler, error) {
+	assets, err := load(files)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{assets: assets, start: assets[index]}
+	if h.start == nil {
+		h.start = newAsset(index, unbuilt)
+	}
+	return h, nil
+}
+
+// Built says whether the application is there; if not, the start page tells how to build it.
+func (h *Handler) Built() bool { return h.assets[index] != nil }
+
+// ServeHTTP answers with an asset, with the application for a path that may be one of its pages, or with a problem.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header())
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "pages are only read"))
+		return
+	}
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	if a := h.assets[name]; a != nil && name != index {
+		serve(w, r, a)
+		return
+	}
+	if ReservedPath(r.URL.Path) || strings.HasPrefix(name, "assets/") || path.Ext(name) != "" && name != index {
+		refuse(w, http.StatusNotFound, fault.New(fault.NotFound, "no_route", "there is nothing at this address"))
+		return
+	}
+	serve(w, r, h.start)
+}
+
+// ReservedPath says whether a path belongs to the backend (or may later), so that a mistyped API address is never
+// answered with a page. No channel may be named after its first segment.
+func ReservedPath(p string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+p), "/"), "/")
+	switch first {
+	case "v1", "live", "vod", "ws", "sub", "whip", "whep", "docs", "schemas", "openapi.json", "openapi.yaml",
+		"openapi-3.0.json", "openapi-3.0.yaml", ".well-known", "metrics", "healthz", "readyz", "debug":
+		return true
+	}
+	return false
+}
+
+func serve(w http.ResponseWriter, r *http.Request, a *asset) {
+	encoding, suffix, body := a.pick(r.Header.Get("Accept-Encoding"))
+	tag := `"` + a.tag + suffix + `"`
+	h := w.Header()
+	h.Set("Content-Type", a.contentType)
+	h.Set("ETag", tag)
+	h.Set("Vary", "Accept-Encoding")
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+	}
+	if a.immutable {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	} else {
+		h.Set("Cache-Control", "no-cache")
+	}
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		h.Del("Content-Type")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	// A failed write means that the reader went away; there is nobody left to tell.
+	_, _ = bytes.NewReader(body).WriteTo(w)
+}
+
+// matches compares an If-None-Match header weakly, as RFC 9110 section 13.1.2 asks.
+func matches(header, tag string) bool {
+	for item := range strings.SplitSeq(header, ",") {
+		if item = strings.TrimSpace(item); item == "*" || strings.TrimPrefix(item, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse answers a problem document (RFC 9457) in the shape the API uses.
+func refuse(w http.ResponseWriter, status int, e *fault.Error) {
+	body, err := json.Marshal(map[string]any{
+		"title": http.StatusText(status), "status": status, "detail": e.Message, "kind": e.Kind.String(), "code": e.Code,
+	})
+	if err != nil {
+		body = []byte(`{}`)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the reader went away: nobody left to tell
+}
