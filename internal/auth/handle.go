@@ -1,0 +1,133 @@
+package auth
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// Bounds of a handle in characters, and of what is looked at in bytes.
+const (
+	minHandle   = 2
+	maxHandle   = 32
+	handleBytes = 256
+)
+
+// Handle is the name an account is known by, in the three forms that matter.
+type Handle struct {
+	// Shown is what people see: NFKC, case kept.
+	Shown string
+	// Folded is what a login compares: Shown with its case folded.
+	Folded string
+	// Skeleton is what must be unique: Folded with letters of other scripts replaced by the Latin letters they look like.
+	Skeleton string
+}
+
+// ParseHandle normalises and checks a handle: 2 to 32 letters, digits, "_" and "-" with a letter or digit at both ends and
+// at least one letter; letters of one script, where the East Asian scripts count as one and may also stand beside plain Latin,
+// as the highly restrictive level of Unicode UTS 39 has it.
+func ParseHandle(s string) (Handle, error) {
+	if len(s) > handleBytes || !utf8.ValidString(s) {
+		return Handle{}, badHandle("handle_length", "a handle has 2 to 32 characters")
+	}
+	shown := norm.NFKC.String(s)
+	folded := fold(shown)
+	if n := utf8.RuneCountInString(folded); n < minHandle || n > maxHandle {
+		return Handle{}, badHandle("handle_length", "a handle has 2 to 32 characters")
+	}
+	if err := checkScripts(folded); err != nil {
+		return Handle{}, err
+	}
+	return Handle{shown, folded, strings.Map(latinLookalike, folded)}, nil
+}
+
+// fold makes names that people read as the same compare as the same. The second normalisation is needed because folding can
+// undo the first (Unicode section 3.13, toNFKC_Casefold).
+func fold(s string) string { return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))) }
+
+func badHandle(code, message string) error {
+	return fault.New(fault.Invalid, code, message).In("handle")
+}
+
+func checkScripts(s string) error {
+	var script string
+	letters := 0
+	latinOnlyASCII := true
+	for i, r := range s {
+		last := i+utf8.RuneLen(r) == len(s)
+		switch {
+		case r == '_' || r == '-':
+			if i == 0 || last {
+				return badHandle("handle_edge", "a handle begins and ends with a letter or digit")
+			}
+			continue
+		case '0' <= r && r <= '9':
+			continue
+		}
+		sc := scriptOf(r)
+		if sc == "" || unicode.IsMark(r) && letters == 0 {
+			return badHandle("handle_charset", "a handle is made of letters, digits, _ and -")
+		}
+		letters++
+		if sc == "Latin" && r > unicode.MaxASCII {
+			latinOnlyASCII = false
+		}
+		switch {
+		case script == "" || script == sc:
+			script = sc
+		case script == "Latin" && sc == eastAsian && latinOnlyASCII, script == eastAsian && sc == "Latin" && latinOnlyASCII:
+			script = eastAsian
+		default:
+			return badHandle("handle_mixed_scripts", "the letters of a handle are of one script")
+		}
+	}
+	if letters == 0 {
+		return badHandle("handle_no_letter", "a handle has at least one letter")
+	}
+	return nil
+}
+
+const eastAsian = "EastAsian"
+
+// scriptOf names the script of a letter, or of a mark that belongs to one script; empty for everything else, which leaves
+// out combining accents, invisible characters, bidirectional controls, symbols and emoji.
+func scriptOf(r rune) string {
+	if r == 'ー' { // the long vowel sign, common to both kana
+		return eastAsian
+	}
+	if !unicode.IsLetter(r) && !unicode.IsMark(r) {
+		return ""
+	}
+	if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo) {
+		return eastAsian
+	}
+	for name, t := range unicode.Scripts {
+		if name != "Common" && name != "Inherited" && unicode.Is(t, r) {
+			return name
+		}
+	}
+	return ""
+}
+
+// latinLookalike maps the folded letters of Cyrillic, Greek and Armenian that are drawn like a Latin one. It covers whole-script
+// look-alikes ("сор" for "cop"), which the one-script rule lets through; digits stay, because people do use them.
+func latinLookalike(r rune) rune {
+	const from = "аеорсухіјѕԁԛԝһӏѵοαιυνρκτηγօոսհցքյ"
+	const to = "aeopcyxijsdqwhlvoaiuvpktnyonuhgpj"
+	if r <= unicode.MaxASCII {
+		return r
+	}
+	at := 0
+	for _, f := range from {
+		if f == r {
+			return rune(to[at])
+		}
+		at++
+	}
+	return r
+}
