@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// MaxAsk bounds how long an Ask waits; it is also the deadline of one whose context has none.
+const MaxAsk = 5 * time.Second
+
+const maxKey = 512
+
+// Ref addresses an actor under one ownership of its shard. A Ref of an earlier ownership is refused Fenced
+// "stale_epoch", so that what was decided by looking at an old owner never reaches a new one.
+type Ref struct {
+	Kind string
+	Key  string
+	// Epoch is the ownership; zero means whichever is present.
+	Epoch position.Epoch
+}
+
+// Ask sends msg to the actor and waits for its answer, which must be an R.
+//
+// The deadline of ctx, at most and by default MaxAsk from now, travels with the message: a message that is still
+// queued when it passes is not executed. Timeout therefore means that the outcome is unknown, and Ask never sends
+// twice. Every other error of this package means that nothing was executed, but Internal "actor_panicked",
+// "unanswered" and "bad_reply". An actor must not Ask itself, nor Ask inside a turn: use Turn.Await or Turn.Pipe.
+func Ask[R any](ctx context.Context, n *Node, kind, key string, msg any) (R, error) {
+	return AskRef[R](ctx, n, Ref{Kind: kind, Key: key}, msg)
+}
+
+// AskRef is Ask under the ownership that ref names.
+func AskRef[R any](ctx context.Context, n *Node, ref Ref, msg any) (R, error) {
+	var zero R
+	v, err := n.ask(ctx, ref, msg)
+	if err != nil || v == nil {
+		return zero, err
+	}
+	r, ok := v.(R)
+	if !ok {
+		return zero, fault.Newf(fault.Internal, "bad_reply", "%s answered %T with %T, want %T", ref.Kind, msg, v, zero)
+	}
+	return r, nil
+}
+
+// Tell sends msg to the actor and does not wait. It refuses as Ask does; nil means that the message was queued, not
+// that it was executed.
+func Tell(n *Node, kind, key string, msg any) error {
+	return TellRef(n, Ref{Kind: kind, Key: key}, msg)
+}
+
+// TellRef is Tell under the ownership that ref names.
+func TellRef(n *Node, ref Ref, msg any) error {
+	return n.deliver(ref, &envelope{msg: msg, epoch: ref.Epoch})
+}
+
+func (n *Node) ask(ctx context.Context, ref Ref, msg any) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, gaveUp(err)
+	}
+	now := time.Now()
+	env := &envelope{msg: msg, epoch: ref.Epoch, deadline: now.Add(MaxAsk), reply: make(chan result, 1)}
+	var limit <-chan time.Time
+	if d, ok := ctx.Deadline(); ok && d.Before(env.deadline) {
+		env.deadline = d
+	} else {
+		timer := time.NewTimer(MaxAsk)
+		defer timer.Stop()
+		limit = timer.C
+	}
+	if err := n.deliver(ref, env); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-env.reply:
+		return r.value, r.err
+	case <-ctx.Done():
+		env.abandoned.Store(true)
+		return nil, gaveUp(ctx.Err())
+	case <-limit:
+		env.abandoned.Store(true)
+		return nil, gaveUp(context.DeadlineExceeded)
+	}
+}
+
+// gaveUp is the error of an asker that stopped waiting: whether the message was or will be executed is unknown.
+func gaveUp(cause error) error {
+	if cause == context.Canceled { //nolint:errorlint // ctx.Err returns the value itself
+		return fault.Wrap(fault.Timeout, "abandoned", "the caller stopped waiting; the outcome is unknown", cause)
+	}
+	return fault.From(cause)
+}

@@ -1,0 +1,56 @@
+package cluster
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// envelope is one message on its way, with the duty to answer it if it was asked. It belongs to the sender until it is
+// offered to a mailbox and to the activation afterwards; answered and abandoned are the only fields both sides touch.
+type envelope struct {
+	next     *envelope
+	msg      any
+	deadline time.Time // absolute; zero for Tell
+	epoch    position.Epoch
+	reply    chan result // one place, so that answering never blocks; nil for Tell
+
+	answered  atomic.Bool
+	abandoned atomic.Bool
+
+	// holders counts the turns and pending works that may still answer; taken means that a Reply went out of them.
+	// Both belong to the activation's turns.
+	holders int32
+	taken   bool
+}
+
+type result struct {
+	value any
+	err   error
+}
+
+// answer gives the result to the asker; only the first counts. It reports whether it was the first of an Ask.
+func (e *envelope) answer(v any, err error) bool {
+	if e == nil || e.reply == nil || !e.answered.CompareAndSwap(false, true) {
+		return false
+	}
+	e.reply <- result{v, err}
+	return true
+}
+
+// expired reports whether nobody waits for the answer any more.
+func (e *envelope) expired(now time.Time) bool {
+	return e.abandoned.Load() || !e.deadline.IsZero() && now.After(e.deadline)
+}
+
+// Reply is the duty to answer one Ask, taken out of its turn with Turn.Later. It may be used from anywhere, at any
+// time, and copied; the first Send or Fail answers and the others do nothing. The zero Reply, and that of a Tell, is
+// nobody's.
+type Reply struct{ to *envelope }
+
+// Send answers with v, which the asker then owns; it must not be changed afterwards.
+func (r Reply) Send(v any) { r.to.answer(v, nil) }
+
+// Fail answers with an error.
+func (r Reply) Fail(err error) { r.to.answer(nil, err) }

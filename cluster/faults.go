@@ -1,0 +1,29 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// The refusals of this package. All but Timeout and Internal mean that the message was not executed.
+var (
+	errUnknownKind = fault.New(fault.NotFound, "unknown_kind", "no such kind of actor lives here")
+	errBadKey      = fault.New(fault.Invalid, "bad_key", "a key is 1 to 512 bytes")
+	errMailboxFull = fault.New(fault.Exhausted, "mailbox_full", "too many messages wait for this actor").After(time.Second)
+	errBusy        = fault.New(fault.Exhausted, "workers_busy", "too much work waits").After(time.Second)
+	errDraining    = fault.New(fault.Unavailable, "draining", "the node takes no new work").After(time.Second)
+	errClosed      = fault.New(fault.Unavailable, "closed", "the node is closed")
+	errLeaseLost   = fault.New(fault.Fenced, "lease_lost", "the node lost its lease and has stepped down")
+	errStaleEpoch  = fault.New(fault.Fenced, "stale_epoch", "the message was meant for another ownership of the shard")
+	errNotOwner    = fault.New(fault.Unavailable, "not_owner", "another node owns the actor")
+	errPanicked    = fault.New(fault.Internal, "actor_panicked", "the actor failed while it handled the message")
+	errWorkPanic   = fault.New(fault.Internal, "work_panicked", "the work failed")
+	errUnanswered  = fault.New(fault.Internal, "unanswered", "the actor did not answer")
+	errEnded       = fault.New(fault.Internal, "activation_ended", "the actor ended before it answered")
+	errExpired     = fault.New(fault.Timeout, "deadline_exceeded", "the deadline passed before the message was executed")
+)
+
+func quarantined(left time.Duration) error {
+	return fault.New(fault.Unavailable, "quarantined", "the actor failed repeatedly and rests").After(left)
+}

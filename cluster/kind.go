@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// Kind is a sort of actor. Every pair of kind and key names one actor, which exists without being created: the first
+// message activates it.
+type Kind struct {
+	// Name is the first part of every address; required.
+	Name string
+	// Activate loads the state of a.Key and returns its actor; required. It runs outside any turn and may block on
+	// storage until ctx ends; messages wait meanwhile. Its error answers every waiting message and nothing stays active.
+	Activate func(ctx context.Context, a Activation) (Actor, error)
+	// Mailbox is how many messages may wait for one activation. The next is refused Exhausted "mailbox_full".
+	// Zero means 1024.
+	Mailbox int
+	// Idle is how long an activation stays without a message (its own timers do not count) before it is passivated.
+	// Zero means 60 s, negative means for ever.
+	Idle time.Duration
+}
+
+// Activation is what an actor is told about itself when it is activated.
+type Activation struct {
+	// Key is the second part of the address.
+	Key string
+	// Epoch is that of the ownership of the key's shard: the fence of every durable write of this activation.
+	Epoch position.Epoch
+	// Node is where it runs.
+	Node id.Node
+	// Log carries kind and key.
+	Log *slog.Logger
+}
+
+// Actor has state that only its turns touch, one turn at a time. It needs no lock and starts no goroutine.
+type Actor interface {
+	// Receive handles one message in one turn. It does not block: what blocks goes through Turn.Await or Turn.Pipe.
+	Receive(t *Turn, msg any)
+}
+
+// Starter is an Actor with a first turn before any message.
+type Starter interface {
+	Start(t *Turn)
+}
+
+// Passivator is an Actor that has something to flush before its activation ends by idleness, Turn.Stop or Node.Drain.
+// Passivate runs outside any turn while messages wait, and may block until ctx ends. After an error of an idle
+// activation the actor goes on and is passivated later; Stop, Drain and a Fenced error end it all the same.
+type Passivator interface {
+	Passivate(ctx context.Context) error
+}
+
+const (
+	defaultMailbox = 1024
+	defaultIdle    = time.Minute
+)
+
+func (k Kind) validate() error {
+	if k.Name == "" || k.Activate == nil {
+		return fault.Newf(fault.Invalid, "bad_kind", "kind %q needs a name and an Activate function", k.Name)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// loaded tells an activation what its kind's Activate gave.
+type loaded struct {
+	actor    Actor
+	err      error
+	panicked bool
+}
+
+// flushed tells an activation how its Passivate ended.
+type flushed struct{ err error }
+
+// load begins a life: the state is read by a worker while messages wait.
+func (a *activation) load() {
+	a.phase = loading
+	if !a.kind.loaders.submit(func() { a.box.post(urgent, a.activate()) }) {
+		a.kind.failed.Inc()
+		a.finish("dropped", errBusy)
+	}
+}
+
+// activate runs on a worker.
+func (a *activation) activate() (l loaded) {
+	ctx, cancel := a.node.workContext()
+	defer cancel()
+	defer func() {
+		if reason := recover(); reason != nil {
+			a.reportPanic("activation panicked", reason, nil)
+			l = loaded{err: errPanicked, panicked: true}
+		}
+	}()
+	made, err := a.kind.Activate(ctx, Activation{Key: a.key, Epoch: a.epoch, Node: a.node.cfg.ID, Log: a.log()})
+	if err == nil && made == nil {
+		err = fault.New(fault.Internal, "bad_kind", "Activate gave no actor")
+	}
+	return loaded{actor: made, err: err}
+}
+
+// loaded lets the messages in, after the actor's first turn.
+func (a *activation) loaded(l loaded) {
+	now := time.Now()
+	if l.err != nil {
+		a.kind.failed.Inc()
+		refusal := activationFault(l.err)
+		if l.panicked {
+			if left := a.gate.crash(a, now); left > 0 {
+				refusal = quarantined(left)
+			}
+		}
+		a.finish("dropped", refusal)
+		return
+	}
+	a.kind.activated.Inc()
+	a.actor, a.phase = l.actor, active
+	a.touch(now)
+	if a.kind.idle > 0 {
+		a.node.clock.arm(&a.idle, now.Add(a.kind.idle))
+	}
+	if s, ok := a.actor.(Starter); ok {
+		a.step(nil, now, s.Start)
+		return
+	}
+	a.settle()
+}
+
+// activationFault gives an Activate's error a kind: whatever it was, no message was executed.
+func activationFault(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	return fault.Wrap(fault.Unavailable, "activation_failed", "the actor could not be activated", err)
+}
+
+// flush ends a life in order: the actor writes what it still holds while messages wait.
+func (a *activation) flush() {
+	a.phase = flushing
+	a.setHold(holdAll)
+	p, ok := a.actor.(Passivator)
+	if !ok {
+		a.flushed(nil)
+		return
+	}
+	if !a.kind.loaders.insist(func() { a.box.post(urgent, flushed{a.passivate(p)}) }) {
+		a.flushed(errClosed)
+	}
+}
+
+// passivate runs on a worker.
+func (a *activation) passivate(p Passivator) (err error) {
+	ctx, cancel := a.node.workContext()
+	defer cancel()
+	defer func() {
+		if reason := recover(); reason != nil {
+			a.reportPanic("flush panicked", reason, nil)
+			err = errWorkPanic
+		}
+	}()
+	return p.Passivate(ctx)
+}
+
+// flushed ends the life, unless only idleness asked for it and the state could not be written.
+func (a *activation) flushed(err error) {
+	if err != nil {
+		a.kind.flushErrors.Inc()
+		a.log().Error("flush failed", slog.Any("error", err), slog.String("cause", a.cause()))
+		if a.ending == endIdle && fault.KindOf(err) != fault.Fenced {
+			now := time.Now()
+			a.phase, a.ending = active, endNone
+			a.node.clock.arm(&a.idle, now.Add(a.kind.idle))
+			a.settle()
+			return
+		}
+	}
+	a.finish(a.cause(), nil)
+}
+
+func (a *activation) cause() string {
+	switch a.ending {
+	case endIdle:
+		return "idle"
+	case endDrain:
+		return "drain"
+	case endStop, endNone:
+	}
+	return "stop"
+}
+
+// crash ends a life whose turn panicked. Its state is not trusted and not flushed. Works it left behind may still
+// write; the next life must not read before they are done.
+func (a *activation) crash(now time.Time) {
+	left := a.gate.crash(a, now)
+	if left > 0 {
+		a.refusal = quarantined(left)
+		a.log().Error("actor quarantined", slog.Duration("rest", left))
+	}
+	a.bury("panic")
+	a.phase = crashed
+	if a.outstanding == 0 {
+		a.finish("", a.refusal)
+		return
+	}
+	a.setHold(holdUser)
+}
+
+// bury forgets everything of the present life.
+func (a *activation) bury(cause string) {
+	if a.actor != nil {
+		a.kind.passivated.WithLabelValues(cause).Inc()
+	}
+	a.stopTimers()
+	a.node.clock.disarm(&a.idle)
+	a.actor, a.pinned, a.ending, a.awaiting = nil, false, endNone, 0
+	a.life++
+}
+
+// finish ends the present life. With a refusal, or when the node takes nothing any more, it answers whatever waits, and
+// the process ends; otherwise the process ends if nothing waits, and begins its next life if something does.
+func (a *activation) finish(cause string, refusal error) {
+	a.bury(cause)
+	a.refusal = nil
+	if refusal == nil {
+		refusal = a.node.refusal()
+	}
+	if a.gate.retire(a, refusal) {
+		a.phase = ended
+		return
+	}
+	a.setHold(holdAll)
+	a.load()
+}
+
+// completion is the end of a work of Turn.Pipe or Turn.Await.
+type completion struct {
+	life  uint32
+	await bool
+	env   *envelope
+	value any
+	err   error
+	done  func(t *Turn, v any, err error)
+}
+
+// start hands work to a worker.
+func (a *activation) start(
+	env *envelope, work func(context.Context) (any, error), done func(*Turn, any, error), await bool,
+) {
+	c := &completion{life: a.life, await: await, env: env, done: done}
+	a.outstanding++
+	if await {
+		a.awaiting++
+	}
+	if env != nil {
+		env.holders++
+	}
+	if a.kind.workers.submit(func() { c.value, c.err = a.work(work); a.deliver(c) }) {
+		return
+	}
+	a.kind.refused.WithLabelValues(errBusy.Code).Inc()
+	c.err = errBusy
+	a.deliver(c)
+}
+
+// work runs on a worker.
+func (a *activation) work(work func(context.Context) (any, error)) (v any, err error) {
+	ctx, cancel := a.node.workContext()
+	defer cancel()
+	defer func() {
+		if reason := recover(); reason != nil {
+			a.reportPanic("work panicked", reason, nil)
+			v, err = nil, errWorkPanic
+		}
+	}()
+	return work(ctx)
+}
+
+// deliver brings the end of a work back to the activation, or answers for it if that is gone.
+func (a *activation) deliver(c *completion) {
+	l := self
+	if c.await {
+		l = urgent
+	}
+	if !a.box.post(l, c) {
+		c.env.answer(nil, errEnded)
+	}
+}
+
+// complete gives the end of a work its turn.
+func (a *activation) complete(c *completion) {
+	a.outstanding--
+	if c.env != nil {
+		c.env.holders--
+	}
+	now := time.Now()
+	if c.life != a.life || a.node.fenced(now) {
+		c.env.answer(nil, errEnded)
+		if a.phase == crashed && a.outstanding == 0 {
+			a.finish("", a.refusal)
+		}
+		return
+	}
+	if c.await {
+		a.awaiting--
+	}
+	a.touch(now)
+	a.step(c.env, now, func(t *Turn) {
+		if c.done != nil {
+			c.done(t, c.value, c.err)
+		}
+	})
+}
+
+// reportPanic logs and counts a recovered panic.
+func (a *activation) reportPanic(what string, reason any, during *envelope) {
+	a.kind.panics.Inc()
+	attrs := []any{slog.String("panic", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack()))}
+	if during != nil {
+		attrs = append(attrs, slog.String("message_type", typeOf(during.msg)))
+	}
+	a.log().Error(what, attrs...)
+}
+
+func typeOf(msg any) string {
+	if msg == nil {
+		return "nil"
+	}
+	return reflect.TypeOf(msg).String()
+}

@@ -1,0 +1,271 @@
+package cluster
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// lane says which messages go before which.
+type lane uint8
+
+const (
+	// urgent steers the activation and is never held back.
+	urgent lane = iota
+	// self is what the activation ordered itself: due timers and finished works.
+	self
+	// user is what others sent; bounded.
+	user
+)
+
+// hold says which lanes wait.
+type hold uint8
+
+const (
+	holdNone hold = iota
+	holdUser
+	holdAll // user and self
+)
+
+// offered is the outcome of offering a message.
+type offered uint8
+
+const (
+	accepted offered = iota
+	full
+	sealed
+)
+
+// mailbox is the queue of one activation or gate: protoactor's Mailbox with a bound. It refuses the newest user
+// message when limit wait; system, urgent and self messages always pass, and are bounded by what causes them
+// (one signal of a sort, armed timers, pending works). While a lane is held its messages wait.
+//
+// It exists before its process does, so that the order of messages never depends on who wins the race to activate.
+// Once sealed it takes nothing any more and never runs again, but for system messages.
+type mailbox struct {
+	invoker    actor.MessageInvoker
+	dispatcher actor.Dispatcher
+	limit      int
+
+	mu struct {
+		sync.Mutex
+		system    []any
+		urgent    []any
+		self      []any
+		head      *envelope // user messages, linked through next
+		tail      *envelope
+		waiting   int
+		held      hold
+		started   bool // the process is there
+		running   bool // a goroutine is in run
+		suspended bool
+		sealed    bool
+	}
+}
+
+var _ actor.Mailbox = (*mailbox)(nil)
+
+// offer queues a user message or says why not; the message is then still the caller's.
+func (b *mailbox) offer(e *envelope) offered {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.mu.sealed:
+		return sealed
+	case b.mu.waiting >= b.limit:
+		return full
+	}
+	if b.mu.tail == nil {
+		b.mu.head = e
+	} else {
+		b.mu.tail.next = e
+	}
+	b.mu.tail = e
+	b.mu.waiting++
+	b.schedule()
+	return accepted
+}
+
+// post queues an urgent or self message. It reports false if the mailbox is sealed.
+func (b *mailbox) post(l lane, msg any) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.sealed {
+		return false
+	}
+	if l == urgent {
+		b.mu.urgent = append(b.mu.urgent, msg)
+	} else {
+		b.mu.self = append(b.mu.self, msg)
+	}
+	b.schedule()
+	return true
+}
+
+// setHold makes lanes wait or go on.
+func (b *mailbox) setHold(h hold) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.held = h
+	b.schedule()
+}
+
+// depth is the number of waiting user messages.
+func (b *mailbox) depth() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.waiting
+}
+
+// sealIfEmpty seals unless user messages wait.
+func (b *mailbox) sealIfEmpty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.waiting > 0 {
+		return false
+	}
+	b.mu.sealed = true
+	return true
+}
+
+// seal takes nothing any more and hands out the user messages that waited.
+func (b *mailbox) seal() *envelope {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.sealed = true
+	waiting := b.mu.head
+	b.mu.head, b.mu.tail, b.mu.waiting = nil, nil, 0
+	return waiting
+}
+
+// schedule starts a run if there is something to do; mu is held.
+func (b *mailbox) schedule() {
+	if b.mu.started && !b.mu.running && b.runnable() {
+		b.mu.running = true
+		b.dispatcher.Schedule(b.run)
+	}
+}
+
+func (b *mailbox) runnable() bool {
+	switch {
+	case len(b.mu.system) > 0:
+		return true
+	case b.mu.suspended:
+		return false
+	}
+	return len(b.mu.urgent) > 0 ||
+		b.mu.held < holdAll && len(b.mu.self) > 0 ||
+		b.mu.held < holdUser && b.mu.head != nil
+}
+
+// next takes the message whose turn it is. Without one the run is over, and the next message starts another.
+func (b *mailbox) next() (msg any, system bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.runnable():
+		b.mu.running = false
+		return nil, false
+	case len(b.mu.system) > 0:
+		return pop(&b.mu.system), true
+	case len(b.mu.urgent) > 0:
+		return pop(&b.mu.urgent), false
+	case b.mu.held < holdAll && len(b.mu.self) > 0:
+		return pop(&b.mu.self), false
+	}
+	e := b.mu.head
+	b.mu.head = e.next
+	if b.mu.head == nil {
+		b.mu.tail = nil
+	}
+	e.next = nil
+	b.mu.waiting--
+	return e, false
+}
+
+// pop takes the first of q; an emptied queue gives its memory back, because most mailboxes idle.
+func pop(q *[]any) any {
+	first := (*q)[0]
+	(*q)[0] = nil
+	*q = (*q)[1:]
+	if len(*q) == 0 {
+		*q = nil
+	}
+	return first
+}
+
+// run handles messages until none may go. Another goroutine may already be in the next run when it returns.
+func (b *mailbox) run() {
+	for done := 0; ; done++ {
+		if done == b.dispatcher.Throughput() {
+			done = 0
+			runtime.Gosched()
+		}
+		msg, system := b.next()
+		switch {
+		case msg == nil:
+			return
+		case system:
+			b.handleSystem(msg)
+		default:
+			b.invoker.InvokeUserMessage(msg)
+		}
+	}
+}
+
+func (b *mailbox) handleSystem(msg any) {
+	switch msg.(type) {
+	case *actor.SuspendMailbox:
+		b.suspend(true)
+	case *actor.ResumeMailbox:
+		b.suspend(false)
+	default:
+		b.invoker.InvokeSystemMessage(msg)
+	}
+}
+
+func (b *mailbox) suspend(s bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.suspended = s
+}
+
+// PostUserMessage implements actor.Mailbox: what comes through protoactor obeys the same bound. Nothing of ours does.
+func (b *mailbox) PostUserMessage(msg any) {
+	e, ok := msg.(*envelope)
+	if !ok {
+		e = &envelope{msg: msg}
+	}
+	switch b.offer(e) {
+	case full:
+		e.answer(nil, errMailboxFull)
+	case sealed:
+		e.answer(nil, errEnded)
+	case accepted:
+	}
+}
+
+// PostSystemMessage implements actor.Mailbox.
+func (b *mailbox) PostSystemMessage(msg any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.system = append(b.mu.system, msg)
+	b.schedule()
+}
+
+// RegisterHandlers implements actor.Mailbox.
+func (b *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	b.invoker, b.dispatcher = invoker, dispatcher
+}
+
+// Start implements actor.Mailbox.
+func (b *mailbox) Start() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.started = true
+	b.schedule()
+}
+
+// UserMessageCount implements actor.Mailbox.
+func (b *mailbox) UserMessageCount() int { return b.depth() }
