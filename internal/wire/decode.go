@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+// The refusals of this package.
+var (
+	// ErrBadFrame refuses bytes that are not one frame with at most one body.
+	ErrBadFrame = fault.New(fault.Invalid, "bad_frame", "not a frame of this protocol")
+	// ErrUnknownMessage refuses a frame without a body that this version knows.
+	ErrUnknownMessage = fault.New(fault.Invalid, "unknown_message", "the frame holds no message that this server knows")
+	// ErrFrameTooLarge refuses a client frame above MaxClientFrame.
+	ErrFrameTooLarge = fault.Newf(fault.Invalid, "frame_too_large", "a frame is at most %d bytes", MaxClientFrame)
+)
+
+// Decode reads a client frame. With ErrUnknownMessage the frame is returned too, for its id; with the other refusals it
+// is nil. The frame does not refer to b.
+func Decode(e Encoding, b []byte) (*wirepb.ClientFrame, error) {
+	if len(b) > MaxClientFrame {
+		return nil, ErrFrameTooLarge
+	}
+	f := new(wirepb.ClientFrame)
+	if err := unmarshal(e, b, f); err != nil {
+		return nil, err
+	}
+	if f.GetBody() == nil {
+		return f, ErrUnknownMessage
+	}
+	return f, nil
+}
+
+// DecodeServer reads a server frame, for clients. A frame with an unknown body has a nil body: clients ignore it.
+func DecodeServer(e Encoding, b []byte) (*wirepb.ServerFrame, error) {
+	f := new(wirepb.ServerFrame)
+	if err := unmarshal(e, b, f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func unmarshal(e Encoding, b []byte, m proto.Message) error {
+	if e == JSON {
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
+			return ErrBadFrame
+		}
+		return nil
+	}
+	if bodies(b, m.ProtoReflect().Descriptor()) > 1 {
+		return ErrBadFrame
+	}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
+		return ErrBadFrame
+	}
+	return nil
+}
+
+// bodies counts the members of the oneof in an encoded frame. Protobuf lets the last one win; this protocol refuses a
+// frame that says two things.
+func bodies(b []byte, d protoreflect.MessageDescriptor) int {
+	body := d.Oneofs().ByName("body").Fields()
+	n := 0
+	for len(b) > 0 {
+		number, _, size := protowire.ConsumeField(b)
+		if size < 0 {
+			return n
+		}
+		if body.ByNumber(number) != nil {
+			n++
+		}
+		b = b[size:]
+	}
+	return n
+}
