@@ -1,0 +1,171 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// draws is how often a user id is drawn before giving up; two accounts of one millisecond collide once in 4096 pairs.
+const draws = 8
+
+// Client is how everyone talks to accounts. It is safe for concurrent use.
+type Client struct {
+	node    *cluster.Node
+	store   store
+	hasher  *auth.Hasher
+	metrics *Metrics
+}
+
+// NewClient talks through n; t is the table the kind writes, h the pool of the node.
+func NewClient(n *cluster.Node, t *table.Store, h *auth.Hasher, m *Metrics) *Client {
+	return &Client{n, store{table: t}, h, m}
+}
+
+// Register makes an account that may post, and returns when it is durable. Names that claim authority are refused.
+func (c *Client) Register(ctx context.Context, handle, password string) (Account, error) {
+	h, err := auth.ParseHandle(handle)
+	if err == nil && reserved(h) {
+		err = fault.New(fault.Invalid, "handle_reserved", "this handle is reserved").In("handle")
+	}
+	return c.register(ctx, h, err, password, auth.NewRoles())
+}
+
+// CreateAdmin makes an account with every role; any handle will do. It is for the command line.
+func (c *Client) CreateAdmin(ctx context.Context, handle, password string) (Account, error) {
+	h, err := auth.ParseHandle(handle)
+	return c.register(ctx, h, err, password, auth.NewRoles(auth.Streamer, auth.Moderator, auth.Admin))
+}
+
+func (c *Client) register(ctx context.Context, h auth.Handle, err error, password string, roles auth.Roles) (a Account, _ error) {
+	defer func() { c.metrics.registrations.WithLabelValues(result(err)).Inc() }()
+	if err != nil {
+		return Account{}, err
+	}
+	if err = auth.CheckPassword(password, h); err != nil {
+		return Account{}, err
+	}
+	hash, err := c.hasher.Hash(ctx, password)
+	if err != nil {
+		return Account{}, err
+	}
+	for range draws {
+		user := id.NewUser(time.Now())
+		a, err = ask(ctx, c.node, user, create{user, h, hash, roles})
+		if !errors.Is(err, errIDTaken) {
+			break
+		}
+	}
+	return a, err
+}
+
+// reserved tells names by which a stranger could pose as the operator.
+func reserved(h auth.Handle) bool {
+	switch h.Skeleton {
+	case "admin", "administrator", "moderator", "root", "system", "support", "official", "staff", "barrage":
+		return true
+	}
+	return false
+}
+
+// Authenticate finds the account of a handle and password. Unknown handle and wrong password are one refusal and take the
+// same time; a disabled account is told so only with the right password.
+func (c *Client) Authenticate(ctx context.Context, handle, password string) (a Account, err error) {
+	defer func() { c.metrics.logins.WithLabelValues(result(err)).Inc() }()
+	known, err := c.credentials(ctx, handle)
+	if errors.Is(err, ErrNoAccount) {
+		if err := c.hasher.VerifyNobody(ctx, password); err != nil {
+			return Account{}, err
+		}
+		return Account{}, ErrCredentials
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	ok, stale, err := c.hasher.Verify(ctx, password, known.hash)
+	switch {
+	case err != nil:
+		return Account{}, err
+	case !ok:
+		return Account{}, ErrCredentials
+	case known.account.Disabled:
+		return Account{}, ErrDisabled
+	}
+	if stale {
+		c.metrics.rehashes.WithLabelValues(result(c.rehash(ctx, known, password))).Inc()
+	}
+	return known.account, nil
+}
+
+// credentials reads what a login needs; a text that is no handle is nobody's.
+func (c *Client) credentials(ctx context.Context, handle string) (credentials, error) {
+	h, err := auth.ParseHandle(handle)
+	if err != nil {
+		return credentials{}, ErrNoAccount
+	}
+	user, err := c.store.owner(ctx, h)
+	if err != nil {
+		return credentials{}, err
+	}
+	return cluster.Ask[credentials](ctx, c.node, KindName, string(user), secrets{})
+}
+
+// rehash brings a hash to the present parameters; the login does not depend on it.
+func (c *Client) rehash(ctx context.Context, known credentials, password string) error {
+	hash, err := c.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, c.node, known.account.User, rehash{known.hash, hash})
+	return err
+}
+
+// Get reads an account, or refuses with ErrNoAccount.
+func (c *Client) Get(ctx context.Context, user id.User) (Account, error) {
+	return ask(ctx, c.node, user, get{})
+}
+
+// ByHandle finds an account, or refuses with ErrNoAccount.
+func (c *Client) ByHandle(ctx context.Context, handle string) (Account, error) {
+	h, err := auth.ParseHandle(handle)
+	if err != nil {
+		return Account{}, ErrNoAccount
+	}
+	user, err := c.store.owner(ctx, h)
+	if err != nil {
+		return Account{}, err
+	}
+	return c.Get(ctx, user)
+}
+
+// SetRoles replaces the roles; viewer is always among them. Tokens given before keep the old ones until they expire.
+func (c *Client) SetRoles(ctx context.Context, user id.User, roles auth.Roles) (Account, error) {
+	return ask(ctx, c.node, user, setRoles{roles})
+}
+
+// GrantRole adds one role.
+func (c *Client) GrantRole(ctx context.Context, user id.User, role auth.Role) (Account, error) {
+	return ask(ctx, c.node, user, grantRole{role})
+}
+
+// SetDisabled shuts an account out of logging in and refreshing, or lets it in again.
+func (c *Client) SetDisabled(ctx context.Context, user id.User, disabled bool) (Account, error) {
+	return ask(ctx, c.node, user, setDisabled{disabled})
+}
+
+func ask(ctx context.Context, n *cluster.Node, user id.User, msg any) (Account, error) {
+	return cluster.Ask[Account](ctx, n, KindName, string(user), msg)
+}
+
+func result(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return fault.CodeOf(err)
+}

@@ -1,0 +1,19 @@
+// Package account is the authority over who exists: one actor per account, keyed by user id.
+//
+// It owns the account's document (handle, password hash, roles, disabled flag) in table "account", and the claim on its
+// handle in table "account_handle", whose partition is the skeleton of the handle, so that two names people take for one
+// cannot both exist. The HTTP API and the command line call it through Client; nobody else sees a password hash.
+//
+//	Register: claim the handle (expires) -> write the document -> confirm the claim -> answer
+//
+// A crash between the steps leaves a claim that expires and a document nobody can reach; it never leaves two accounts of
+// one handle. The answer is given after the last step is durable. Writes carry the activation's epoch and the version of
+// the document read, so an activation that was superseded changes nothing.
+//
+// Passwords are hashed and compared in the caller's goroutine, in auth.Hasher's bounded pool, never in the mailbox.
+//
+// Refusals: fault.Conflict handle_taken; fault.Invalid for handles, passwords and roles; fault.Unauthenticated
+// bad_credentials, the same in content and time for an unknown handle and a wrong password; fault.Denied
+// account_disabled, only after the right password; fault.NotFound no_account. After a failed write the activation ends
+// and the next message reads the truth again.
+package account

@@ -1,0 +1,136 @@
+package account
+
+import (
+	"slices"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// The refusals of this package.
+var (
+	ErrNoAccount   = fault.New(fault.NotFound, "no_account", "no such account")
+	ErrCredentials = fault.New(fault.Unauthenticated, "bad_credentials", "the handle or the password is wrong")
+	ErrHandleTaken = fault.New(fault.Conflict, "handle_taken", "this handle, or one that looks like it, is taken").In("handle")
+	ErrDisabled    = fault.New(fault.Denied, "account_disabled", "the account is disabled")
+
+	errIDTaken = fault.New(fault.Conflict, "id_taken", "the drawn user id is in use")
+)
+
+// Account is what others may know of an account.
+type Account struct {
+	User     id.User
+	Handle   string
+	Roles    auth.Roles
+	Disabled bool
+	Created  time.Time
+}
+
+// document is the whole of what is stored.
+type document struct {
+	User     id.User     `json:"user"`
+	Handle   auth.Handle `json:"handle"`
+	Hash     string      `json:"hash"`
+	Roles    auth.Roles  `json:"roles"`
+	Disabled bool        `json:"disabled,omitempty"`
+	Created  time.Time   `json:"created"`
+}
+
+// Commands. Each may be refused.
+type (
+	create struct {
+		user   id.User
+		handle auth.Handle
+		hash   string
+		roles  auth.Roles
+	}
+	// rehash replaces the password hash, unless it has changed since it was read.
+	rehash      struct{ old, hash string }
+	setRoles    struct{ roles auth.Roles }
+	grantRole   struct{ role auth.Role }
+	setDisabled struct{ disabled bool }
+	get         struct{}
+	secrets     struct{}
+)
+
+// credentials answers secrets; it never leaves this package.
+type credentials struct {
+	account Account
+	hash    string
+}
+
+// effect is what the shell performs, in order; after a persist the rest waits until it is durable.
+type effect any
+
+type (
+	reply   struct{ value any }
+	refuse  struct{ err error }
+	persist struct {
+		doc   document
+		first bool
+	}
+)
+
+// state is the core of the actor: no clock, no I/O. The zero state is of an account that does not exist.
+type state struct {
+	exists bool
+	doc    document
+}
+
+// apply performs one command and appends its effects to dst.
+func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
+	if c, ok := cmd.(create); ok {
+		return s.create(now, c, dst)
+	}
+	if !s.exists {
+		return append(dst, refuse{ErrNoAccount})
+	}
+	switch c := cmd.(type) {
+	case get:
+		return append(dst, reply{s.account()})
+	case secrets:
+		return append(dst, reply{credentials{s.account(), s.doc.Hash}})
+	case rehash:
+		if s.doc.Hash == c.old {
+			s.doc.Hash = c.hash
+			dst = s.persist(dst)
+		}
+		return append(dst, reply{s.account()})
+	case setRoles:
+		return s.become(auth.NewRoles(c.roles...), dst)
+	case grantRole:
+		return s.become(auth.NewRoles(append(slices.Clone(s.doc.Roles), c.role)...), dst)
+	case setDisabled:
+		if s.doc.Disabled != c.disabled {
+			s.doc.Disabled = c.disabled
+			dst = s.persist(dst)
+		}
+		return append(dst, reply{s.account()})
+	}
+	return append(dst, refuse{fault.Newf(fault.Internal, "unknown_command", "an account does not know %T", cmd)})
+}
+
+func (s *state) create(now time.Time, c create, dst []effect) []effect {
+	if s.exists {
+		return append(dst, refuse{errIDTaken})
+	}
+	s.exists = true
+	s.doc = document{User: c.user, Handle: c.handle, Hash: c.hash, Roles: auth.NewRoles(c.roles...), Created: now.UTC()}
+	return append(dst, persist{s.doc, true}, reply{s.account()})
+}
+
+func (s *state) become(roles auth.Roles, dst []effect) []effect {
+	if !slices.Equal(s.doc.Roles, roles) {
+		s.doc.Roles = roles
+		dst = s.persist(dst)
+	}
+	return append(dst, reply{s.account()})
+}
+
+func (s *state) persist(dst []effect) []effect { return append(dst, persist{doc: s.doc}) }
+
+func (s *state) account() Account {
+	return Account{s.doc.User, s.doc.Handle.Shown, slices.Clone(s.doc.Roles), s.doc.Disabled, s.doc.Created}
+}

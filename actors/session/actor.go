@@ -1,0 +1,120 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// KindName addresses the sessions of a node.
+const KindName = "session"
+
+// Sockets is where the sockets of a session are; the gateway of the node implements it.
+type Sockets interface {
+	// CloseSession closes every socket of the session with the reason's close code. It returns at once.
+	CloseSession(s id.Session, reason error)
+}
+
+// Deps is what the kind needs.
+type Deps struct {
+	Table   *table.Store
+	Sockets Sockets // nil: the node has no sockets
+	Config  Config
+	Metrics *Metrics
+}
+
+// Kind makes sessions. The key is the session id; an activation without a stored document refuses everything but open.
+func Kind(d Deps) cluster.Kind {
+	cfg := d.Config.filled()
+	s := store{d.Table, cfg.MaxAge}
+	return cluster.Kind{
+		Name: KindName,
+		Idle: cfg.Idle,
+		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
+			doc, version, err := s.load(ctx, id.Session(a.Key))
+			if err != nil {
+				return nil, err
+			}
+			return &actor{deps: d, store: s, version: version, state: state{cfg: cfg, exists: version != 0, doc: doc}}, nil
+		},
+	}
+}
+
+// actor is the shell: it feeds commands to the core and performs the effects.
+type actor struct {
+	state    state
+	deps     Deps
+	store    store
+	version  uint64 // of the stored document; 0 while there is none
+	attached int    // sockets this activation has counted in the gauge
+	effects  []effect
+}
+
+// Receive performs one command.
+func (a *actor) Receive(t *cluster.Turn, msg any) {
+	a.effects = a.state.apply(t.Now(), msg, a.effects[:0])
+	a.perform(t, a.effects)
+}
+
+// Passivate takes the sockets of this activation out of the gauge; they are soft state.
+func (a *actor) Passivate(context.Context) error {
+	a.deps.Metrics.sockets.Sub(float64(a.attached))
+	a.attached = 0
+	return nil
+}
+
+func (a *actor) perform(t *cluster.Turn, effects []effect) {
+	for i, e := range effects {
+		switch e := e.(type) {
+		case reply:
+			t.Reply(e.value)
+		case refuse:
+			t.Fail(e.err)
+		case persist:
+			a.persist(t, e, effects[i+1:])
+			return
+		case closeSockets:
+			a.close(t, e.reason)
+		case socketsChanged:
+			a.attached += e.delta
+			a.deps.Metrics.sockets.Add(float64(e.delta))
+			t.Pin(a.attached > 0)
+		case counted:
+			a.deps.Metrics.refreshes.WithLabelValues(e.result).Inc()
+		}
+	}
+	if !a.state.exists {
+		t.Stop() // asking for sessions that do not exist must not fill the node with them
+	}
+}
+
+func (a *actor) close(t *cluster.Turn, r Reason) {
+	a.deps.Metrics.ended.WithLabelValues(string(r)).Inc()
+	t.Log().Info("session ended", slog.String("reason", string(r)), slog.String("user", string(a.state.doc.User)))
+	if a.deps.Sockets != nil {
+		a.deps.Sockets.CloseSession(a.state.doc.Session, ErrEnded)
+	}
+}
+
+// persist writes and then performs the rest. A write of unknown outcome ends the activation: the truth is in the table.
+func (a *actor) persist(t *cluster.Turn, p persist, rest []effect) {
+	epoch, version := t.Epoch(), a.version
+	t.Await(func(ctx context.Context) (any, error) {
+		return a.store.save(ctx, epoch, p, version)
+	}, func(t *cluster.Turn, v any, err error) {
+		if err != nil {
+			t.Fail(fault.From(err))
+			t.Stop()
+			return
+		}
+		a.version = v.(uint64)
+		if p.first {
+			a.deps.Metrics.opened.Inc()
+		}
+		a.perform(t, rest)
+	})
+}

@@ -1,0 +1,40 @@
+package session
+
+import "time"
+
+// Config shapes the kind. The zero value works.
+type Config struct {
+	// Idle is how long an activation stays after its last message; zero means 60 s.
+	Idle time.Duration
+	// RefreshTTL is how long a session lives without a refresh; zero means 14 days.
+	RefreshTTL time.Duration
+	// MaxAge is how long a session lives at all; zero means 90 days.
+	MaxAge time.Duration
+	// RetryWindow is how long the previous refresh token yields the identical successor; zero means 10 s.
+	RetryWindow time.Duration
+	// MaxSockets is how many sockets may use one session; zero means 32. The next is refused.
+	MaxSockets int
+	// MaxPerUser is how many sessions an account may have; zero means 64. Opening one more ends the oldest.
+	MaxPerUser int
+}
+
+// filled replaces the zeros.
+func (c Config) filled() Config {
+	for _, f := range []struct {
+		v *time.Duration
+		d time.Duration
+	}{
+		{&c.RefreshTTL, 14 * 24 * time.Hour}, {&c.MaxAge, 90 * 24 * time.Hour}, {&c.RetryWindow, 10 * time.Second},
+	} {
+		if *f.v == 0 {
+			*f.v = f.d
+		}
+	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = 32
+	}
+	if c.MaxPerUser == 0 {
+		c.MaxPerUser = 64
+	}
+	return c
+}

@@ -1,0 +1,22 @@
+// Package session is one login of one account on one device: one actor per session, keyed by session id.
+//
+// It owns the refresh-token family in table "session", the index of a user's sessions in table "session_by_user", and, in
+// memory only, which sockets use the session. The HTTP API opens, refreshes and revokes; the socket gateway attaches.
+//
+//	        refresh with the current token
+//	            +------------+
+//	            v            |
+//	open --> [ live ] -------+--- the previous token within 10 s: the identical successor, nothing changes
+//	            |
+//	            +-- logout, revoke, an older token of ours --> [ ended ] sockets closed, row kept a day
+//	            +-- idle or absolute life over ------------->  expired (no write: the row has a time to live)
+//
+// Promises: of two refreshes with one token, on whatever nodes, both get the same successor; a token two generations old
+// ends the whole family; a text that was never our token changes nothing, so knowing a session id is no power over it.
+// Only hashes are stored; the successor within the retry window is computed again from the presented token and a stored
+// salt. Sockets of a session are closed as soon as its end is durable. The index row is written before the session's,
+// so a session that lives is always listed.
+//
+// Refusals: fault.Unauthenticated token_invalid, token_expired, token_reused, session_ended; fault.Exhausted
+// too_many_sockets. After a failed write the activation ends and the next message reads the truth again.
+package session

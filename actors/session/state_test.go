@@ -1,0 +1,185 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"pgregory.net/rapid"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+const sid = id.Session("00000000000000000000000000000001")
+
+// stage runs one session with tokens that have names: R1 is the first, R2 its successor and so on.
+type stage struct {
+	state  *state
+	now    time.Time
+	family auth.FamilyKey
+	tokens map[string]auth.Refresh
+	salts  byte
+}
+
+func newStage() *stage {
+	return &stage{state: &state{cfg: Config{}.filled()}, now: time.Unix(1_800_000_000, 0), tokens: map[string]auth.Refresh{}}
+}
+
+// name names a token by its generation; the first of each stays.
+func (g *stage) name(r auth.Refresh) string {
+	n := fmt.Sprintf("R%d", r.Generation)
+	if _, known := g.tokens[n]; !known {
+		g.tokens[n] = r
+	}
+	if g.tokens[n] != r {
+		return "another " + n
+	}
+	return n
+}
+
+func (g *stage) token(name string) auth.Refresh {
+	if name == "garbage" {
+		return auth.FirstRefresh(sid, auth.FamilyKey{9})
+	}
+	return g.tokens[name]
+}
+
+// TestScripts replays testdata: "after 5s" lets time pass, everything else is a command.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
+		g := newStage()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "after" {
+				pass, err := time.ParseDuration(d.CmdArgs[0].Key)
+				if err != nil {
+					d.Fatalf(t, "%v", err)
+				}
+				g.now = g.now.Add(pass)
+				return ""
+			}
+			return g.describe(g.state.apply(g.now, g.command(t, d), nil))
+		})
+	})
+}
+
+func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
+	t.Helper()
+	word := func(key string) (v string) {
+		d.MaybeScanArgs(t, key, &v)
+		return v
+	}
+	switch d.Cmd {
+	case "open":
+		first := auth.FirstRefresh(sid, g.family)
+		g.name(first)
+		return open{sid, "42", "a phone", g.family, first}
+	case "refresh":
+		g.salts++
+		return refresh{g.token(word("token")), auth.Salt{g.salts}}
+	case "logout":
+		return logout{g.token(word("token"))}
+	case "revoke":
+		return revoke{id.User(word("user")), Revoked}
+	case "get":
+		return get{}
+	case "attach":
+		return attach{"n1", word("conn")}
+	case "detach":
+		return detach{"n1", word("conn")}
+	}
+	return d.Cmd
+}
+
+func (g *stage) describe(effects []effect) string {
+	var b strings.Builder
+	for _, e := range effects {
+		switch e := e.(type) {
+		case reply:
+			switch v := e.value.(type) {
+			case Rotation:
+				fmt.Fprintf(&b, "reply %s of user %s, valid %v\n", g.name(v.Token), v.User, v.Expires.Sub(g.now))
+			case Info:
+				fmt.Fprintf(&b, "reply user=%s sockets=%d\n", v.User, v.Sockets)
+			}
+		case refuse:
+			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.err))
+		case persist:
+			fmt.Fprintf(&b, "persist first=%v ended=%q ttl=%v\n", e.first, e.doc.Ended, e.ttl)
+		case closeSockets:
+			fmt.Fprintf(&b, "close sockets: %s\n", e.reason)
+		case socketsChanged:
+			fmt.Fprintf(&b, "sockets %+d\n", e.delta)
+		case counted:
+			fmt.Fprintf(&b, "count %s\n", e.result)
+		}
+	}
+	return b.String()
+}
+
+// The family as a naive model sees it: a list of tokens in order of birth. Only the last rotates; only the last but one
+// repeats, and only within the window; any earlier one ends everything; garbage changes nothing.
+func TestFamilyAgainstItsModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := newStage()
+		g.state.cfg.RefreshTTL, g.state.cfg.MaxAge = time.Hour, 24*time.Hour
+		born := []auth.Refresh{auth.FirstRefresh(sid, g.family)}
+		g.state.apply(g.now, open{sid, "42", "", g.family, born[0]}, nil)
+		opened, rotated, ended := g.now, g.now, false
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 15).Draw(t, "seconds")) * time.Second)
+			if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
+				g.now = g.now.Add(50 * time.Minute)
+			}
+			pick := rapid.IntRange(-1, len(born)-1).Draw(t, "token")
+			tok := g.token("garbage")
+			if pick >= 0 {
+				tok = born[len(born)-1-pick]
+			}
+			g.salts++
+			effects := g.state.apply(g.now, refresh{tok, auth.Salt{g.salts}}, nil)
+			var want string
+			switch {
+			case pick < 0:
+				want = "token_invalid"
+			case ended:
+				want = "session_ended"
+			case g.now.Sub(rotated) >= time.Hour || g.now.Sub(opened) >= 24*time.Hour:
+				want = "token_expired"
+			case pick == 0:
+				want = "new"
+			case pick == 1 && g.now.Sub(rotated) <= 10*time.Second:
+				want = "same"
+			default:
+				want, ended = "token_reused", true
+			}
+			switch last := effects[len(effects)-1].(type) {
+			case refuse:
+				if fault.CodeOf(last.err) != want {
+					t.Fatalf("got %v, want %s", last.err, want)
+				}
+			case reply:
+				next := last.value.(Rotation).Token
+				if want == "same" && next != born[len(born)-1] || want != "same" && want != "new" {
+					t.Fatalf("a token was given, want %s", want)
+				}
+				if want == "new" {
+					born, rotated = append(born, next), g.now
+				}
+			}
+		}
+	})
+}
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"Firefox on Linux": "Firefox on Linux", "a\r\nb\x00c\u202ed": "abcd", "\xff\xfe": "", strings.Repeat("弹", 500): strings.Repeat("弹", maxDevice),
+	} {
+		if got := printable(in); got != want {
+			t.Errorf("%q gives %q", in, got)
+		}
+	}
+}
