@@ -5,11 +5,14 @@
 //
 // Promises, proven for every driver by package tabletest: a Write that returned nil survives the death of the process
 // and of the machine; a batch happens wholly or not at all; compare-and-set is linearizable per row; a write whose
-// epoch is lower than the highest the partition has seen changes nothing and is refused with fault.Fenced; an expired
-// row is never returned; a damaged row is never returned as data but as ErrCorrupt.
+// epoch is lower than the highest the partition has seen changes nothing and is refused with fault.Fenced, and an
+// unfenced write counts as epoch zero; reads return durable rows only; an expired row is never returned; a damaged row
+// is never returned as data but as ErrCorrupt.
 //
-// Refusals: fault.Invalid (sizes), fault.Conflict (condition not met), fault.Fenced, fault.Unavailable (engine),
-// ErrCorrupt. The embedded driver is pebbletable.
+// Refusals: fault.Invalid (sizes), fault.Conflict (condition not met), fault.Fenced, fault.Unavailable (engine; nothing
+// was done), fault.Timeout (ErrUnknown or a deadline: the write may or may not have happened, so read before you
+// decide), ErrCorrupt. The embedded driver is pebbletable. Who writes to many partitions at once shares flushes
+// through a Writer.
 package table
 
 import (
@@ -39,6 +42,8 @@ var (
 	ErrFenced   = fault.New(fault.Fenced, "fenced", "a newer owner has written to this partition")
 	ErrCorrupt  = fault.New(fault.Internal, "row_corrupt", "a stored row fails its checksum")
 	ErrNoRow    = fault.New(fault.NotFound, "no_row", "no such row")
+	// ErrUnknown: the engine failed, or the deadline passed, while the write was on its way to the disk.
+	ErrUnknown = fault.New(fault.Timeout, "outcome_unknown", "the storage failed during the write; its outcome is unknown")
 )
 
 // Row is one stored row.
@@ -170,8 +175,24 @@ func checkBatch(b Batch) error {
 		}
 		size += len(op.Key) + len(op.Value)
 	}
-	if size > MaxBatch {
-		return fault.New(fault.Invalid, "bad_batch", "a batch is too large")
+	if size > MaxBatch || repeats(b.Ops) {
+		return fault.New(fault.Invalid, "bad_batch", "a batch is too large or names a key twice")
 	}
 	return checkKey(b.Table, b.Partition, nil)
+}
+
+// repeats reports whether two ops have one key. Ascending keys, which is how logs are written, need no set.
+func repeats(ops []Op) bool {
+	ascending := true
+	for i := 1; i < len(ops) && ascending; i++ {
+		ascending = bytes.Compare(ops[i-1].Key, ops[i].Key) < 0
+	}
+	if ascending {
+		return false
+	}
+	seen := make(map[string]struct{}, len(ops))
+	for _, op := range ops {
+		seen[string(op.Key)] = struct{}{}
+	}
+	return len(seen) < len(ops)
 }

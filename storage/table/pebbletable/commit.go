@@ -1,0 +1,142 @@
+package pebbletable
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/barrage-live/barrage/storage/table/driver"
+)
+
+const (
+	// groupCalls is how many Apply calls are put into one group at most.
+	groupCalls = 512
+	// flightGroups is how many groups may wait for the disk. Enough to keep it busy, few enough that what arrives
+	// meanwhile gathers into the next group.
+	flightGroups = 4
+	// ceilingStep is how many versions are reserved at once.
+	ceilingStep = 1 << 20
+)
+
+// The states of a request. Exactly one of committer and caller takes it out of queued.
+const (
+	queued uint32 = iota
+	claimed
+	withdrawn
+)
+
+// request is one Apply call, or one sweep, on its way through the committer.
+type request struct {
+	ctx     context.Context //nolint:containedctx // the caller's deadline is checked where the request is taken
+	batches []driver.Batch
+	sweep   []reminder
+	errs    []error // the committer's until done is closed
+	swept   int
+	state   atomic.Uint32
+	done    chan struct{}
+}
+
+// withdraw takes the request back; false means that the committer has it.
+func (r *request) withdraw() bool { return r.state.CompareAndSwap(queued, withdrawn) }
+
+// flight is a group between the log and the disk.
+type flight struct {
+	requests []*request
+	barrier  *pebble.Batch // the synced record behind the group; nil if the group wrote nothing
+	batches  int
+	start    time.Time
+	done     chan struct{} // closed when everything up to here is durable
+	err      error         // set before done is closed; then the outcome is unknown
+}
+
+// commit is the committer: the one goroutine that decides and writes. It ends when stop is closed and the queue is empty.
+func (e *engine) commit() {
+	defer close(e.committed)
+	defer close(e.flights)
+	for {
+		select {
+		case r := <-e.requests:
+			e.fly(r)
+			continue
+		default:
+		}
+		select {
+		case r := <-e.requests:
+			e.fly(r)
+		case <-e.stop:
+			return
+		}
+	}
+}
+
+// fly gathers a group behind first, writes it and sends it to the waiter.
+func (e *engine) fly(first *request) {
+	f := &flight{requests: []*request{first}, start: time.Now(), done: make(chan struct{})}
+gather:
+	for len(f.requests) < groupCalls {
+		select {
+		case r := <-e.requests:
+			f.requests = append(f.requests, r)
+		default:
+			break gather
+		}
+	}
+	e.cfg.Metrics.queue.Set(float64(len(e.requests)))
+	now := e.cfg.Now()
+	for _, r := range f.requests {
+		if !r.state.CompareAndSwap(queued, claimed) {
+			continue
+		}
+		e.perform(f, r, now)
+	}
+	if f.batches > 0 {
+		f.barrier = e.db.NewBatch()
+		err := f.barrier.LogData(nil, nil)
+		if err == nil {
+			err = e.db.ApplyNoSyncWait(f.barrier, pebble.Sync)
+		}
+		if err != nil {
+			e.guard.kill(err)
+		}
+	}
+	e.flights <- f
+}
+
+// perform decides one request.
+func (e *engine) perform(f *flight, r *request, now time.Time) {
+	if r.sweep != nil {
+		r.swept, r.errs[0] = e.remove(f, r.sweep, now)
+		return
+	}
+	for i, b := range r.batches {
+		if err := r.ctx.Err(); err != nil {
+			r.errs[i] = notDone(err)
+			continue
+		}
+		r.errs[i] = e.write(f, b, now)
+	}
+}
+
+// wait is the waiter: it follows the committer and tells callers when their group is on the disk.
+func (e *engine) wait() {
+	defer close(e.waited)
+	for f := range e.flights {
+		if f.barrier != nil {
+			if err := f.barrier.SyncWait(); err != nil {
+				e.guard.kill(err)
+				f.err = unknown(err)
+			} else {
+				_ = f.barrier.Close()
+			}
+			e.cfg.Metrics.sync.Observe(time.Since(f.start).Seconds())
+			e.cfg.Metrics.groups.Observe(float64(f.batches))
+		}
+		close(f.done)
+		for _, r := range f.requests {
+			close(r.done)
+		}
+		f.requests, f.barrier = nil, nil
+	}
+}

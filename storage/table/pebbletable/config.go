@@ -1,0 +1,70 @@
+package pebbletable
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// Config says where the tables live. Only Dir is required.
+type Config struct {
+	// Dir is the directory; it is made if it does not exist.
+	Dir string
+	// FS is where Dir lives; nil is the operating system's.
+	FS vfs.FS
+	// CacheBytes is the block cache; zero means 256 MiB.
+	CacheBytes int64
+	// MemTableBytes is how much is written before a flush; zero means 64 MiB. A third of it must exceed a full batch.
+	MemTableBytes uint64
+	// Queue is how many Apply calls may wait for the committer; zero means 1024. Further calls wait until their
+	// context ends.
+	Queue int
+	// SweepEvery is the pause between sweeps of expired rows; zero means 10 s.
+	SweepEvery time.Duration
+	// MendEvery is the first pause before a dead engine is replaced; it doubles up to a minute. Zero means 500 ms.
+	MendEvery time.Duration
+	// Now is the clock that expiry is judged by; nil means time.Now.
+	Now func() time.Time
+	// Log receives warnings and errors; nil discards them.
+	Log *slog.Logger
+	// Metrics counts; nil counts into the void.
+	Metrics *Metrics
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Dir == "" || c.CacheBytes < 0 || c.Queue < 0 || c.SweepEvery < 0 || c.MendEvery < 0 {
+		return c, fault.New(fault.Invalid, "bad_config", "a directory is required and sizes and durations are not negative")
+	}
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = 256 << 20
+	}
+	if c.MemTableBytes == 0 {
+		c.MemTableBytes = 64 << 20
+	}
+	if c.Queue == 0 {
+		c.Queue = 1024
+	}
+	if c.SweepEvery == 0 {
+		c.SweepEvery = 10 * time.Second
+	}
+	if c.MendEvery == 0 {
+		c.MendEvery = 500 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
+	return c, nil
+}

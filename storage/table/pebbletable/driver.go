@@ -1,0 +1,174 @@
+package pebbletable
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table/driver"
+)
+
+// Driver is the engine behind a table.Store. It lives as long as the directory is open, over any number of engines.
+type Driver struct {
+	cfg   Config
+	lock  io.Closer
+	cache *pebble.Cache
+	ctx   context.Context //nolint:containedctx // the life of the two goroutines below
+	end   context.CancelFunc
+	wg    sync.WaitGroup
+	mu    struct {
+		sync.RWMutex         // held for reading while the engine is read, so that it is not closed meanwhile
+		engine       *engine // nil after Close
+	}
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// Open opens the tables in a directory. It refuses with ErrLocked, table.ErrCorrupt, ErrFull, ErrFailed or fault.Invalid.
+func Open(cfg Config) (*Driver, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := makeDir(cfg.FS, cfg.Dir); err != nil {
+		return nil, refusal(err)
+	}
+	lock, err := cfg.FS.Lock(cfg.FS.PathJoin(cfg.Dir, "LOCK"))
+	if err != nil {
+		return nil, lockFault(err)
+	}
+	d := &Driver{cfg: cfg, lock: lock, cache: pebble.NewCache(cfg.CacheBytes)}
+	e, err := openEngine(cfg, d.cache)
+	if err != nil {
+		d.cache.Unref()
+		return nil, errors.Join(err, lock.Close())
+	}
+	d.mu.engine = e
+	d.ctx, d.end = context.WithCancel(context.Background())
+	cfg.Metrics.queueMax.Set(float64(cfg.Queue))
+	d.wg.Add(2)
+	go d.sweep()
+	go d.mend()
+	return d, nil
+}
+
+// use runs f on the current engine, which stays open meanwhile.
+func (d *Driver) use(ctx context.Context, f func(e *engine) error) (*engine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, notDone(err)
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.mu.engine == nil {
+		return nil, ErrClosed
+	}
+	return d.mu.engine, f(d.mu.engine)
+}
+
+// current is the engine writes go to. It may be closed while they wait, and then refuses them itself.
+func (d *Driver) current() (*engine, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.mu.engine == nil {
+		return nil, ErrClosed
+	}
+	return d.mu.engine, nil
+}
+
+// Get implements driver.Driver.
+func (d *Driver) Get(ctx context.Context, tab, partition string, key []byte) (row driver.Row, ok bool, err error) {
+	e, err := d.use(ctx, func(e *engine) (err error) {
+		row, ok, err = e.get(tab, partition, key)
+		return err
+	})
+	if err == nil {
+		err = e.durable(ctx, tab, partition)
+	}
+	if err != nil {
+		return driver.Row{}, false, err
+	}
+	return row, ok, nil
+}
+
+// Scan implements driver.Driver.
+func (d *Driver) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, err error) {
+	e, err := d.use(ctx, func(e *engine) (err error) {
+		rows, err = e.scan(ctx, r)
+		return err
+	})
+	if err == nil {
+		err = e.durable(ctx, r.Table, r.Partition)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// Apply implements driver.Driver. Concurrent calls share syncs.
+func (d *Driver) Apply(ctx context.Context, batches []driver.Batch) []error {
+	var errs []error
+	if e, err := d.current(); err == nil {
+		errs = e.apply(ctx, batches)
+	} else {
+		errs = make([]error, len(batches))
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+	for _, err := range errs {
+		outcome := "ok"
+		if err != nil {
+			outcome = fault.CodeOf(err)
+		}
+		d.cfg.Metrics.batches.WithLabelValues(outcome).Inc()
+	}
+	return errs
+}
+
+// Close writes what was accepted, ends all goroutines and frees the directory.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	e := d.mu.engine
+	d.mu.engine = nil
+	d.mu.Unlock()
+	if e == nil {
+		return nil
+	}
+	d.end()
+	d.wg.Wait()
+	err := e.close()
+	d.cache.Unref()
+	return errors.Join(err, d.lock.Close())
+}
+
+// sweep removes expired rows now and then.
+func (d *Driver) sweep() {
+	defer d.wg.Done()
+	tick := time.NewTicker(d.cfg.SweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.Sweep(d.ctx); err != nil && d.ctx.Err() == nil {
+			d.cfg.Log.Warn("sweep of expired rows failed", "error", err)
+		}
+	}
+}
+
+// Sweep removes the rows that have expired by now. The driver does it by itself every Config.SweepEvery.
+func (d *Driver) Sweep(ctx context.Context) error {
+	e, err := d.current()
+	if err != nil {
+		return err
+	}
+	return e.sweep(ctx)
+}

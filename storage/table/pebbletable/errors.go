@@ -1,0 +1,72 @@
+package pebbletable
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// The refusals of this package beside those of package table.
+var (
+	// ErrLocked: another process, or another driver of this process, holds the directory.
+	ErrLocked = fault.New(fault.Unavailable, "storage_locked", "the data directory is in use by another process")
+	// ErrClosed: the driver was closed.
+	ErrClosed = fault.New(fault.Unavailable, "storage_closed", "the storage is closed")
+	// ErrFull: the disk is full; nothing was done.
+	ErrFull = fault.New(fault.Unavailable, "storage_full", "the disk is full").After(time.Second)
+	// ErrFailed: the disk failed; nothing was done.
+	ErrFailed = fault.New(fault.Unavailable, "storage_failed", "the disk failed").After(time.Second)
+)
+
+// refusal tells a caller why nothing can be written.
+func refusal(cause error) error {
+	of := ErrFailed
+	if isFull(cause) {
+		of = ErrFull
+	}
+	return fault.Wrap(of.Kind, of.Code, of.Message, cause).After(of.RetryAfter)
+}
+
+// unknown is table.ErrUnknown with its cause.
+func unknown(cause error) error {
+	return fault.Wrap(table.ErrUnknown.Kind, table.ErrUnknown.Code, table.ErrUnknown.Message, cause)
+}
+
+// notDone turns the end of a context into a refusal of a write that did not happen.
+func notDone(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fault.Wrap(fault.Timeout, "deadline_exceeded", "the deadline passed before the write began", err)
+	}
+	return fault.From(err)
+}
+
+// corrupt is table.ErrCorrupt with its cause.
+func corrupt(cause error) error {
+	return fault.Wrap(table.ErrCorrupt.Kind, table.ErrCorrupt.Code, table.ErrCorrupt.Message, cause)
+}
+
+// readFault classifies a failed read and counts damage. A file that is gone is damage too.
+func (e *engine) readFault(err error) error {
+	switch {
+	case pebble.IsCorruptionError(err), errors.Is(err, os.ErrNotExist), errors.Is(err, table.ErrCorrupt):
+		e.cfg.Metrics.corrupt.Inc()
+		return corrupt(err)
+	}
+	return refusal(err)
+}
+
+// lockFault classifies a failure to lock the directory.
+func lockFault(err error) error {
+	if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process") {
+		return ErrLocked
+	}
+	return refusal(err)
+}

@@ -1,0 +1,305 @@
+package pebbletable
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// errGone answers operations that an abandoned engine may safely see fail.
+var errGone = errors.New("pebbletable: the engine was given up")
+
+// spaceRetry is the pause between two tries of an operation that found the disk full.
+const spaceRetry = 50 * time.Millisecond
+
+// guard stands between one engine and the directory, because Pebble answers a failed write by ending the process, and
+// not always in a goroutine where that could be caught. While the disk is full, operations wait here and are tried again.
+// After any other failure, and after revoke, they never return: a goroutine parked here costs some memory, but the
+// process lives, and an engine that is no longer the owner can change nothing.
+type guard struct {
+	vfs.FS
+	mu struct {
+		sync.Mutex
+		opening bool          // errors go to pebble.Open, which handles them
+		waiting int           // operations that found the disk full
+		cause   error         // why writes are refused; nil while all is well
+		trouble chan struct{} // closed while cause is set
+	}
+	down    prometheus.Gauge
+	ended   chan struct{} // closed once nothing may pass any more
+	dead    chan struct{} // closed once a failure, not revoke, ended it
+	onceEnd sync.Once
+}
+
+func newGuard(fs vfs.FS, down prometheus.Gauge) *guard {
+	g := &guard{FS: fs, down: down, ended: make(chan struct{}), dead: make(chan struct{})}
+	g.mu.opening = true
+	g.mu.trouble = make(chan struct{})
+	return g
+}
+
+// opened ends the phase in which errors are passed on.
+func (g *guard) opened() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.opening = false
+}
+
+// trouble is closed while writes cannot succeed; why is the reason.
+func (g *guard) trouble() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.trouble
+}
+
+// why is the cause of the trouble, or nil.
+func (g *guard) why() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.cause
+}
+
+// kill ends the engine because of a failure.
+func (g *guard) kill(err error) {
+	g.mu.Lock()
+	select {
+	case <-g.ended:
+		g.mu.Unlock()
+		return
+	default:
+	}
+	g.raise(err)
+	close(g.dead)
+	g.mu.Unlock()
+	g.revoke()
+}
+
+// revoke stops everything that would change the directory.
+func (g *guard) revoke() { g.onceEnd.Do(func() { close(g.ended) }) }
+
+// raise sets the cause; g.mu is held.
+func (g *guard) raise(err error) {
+	if g.mu.cause == nil {
+		close(g.mu.trouble)
+		g.down.Set(1)
+	}
+	g.mu.cause = err
+}
+
+// full counts an operation that waits for space.
+func (g *guard) full(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.waiting++
+	g.raise(err)
+}
+
+// spaced counts an operation that got its space; the last one ends the trouble.
+func (g *guard) spaced() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.waiting--
+	select {
+	case <-g.ended:
+		return
+	default:
+	}
+	if g.mu.waiting == 0 {
+		g.mu.cause = nil
+		g.mu.trouble = make(chan struct{})
+		g.down.Set(0)
+	}
+}
+
+func (g *guard) isOpening() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.opening
+}
+
+// isFull recognises a lack of space, which passes, unlike other failures.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// change runs an operation that may be tried again when the disk is full.
+func (g *guard) change(op func() error) error {
+	waits := false
+	for {
+		g.parkIfEnded()
+		err := op()
+		switch {
+		case err == nil || g.isOpening():
+			if waits {
+				g.spaced()
+			}
+			return err
+		case !isFull(err):
+			g.kill(err)
+			continue
+		case !waits:
+			waits = true
+			g.full(err)
+		}
+		select {
+		case <-g.ended:
+		case <-time.After(spaceRetry):
+		}
+	}
+}
+
+// settle runs an operation that must not be tried again: after a failed sync nobody knows what the disk holds.
+func (g *guard) settle(op func() error) error {
+	g.parkIfEnded()
+	err := op()
+	if err == nil || g.isOpening() {
+		return err
+	}
+	g.kill(err)
+	g.parkIfEnded()
+	return err
+}
+
+// parkIfEnded never returns once the guard has ended.
+func (g *guard) parkIfEnded() {
+	select {
+	case <-g.ended:
+		select {}
+	default:
+	}
+}
+
+func (g *guard) file(f vfs.File) vfs.File { return &guardedFile{File: f, g: g} }
+
+// make runs an operation that gives a writable file.
+func (g *guard) make(op func() (vfs.File, error)) (vfs.File, error) {
+	var f vfs.File
+	err := g.change(func() (err error) {
+		f, err = op()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g.file(f), nil
+}
+
+// Create implements vfs.FS.
+func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.make(func() (vfs.File, error) { return g.FS.Create(name, c) })
+}
+
+// OpenReadWrite implements vfs.FS.
+func (g *guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return g.make(func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, opts...) })
+}
+
+// ReuseForWrite implements vfs.FS.
+func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.make(func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, c) })
+}
+
+// OpenDir implements vfs.FS; directories are opened to be synced.
+func (g *guard) OpenDir(name string) (vfs.File, error) {
+	return g.make(func() (vfs.File, error) { return g.FS.OpenDir(name) })
+}
+
+// Link implements vfs.FS.
+func (g *guard) Link(oldname, newname string) error {
+	return g.change(func() error { return g.FS.Link(oldname, newname) })
+}
+
+// Rename implements vfs.FS.
+func (g *guard) Rename(oldname, newname string) error {
+	return g.change(func() error { return g.FS.Rename(oldname, newname) })
+}
+
+// MkdirAll implements vfs.FS.
+func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
+	return g.change(func() error { return g.FS.MkdirAll(dir, perm) })
+}
+
+// Remove implements vfs.FS. Pebble tolerates its failure.
+func (g *guard) Remove(name string) error {
+	select {
+	case <-g.ended:
+		return errGone
+	default:
+		return g.FS.Remove(name)
+	}
+}
+
+// RemoveAll implements vfs.FS.
+func (g *guard) RemoveAll(name string) error {
+	select {
+	case <-g.ended:
+		return errGone
+	default:
+		return g.FS.RemoveAll(name)
+	}
+}
+
+// Lock implements vfs.FS. The driver holds the lock for all its engines, so there is nothing to take.
+func (g *guard) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+
+// Unwrap implements vfs.FS.
+func (g *guard) Unwrap() vfs.FS { return g.FS }
+
+// guardedFile is a writable file or a directory.
+type guardedFile struct {
+	vfs.File
+	g *guard
+}
+
+// Write implements io.Writer; after a short write it goes on where the disk ran full.
+func (f *guardedFile) Write(p []byte) (n int, err error) {
+	err = f.g.change(func() error {
+		m, err := f.File.Write(p[n:])
+		n += m
+		return err
+	})
+	return n, err
+}
+
+// WriteAt implements io.WriterAt.
+func (f *guardedFile) WriteAt(p []byte, off int64) (n int, err error) {
+	err = f.g.change(func() error {
+		m, err := f.File.WriteAt(p[n:], off+int64(n))
+		n += m
+		return err
+	})
+	return n, err
+}
+
+// Sync implements vfs.File.
+func (f *guardedFile) Sync() error { return f.g.settle(f.File.Sync) }
+
+// SyncData implements vfs.File.
+func (f *guardedFile) SyncData() error { return f.g.settle(f.File.SyncData) }
+
+// SyncTo implements vfs.File.
+func (f *guardedFile) SyncTo(length int64) (full bool, err error) {
+	err = f.g.settle(func() (err error) {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
+
+// Stat implements vfs.File.
+func (f *guardedFile) Stat() (info vfs.FileInfo, err error) {
+	err = f.g.settle(func() (err error) {
+		info, err = f.File.Stat()
+		return err
+	})
+	return info, err
+}
+
+// Close implements io.Closer.
+func (f *guardedFile) Close() error { return f.g.settle(f.File.Close) }
