@@ -103,8 +103,9 @@ func (g *gate) find(at address) (*activation, error) {
 func (g *gate) retire(a *activation, refusal error) bool {
 	g.mu.Lock()
 	var waiting *envelope
+	var works []*completion
 	if refusal != nil {
-		waiting = a.box.seal()
+		waiting, works = a.box.seal()
 	} else if !a.box.sealIfEmpty() {
 		g.mu.Unlock()
 		return false
@@ -116,6 +117,9 @@ func (g *gate) retire(a *activation, refusal error) bool {
 		waiting.next = nil
 		a.refuse(waiting, refusal)
 		waiting = next
+	}
+	for _, c := range works {
+		c.env.answer(nil, errEnded)
 	}
 	a.kind.active.Dec()
 	g.node.retired()

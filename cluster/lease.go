@@ -36,8 +36,8 @@ func (n *Node) revoke() {
 		return
 	}
 	n.log.Error("lease lost, node steps down", slog.Uint64("epoch", uint64(n.lease.Epoch)))
-	close(n.lost)
 	n.signal(signalDrop)
+	close(n.lost)
 }
 
 // keepLease renews the lease until the node ends or steps down.
@@ -56,6 +56,9 @@ func (n *Node) keepLease() {
 		case <-pause.C:
 		}
 		begin := time.Now()
+		if n.fenced(begin) {
+			return
+		}
 		err := n.renew(ttl / renewals)
 		switch {
 		case err == nil:
@@ -65,10 +68,7 @@ func (n *Node) keepLease() {
 		default:
 			n.log.Warn("lease not renewed", slog.Any("error", err))
 		}
-		if n.fenced(time.Now()) {
-			return
-		}
-		pause.Reset(ttl / renewals)
+		pause.Reset(min(ttl/renewals, time.Until(n.born.Add(time.Duration(n.fenceAt.Load())))))
 	}
 }
 

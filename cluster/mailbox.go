@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -129,14 +130,19 @@ func (b *mailbox) sealIfEmpty() bool {
 	return true
 }
 
-// seal takes nothing any more and hands out the user messages that waited.
-func (b *mailbox) seal() *envelope {
+// seal takes nothing any more and hands out what waited: user messages, and the ends of works.
+func (b *mailbox) seal() (waiting *envelope, works []*completion) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.sealed = true
-	waiting := b.mu.head
-	b.mu.head, b.mu.tail, b.mu.waiting = nil, nil, 0
-	return waiting
+	for _, msg := range slices.Concat(b.mu.urgent, b.mu.self) {
+		if c, ok := msg.(*completion); ok {
+			works = append(works, c)
+		}
+	}
+	waiting = b.mu.head
+	b.mu.head, b.mu.tail, b.mu.waiting, b.mu.urgent, b.mu.self = nil, nil, 0, nil, nil
+	return waiting, works
 }
 
 // schedule starts a run if there is something to do; mu is held.

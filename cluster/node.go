@@ -160,8 +160,12 @@ func (n *Node) route(k *kind, key string, e *envelope) error {
 	if err != nil {
 		return err
 	}
+	present := position.Epoch(g.epoch.Load()) // zero until the shard is claimed; then the turn compares
 	if e.epoch == 0 {
-		e.epoch = position.Epoch(g.epoch.Load())
+		e.epoch = present
+	}
+	if present != 0 && e.epoch != present {
+		return errStaleEpoch
 	}
 	for {
 		a, err := g.find(address{k, key})

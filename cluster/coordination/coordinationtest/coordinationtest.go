@@ -1,0 +1,145 @@
+// Package coordinationtest is the conformance suite of the coordination port. Every driver's test calls Run; the
+// promises below are what package cluster relies on, and each is one subtest that carries its number.
+//
+//	P1   The epoch of a lease is higher than that of every lease and grant given before.
+//	P2   A claim of a free shard grants it, with an epoch not below the lease's; claiming again gives the same grant.
+//	P3   A shard of a living node is refused to others, Conflict "shard_owned", and stays with its owner.
+//	P4   Every change of ownership grows the shard's epoch, also when the shard goes back to an earlier owner.
+//	P5   Owner gives the present grant, and NotFound "no_owner" for a shard never claimed, released or left behind.
+//	P6   Releasing shards frees those, no others, and never another node's.
+//	P7   Releasing the lease frees everything and ends it: Renew, Claim and Release are refused Fenced "lease_lost".
+//	P8   A lease that ran out is lost in the same way; its shards are free, and the next owner's epoch is higher.
+//	P9   A renewed lease lives for its TTL from the renewal.
+//	P10  A node that holds a lease is refused a second one, Conflict "node_joined"; after the first ended it gets one.
+//	P11  Of many nodes that claim a shard at once exactly one gets it.
+//	P12  After the store was opened again, every epoch is higher than all before.
+//	P13  A call whose context has ended is refused and changes nothing.
+//	P14  A claim of a shard beyond the last is refused Invalid.
+package coordinationtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster/coordination"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// Harness is one fresh store under test.
+type Harness struct {
+	// Store has leases that live for TTL, or for ever if it is zero.
+	Store coordination.Store
+	TTL   time.Duration
+	// Pass lets time pass for the leases. Nil, or a TTL of zero, leaves P8 and P9 out.
+	Pass func(time.Duration)
+	// Reopen ends the store as a crash would and opens what it left behind. Nil leaves P12 out.
+	Reopen func() coordination.Store
+}
+
+// suite runs one promise.
+type suite struct {
+	*testing.T
+	Harness
+}
+
+// Run checks every promise, each on a store of its own.
+func Run(t *testing.T, fresh func(t *testing.T) Harness) {
+	promises := []struct {
+		name  string
+		check func(s suite)
+	}{
+		{"P1 lease epochs grow", leaseEpochsGrow},
+		{"P2 a claim grants", claimGrants},
+		{"P3 one owner", oneOwner},
+		{"P4 ownership grows the epoch", ownershipGrows},
+		{"P5 owner", ownerIsPresent},
+		{"P6 release shards", releaseShards},
+		{"P7 release the lease", releaseLease},
+		{"P8 a lease runs out", leaseRunsOut},
+		{"P9 renewal", renewal},
+		{"P10 a node joins once", joinsOnce},
+		{"P11 contention", contention},
+		{"P12 reopen", reopen},
+		{"P13 ended context", endedContext},
+		{"P14 unknown shard", unknownShard},
+	}
+	for _, p := range promises {
+		t.Run(p.name, func(t *testing.T) { p.check(suite{t, fresh(t)}) })
+	}
+}
+
+func (s suite) join(node id.Node) coordination.Lease {
+	s.Helper()
+	l, err := s.Store.Join(s.Context(), node)
+	if err != nil {
+		s.Fatalf("Join(%s): %v", node, err)
+	}
+	if l.Node != node || l.Epoch == 0 || l.TTL != s.TTL {
+		s.Fatalf("Join(%s) = %+v, want that node, an epoch and TTL %v", node, l, s.TTL)
+	}
+	return l
+}
+
+func (s suite) claim(l coordination.Lease, shard coordination.Shard) coordination.Grant {
+	s.Helper()
+	g, err := s.Store.Claim(s.Context(), l, shard)
+	if err != nil {
+		s.Fatalf("Claim(%s, %d): %v", l.Node, shard, err)
+	}
+	if g.Node != l.Node || g.Shard != shard || g.Epoch < l.Epoch {
+		s.Fatalf("Claim(%s, %d) = %+v with a lease of epoch %d", l.Node, shard, g, l.Epoch)
+	}
+	return g
+}
+
+func (s suite) release(l coordination.Lease, shards ...coordination.Shard) {
+	s.Helper()
+	if err := s.Store.Release(s.Context(), l, shards...); err != nil {
+		s.Fatalf("Release(%s, %v): %v", l.Node, shards, err)
+	}
+}
+
+// refused checks the code of an error.
+func (s suite) refused(err error, code string) {
+	s.Helper()
+	if fault.CodeOf(err) != code {
+		s.Errorf("got %v, want %s", err, code)
+	}
+}
+
+func (s suite) claimRefused(l coordination.Lease, shard coordination.Shard, code string) {
+	s.Helper()
+	_, err := s.Store.Claim(s.Context(), l, shard)
+	s.refused(err, code)
+}
+
+func (s suite) owned(by coordination.Grant) {
+	s.Helper()
+	g, err := s.Store.Owner(s.Context(), by.Shard)
+	if err != nil || g != by {
+		s.Errorf("Owner(%d) = %+v, %v; want %+v", by.Shard, g, err, by)
+	}
+}
+
+func (s suite) free(shards ...coordination.Shard) {
+	s.Helper()
+	for _, shard := range shards {
+		_, err := s.Store.Owner(s.Context(), shard)
+		s.refused(err, "no_owner")
+	}
+}
+
+func (s suite) lost(l coordination.Lease) {
+	s.Helper()
+	s.refused(s.Store.Renew(s.Context(), l), "lease_lost")
+	s.claimRefused(l, 9, "lease_lost")
+	s.refused(s.Store.Release(s.Context(), l), "lease_lost")
+}
+
+func ended(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	return ctx
+}

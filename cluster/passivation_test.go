@@ -1,0 +1,193 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// sleeper counts its lives and flushes.
+type sleeper struct {
+	*records
+	turn turnFunc
+}
+
+type records struct {
+	lives   int
+	flushes []time.Duration
+	fail    error
+	begin   time.Time
+}
+
+func (s sleeper) Receive(t *cluster.Turn, msg any) { s.turn(t, msg) }
+
+func (s sleeper) Passivate(context.Context) error {
+	s.flushes = append(s.flushes, time.Since(s.begin))
+	return s.fail
+}
+
+// sleepers is a node whose one kind is idle after a second; r is only to be read when nothing runs.
+func sleepers(t *testing.T, turn turnFunc) (n *cluster.Node, r *records) {
+	r = &records{begin: time.Now()}
+	return start(t, cluster.Config{Kinds: []cluster.Kind{{
+		Name: "a", Idle: time.Second,
+		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
+			r.lives++
+			return sleeper{r, turn}, nil
+		},
+	}}}), r
+}
+
+func TestIdleness(t *testing.T) {
+	cases := []struct {
+		name  string
+		first string
+		// then says when more messages come.
+		then []time.Duration
+		// want says when the actor is flushed within ten seconds.
+		want []time.Duration
+	}{
+		{"no message", "x", nil, []time.Duration{1000}},
+		{"messages keep it", "x", []time.Duration{900, 1800, 2700}, []time.Duration{3700}},
+		{"it comes back", "x", []time.Duration{5000}, []time.Duration{1000, 6000}},
+		{"timers do not keep it", "tick", nil, []time.Duration{1000}},
+		{"work keeps it", "work", nil, []time.Duration{3500}},
+		{"an await keeps it", "await", nil, []time.Duration{3500}},
+		{"a pin keeps it until it is gone", "pin", nil, []time.Duration{6000}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, r := sleepers(t, keepBusy)
+				mustTell(t, n, "a", "k", c.first)
+				for _, at := range c.then {
+					time.Sleep(time.Until(r.begin.Add(at * time.Millisecond)))
+					mustTell(t, n, "a", "k", "x")
+				}
+				time.Sleep(time.Until(r.begin.Add(10 * time.Second)))
+				if n.Active() != 0 {
+					t.Errorf("%d still active", n.Active())
+				}
+				synctest.Wait()
+				if !slices.EqualFunc(r.flushes, c.want, soonAfter) {
+					t.Errorf("flushed at %v, want %v ms", r.flushes, c.want)
+				}
+			})
+		})
+	}
+}
+
+// soonAfter allows what the grain of the clock adds; want is in milliseconds.
+func soonAfter(got, want time.Duration) bool {
+	want *= time.Millisecond
+	return got >= want && got <= want+20*time.Millisecond
+}
+
+// keepBusy does what a message names.
+func keepBusy(t *cluster.Turn, msg any) {
+	work := func(context.Context) (any, error) { time.Sleep(2500 * time.Millisecond); return nil, nil }
+	switch msg {
+	case "tick":
+		t.After(100*time.Millisecond, "tick")
+	case "work":
+		t.Pipe(work, nil)
+	case "await":
+		t.Await(work, nil)
+	case "pin":
+		t.Pin(true)
+		t.After(5500*time.Millisecond, "unpin")
+	case "unpin":
+		t.Pin(false)
+	}
+}
+
+func TestFailedFlush(t *testing.T) {
+	cases := []struct {
+		name          string
+		fail          error
+		flushes, left int
+	}{
+		{"the actor goes on and tries again", errors.New("disk full"), 3, 1},
+		{"a fenced actor ends", fault.New(fault.Fenced, "stale_epoch", "a newer owner wrote"), 1, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, r := sleepers(t, keepBusy)
+				r.fail = c.fail
+				mustTell(t, n, "a", "k", "x")
+				time.Sleep(3500 * time.Millisecond)
+				synctest.Wait()
+				if len(r.flushes) != c.flushes || n.Active() != c.left || r.lives != 1 {
+					t.Errorf("%d flushes, %d active, %d lives; want %d, %d, 1",
+						len(r.flushes), n.Active(), r.lives, c.flushes, c.left)
+				}
+			})
+		})
+	}
+}
+
+func TestMessagesDuringAFlushReachTheNextLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, _ := sleepers(t, func(t *cluster.Turn, msg any) { t.Reply(msg) })
+		for i := range 20 {
+			if got := mustAsk(t, n, "a", "k", i); got != i {
+				t.Fatalf("got %v, want %v", got, i)
+			}
+			// Closer and closer to the moment of passivation, before and after it.
+			time.Sleep(time.Second + time.Duration(i-10)*2*time.Millisecond)
+		}
+	})
+}
+
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, r := sleepers(t, func(t *cluster.Turn, msg any) {
+			t.Pin(true)
+			t.Await(func(context.Context) (any, error) { time.Sleep(time.Second); return nil, nil },
+				func(t *cluster.Turn, _ any, _ error) { t.Reply(msg) })
+		})
+		answers := make(chan any, 3)
+		for i := range 3 {
+			go func() { v, _ := ask(t, n, "a", "k", i); answers <- v }()
+		}
+		synctest.Wait()
+		short, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		wantFault(t, n.Drain(short), fault.Timeout, "drain_unfinished")
+		if err := n.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(r.begin); d != 3*time.Second {
+			t.Errorf("drained after %v, want 3s: every accepted message is finished", d)
+		}
+		for range 3 {
+			if v := <-answers; v == nil {
+				t.Error("an accepted message was not answered")
+			}
+		}
+		if len(r.flushes) != 1 || n.Active() != 0 {
+			t.Errorf("%d flushes, %d active; want 1 and 0", len(r.flushes), n.Active())
+		}
+	})
+}
+
+func TestCloseDropsWithoutFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, r := sleepers(t, keepBusy)
+		mustTell(t, n, "a", "k", "x")
+		mustTell(t, n, "a", "busy", "await")
+		synctest.Wait()
+		n.Close()
+		n.Close()
+		if len(r.flushes) != 0 || n.Active() != 0 {
+			t.Errorf("%d flushes, %d active; want none", len(r.flushes), n.Active())
+		}
+	})
+}

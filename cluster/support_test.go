@@ -1,0 +1,94 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// turnFunc is an actor made of its Receive.
+type turnFunc func(t *cluster.Turn, msg any)
+
+func (f turnFunc) Receive(t *cluster.Turn, msg any) { f(t, msg) }
+
+// kindOf is a kind whose activations all run f.
+func kindOf(name string, f turnFunc) cluster.Kind {
+	return cluster.Kind{
+		Name:     name,
+		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) { return f, nil },
+	}
+}
+
+// start starts a node on a store of its own and closes both after the test.
+func start(t testing.TB, cfg cluster.Config) *cluster.Node {
+	t.Helper()
+	if cfg.Coordination == nil {
+		store, err := localstore.Open(localstore.Config{Folder: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.Close() })
+		cfg.Coordination = store
+	}
+	n, err := cluster.Start(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+func ask(t testing.TB, n *cluster.Node, kind, key string, msg any) (any, error) {
+	t.Helper()
+	return cluster.Ask[any](context.Background(), n, kind, key, msg)
+}
+
+func mustAsk(t testing.TB, n *cluster.Node, kind, key string, msg any) any {
+	t.Helper()
+	v, err := ask(t, n, kind, key, msg)
+	if err != nil {
+		t.Fatalf("Ask(%s, %s, %v): %v", kind, key, msg, err)
+	}
+	return v
+}
+
+func mustTell(t testing.TB, n *cluster.Node, kind, key string, msg any) {
+	t.Helper()
+	if err := cluster.Tell(n, kind, key, msg); err != nil {
+		t.Fatalf("Tell(%s, %s, %v): %v", kind, key, msg, err)
+	}
+}
+
+// wantFault checks kind and code of an error.
+func wantFault(t testing.TB, err error, kind fault.Kind, code string) {
+	t.Helper()
+	if err == nil || fault.KindOf(err) != kind || fault.CodeOf(err) != code {
+		t.Errorf("got %v (kind %v), want %v %q", err, fault.KindOf(err), kind, code)
+	}
+}
+
+// journal is what an actor saw, asked for with the message "journal".
+type journal struct{ lines []string }
+
+func (j *journal) add(format string, args ...any) { j.lines = append(j.lines, fmt.Sprintf(format, args...)) }
+
+// within is a context for things that must happen soon in real time.
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func wantDraining(t testing.TB, err error) {
+	t.Helper()
+	wantFault(t, err, fault.Unavailable, "draining")
+}
