@@ -1,0 +1,136 @@
+package tabletest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// Bench measures a driver: durable writes with growing concurrency, grouped writes, and reads.
+func Bench(b *testing.B, open func(b *testing.B) Harness) {
+	for _, writers := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprintf("write/writers=%d", writers), func(b *testing.B) {
+			s := benchStore(b, open)
+			benchWrite(b, s, writers)
+		})
+	}
+	for _, partitions := range []int{64, 1024} {
+		b.Run(fmt.Sprintf("writer/partitions=%d", partitions), func(b *testing.B) {
+			s := benchStore(b, open)
+			benchWriter(b, s, partitions)
+		})
+	}
+	b.Run("read", func(b *testing.B) { benchRead(b, benchStore(b, open)) })
+}
+
+func benchStore(b *testing.B, open func(b *testing.B) Harness) *table.Store {
+	b.Helper()
+	h := open(b)
+	d, err := h.Open(time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := table.New(d)
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+		if err := h.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
+
+// post is a row as a room writes it.
+func post(partition string, n int) table.Batch {
+	return table.Batch{Table: "log", Partition: partition, Epoch: 1, Ops: []table.Op{table.Put(fmt.Appendf(nil, "%016x", n), make([]byte, 160))}}
+}
+
+// benchWrite lets each writer wait for its own batch of one row.
+func benchWrite(b *testing.B, s *table.Store, writers int) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for w := range writers {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := s.Write(context.Background(), post(fmt.Sprint("room", w), int(n))); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "batches/s")
+}
+
+// benchWriter appends through one Writer as actors do: every partition has one batch under way.
+func benchWriter(b *testing.B, s *table.Store, partitions int) {
+	w := table.NewWriter(s, table.WriterConfig{})
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for p := range partitions {
+		wg.Add(1)
+		name := fmt.Sprint("room", p)
+		var step func(err error)
+		step = func(err error) {
+			n := next.Add(1)
+			if err != nil || n > int64(b.N) {
+				if err != nil {
+					b.Error(err)
+				}
+				wg.Done()
+				return
+			}
+			if err := w.Append(context.Background(), post(name, int(n)), step); err != nil {
+				b.Error(err)
+				wg.Done()
+			}
+		}
+		step(nil)
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "batches/s")
+	if err := w.Close(context.Background()); err != nil {
+		b.Error(err)
+	}
+}
+
+func benchRead(b *testing.B, s *table.Store) {
+	const rows = 10_000
+	for n := 0; n < rows; n += 100 {
+		batch := post("room", n)
+		for i := 1; i < 100; i++ {
+			batch.Ops = append(batch.Ops, post("room", n+i).Ops...)
+		}
+		if err := s.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("get", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			if _, err := s.Get(b.Context(), "log", "room", fmt.Appendf(nil, "%016x", i%rows)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("last100", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if got, err := s.Scan(b.Context(), table.Range{Table: "log", Partition: "room", Reverse: true, Limit: 100}); err != nil || len(got) != 100 {
+				b.Fatal(len(got), err)
+			}
+		}
+	})
+}
