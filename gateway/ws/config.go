@@ -1,0 +1,101 @@
+package ws
+
+import (
+	"net/netip"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Config bounds the transport. The zero value is the documented protocol.
+type Config struct {
+	// MaxConnections bounds the sockets; 0 means three quarters of what Budget leaves to clients.
+	MaxConnections int `yaml:"max_connections"`
+	// Origins may embed the client besides the server's own origin, each as scheme://host[:port]; "*" admits all.
+	Origins []string `yaml:"origins"`
+	// TrustedProxies are the networks whose X-Forwarded-For is believed; empty means none.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// HandshakeRate is how many upgrades a second one address may ask for in the long run; 0 means 200.
+	HandshakeRate float64 `yaml:"handshake_rate"`
+	// HandshakeBurst is how many it may ask for at once; 0 means 2000.
+	HandshakeBurst int `yaml:"handshake_burst"`
+	// FirstFrame is how long a new connection may say nothing; 0 means 10 s.
+	FirstFrame time.Duration `yaml:"first_frame"`
+	// Idle is how long a connection may say nothing later, pongs counting; 0 means 60 s.
+	Idle time.Duration `yaml:"idle"`
+	// PingAfter is the silence after which the server pings; 0 means 25 s.
+	PingAfter time.Duration `yaml:"ping_after"`
+	// Unfinished is how long a message may take to arrive; 0 means 10 s.
+	Unfinished time.Duration `yaml:"unfinished"`
+	// CloseGrace is how long a closing connection has to send what waits and to hear the peer's close; 0 means 5 s.
+	CloseGrace time.Duration `yaml:"close_grace"`
+	// MaxPending bounds the bytes waiting for one socket besides those in the kernel; 0 means 256 KiB.
+	MaxPending int `yaml:"max_pending"`
+	// SendBuffer is SO_SNDBUF; 0 means 64 KiB.
+	SendBuffer int `yaml:"send_buffer"`
+	// Workers bounds the goroutines that run requests; 0 means 512.
+	Workers int `yaml:"workers"`
+	// Pollers is the number of poller goroutines; 0 means GOMAXPROCS.
+	Pollers int `yaml:"pollers"`
+}
+
+// The limits on one connection that internal/wire/SPEC.md promises to clients.
+const (
+	maxFragments   = 16
+	maxQueued      = 32
+	framesPerS     = 20
+	framesBurst    = 60
+	refusalsPerS   = 1
+	refusalsBurst  = 60
+	controlsPerS   = 10
+	controlsBurst  = 40
+	readBuffer     = 16 << 10
+	wheelGrain     = 50 * time.Millisecond
+	longestRest    = 5 * time.Second // between two looks at one connection
+	handshakeWrite = 5 * time.Second
+	retryAfter     = 5 * time.Second // advice to those who found the node full
+	reservePart    = 8               // one part of so many of the open files is kept for everything but clients
+	leastReserve   = 256
+)
+
+func (c Config) filled() Config {
+	orDuration(&c.FirstFrame, 10*time.Second)
+	orDuration(&c.Idle, 60*time.Second)
+	orDuration(&c.PingAfter, 25*time.Second)
+	orDuration(&c.Unfinished, 10*time.Second)
+	orDuration(&c.CloseGrace, 5*time.Second)
+	orInt(&c.MaxConnections, Descriptors()/4*3)
+	orInt(&c.HandshakeBurst, 2000)
+	orInt(&c.MaxPending, 256<<10)
+	orInt(&c.SendBuffer, 64<<10)
+	orInt(&c.Workers, 512)
+	orInt(&c.Pollers, runtime.GOMAXPROCS(0))
+	if c.HandshakeRate == 0 {
+		c.HandshakeRate = 200
+	}
+	return c
+}
+
+func orDuration(d *time.Duration, def time.Duration) {
+	if *d == 0 {
+		*d = def
+	}
+}
+
+func orInt(n *int, def int) {
+	if *n == 0 {
+		*n = def
+	}
+}
+
+// Descriptors is how many open files the process may spend on its clients: the limit less an eighth (at least 256) for
+// the storage, the media ports and the rest.
+func Descriptors() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return leastReserve
+	}
+	// Programs of nobody's making may see an unlimited number; a million sockets is beyond one process anyway.
+	n := int(min(limit.Cur, 1<<20))
+	return max(n-max(n/reservePart, leastReserve), n/2)
+}

@@ -1,0 +1,318 @@
+package ws
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/rfc6455"
+	"github.com/barrage-live/barrage/internal/wheel"
+	"github.com/barrage-live/barrage/internal/wire"
+)
+
+// Receiver is what a Handler makes of one connection. Start, Message, Notify and Closed are called one at a time, on a
+// worker, in the order of what happened.
+type Receiver interface {
+	// Start comes first.
+	Start()
+	// Message brings a whole message, which the receiver may keep.
+	Message(payload []byte)
+	// Notify brings what Conn.Post was given.
+	Notify(event any)
+	// Refuse tells the client that a message was not taken. It is called from the reading goroutine at any time, must do
+	// no more than Write, and does not keep the payload.
+	Refuse(payload []byte, reason error)
+	// Closed comes last, exactly once.
+	Closed()
+}
+
+// link is the transport below a connection. Its methods do not block.
+type link interface {
+	// write takes bytes that nobody will change; Conn.written tells when they have left.
+	write(b []byte) error
+	// shutdown ends the sending direction; what the peer sends is still read.
+	shutdown()
+	// end closes the transport; Conn.ended follows.
+	end()
+}
+
+type phase uint8
+
+const (
+	phaseOpen    phase = iota
+	phaseClosing       // a close frame has been handed to the link
+	phaseEnded         // the transport is gone
+)
+
+// Conn is one websocket. All methods are safe for concurrent use.
+type Conn struct {
+	server   *Server
+	link     link
+	receiver Receiver
+	id       uint64
+	addr     netip.Addr
+	encoding wire.Encoding
+	opened   time.Duration
+
+	pending atomic.Int64 // bytes the link has not passed to the kernel
+	seen    atomic.Int64 // when the last whole frame came
+	partial atomic.Int64 // when the message being received began; 0 without one
+	spoke   atomic.Bool  // a first message has come
+	// finishing asks for the end of sending once nothing is pending; peerClosed says that the peer's close frame came.
+	finishing, peerClosed atomic.Bool
+
+	in struct {
+		sync.Mutex
+		parser                     rfc6455.Parser
+		frames, refusals, controls bucket
+	}
+	out struct {
+		sync.Mutex
+		phase   phase
+		code    int
+		closeBy time.Duration
+		pinged  time.Duration
+	}
+	jobs  backlog
+	timer wheel.Timer[*Conn]
+}
+
+// ID numbers the connections of this process.
+func (c *Conn) ID() uint64 { return c.id }
+
+// Addr is the client's address, behind trusted proxies the one they name.
+func (c *Conn) Addr() netip.Addr { return c.addr }
+
+// Encoding is that of the subprotocol the client chose.
+func (c *Conn) Encoding() wire.Encoding { return c.encoding }
+
+// Pending is how many bytes wait for the socket besides those in the kernel.
+func (c *Conn) Pending() int { return int(c.pending.Load()) }
+
+// Write hands whole websocket frames over; nobody may change the bytes from now on. It never blocks. It reports whether the
+// bytes were taken: not after a close, nor when too many wait already, which closes the connection with CloseSlow.
+func (c *Conn) Write(frames []byte) bool {
+	c.out.Lock()
+	defer c.out.Unlock()
+	if c.out.phase != phaseOpen {
+		return false
+	}
+	if int(c.pending.Load())+len(frames) > c.server.cfg.MaxPending {
+		c.close(wire.CloseSlow, "the client reads too slowly")
+		return false
+	}
+	return c.send(frames)
+}
+
+// send passes bytes to the link; c.out is held.
+func (c *Conn) send(frames []byte) bool {
+	c.pending.Add(int64(len(frames)))
+	c.server.metrics.written.Inc()
+	c.server.metrics.bytes.Add(float64(len(frames)))
+	return c.link.write(frames) == nil
+}
+
+// Post queues an event for Receiver.Notify behind the messages that wait. It reports false once the connection has ended.
+func (c *Conn) Post(event any) bool {
+	return c.enqueue(job{kind: jobNotify, event: event})
+}
+
+// Close sends a close frame behind what waits and ends the connection when the peer has answered or CloseGrace is over.
+// Only the first call counts.
+func (c *Conn) Close(code int, reason string) {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.close(code, reason)
+}
+
+// close is Close with c.out held.
+func (c *Conn) close(code int, reason string) {
+	if c.out.phase != phaseOpen {
+		return
+	}
+	now := c.server.now()
+	c.out.phase, c.out.code, c.out.closeBy = phaseClosing, code, now+c.server.cfg.CloseGrace
+	frame := rfc6455.AppendClose(nil, code, reason)
+	// One byte more is pending until the frame has been handed over, so that only the last of both sides finishes.
+	c.pending.Add(1)
+	c.finishing.Store(true)
+	c.send(frame)
+	if c.pending.Add(-1) == 0 {
+		c.finish()
+	}
+	c.server.deadlines.arm(c, c.out.closeBy)
+}
+
+// finish ends the sending direction, or all of it if the peer has said goodbye too.
+func (c *Conn) finish() {
+	if c.peerClosed.Load() {
+		c.link.end()
+		return
+	}
+	c.link.shutdown()
+}
+
+// written is told by the link how many bytes went to the kernel. It may run with locks of the link held.
+func (c *Conn) written(n int) {
+	if c.pending.Add(-int64(n)) == 0 && c.finishing.Load() {
+		c.enqueue(job{kind: jobFinish})
+	}
+}
+
+// feed takes bytes from the link, in order.
+func (c *Conn) feed(b []byte) {
+	c.in.Lock()
+	defer c.in.Unlock()
+	c.feedLocked(b)
+}
+
+func (c *Conn) feedLocked(b []byte) {
+	now := c.server.now()
+	for len(b) > 0 {
+		m, n, err := c.in.parser.Next(b)
+		b = b[n:]
+		if err != nil {
+			c.violated(err)
+			break
+		}
+		if m.Op == rfc6455.Continuation {
+			break
+		}
+		c.seen.Store(int64(now))
+		c.partial.Store(0)
+		c.take(m, now)
+	}
+	if !c.in.parser.Partial() {
+		c.partial.Store(0)
+	} else {
+		c.partial.CompareAndSwap(0, int64(max(now, 1)))
+	}
+}
+
+func (c *Conn) violated(err error) {
+	code, reason := rfc6455.CloseProtocol, "breach of the protocol"
+	if v := (*rfc6455.Violation)(nil); errors.As(err, &v) {
+		code, reason = v.Code, v.Reason
+	}
+	c.Close(code, reason)
+}
+
+// take acts on one message; c.in is held.
+func (c *Conn) take(m rfc6455.Message, now time.Duration) {
+	if m.Op == rfc6455.Close {
+		c.goodbye(m.Code)
+		return
+	}
+	if m.Op == rfc6455.Ping || m.Op == rfc6455.Pong {
+		if !c.in.controls.take(now, controlsPerS, controlsBurst) {
+			c.Close(rfc6455.ClosePolicy, "too many control frames")
+			return
+		}
+		if m.Op == rfc6455.Ping {
+			c.Write(rfc6455.AppendFrame(nil, rfc6455.Pong, m.Payload))
+		}
+		return
+	}
+	c.server.metrics.messages.Inc()
+	c.spoke.Store(true)
+	if (m.Op == rfc6455.Text) != c.encoding.Text() {
+		c.Close(rfc6455.CloseUnsupported, c.encoding.String()+" does not use such messages")
+		return
+	}
+	c.deliver(m.Payload, now)
+}
+
+// deliver queues a data message, or refuses it by rate or for want of room.
+func (c *Conn) deliver(payload []byte, now time.Duration) {
+	reason := "rate"
+	if c.in.frames.take(now, framesPerS, framesBurst) {
+		reason = "queue"
+		if c.enqueue(job{kind: jobMessage, payload: payload}) {
+			return
+		}
+	}
+	c.server.metrics.excess.WithLabelValues(reason).Inc()
+	if !c.in.refusals.take(now, refusalsPerS, refusalsBurst) {
+		c.Close(fault.Exhausted.CloseCode(), "too many requests")
+		return
+	}
+	c.receiver.Refuse(payload, errTooMany)
+}
+
+// goodbye answers the peer's close frame, or ends what the server had begun to close.
+func (c *Conn) goodbye(code int) {
+	c.peerClosed.Store(true)
+	c.out.Lock()
+	defer c.out.Unlock()
+	if c.out.phase == phaseOpen {
+		if code == 0 {
+			code = rfc6455.CloseNormal
+		}
+		c.close(code, "")
+		return
+	}
+	if c.pending.Load() == 0 {
+		c.link.end()
+	}
+}
+
+// ended is told by the link that the transport is gone; later calls do nothing.
+func (c *Conn) ended() {
+	c.out.Lock()
+	before, code := c.out.phase, c.out.code
+	c.out.phase = phaseEnded
+	c.out.Unlock()
+	if before == phaseEnded {
+		return
+	}
+	if before == phaseOpen {
+		code = 1006 // section 7.4.1: ended without a close frame
+	}
+	c.server.forget(c, code)
+	c.enqueue(job{kind: jobClosed})
+}
+
+// check acts on the deadlines that have passed and says when to look again; false when never.
+func (c *Conn) check(now time.Duration) (time.Duration, bool) {
+	c.out.Lock()
+	defer c.out.Unlock()
+	cfg := &c.server.cfg
+	switch c.out.phase {
+	case phaseEnded:
+		return 0, false
+	case phaseClosing:
+		if now >= c.out.closeBy {
+			c.link.end()
+		}
+		return max(c.out.closeBy, now+longestRest), true
+	}
+	next := now + longestRest
+	due := func(at time.Duration) bool {
+		if now >= at {
+			return true
+		}
+		next = min(next, at)
+		return false
+	}
+	seen, partial := time.Duration(c.seen.Load()), time.Duration(c.partial.Load())
+	switch {
+	case !c.spoke.Load() && due(c.opened+cfg.FirstFrame):
+		c.close(wire.CloseIdle, "no first frame")
+	case partial != 0 && due(partial+cfg.Unfinished):
+		c.close(wire.CloseIdle, "a message did not end")
+	case due(seen + cfg.Idle):
+		c.close(wire.CloseIdle, "silent for too long")
+	}
+	if c.out.phase != phaseOpen {
+		return c.out.closeBy, true
+	}
+	if quiet := max(seen, c.out.pinged); due(quiet + cfg.PingAfter) {
+		c.out.pinged = now
+		c.server.metrics.pings.Inc()
+		c.send(rfc6455.AppendFrame(nil, rfc6455.Ping, nil))
+	}
+	return next, true
+}

@@ -1,0 +1,190 @@
+package ws
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/rfc6455"
+	"github.com/barrage-live/barrage/internal/wire"
+)
+
+// refusal is an upgrade that is answered with an HTTP status.
+type refusal struct {
+	status int
+	header http.Header // beside Content-Type and Retry-After
+	reason *fault.Error
+}
+
+func refuse(status int, code, message string) *refusal {
+	return &refusal{status: status, reason: fault.New(fault.Invalid, code, message)}
+}
+
+func badHandshake(message string) *refusal {
+	return refuse(http.StatusBadRequest, "bad_handshake", message)
+}
+
+// upgrade is what a good request asks for.
+type upgrade struct {
+	key      string
+	encoding wire.Encoding
+}
+
+// checkUpgrade holds a request to section 4.2.1 of RFC 6455.
+func checkUpgrade(r *http.Request, origins []string) (upgrade, *refusal) {
+	if r.Method != http.MethodGet {
+		bad := refuse(http.StatusMethodNotAllowed, "method_not_allowed", "a websocket begins with GET")
+		bad.header = http.Header{"Allow": {http.MethodGet}}
+		return upgrade{}, bad
+	}
+	if bad := checkHeaders(r); bad != nil {
+		return upgrade{}, bad
+	}
+	if !originAllowed(r, origins) {
+		return upgrade{}, &refusal{
+			status: http.StatusForbidden,
+			reason: fault.New(fault.Denied, "origin_refused", "pages of this origin may not connect"),
+		}
+	}
+	encoding, ok := chooseEncoding(r.Header)
+	if !ok {
+		return upgrade{}, refuse(http.StatusBadRequest, "no_subprotocol",
+			"offer "+wire.SubprotocolProto+" or "+wire.SubprotocolJSON+" in Sec-WebSocket-Protocol")
+	}
+	return upgrade{key: r.Header.Get("Sec-Websocket-Key"), encoding: encoding}, nil
+}
+
+func checkHeaders(r *http.Request) *refusal {
+	if !httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade") ||
+		!httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket") {
+		bad := refuse(http.StatusUpgradeRequired, "upgrade_required", "this address speaks websocket")
+		bad.header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+		return bad
+	}
+	versions, keys := r.Header.Values("Sec-Websocket-Version"), r.Header.Values("Sec-Websocket-Key")
+	switch {
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+		return badHandshake("a websocket needs HTTP/1.1")
+	case r.Host == "":
+		return badHandshake("the Host is missing")
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return badHandshake("an upgrade has no body")
+	case len(versions) > 1 || len(keys) > 1 || len(r.Header.Values("Origin")) > 1:
+		return badHandshake("a header is repeated")
+	case len(versions) == 0 || versions[0] != "13":
+		bad := refuse(http.StatusUpgradeRequired, "upgrade_required", "only version 13 of the protocol is spoken")
+		bad.header = http.Header{"Sec-Websocket-Version": {"13"}}
+		return bad
+	case len(keys) == 0 || !rfc6455.ValidKey(keys[0]):
+		return badHandshake("Sec-WebSocket-Key is not 16 bytes in base64")
+	}
+	return nil
+}
+
+// originAllowed keeps pages of other sites from using a visitor's browser (RFC 6455 section 10.2). Programs send no Origin.
+func originAllowed(r *http.Request, allowed []string) bool {
+	origin := r.Header.Get("Origin")
+	if len(r.Header.Values("Origin")) == 0 {
+		return true
+	}
+	for _, a := range allowed {
+		if a == "*" || strings.EqualFold(a, origin) {
+			return true
+		}
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	return u.Path == "" && u.RawQuery == "" && u.User == nil && strings.EqualFold(withPort(u.Host, u.Scheme), withPort(r.Host, u.Scheme))
+}
+
+// withPort makes the default port visible, so that example.org and example.org:443 are the same host.
+func withPort(host, scheme string) string {
+	if strings.LastIndexByte(host, ':') > strings.LastIndexByte(host, ']') {
+		return host
+	}
+	if scheme == "https" {
+		return host + ":443"
+	}
+	return host + ":80"
+}
+
+func chooseEncoding(h http.Header) (wire.Encoding, bool) {
+	for _, line := range h.Values("Sec-Websocket-Protocol") {
+		for offer := range strings.SplitSeq(line, ",") {
+			if e, ok := wire.ParseSubprotocol(strings.TrimSpace(offer)); ok {
+				return e, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// clientAddr is the address admission counts: the peer's, or behind trusted proxies the last one that is not theirs.
+func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr := peer.Addr().Unmap()
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(forwarded) - 1; i >= 0 && inside(trusted, addr); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
+		if err != nil {
+			break
+		}
+		addr = next.Unmap()
+	}
+	return addr
+}
+
+func inside(networks []netip.Prefix, addr netip.Addr) bool {
+	for _, n := range networks {
+		if n.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// write answers with problem+json.
+func (f *refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	for name, values := range f.header {
+		h[name] = values
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	if f.reason.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.reason.RetryAfter.Seconds()))))
+	}
+	w.WriteHeader(f.status)
+	// Whoever does not read the answer has gone; there is nobody to tell.
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"status": f.status, "title": f.reason.Message, "kind": f.reason.Kind.String(), "code": f.reason.Code,
+	})
+}
+
+// acceptance is the answer that ends the HTTP part of a connection.
+func (u upgrade) acceptance() []byte {
+	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		rfc6455.Accept(u.key) + "\r\nSec-WebSocket-Protocol: " + u.encoding.String() + "\r\n\r\n")
+}
+
+// admissionRefusal turns the error of admission into an answer.
+func admissionRefusal(err error) *refusal {
+	reason := fault.From(err)
+	return &refusal{status: reason.Kind.HTTP(), reason: reason}
+}
+
+// since is the time that all buckets and deadlines of a server count in.
+func since(start time.Time) time.Duration { return time.Since(start) }

@@ -1,0 +1,176 @@
+package ws
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/rfc6455"
+)
+
+// errTooMany refuses a message of a client that sends faster than it is served.
+var errTooMany = fault.New(fault.Exhausted, "too_many_requests", "too many requests; wait a little").After(retryAfter / 5)
+
+type jobKind uint8
+
+const (
+	jobStart jobKind = iota
+	jobMessage
+	jobNotify
+	jobFinish
+	jobClosed
+)
+
+// job is one thing to do for a connection on a worker.
+type job struct {
+	kind    jobKind
+	payload []byte
+	event   any
+}
+
+// backlog holds the jobs of one connection in order. Messages are bounded by maxQueued (policy: refuse, the client is told);
+// the other jobs are few by their nature.
+type backlog struct {
+	sync.Mutex
+	list      []job
+	messages  int
+	scheduled bool // a worker has it, or it waits for one
+	ended     bool // jobClosed has been queued
+}
+
+// enqueue adds a job and sees to it that a worker comes. It reports false for a message too many and after the end.
+func (c *Conn) enqueue(j job) bool {
+	q := &c.jobs
+	q.Lock()
+	if q.ended || j.kind == jobMessage && q.messages >= maxQueued {
+		q.Unlock()
+		return false
+	}
+	if j.kind == jobMessage {
+		q.messages++
+	}
+	q.ended = j.kind == jobClosed
+	q.list = append(q.list, j)
+	idle := !q.scheduled
+	q.scheduled = true
+	q.Unlock()
+	if idle {
+		c.server.pool.submit(c)
+	}
+	return true
+}
+
+// next takes the first job, or gives the worker free.
+func (q *backlog) next() (job, bool) {
+	q.Lock()
+	defer q.Unlock()
+	if len(q.list) == 0 {
+		q.list, q.scheduled = nil, false
+		return job{}, false
+	}
+	j := q.list[0]
+	q.list[0] = job{}
+	q.list = q.list[1:]
+	if j.kind == jobMessage {
+		q.messages--
+	}
+	return j, true
+}
+
+// run does the next job of the connection; false when there is none.
+func (c *Conn) run() (more bool) {
+	j, ok := c.jobs.next()
+	if !ok {
+		return false
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.log.Error("a receiver panicked", slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+			c.Close(rfc6455.CloseInternal, "internal error")
+			more = true
+		}
+	}()
+	switch j.kind {
+	case jobStart:
+		c.receiver.Start()
+	case jobMessage:
+		c.receiver.Message(j.payload)
+	case jobNotify:
+		c.receiver.Notify(j.event)
+	case jobFinish:
+		c.finish()
+	case jobClosed:
+		c.receiver.Closed()
+	}
+	return true
+}
+
+// turn is how many jobs a worker does for one connection before another gets its turn.
+const turn = 8
+
+// pool runs the jobs of connections on at most max goroutines, which end when nothing waits. The line of waiting connections is
+// bounded by their number.
+type pool struct {
+	max     int
+	waiting interface{ Set(float64) }
+	done    sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		workers int
+		line    []*Conn
+	}
+}
+
+// submit gives the connection to a worker, or puts it in line.
+func (p *pool) submit(c *Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.workers == p.max {
+		p.mu.line = append(p.mu.line, c)
+		p.waiting.Set(float64(len(p.mu.line)))
+		return
+	}
+	p.mu.workers++
+	p.done.Add(1)
+	go p.work(c)
+}
+
+// swap puts c, if any, at the end of the line and takes the first; without one the worker ends.
+func (p *pool) swap(c *Conn) *Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c != nil {
+		if len(p.mu.line) == 0 {
+			return c
+		}
+		p.mu.line = append(p.mu.line, c)
+	}
+	if len(p.mu.line) == 0 {
+		p.mu.workers--
+		return nil
+	}
+	first := p.mu.line[0]
+	p.mu.line[0] = nil
+	p.mu.line = p.mu.line[1:]
+	p.waiting.Set(float64(len(p.mu.line)))
+	return first
+}
+
+func (p *pool) work(c *Conn) {
+	defer p.done.Done()
+	for c != nil {
+		again := true
+		for range turn {
+			if again = c.run(); !again {
+				break
+			}
+		}
+		if !again {
+			c = nil
+		}
+		c = p.swap(c)
+	}
+}

@@ -1,0 +1,46 @@
+package ws
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts what the sockets do.
+type Metrics struct {
+	open      prometheus.Gauge
+	opened    *prometheus.CounterVec
+	refused   *prometheus.CounterVec
+	closed    *prometheus.CounterVec
+	messages  prometheus.Counter
+	written   prometheus.Counter
+	bytes     prometheus.Counter
+	pings     prometheus.Counter
+	excess    *prometheus.CounterVec
+	shed      prometheus.Counter
+	waiting   prometheus.Gauge
+	unwatched prometheus.Counter
+}
+
+// NewMetrics registers the metrics with r.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		open:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_open", Help: "Websockets open now."}),
+		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_opened_total", Help: "Upgrades that succeeded, by path: polled or streamed."}, []string{"path"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_handshakes_refused_total", Help: "Upgrades refused, by code."}, []string{"code"}),
+		closed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_closed_total", Help: "Connections that ended, by close code; 1006 without one."}, []string{"code"}),
+
+		messages:  prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_messages_received_total", Help: "Data messages received."}),
+		written:   prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_writes_total", Help: "Writes handed to sockets."}),
+		bytes:     prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_written_bytes_total", Help: "Bytes handed to sockets."}),
+		pings:     prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_pings_sent_total", Help: "Pings sent into silence."}),
+		excess:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_messages_refused_total", Help: "Messages refused, by reason: rate or queue."}, []string{"reason"}),
+		shed:      prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_accepts_shed_total", Help: "TCP connections closed at once because no open file was left for them."}),
+		waiting:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_waiting", Help: "Connections with requests that wait for a worker."}),
+		unwatched: prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_handover_failures_total", Help: "Upgraded connections that could not be taken over."}),
+	}
+	r.MustRegister(m.open, m.opened, m.refused, m.closed, m.messages, m.written, m.bytes, m.pings, m.excess, m.shed, m.waiting, m.unwatched)
+	return m
+}
+
+func (m *Metrics) ended(code int) { m.closed.WithLabelValues(strconv.Itoa(code)).Inc() }
