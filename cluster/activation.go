@@ -71,6 +71,7 @@ type activation struct {
 	awaiting    int32
 	outstanding int32
 	timers      *timer
+	owed        []*envelope // whose Reply went out of its turn
 	turn        Turn
 	refusal     error // answers what waits when a crashed life has ended; nil: the next life does
 }

@@ -99,6 +99,43 @@ func TestTheNextLifeWaitsForTheWorksOfTheCrashedOne(t *testing.T) {
 	})
 }
 
+func TestWhoWaitsForALaterReplyIsToldOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kept []cluster.Reply
+		n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+			switch msg {
+			case "panic":
+				panic("as told")
+			case "answer":
+				kept[0].Send("answered")
+				t.Reply(len(kept))
+			default:
+				kept = append(kept, t.Later())
+			}
+		})}})
+		var wg sync.WaitGroup
+		begin := time.Now()
+		answered := 0
+		for range 40 {
+			wg.Go(func() {
+				v, err := ask(t, n, "a", "k", "wait")
+				if v == "answered" {
+					answered++
+					return
+				}
+				wantFault(t, err, fault.Internal, "activation_ended")
+			})
+			synctest.Wait()
+		}
+		mustAsk(t, n, "a", "k", "answer")
+		_, _ = ask(t, n, "a", "k", "panic")
+		wg.Wait()
+		if d := time.Since(begin); d != 0 || answered != 1 {
+			t.Errorf("%d answered, all told after %v; want 1 at once", answered, d)
+		}
+	})
+}
+
 func TestQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", stubborn)}})

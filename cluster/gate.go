@@ -21,8 +21,8 @@ type address struct {
 	key  string
 }
 
-// gate is the actor of one shard: it claims the shard, begins the processes of its activations and is their parent.
-// Beside it lies the shard's register of activations, which senders read without going through the gate: a message is
+// gate is the actor of one shard: it claims the shard and begins the processes of its activations. It is not their
+// parent in protoactor's sense, because a parent there keeps the memory of as many children as it ever had. Beside it lies the shard's register of activations, which senders read without going through the gate: a message is
 // queued in the activation's own mailbox, which exists before the shard is claimed and the process begun.
 type gate struct {
 	node  *Node
@@ -158,7 +158,7 @@ func (g *gate) signal(s signal) {
 func (g *gate) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *activation:
-		g.admit(ctx, m)
+		g.admit(m)
 	case inquiry:
 		if g.epoch.Load() != 0 {
 			m.answer <- nil
@@ -167,12 +167,12 @@ func (g *gate) Receive(ctx actor.Context) {
 		g.asking = append(g.asking, m)
 		g.claim()
 	case claimed:
-		g.claimed(ctx, m)
+		g.claimed(m)
 	}
 }
 
 // admit begins the process of an activation, once the shard is ours.
-func (g *gate) admit(ctx actor.Context, a *activation) {
+func (g *gate) admit(a *activation) {
 	if g.epoch.Load() == 0 {
 		g.pending = append(g.pending, a)
 		g.claim()
@@ -180,7 +180,7 @@ func (g *gate) admit(ctx actor.Context, a *activation) {
 	}
 	a.epoch = position.Epoch(g.epoch.Load())
 	g.spawning = a
-	ctx.Spawn(g.props)
+	g.node.system.Root.Spawn(g.props)
 	g.spawning = nil
 }
 
@@ -201,7 +201,7 @@ func (g *gate) claim() {
 	}
 }
 
-func (g *gate) claimed(ctx actor.Context, c claimed) {
+func (g *gate) claimed(c claimed) {
 	g.claiming = false
 	pending, asking := g.pending, g.asking
 	g.pending, g.asking = nil, nil
@@ -217,7 +217,7 @@ func (g *gate) claimed(ctx actor.Context, c claimed) {
 	}
 	for _, a := range pending {
 		if refusal == nil {
-			g.admit(ctx, a)
+			g.admit(a)
 		} else {
 			g.retire(a, refusal)
 		}

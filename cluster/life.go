@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -160,10 +161,23 @@ func (a *activation) bury(cause string) {
 	if a.actor != nil {
 		a.kind.passivated.WithLabelValues(cause).Inc()
 	}
+	for _, e := range a.owed {
+		e.answer(nil, errEnded)
+	}
+	a.owed = nil
 	a.stopTimers()
 	a.node.clock.disarm(&a.idle)
 	a.actor, a.pinned, a.ending, a.awaiting = nil, false, endNone, 0
 	a.life++
+}
+
+// owe remembers an asker, for the case that the life ends before it is answered. What was answered is forgotten whenever
+// the list would have to grow.
+func (a *activation) owe(e *envelope) {
+	if len(a.owed) == cap(a.owed) {
+		a.owed = slices.DeleteFunc(a.owed, func(e *envelope) bool { return e.answered.Load() })
+	}
+	a.owed = append(a.owed, e)
 }
 
 // finish ends the present life. With a refusal, or when the node takes nothing any more, it answers whatever waits, and

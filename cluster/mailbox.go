@@ -51,17 +51,16 @@ type mailbox struct {
 
 	mu struct {
 		sync.Mutex
-		system    []any
-		urgent    []any
-		self      []any
-		head      *envelope // user messages, linked through next
-		tail      *envelope
-		waiting   int
-		held      hold
-		started   bool // the process is there
-		running   bool // a goroutine is in run
-		suspended bool
-		sealed    bool
+		system  []any
+		urgent  []any
+		self    []any
+		head    *envelope // user messages, linked through next
+		tail    *envelope
+		waiting int
+		held    hold
+		started bool // the process is there
+		running bool // a goroutine is in run
+		sealed  bool
 	}
 }
 
@@ -154,13 +153,7 @@ func (b *mailbox) schedule() {
 }
 
 func (b *mailbox) runnable() bool {
-	switch {
-	case len(b.mu.system) > 0:
-		return true
-	case b.mu.suspended:
-		return false
-	}
-	return len(b.mu.urgent) > 0 ||
+	return len(b.mu.system) > 0 || len(b.mu.urgent) > 0 ||
 		b.mu.held < holdAll && len(b.mu.self) > 0 ||
 		b.mu.held < holdUser && b.mu.head != nil
 }
@@ -201,7 +194,8 @@ func pop(q *[]any) any {
 	return first
 }
 
-// run handles messages until none may go. Another goroutine may already be in the next run when it returns.
+// run handles messages until none may go. A panic that comes out of them is a bug of this package, since guard recovers
+// those of actors: it ends the process. Another goroutine may already be in the next run when it returns.
 func (b *mailbox) run() {
 	for done := 0; ; done++ {
 		if done == b.dispatcher.Throughput() {
@@ -213,28 +207,11 @@ func (b *mailbox) run() {
 		case msg == nil:
 			return
 		case system:
-			b.handleSystem(msg)
+			b.invoker.InvokeSystemMessage(msg)
 		default:
 			b.invoker.InvokeUserMessage(msg)
 		}
 	}
-}
-
-func (b *mailbox) handleSystem(msg any) {
-	switch msg.(type) {
-	case *actor.SuspendMailbox:
-		b.suspend(true)
-	case *actor.ResumeMailbox:
-		b.suspend(false)
-	default:
-		b.invoker.InvokeSystemMessage(msg)
-	}
-}
-
-func (b *mailbox) suspend(s bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.mu.suspended = s
 }
 
 // PostUserMessage implements actor.Mailbox: what comes through protoactor obeys the same bound. Nothing of ours does.

@@ -210,7 +210,6 @@ func (n *Node) gate(s coordination.Shard) (*gate, error) {
 		func() actor.Actor { return g },
 		actor.WithMailbox(func() actor.Mailbox { return &g.box }),
 		actor.WithDispatcher(n.dispatcher),
-		actor.WithSupervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })),
 	))
 	n.gates[s].Store(g)
 	return g, nil

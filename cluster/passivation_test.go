@@ -182,6 +182,7 @@ func TestCloseDropsWithoutFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, r := sleepers(t, keepBusy)
 		mustTell(t, n, "a", "k", "x")
+		synctest.Wait()
 		mustTell(t, n, "a", "busy", "await")
 		synctest.Wait()
 		n.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
 )
 
 // ledger is the durable side of counters: what Passivate wrote.
@@ -171,6 +172,9 @@ func TestCloseUnderLoad(t *testing.T) {
 			wg.Go(func() {
 				for j := 0; ; j++ {
 					_, err := ask(t, n, "counter", fmt.Sprint(i, j%50), "add later")
+					if fault.KindOf(err) == fault.Timeout {
+						t.Error("an asker was left waiting")
+					}
 					if err != nil {
 						return
 					}

@@ -79,7 +79,9 @@ func wantFault(t testing.TB, err error, kind fault.Kind, code string) {
 // journal is what an actor saw, asked for with the message "journal".
 type journal struct{ lines []string }
 
-func (j *journal) add(format string, args ...any) { j.lines = append(j.lines, fmt.Sprintf(format, args...)) }
+func (j *journal) add(format string, args ...any) {
+	j.lines = append(j.lines, fmt.Sprintf(format, args...))
+}
 
 // within is a context for things that must happen soon in real time.
 func within(t testing.TB, d time.Duration) context.Context {

@@ -40,13 +40,16 @@ func (t *Turn) Reply(v any) { t.env.answer(v, nil) }
 // Fail answers the current Ask with an error.
 func (t *Turn) Fail(err error) { t.env.answer(nil, err) }
 
-// Later takes the duty to answer the current Ask out of the turn. Whoever holds the Reply must use it: nobody else
-// answers, and the asker waits until its deadline.
+// Later takes the duty to answer the current Ask out of the turn. Whoever holds the Reply must use it, or the asker waits
+// until its deadline; if the activation ends first, the asker is told Internal "activation_ended".
 func (t *Turn) Later() Reply {
-	if t.env == nil {
+	if t.env == nil || t.env.reply == nil {
 		return Reply{}
 	}
-	t.env.taken = true
+	if !t.env.taken {
+		t.env.taken = true
+		t.a.owe(t.env)
+	}
 	return Reply{t.env}
 }
 
