@@ -1,0 +1,78 @@
+package segmenter
+
+import "time"
+
+const (
+	// slewDown and slewUp bound how much one segment may move the clock without a discontinuity.
+	slewDown = 10 * time.Millisecond
+	slewUp   = time.Millisecond
+	// maxLead is how far the clock may run ahead of arrival before it is stepped.
+	maxLead = 100 * time.Millisecond
+	// clockWindow is the span of the running minimum.
+	clockWindow = 30 * time.Second
+)
+
+// clock anchors the timeline to arrival. Media time is timeline + offset, and program-date-time is the start of the
+// broadcast + media time.
+//
+// The truth it looks for is the smallest delay: a unit can arrive late but never before it was captured, so the
+// running minimum of (arrival - PTS) is the best estimate, and a media time above it would lie in the future. The
+// first estimate is taken only after the first part's worth of units, because a publisher that has just connected
+// sends its first units in a burst, late.
+type clock struct {
+	start   time.Time
+	offset  time.Duration
+	decided bool
+	// low and before are the lowest delays of this window and of the one before it.
+	low, before time.Duration
+	seen        bool
+	windowFrom  time.Duration
+	// floor is the media time already given out.
+	floor time.Duration
+}
+
+// restart forgets the delays of the last publication; what was given out stays given out.
+func (c *clock) restart(end time.Duration) {
+	if c.decided {
+		c.floor = max(c.floor, end+c.offset)
+	}
+	c.decided, c.seen = false, false
+}
+
+// observe takes the arrival of a unit that is to be presented at t of the timeline.
+func (c *clock) observe(arrival time.Time, t time.Duration) {
+	d := arrival.Sub(c.start) - t
+	if !c.seen {
+		c.low, c.before, c.seen, c.windowFrom = d, d, true, t
+		return
+	}
+	if t-c.windowFrom > clockWindow {
+		c.before, c.low, c.windowFrom = c.low, d, t
+	}
+	c.low = min(c.low, d)
+}
+
+// place is where on the timeline a unit that arrives now belongs when nothing else is known.
+func (c *clock) place(arrival time.Time) time.Duration {
+	return max(0, arrival.Sub(c.start)-c.offset)
+}
+
+// open gives the media time of a segment that starts at t, and reports whether the clock had to be stepped.
+func (c *clock) open(t time.Duration) (at time.Duration, stepped bool) {
+	want := min(c.low, c.before)
+	switch {
+	case !c.decided:
+		c.offset, c.decided = c.low, true
+	case want < c.offset-maxLead:
+		c.offset, stepped = want, true
+	case want < c.offset:
+		c.offset -= min(slewDown, c.offset-want)
+	case want > c.offset:
+		c.offset += min(slewUp, want-c.offset)
+	}
+	if t+c.offset < c.floor {
+		c.offset = c.floor - t
+	}
+	c.floor = t + c.offset
+	return c.floor, stepped
+}

@@ -1,0 +1,127 @@
+package segmenter
+
+import (
+	"slices"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/media"
+)
+
+// jitter is what timestamps in milliseconds may lack to a round duration.
+const jitter = 20 * time.Millisecond
+
+// cut is a decided end of a part.
+type cut struct {
+	at time.Duration
+	// last says that the part is the last of its segment.
+	last bool
+	// fresh is the configuration that holds behind it.
+	fresh *media.Track
+}
+
+// cutter decides where parts and segments end. It sees the samples of the leading track only: video where there is
+// any, else audio. Its decisions wait in cuts until the other track has caught up.
+type cutter struct {
+	target, shortest, longest time.Duration // of a part; of a segment
+	pictures                  bool          // the leading track is video
+
+	open          bool
+	segment, part time.Duration // where the ones being filled began
+	until         time.Duration // end of the last sample placed
+	independent   bool
+	cuts          []cut
+	hardCuts      *uint64
+}
+
+// begin opens a segment at a sample after nothing or after a discontinuity.
+func (c *cutter) begin(s *sample) {
+	c.open, c.segment, c.part, c.independent = true, s.at, s.at, s.key
+}
+
+// ahead decides the same as before, one sample earlier, for a sample that has just begun: what kind it is is known, and
+// a part that is full need not wait for proof that the sample would not fit.
+func (c *cutter) ahead(s sample, frame time.Duration) {
+	s.until = s.at
+	if c.full(s.at - c.part) {
+		s.until += frame * 9 / 10
+	}
+	if c.open && s.at == c.until {
+		c.before(&s)
+	}
+}
+
+// before decides whether something ends where s begins.
+func (c *cutter) before(s *sample) {
+	segment, part := s.at-c.segment, s.at-c.part
+	if part == 0 {
+		return // decided by ahead
+	}
+	overflow := s.until-c.part > c.target
+	if s.until-s.at > c.target {
+		overflow = c.full(part) // a picture longer than a part is cut in the middle, see within
+	}
+	switch {
+	case s.fresh != nil:
+		c.mark(s.at, true, s)
+	case c.pictures && s.key && (segment >= c.shortest-jitter || !c.independent):
+		c.mark(s.at, true, s)
+	case overflow:
+		c.mark(s.at, c.lastPart(segment, part), s)
+	}
+}
+
+// lastPart decides whether a part that has to end is the last of its segment: because the next one might not fit,
+// because it is too short to be anything else, or because audio may be cut anywhere.
+func (c *cutter) lastPart(segment, part time.Duration) bool {
+	return segment+c.target > c.longest || !c.full(part) || (!c.pictures && segment >= c.shortest-jitter)
+}
+
+// full reports whether a part is long enough to be followed by another in its segment.
+func (c *cutter) full(part time.Duration) bool { return part*100 >= c.target*85 }
+
+// within cuts inside a picture that lasts longer than a part; what follows there is audio only.
+func (c *cutter) within(s *sample) {
+	for s.until-c.part > c.target {
+		at := c.part + c.target
+		c.mark(at, c.lastPart(at-c.segment, c.target), nil)
+	}
+}
+
+func (c *cutter) mark(at time.Duration, last bool, s *sample) {
+	k := cut{at: at, last: last}
+	key := s != nil && s.key
+	if s != nil {
+		k.fresh = s.fresh
+	}
+	c.cuts = append(c.cuts, k)
+	c.part = at
+	if last {
+		c.segment, c.independent = at, key
+		if !key {
+			*c.hardCuts++
+		}
+	}
+}
+
+// fit chooses the part target for pictures of one duration. Whole pictures must fill at least 85 % of it; where the
+// wanted target does not allow that, it is moved to the next whole number of pictures, with a margin for jitter.
+func fit(want, frame time.Duration) time.Duration {
+	if frame <= 0 {
+		return want
+	}
+	if n := want / frame; n > 0 && n*frame*100 >= want*85 {
+		return want
+	}
+	n := (want + frame/2) / frame
+	return (max(n, 1)*frame*105/100 + 9*time.Millisecond).Truncate(10 * time.Millisecond)
+}
+
+// median is the middle duration of samples.
+func median(samples []sample) time.Duration {
+	d := make([]time.Duration, len(samples))
+	for i := range samples {
+		d[i] = samples[i].until - samples[i].at
+	}
+	slices.Sort(d)
+	return d[len(d)/2]
+}

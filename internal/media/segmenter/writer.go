@@ -1,0 +1,132 @@
+package segmenter
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/fmp4"
+)
+
+// writer turns decided parts into events and numbers them.
+type writer struct {
+	events []Event
+	runs   []fmp4.Run
+	keys   bool // a run being written holds an IDR picture
+	starts bool // and starts with it
+
+	sequence uint64 // of the segment being written, or of the next
+	index    int    // of the next part in it
+	fragment uint32
+	open     bool
+	opened   time.Duration // where the segment began
+	from     time.Duration // where the next part begins
+
+	tracks  []media.Track
+	init    []byte
+	number  int // of init; the first is 0
+	stale   bool
+	any     bool // a segment was written
+	breaks  bool // the next segment does not continue the one before
+	samples [2][]fmp4.Sample
+}
+
+// configure announces the tracks of what follows. They were validated.
+func (w *writer) configure(tracks []media.Track) {
+	w.tracks = append([]media.Track(nil), tracks...)
+	w.stale = true
+}
+
+// discontinue marks the next segment.
+func (w *writer) discontinue() { w.breaks = w.any }
+
+// take moves the samples that begin before a time into a run and returns the rest. Durations inside the run follow
+// from the decode times, so that nothing drifts. A nil run drops them.
+func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample {
+	n := 0
+	for n < len(q) && q[n].at < before {
+		n++
+	}
+	if run != nil {
+		if run.Prefix {
+			w.keys, w.starts = false, n > 0 && q[0].key
+		}
+		buf := w.samples[len(w.runs)][:0]
+		for i := range n {
+			s := q[i].out
+			if i+1 < n {
+				s.Duration = uint32(q[i+1].tick - q[i].tick)
+			}
+			w.keys = w.keys || (run.Prefix && q[i].key)
+			buf = append(buf, s)
+		}
+		if n > 0 {
+			run.Base = q[0].tick
+		}
+		run.Samples = buf
+		w.samples[len(w.runs)] = buf
+		w.runs = append(w.runs, *run)
+	}
+	rest := copy(q, q[n:])
+	clear(q[rest:])
+	return q[:rest]
+}
+
+// part writes the runs as the part that ends at the cut, opening its segment if it is the first.
+func (w *writer) part(k cut, g *Segmenter) {
+	if w.full() {
+		if !w.open {
+			w.openSegment(g)
+		}
+		w.fragment++
+		p := &Part{
+			Sequence: w.sequence, Index: w.index, Start: w.from, End: k.at,
+			Independent: w.keys || !g.pictures,
+			Bytes:       fmp4.AppendPart(nil, w.fragment, w.runs),
+		}
+		w.index++
+		w.from = k.at
+		w.events = append(w.events, p)
+	}
+	for i := range w.samples {
+		clear(w.samples[i])
+	}
+	if k.last && w.open {
+		w.events = append(w.events, &Close{Sequence: w.sequence, Start: w.opened, End: w.from, Parts: w.index})
+		w.open = false
+		w.sequence++
+	}
+}
+
+func (w *writer) full() bool {
+	for i := range w.runs {
+		if len(w.runs[i].Samples) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *writer) openSegment(g *Segmenter) {
+	if w.stale {
+		w.stale = false
+		b, err := fmp4.Init(w.tracks)
+		if err == nil && !bytes.Equal(b, w.init) {
+			if w.init != nil {
+				w.number++
+			}
+			w.init = b
+			w.events = append(w.events, &Init{Number: w.number, Bytes: b, Tracks: w.tracks})
+		}
+	}
+	at, stepped := g.clock.open(w.from)
+	if stepped {
+		g.count.ClockSteps++
+		w.discontinue()
+	}
+	w.events = append(w.events, &Open{
+		Sequence: w.sequence, Init: w.number, Media: at, Discontinuity: w.breaks,
+		Independent: w.starts || !g.pictures,
+	})
+	w.open, w.any, w.breaks, w.opened, w.index = true, true, false, w.from, 0
+}
