@@ -1,0 +1,206 @@
+package room
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// kindName is the first part of a room's address; its key is the id of the room.
+const kindName = "room"
+
+// mailbox is how many commands may wait for one room.
+const mailbox = 4096
+
+// Deps are what the rooms of a node need. Store and Metrics are required.
+type Deps struct {
+	Store   Store
+	Config  Config
+	Metrics *Metrics
+}
+
+// Kind is the kind of actor a room is. It is activated by the first command, reads its state from storage, and is
+// passivated after a minute without one; attached nodes renew their attachment more often than that.
+func Kind(d Deps) cluster.Kind {
+	cfg := d.Config.withDefaults()
+	return cluster.Kind{
+		Name: kindName, Mailbox: mailbox,
+		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
+			if err := cfg.Validate(); err != nil {
+				return nil, err
+			}
+			room, err := id.ParseNumber[id.Room](a.Key)
+			if err != nil {
+				return nil, err
+			}
+			r := &rows{store: d.Store, cfg: cfg, room: room, epoch: a.Epoch}
+			l, err := r.load(ctx, time.Now())
+			if err != nil {
+				return nil, err
+			}
+			return &shell{
+				state: newState(cfg, room, a.Epoch, l), rows: r, timeout: cfg.AppendTimeout, metrics: d.Metrics,
+			}, nil
+		},
+	}
+}
+
+// shell carries commands to the core and performs its effects.
+type shell struct {
+	state   *state
+	rows    *rows
+	timeout time.Duration
+	metrics *Metrics
+
+	effects []effect
+	askers  askers
+	wake    cluster.Timer
+	wakeAt  time.Time
+	evicted uint64
+}
+
+var (
+	_ cluster.Actor      = (*shell)(nil)
+	_ cluster.Passivator = (*shell)(nil)
+)
+
+// Receive implements cluster.Actor.
+func (s *shell) Receive(t *cluster.Turn, msg any) {
+	var w waiter
+	switch msg.(type) {
+	case tick:
+		s.metrics.tickLag.Observe(t.Now().Sub(s.wakeAt).Seconds())
+	case report, detach: // told, not asked
+	default:
+		_, isPost := msg.(post)
+		w = s.askers.hold(t.Later(), isPost)
+	}
+	s.apply(t, w, msg)
+}
+
+// Passivate implements cluster.Passivator: it sends what is durable and refuses whoever still waits.
+func (s *shell) Passivate(context.Context) error {
+	s.effects = s.state.apply(time.Now(), 0, closing{}, s.effects[:0])
+	for _, e := range s.effects {
+		if e.do == doDeliver {
+			s.deliver(e)
+		}
+	}
+	s.askers.refuseAll(errMoved)
+	return nil
+}
+
+func (s *shell) apply(t *cluster.Turn, w waiter, cmd any) {
+	s.effects = s.state.apply(t.Now(), w, cmd, s.effects[:0])
+	for i := range s.effects {
+		s.perform(t, s.effects[i])
+		s.effects[i] = effect{}
+	}
+	if n := s.state.window.evicted; n != s.evicted {
+		s.metrics.forgotten.Add(float64(n - s.evicted))
+		s.evicted = n
+	}
+}
+
+func (s *shell) perform(t *cluster.Turn, e effect) {
+	switch e.do {
+	case doAnswer:
+		s.answer(e)
+	case doRefuse:
+		s.refuse(e)
+	case doAppend:
+		s.append(t, e.rows)
+	case doSave:
+		s.save(t, e.change)
+	case doRead:
+		s.read(t, e.to, e.query)
+	case doDeliver:
+		s.deliver(e)
+	case doWake:
+		s.wake.Stop()
+		s.wakeAt = e.at
+		s.wake = t.After(e.at.Sub(t.Now()), tick{})
+	case doStop:
+		t.Stop()
+	}
+}
+
+func (s *shell) answer(e effect) {
+	reply, isPost := s.askers.release(e.to)
+	if !isPost {
+		if r, ok := e.value.(Recovery); ok {
+			s.metrics.recovered(r)
+		}
+		reply.Send(e.value)
+		return
+	}
+	s.metrics.posted(e.posted.Duplicate)
+	reply.Send(e.posted)
+}
+
+func (s *shell) refuse(e effect) {
+	reply, isPost := s.askers.release(e.to)
+	if isPost {
+		s.metrics.posts.WithLabelValues(fault.CodeOf(e.err)).Inc()
+	}
+	reply.Fail(e.err)
+}
+
+func (s *shell) append(t *cluster.Turn, rows []Danmaku) {
+	began := t.Now()
+	s.metrics.appendRows.Observe(float64(len(rows)))
+	t.Pipe(func(ctx context.Context) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		return nil, s.rows.append(ctx, rows)
+	}, func(t *cluster.Turn, _ any, err error) {
+		s.metrics.append.Observe(t.Now().Sub(began).Seconds())
+		s.written(t, err)
+		s.apply(t, 0, appended{err})
+	})
+}
+
+func (s *shell) save(t *cluster.Turn, c *change) {
+	now := t.Now()
+	t.Await(func(ctx context.Context) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		return nil, s.rows.save(ctx, now, c)
+	}, func(t *cluster.Turn, _ any, err error) {
+		s.written(t, err)
+		s.apply(t, 0, saved{err})
+	})
+}
+
+func (s *shell) written(t *cluster.Turn, err error) {
+	if err != nil {
+		s.metrics.failures.WithLabelValues(fault.CodeOf(err)).Inc()
+		t.Log().Warn("write of a room failed", slog.Any("error", err))
+	}
+}
+
+func (s *shell) read(t *cluster.Turn, w waiter, q query) {
+	t.Pipe(func(ctx context.Context) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		return s.rows.read(ctx, q)
+	}, func(t *cluster.Turn, v any, err error) {
+		s.metrics.read(err)
+		rows, _ := v.([]Danmaku)
+		s.apply(t, w, found{Query: q, Rows: rows, Err: err})
+	})
+}
+
+func (s *shell) deliver(e effect) {
+	if n := len(e.batch.Danmaku); n > 0 {
+		s.metrics.batchRows.Observe(float64(n))
+		s.metrics.tick.Observe(s.state.interval().Seconds())
+	}
+	if e.sink != nil {
+		e.sink.Deliver(e.batch)
+	}
+}

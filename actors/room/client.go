@@ -1,0 +1,111 @@
+package room
+
+import (
+	"context"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// Client asks rooms. Every method refuses with fault.NotFound "no_room" for a room that was not created, and with the
+// faults of cluster.Ask; fault.Timeout means that the outcome is unknown. It is safe for concurrent use.
+type Client struct{ node *cluster.Node }
+
+// NewClient makes a client that goes through n.
+func NewClient(n *cluster.Node) *Client { return &Client{node: n} }
+
+// Create makes the room of a channel. To create it again with the same channel and owner changes nothing; with others it is
+// refused Conflict "room_exists".
+func (c *Client) Create(ctx context.Context, room id.Room, channel id.Channel, owner id.User) error {
+	_, err := ask[any](ctx, c, room, createRoom{channel, owner})
+	return err
+}
+
+// Card says what a room is and how it is set.
+func (c *Client) Card(ctx context.Context, room id.Room) (Card, error) {
+	return ask[Card](ctx, c, room, about{})
+}
+
+// Attach subscribes a node: the batches after the returned position go to sink, without a hole. It is soft state: attach
+// again every 20 s, or it ends after 60 s; a sessions report renews it too. Attaching again replaces the sink and returns the
+// position now, so a node that lost batches sees the gap. A batch with Closed ends the attachment.
+func (c *Client) Attach(ctx context.Context, room id.Room, node id.Node, sink Sink) (Info, position.Position, error) {
+	a, err := ask[attached](ctx, c, room, attach{node, sink})
+	return a.Info, a.Position, err
+}
+
+// Detach ends a node's subscription.
+func (c *Client) Detach(room id.Room, node id.Node) error {
+	return cluster.Tell(c.node, kindName, string(room), detach{node})
+}
+
+// Report says how many sessions a node has in the room. It is lost if the node is not attached.
+func (c *Client) Report(room id.Room, node id.Node, sessions int) error {
+	return cluster.Tell(c.node, kindName, string(room), report{node, sessions})
+}
+
+// Post returns after the danmaku is durable. A key that the author posted before, within the window Config.Window and
+// Config.WindowKeys allow, gives the first position and duplicate. Refusals: Unauthenticated "login_required"; Invalid
+// "bad_key", "bad_text", "text_too_long", "bad_mode", "bad_colour", "bad_size", "bad_name"; Denied "muted"; Exhausted
+// "slow_mode" and "room_busy" with RetryAfter; Unavailable "room_restarting" or the storage's: not done; Timeout
+// "outcome_unknown": post again with the same key.
+func (c *Client) Post(ctx context.Context, room id.Room, a Author, d Draft) (p position.Position, duplicate bool, err error) {
+	r, err := ask[posted](ctx, c, room, post{a, d})
+	return r.Position, r.Duplicate, err
+}
+
+// Resume asks for everything after a position. The zero position asks from the beginning.
+func (c *Client) Resume(ctx context.Context, room id.Room, since position.Position) (Recovery, error) {
+	return ask[Recovery](ctx, c, room, resume{since})
+}
+
+// History gives at most limit danmaku (at most HistoryLimit, also for a limit of 0) before a position, or the newest
+// for the zero position, in order; more says whether there may be older ones.
+func (c *Client) History(
+	ctx context.Context, room id.Room, before position.Position, limit int,
+) (danmaku []Danmaku, more bool, err error) {
+	p, err := ask[page](ctx, c, room, history{before, limit})
+	return p.Danmaku, p.More, err
+}
+
+// Configure sets the room. Refusals: Invalid "bad_slow_mode", "bad_max_length".
+func (c *Client) Configure(ctx context.Context, room id.Room, s Settings) error {
+	_, err := ask[any](ctx, c, room, configure{s})
+	return err
+}
+
+// Mute keeps a user from posting until a moment, and replaces an earlier mute. Refusals: Invalid "bad_mute", Denied
+// "owner_immune", Exhausted "too_many_mutes".
+func (c *Client) Mute(ctx context.Context, room id.Room, user id.User, until time.Time, by id.User) error {
+	_, err := ask[any](ctx, c, room, mute{user, until, by})
+	return err
+}
+
+// Unmute lets a user post again; it is no error if nothing kept it.
+func (c *Client) Unmute(ctx context.Context, room id.Room, user id.User) error {
+	_, err := ask[any](ctx, c, room, unmute{user})
+	return err
+}
+
+// Mutes lists those in force, the newest first.
+func (c *Client) Mutes(ctx context.Context, room id.Room) ([]Mute, error) {
+	return ask[[]Mute](ctx, c, room, mutes{})
+}
+
+// SetLive says that a broadcast runs whose media time 0 was at start.
+func (c *Client) SetLive(ctx context.Context, room id.Room, b id.Broadcast, start time.Time) error {
+	_, err := ask[any](ctx, c, room, setLive{b, start})
+	return err
+}
+
+// SetOffline says that none runs.
+func (c *Client) SetOffline(ctx context.Context, room id.Room) error {
+	_, err := ask[any](ctx, c, room, setOffline{})
+	return err
+}
+
+func ask[R any](ctx context.Context, c *Client, room id.Room, cmd any) (R, error) {
+	return cluster.Ask[R](ctx, c.node, kindName, string(room), cmd)
+}

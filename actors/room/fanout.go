@@ -1,0 +1,206 @@
+package room
+
+import (
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+const (
+	// subscriptionLife is how long a node stays attached without attaching again or reporting.
+	subscriptionLife = time.Minute
+	// infoInterval is the least time between two broadcasts of Info.
+	infoInterval = time.Second
+	// maxNodes bounds the subscriptions of a room.
+	maxNodes = 4096
+)
+
+var errTooManyNodes = fault.New(fault.Exhausted, "too_many_nodes", "too many nodes are attached to the room")
+
+// fanout is who gets the room's batches and what the next one holds.
+type fanout struct {
+	subs []subscription
+	// batch follows sent without a hole and is durable; what follows batch is not durable yet.
+	batch []Danmaku
+	sent  position.Position
+	// wake is when the shell was last asked to bring a tick; zero when it was not, so an idle room has no timer.
+	wake     time.Time
+	lastTick time.Time
+	lastInfo time.Time
+	// stale says that Info changed since it was last broadcast.
+	stale bool
+}
+
+type subscription struct {
+	node     id.Node
+	sink     Sink
+	sessions int
+	expires  time.Time
+}
+
+// attach subscribes a node, or renews and replaces its subscription. The first batch after the answer begins right behind
+// the position in it.
+func (s *state) attach(now time.Time, w waiter, c attach) {
+	s.sweep(now)
+	sub := s.subscription(c.Node)
+	if sub == nil {
+		if len(s.fanout.subs) >= maxNodes {
+			s.refuse(w, errTooManyNodes)
+			return
+		}
+		s.fanout.subs = append(s.fanout.subs, subscription{node: c.Node})
+		sub = &s.fanout.subs[len(s.fanout.subs)-1]
+	}
+	sub.sink, sub.expires = c.Sink, now.Add(subscriptionLife)
+	s.answerTo(w, attached{s.info(), s.fanout.sent})
+	s.schedule(now)
+}
+
+func (s *state) detach(now time.Time, c detach) {
+	s.sweep(now)
+	for i, sub := range s.fanout.subs {
+		if sub.node == c.Node {
+			s.remove(i)
+			break
+		}
+	}
+	s.schedule(now)
+}
+
+// report notes how many sessions a node has in the room. One that is not attached is not counted: it must attach first.
+func (s *state) report(now time.Time, c report) {
+	s.sweep(now)
+	if sub := s.subscription(c.Node); sub != nil {
+		sessions := max(0, c.Sessions)
+		s.fanout.stale = s.fanout.stale || sessions != sub.sessions
+		sub.sessions, sub.expires = sessions, now.Add(subscriptionLife)
+	}
+	s.schedule(now)
+}
+
+func (s *state) subscription(node id.Node) *subscription {
+	for i := range s.fanout.subs {
+		if s.fanout.subs[i].node == node {
+			return &s.fanout.subs[i]
+		}
+	}
+	return nil
+}
+
+// sweep drops the nodes that fell silent. Nothing needs a timer for it: the others report, and alone there is none to tell.
+func (s *state) sweep(now time.Time) {
+	for i := 0; i < len(s.fanout.subs); {
+		if now.Before(s.fanout.subs[i].expires) {
+			i++
+			continue
+		}
+		s.remove(i)
+	}
+}
+
+func (s *state) remove(i int) {
+	f := &s.fanout
+	f.stale = f.stale || f.subs[i].sessions > 0
+	last := len(f.subs) - 1
+	f.subs[i] = f.subs[last]
+	f.subs[last] = subscription{}
+	f.subs = f.subs[:last]
+}
+
+func (s *state) info() Info {
+	online := 0
+	for _, sub := range s.fanout.subs {
+		online += sub.sessions
+	}
+	return Info{
+		Room: s.room, Online: online, SlowMode: s.card.Settings.SlowMode, MaxLength: s.card.Settings.MaxLength,
+		Live: s.card.broadcast != "", Broadcast: s.card.broadcast, BroadcastStart: s.card.start,
+	}
+}
+
+// interval is the tick: the base, lengthened so that the busiest node writes to its sockets within the budget.
+func (s *state) interval() time.Duration {
+	most := 0
+	for _, sub := range s.fanout.subs {
+		most = max(most, sub.sessions)
+	}
+	need := time.Duration(most) * time.Second / time.Duration(s.cfg.WriteBudget)
+	return min(max(s.cfg.Tick, need), s.cfg.MaxTick)
+}
+
+// collect takes durable danmaku into the next batch. Without subscribers there is none.
+func (s *state) collect(rows []Danmaku) {
+	f := &s.fanout
+	if len(f.subs) == 0 {
+		f.sent = s.head
+		return
+	}
+	if f.batch == nil {
+		f.batch = make([]Danmaku, 0, len(rows))
+	}
+	f.batch = append(f.batch, rows...)
+}
+
+// schedule broadcasts what is due and asks to be woken for what is due later. The first danmaku after a silence goes out at
+// once; then the tick gathers.
+func (s *state) schedule(now time.Time) {
+	f := &s.fanout
+	at, any := s.due()
+	if any && !at.After(now) {
+		s.broadcast(now)
+		at, any = s.due()
+	}
+	if any && (f.wake.IsZero() || at.Before(f.wake)) {
+		f.wake = at
+		s.emit(effect{do: doWake, at: at})
+	}
+}
+
+// due is when the next batch goes out, if there is anything to send.
+func (s *state) due() (time.Time, bool) {
+	f := &s.fanout
+	if len(f.subs) == 0 {
+		return time.Time{}, false
+	}
+	next := f.lastTick.Add(s.interval())
+	if len(f.batch) > 0 {
+		return next, true
+	}
+	if !f.stale {
+		return time.Time{}, false
+	}
+	if info := f.lastInfo.Add(infoInterval); info.After(next) {
+		next = info
+	}
+	return next, true
+}
+
+// broadcast hands the batch to every node: one immutable value, shared.
+func (s *state) broadcast(now time.Time) {
+	s.sweep(now)
+	f := &s.fanout
+	b := Batch{Room: s.room, Danmaku: f.batch}
+	if n := len(f.batch); n > 0 {
+		f.sent = f.batch[n-1].Position
+	}
+	if f.stale && !now.Before(f.lastInfo.Add(infoInterval)) {
+		info := s.info()
+		b.Info, f.stale, f.lastInfo = &info, false, now
+	}
+	f.batch, f.lastTick = nil, now
+	s.deliver(b)
+}
+
+func (s *state) deliver(b Batch) {
+	for _, sub := range s.fanout.subs {
+		s.emit(effect{do: doDeliver, node: sub.node, sink: sub.sink, batch: b})
+	}
+}
+
+// close sends what is durable and tells the nodes that nothing will follow.
+func (s *state) close(time.Time) {
+	s.deliver(Batch{Room: s.room, Danmaku: s.fanout.batch, Closed: true})
+	s.fanout = fanout{sent: s.head}
+}
