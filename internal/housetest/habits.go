@@ -3,6 +3,7 @@ package housetest
 import (
 	"fmt"
 	"go/ast"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,8 +48,12 @@ func (t *Tree) Habits() []string {
 	return out
 }
 
-// testHabits looks at the calls of a test file. Inside a synctest bubble sleeping is how fake time passes.
+// testHabits looks at the calls of a test file. Where time is fake sleeping is how it passes, so files that work in
+// synctest bubbles, by themselves or through a package that makes bubbles, may sleep.
 func (f *File) testHabits(add func(ast.Node, string, ...any)) {
+	bubbles := slices.ContainsFunc(f.Imports(), func(imported string) bool {
+		return imported == "testing/synctest" || path.Base(imported) == "actortest"
+	})
 	ast.Inspect(f.Syntax, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
@@ -56,9 +61,7 @@ func (f *File) testHabits(add func(ast.Node, string, ...any)) {
 		}
 		of, name := selector(call.Fun)
 		switch {
-		case of == "synctest" && name == "Test":
-			return false
-		case of == "time" && name == "Sleep":
+		case of == "time" && name == "Sleep" && !bubbles:
 			add(n, "time.Sleep in a test: use synctest, a channel, or a poll with a deadline")
 		case slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, name) && slices.Contains([]string{"t", "b", "f", "tb"}, of):
 			add(n, "%s.%s: a test runs or is not there", of, name)
@@ -94,11 +97,12 @@ func emptyType(name string) bool {
 }
 
 // Actors finds shared memory in the folders of actors: what an actor holds has one owner, so a lock, an atomic or a
-// goroutine there means that something escaped. Test files and *test packages are outside of actors.
-func (t *Tree) Actors(folder string) []string {
+// goroutine there means that something escaped. Tests, and the files of the given names, which are the callers' side,
+// are outside of actors.
+func (t *Tree) Actors(folder string, callers ...string) []string {
 	var out []string
 	for _, f := range t.Files {
-		if !within(f.Dir(), folder) || f.Test() || forTests(f.Dir()) || f.Generated {
+		if !within(f.Dir(), folder) || f.Test() || forTests(f.Dir()) || f.Generated || slices.Contains(callers, path.Base(f.Path)) {
 			continue
 		}
 		for _, imported := range f.Imports() {

@@ -103,22 +103,38 @@ type Owner struct {
 	Why   string
 }
 
-// Owners finds imports of other people's packages outside the folders that own them.
+// Owners finds imports of other people's packages outside the folders that own them. The longest rule that fits counts.
 func (t *Tree) Owners(owners []Owner) []string {
 	var out []string
 	for _, f := range t.Files {
 		for _, imported := range f.Imports() {
-			for _, o := range owners {
-				if !within(imported, o.Imports) || o.Tests && (f.Test() || forTests(f.Dir())) {
-					continue
-				}
-				if !slices.ContainsFunc(o.Folders, func(folder string) bool { return within(f.Dir(), folder) }) {
-					out = append(out, fmt.Sprintf("%s imports %s, which only %s may: %s", f.Path, imported, list(o.Folders), o.Why))
-				}
+			o := ownerOf(owners, imported)
+			if o == nil || o.Tests && (f.Test() || forTests(f.Dir())) {
+				continue
+			}
+			if !slices.ContainsFunc(o.Folders, func(folder string) bool { return within(f.Dir(), folder) }) {
+				out = append(out, fmt.Sprintf("%s imports %s, which only %s may: %s", f.Path, imported, o.who(), o.Why))
 			}
 		}
 	}
 	return out
+}
+
+func ownerOf(owners []Owner, imported string) *Owner {
+	var best *Owner
+	for i := range owners {
+		if within(imported, owners[i].Imports) && (best == nil || len(owners[i].Imports) > len(best.Imports)) {
+			best = &owners[i]
+		}
+	}
+	return best
+}
+
+func (o *Owner) who() string {
+	if len(o.Folders) == 0 {
+		return "tests"
+	}
+	return list(o.Folders)
 }
 
 // forTests says whether a folder holds a package that only tests may import.

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/housetest"
+)
+
+const module = "github.com/barrage-live/barrage"
+
+// floors is the building, bottom up: what each folder may import of ours. The longest folder that fits counts. Do not
+// change this to make a build pass: an import that goes up says that something stands in the wrong place.
+func floors() []housetest.Floor {
+	return []housetest.Floor{
+		{Folder: "internal", Why: "shared vocabulary knows nobody"},
+		{Folder: "storage", May: []string{"internal"}, Why: "ports of storage know no feature"},
+		{Folder: "live", May: []string{"internal", "storage"}, Why: "what media needs decided above it asks through a port of its own"},
+		{Folder: "vod", May: []string{"internal", "storage"}, Why: "what media needs decided above it asks through a port of its own"},
+		{Folder: "cluster", May: []string{"internal", "storage"}, Why: "placement does not know what it places"},
+		{Folder: "cluster/coordination", May: []string{"internal", "storage"}, Why: "the agreement on owners does not know how actors run"},
+		{Folder: "actors", May: []string{"internal", "storage", "live", "vod", "cluster"}, Why: "rules do not know who is connected and how"},
+		{Folder: "gateway", May: []string{"internal", "actors"}, Why: "the edge talks to clients of actors; the root plugs in the rest"},
+		{Folder: "gateway/web", May: []string{"internal"}, Why: "the pages use the public interfaces only"},
+		{Folder: "e2e", May: []string{"internal"}, Why: "it drives the binary from outside"},
+		{Folder: ".", May: []string{"internal", "storage", "live", "vod", "cluster", "actors", "gateway"}, Why: "the root puts the floors together"},
+	}
+}
+
+// shelves order the packages of internal: each imports lower ones only.
+func shelves() [][]string {
+	return [][]string{
+		{"fault", "housetest", "rfc6455", "wheel", "wire/wirepb"},
+		{"conf", "id", "media", "metrics", "position"},
+		{"auth", "media/fmp4", "media/m3u8", "media/mediatest", "wire"},
+		{"media/segmenter"},
+	}
+}
+
+// owners says who may import what others wrote. Every framework can be replaced by rewriting the folders that own it.
+func owners() []housetest.Owner {
+	return []housetest.Owner{
+		{Imports: "github.com/asynkron/protoactor-go", Folders: []string{"cluster"}, Why: "actors are written against cluster.Turn"},
+		{Imports: "github.com/lesismal/nbio", Folders: []string{"gateway/ws"}, Why: "one event loop, seen by one package"},
+		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp"}, Why: "a protocol stays with its adapter"},
+		{Imports: "github.com/bluenviron/mediacommon/v2", Folders: []string{"internal/media", "live/ingest"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
+		{Imports: "github.com/Eyevinn/mp4ff", Folders: []string{"internal/media"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
+		{Imports: "github.com/cockroachdb/pebble/v2", Folders: []string{"storage/table/pebbletable", "storage/eventlog/filelog"}, Tests: true, Why: "elsewhere it is a table"},
+		{Imports: "github.com/cockroachdb/pebble/v2/vfs", Folders: []string{"storage"}, Tests: true, Why: "the file system that tests can break belongs to storage"},
+		{Imports: "github.com/danielgtaylor/huma/v2", Folders: []string{"gateway/api", "."}, Why: "the HTTP interface is declared in one place"},
+		{Imports: "github.com/go-chi/chi/v5", Folders: []string{"gateway/api", "."}, Why: "routes are laid in one place"},
+		{Imports: "github.com/alexedwards/argon2id", Folders: []string{"internal/auth"}, Why: "secrets are handled in one place"},
+		{Imports: "github.com/golang-jwt/jwt/v5", Folders: []string{"internal/auth"}, Tests: true, Why: "secrets are handled in one place"},
+		{Imports: "github.com/goccy/go-yaml", Folders: []string{"internal/conf"}, Why: "settings are read in one place"},
+		{Imports: "github.com/prometheus/client_golang/prometheus/promhttp", Folders: []string{"internal/metrics"}, Why: "one registry, one handler"},
+		{Imports: "github.com/coder/websocket", Folders: []string{"."}, Tests: true, Why: "our side of the socket is gateway/ws; this is the client"},
+		{Imports: "github.com/bluenviron/gohlslib/v2", Tests: true, Why: "the packager is ours; this one is the independent reader"},
+		{Imports: "github.com/cockroachdb/datadriven", Tests: true, Why: "an instrument of tests"},
+		{Imports: "github.com/google/go-cmp", Tests: true, Why: "an instrument of tests"},
+		{Imports: "go.uber.org/goleak", Tests: true, Why: "an instrument of tests"},
+		{Imports: "pgregory.net/rapid", Tests: true, Why: "an instrument of tests"},
+		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/fault", "internal/metrics", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
+		{Imports: "os/exec", Folders: []string{"."}, Tests: true, Why: "child processes have one owner"},
+	}
+}
+
+func caps() housetest.Caps {
+	return housetest.Caps{
+		File: 600, FileSoft: 400, Actor: 200, Function: 100, FunctionSoft: 60, Interface: 5, DocLines: 3,
+	}
+}
+
+// TestFloors holds the whole module to the house rules. That each check sees a violation is shown by the controls in
+// internal/housetest.
+func TestFloors(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	tree, err := housetest.Load(".", module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hard, soft := tree.Caps(caps())
+	for _, check := range []struct {
+		name  string
+		found []string
+	}{
+		{"imports go down", tree.Lattice(floors())},
+		{"internal is ordered", tree.Shelves("internal", shelves())},
+		{"frameworks have owners", tree.Owners(owners())},
+		{"tests stay out of the product", tree.TestPackages()},
+		{"nothing is too long", hard},
+		{"packages are explained", tree.PackageDocs(caps())},
+		{"habits", tree.Habits()},
+		{"actors share nothing", tree.Actors("actors", "client.go", "gate.go")},
+	} {
+		t.Run(check.name, func(t *testing.T) {
+			t.Parallel()
+			if len(check.found) > 0 {
+				t.Errorf("%d findings:\n%s", len(check.found), strings.Join(check.found, "\n"))
+			}
+		})
+	}
+	t.Logf("%d files in %v; worth a look:\n%s", len(tree.Files), time.Since(begin).Round(time.Millisecond), strings.Join(soft, "\n"))
+}
