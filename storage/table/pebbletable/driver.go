@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
@@ -35,7 +36,7 @@ func Open(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeDir(cfg.FS, cfg.Dir); err != nil {
+	if err := durable.MakeDir(cfg.FS, cfg.Dir); err != nil {
 		return nil, refusal(err)
 	}
 	lock, err := cfg.FS.Lock(cfg.FS.PathJoin(cfg.Dir, "LOCK"))

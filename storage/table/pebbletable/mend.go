@@ -2,7 +2,6 @@ package pebbletable
 
 import (
 	"errors"
-	"os"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -93,36 +92,4 @@ func probe(fs vfs.FS, name string) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close(), fs.Remove(name))
-}
-
-// makeDir makes the directory, and makes the names of what it made durable.
-func makeDir(fs vfs.FS, dir string) error {
-	var made []string
-	for at := dir; ; at = fs.PathDir(at) {
-		_, err := fs.Stat(at)
-		if err == nil || at == fs.PathDir(at) {
-			break
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		made = append(made, at)
-	}
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	for _, at := range made {
-		if err := syncDir(fs, fs.PathDir(at)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncDir(fs vfs.FS, dir string) error {
-	f, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
