@@ -1,0 +1,159 @@
+package live
+
+import (
+	"sync"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media"
+)
+
+// The reasons for which a Stream ends, and the refusal of what comes after.
+var (
+	// ErrEnded is the reason when the publisher ended properly.
+	ErrEnded = fault.New(fault.Unavailable, "stream_ended", "the publisher ended the stream")
+	// ErrTakenOver is the reason when another publisher with a right to it took over.
+	ErrTakenOver = fault.New(fault.Conflict, "taken_over", "another publisher took over")
+	// ErrClosed refuses a write behind the end.
+	ErrClosed = fault.New(fault.Conflict, "stream_closed", "the stream is closed")
+)
+
+// Bounds of the ring.
+const (
+	maxUnits = 2048
+	maxBytes = 16 << 20
+)
+
+// Stream is one publication. Its methods are safe for concurrent use, except that only one goroutine writes.
+type Stream struct {
+	id     id.Stream
+	tracks []media.Track
+	video  bool
+	done   chan struct{}
+	limit  int
+
+	mu struct {
+		sync.Mutex
+		ring    []media.Unit // unit n lies at n % len
+		tail    uint64       // the oldest unit held
+		head    uint64       // the next unit
+		bytes   int
+		readers map[*Reader]struct{}
+		meter   meter
+		err     error
+	}
+}
+
+// NewStream makes an open Stream. The tracks must be valid and are not changed afterwards.
+func NewStream(sid id.Stream, tracks []media.Track) *Stream {
+	return newStream(sid, tracks, maxUnits, maxBytes)
+}
+
+func newStream(sid id.Stream, tracks []media.Track, units, limit int) *Stream {
+	s := &Stream{id: sid, tracks: tracks, done: make(chan struct{}), limit: limit}
+	for _, t := range tracks {
+		s.video = s.video || t.Codec.Video()
+	}
+	s.mu.ring = make([]media.Unit, units)
+	s.mu.readers = make(map[*Reader]struct{})
+	return s
+}
+
+// ID is the publication's identity.
+func (s *Stream) ID() id.Stream { return s.id }
+
+// Tracks are what the publication consists of. Do not change them.
+func (s *Stream) Tracks() []media.Track { return s.tracks }
+
+// Write adds a unit and wakes the readers that wait for it; it never waits itself. The unit and what it points to
+// must not be changed afterwards. It fails with ErrClosed, or fault.Invalid code "no_track".
+func (s *Stream) Write(u media.Unit) error {
+	if u.Track < 0 || u.Track >= len(s.tracks) {
+		return fault.New(fault.Invalid, "no_track", "the unit belongs to no track of the stream")
+	}
+	size := u.Size()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := &s.mu
+	if m.err != nil {
+		return ErrClosed
+	}
+	n := uint64(len(m.ring))
+	for m.head-m.tail == n || (m.bytes+size > s.limit && m.tail < m.head) {
+		old := &m.ring[m.tail%n]
+		m.bytes -= old.Size()
+		*old = media.Unit{}
+		m.tail++
+	}
+	m.ring[m.head%n] = u
+	m.head++
+	m.bytes += size
+	m.meter.add(&u, size, s.tracks[u.Track].Codec.Video())
+	s.wake()
+	return nil
+}
+
+// wake signals every reader that waits. The caller holds the lock.
+func (s *Stream) wake() {
+	for r := range s.mu.readers {
+		select {
+		case r.signal <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Close ends the stream; only the first call counts. A nil reason means ErrEnded.
+func (s *Stream) Close(reason error) {
+	if reason == nil {
+		reason = ErrEnded
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.err != nil {
+		return
+	}
+	s.mu.err = reason
+	close(s.done)
+	s.wake()
+}
+
+// Done is closed when the stream ends.
+func (s *Stream) Done() <-chan struct{} { return s.done }
+
+// Err is the reason of the end, nil while the stream is open.
+func (s *Stream) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.err
+}
+
+// Stats describes the publication over its last seconds.
+func (s *Stream) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.meter.stats()
+}
+
+// NewReader makes a Reader that starts at the newest picture from which decoding can start, or, when there is none
+// yet, with the next one. Close it.
+func (s *Stream) NewReader() *Reader {
+	r := &Reader{stream: s, signal: make(chan struct{}, 1), seek: s.video}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.next = s.mu.head
+	for n := s.mu.head; n > s.mu.tail; n-- {
+		if s.entry(n - 1) {
+			r.next = n - 1
+			break
+		}
+	}
+	s.mu.readers[r] = struct{}{}
+	return r
+}
+
+// entry reports whether reading can start at unit n. The caller holds the lock.
+func (s *Stream) entry(n uint64) bool {
+	u := &s.mu.ring[n%uint64(len(s.mu.ring))]
+	return u.Key && (!s.video || s.tracks[u.Track].Codec.Video())
+}

@@ -1,0 +1,225 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
+)
+
+func write(t *testing.T, s *Stream, units ...media.Unit) {
+	t.Helper()
+	for _, u := range units {
+		if err := s.Write(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// drain reads what is there without waiting.
+func drain(r *Reader) (units []media.Unit) {
+	for {
+		u, ok, _ := r.take()
+		if !ok {
+			return units
+		}
+		units = append(units, u)
+	}
+}
+
+func TestReadersReadWhatIsWritten(t *testing.T) {
+	src := mediatest.Source{Sound: true}
+	units := src.Units(10 * time.Second)
+	s := NewStream(id.NewStream(), src.Tracks())
+	a, b := s.NewReader(), s.NewReader()
+	write(t, s, units...)
+	for _, r := range []*Reader{a, b} {
+		if got := drain(r); len(got) != len(units) || r.Skipped() != 0 {
+			t.Errorf("read %d of %d units, skipped %d", len(got), len(units), r.Skipped())
+		}
+	}
+}
+
+func TestLateReaderStartsAtTheNewestKeyPicture(t *testing.T) {
+	src := mediatest.Source{Sound: true}
+	s := NewStream(id.NewStream(), src.Tracks())
+	write(t, s, src.Units(5*time.Second)...)
+	got := drain(s.NewReader())
+	if len(got) == 0 || !got[0].Key || got[0].Track != 0 || got[0].DTS != 4*time.Second {
+		t.Fatalf("starts at %+v", got[0])
+	}
+}
+
+func TestReaderBeforeAnyKeyPictureWaitsForIt(t *testing.T) {
+	src := mediatest.Source{Sound: true}
+	s := NewStream(id.NewStream(), src.Tracks())
+	units := src.Units(3 * time.Second)
+	write(t, s, units[1:]...) // without the first key picture
+	r := s.NewReader()
+	if got := drain(r); got[0].DTS != 2*time.Second || !got[0].Key {
+		t.Fatalf("starts at %+v", got[0])
+	}
+}
+
+func TestSlowReaderSkipsToAKeyPictureAndCounts(t *testing.T) {
+	src := mediatest.Source{Sound: true}
+	s := newStream(id.NewStream(), src.Tracks(), 256, 1<<30)
+	units := src.Units(20 * time.Second)
+	r := s.NewReader()
+	write(t, s, units[:10]...)
+	if got := drain(r); len(got) != 10 {
+		t.Fatalf("read %d of 10", len(got))
+	}
+	write(t, s, units[10:]...)
+	got := drain(r)
+	if !got[0].Key || got[0].Track != 0 {
+		t.Errorf("continues in the middle of a group of pictures: %+v", got[0])
+	}
+	if n := int(r.Skipped()) + 10 + len(got); n != len(units) {
+		t.Errorf("read and skipped %d of %d", n, len(units))
+	}
+}
+
+func TestRingIsBoundedInBytes(t *testing.T) {
+	src := mediatest.Source{Size: 10_000}
+	s := newStream(id.NewStream(), src.Tracks(), 1<<12, 100_000)
+	write(t, s, src.Units(10*time.Second)...)
+	if s.mu.bytes > 100_000 {
+		t.Errorf("the ring holds %d bytes", s.mu.bytes)
+	}
+}
+
+func TestCloseTellsEveryReaderTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := mediatest.Source{}
+		s := NewStream(id.NewStream(), src.Tracks())
+		write(t, s, src.Units(time.Second)...)
+		r := s.NewReader()
+		ended := make(chan error)
+		count := 0
+		go func() {
+			for {
+				if _, err := r.Next(t.Context()); err != nil {
+					ended <- err
+					return
+				}
+				count++
+			}
+		}()
+		synctest.Wait()
+		s.Close(ErrTakenOver)
+		s.Close(errors.New("a second reason does not count"))
+		if err := <-ended; !errors.Is(err, ErrTakenOver) || count != 30 {
+			t.Errorf("after %d units: %v", count, err)
+		}
+		<-s.Done()
+		if err := s.Write(media.Unit{}); !errors.Is(err, ErrClosed) || !errors.Is(s.Err(), ErrTakenOver) {
+			t.Errorf("write: %v, reason: %v", err, s.Err())
+		}
+	})
+}
+
+func TestNextEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStream(id.NewStream(), mediatest.Source{}.Tracks())
+		defer s.Close(nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r := s.NewReader()
+		defer r.Close()
+		if _, err := r.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestWriteRefusesAForeignTrack(t *testing.T) {
+	s := NewStream(id.NewStream(), mediatest.Source{}.Tracks())
+	if err := s.Write(media.Unit{Track: 1}); fault.CodeOf(err) != "no_track" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStats(t *testing.T) {
+	cases := []struct {
+		name string
+		src  mediatest.Source
+		gop  time.Duration
+	}{
+		{"plain", mediatest.Source{Sound: true, Size: 10_000}, 2 * time.Second},
+		{"B-frames", mediatest.Source{Size: 10_000, BFrames: 2, GOP: 61}, 61 * time.Second / 30},
+		{"long gap", mediatest.Source{Size: 10_000, GOP: 300}, 10 * time.Second},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := NewStream(id.NewStream(), c.src.Tracks())
+			write(t, s, c.src.Units(25*time.Second)...)
+			got := s.Stats()
+			if got.FPS < 29 || got.FPS > 31 {
+				t.Errorf("fps: %v", got.FPS)
+			}
+			if got.BitrateBPS < 2_300_000 || got.BitrateBPS > 3_000_000 {
+				t.Errorf("bitrate: %d", got.BitrateBPS)
+			}
+			if got.KeyframeInterval.Round(time.Millisecond) != c.gop.Round(time.Millisecond) {
+				t.Errorf("keyframe interval: %v, want %v", got.KeyframeInterval, c.gop)
+			}
+			if got.BFrames != (c.src.BFrames > 0) {
+				t.Errorf("B-frames: %v", got.BFrames)
+			}
+		})
+	}
+}
+
+// TestReadersAgainstAModel holds promises 1 and 2 for any order of writes and reads.
+func TestReadersAgainstAModel(t *testing.T) {
+	units := mediatest.Source{Sound: true, GOP: 7}.Units(time.Minute)
+	rapid.Check(t, func(t *rapid.T) {
+		s := newStream(id.NewStream(), mediatest.Source{Sound: true}.Tracks(), 32, 1<<30)
+		r := s.NewReader()
+		written, next := 0, 0
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			for range rapid.IntRange(0, 50).Draw(t, "write") {
+				if err := s.Write(units[written]); err != nil {
+					t.Fatal(err)
+				}
+				written++
+			}
+			for range rapid.IntRange(0, 50).Draw(t, "read") {
+				u, ok, _ := r.take()
+				if !ok {
+					break
+				}
+				i := next
+				for units[i].DTS != u.DTS || units[i].Track != u.Track {
+					i++
+				}
+				if i != next && (!u.Key || u.Track != 0) {
+					t.Fatalf("skipped %d units into the middle of a group of pictures", i-next)
+				}
+				next = i + 1
+			}
+		}
+	})
+}
+
+func BenchmarkWrite(b *testing.B) {
+	units := mediatest.Source{Sound: true}.Units(10 * time.Second)
+	s := NewStream(id.NewStream(), mediatest.Source{Sound: true}.Tracks())
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if err := s.Write(units[i%len(units)]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
