@@ -2,7 +2,6 @@ package room
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -148,51 +147,6 @@ func (s *shell) refuse(e effect) {
 		s.metrics.posts.WithLabelValues(fault.CodeOf(e.err)).Inc()
 	}
 	reply.Fail(e.err)
-}
-
-func (s *shell) append(t *cluster.Turn, rows []Danmaku) {
-	began := t.Now()
-	s.metrics.appendRows.Observe(float64(len(rows)))
-	t.Pipe(func(ctx context.Context) (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.timeout)
-		defer cancel()
-		return nil, s.rows.append(ctx, rows)
-	}, func(t *cluster.Turn, _ any, err error) {
-		s.metrics.append.Observe(t.Now().Sub(began).Seconds())
-		s.written(t, err)
-		s.apply(t, 0, appended{err})
-	})
-}
-
-func (s *shell) save(t *cluster.Turn, c *change) {
-	now := t.Now()
-	t.Await(func(ctx context.Context) (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.timeout)
-		defer cancel()
-		return nil, s.rows.save(ctx, now, c)
-	}, func(t *cluster.Turn, _ any, err error) {
-		s.written(t, err)
-		s.apply(t, 0, saved{err})
-	})
-}
-
-func (s *shell) written(t *cluster.Turn, err error) {
-	if err != nil {
-		s.metrics.failures.WithLabelValues(fault.CodeOf(err)).Inc()
-		t.Log().Warn("write of a room failed", slog.Any("error", err))
-	}
-}
-
-func (s *shell) read(t *cluster.Turn, w waiter, q query) {
-	t.Pipe(func(ctx context.Context) (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.timeout)
-		defer cancel()
-		return s.rows.read(ctx, q)
-	}, func(t *cluster.Turn, v any, err error) {
-		s.metrics.read(err)
-		rows, _ := v.([]Danmaku)
-		s.apply(t, w, found{Query: q, Rows: rows, Err: err})
-	})
 }
 
 func (s *shell) deliver(e effect) {

@@ -3,6 +3,7 @@ package room
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -21,7 +22,7 @@ var (
 	errNobody  = fault.New(fault.Unauthenticated, "login_required", "posting needs an account")
 	errMuted   = fault.New(fault.Denied, "muted", "you are muted in this room")
 	errBusy    = fault.New(fault.Exhausted, "room_busy", "the room takes no more danmaku at the moment")
-	errBadName = fault.New(fault.Invalid, "bad_name", "a name is 1 to 256 bytes").In("name")
+	errBadName = fault.New(fault.Invalid, "bad_name", "a name is 1 to 256 bytes of UTF-8").In("name")
 	errSlow    = fault.New(fault.Exhausted, "slow_mode", "the room is in slow mode")
 	errMoved   = fault.New(fault.Unavailable, "room_restarting", "the room restarts; nothing was done")
 	errUnknown = fault.New(fault.Timeout, "outcome_unknown", "the room could not learn whether it was done; try again with the same key")
@@ -176,7 +177,7 @@ func checkPost(c post) error {
 	switch {
 	case c.Author.User == "":
 		return errNobody
-	case c.Author.Name == "" || len(c.Author.Name) > maxName:
+	case c.Author.Name == "" || len(c.Author.Name) > maxName || !utf8.ValidString(c.Author.Name):
 		return errBadName
 	}
 	return checkKey(c.Draft.Key)

@@ -1,0 +1,208 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// TestModel drives a core through random posts, failures, crashes, ticks and reads, and holds what it says to what is in
+// the log.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{
+			world: newWorld(Config{RingRows: 5, MaxPending: 40}, 1), now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
+			acked: map[postKey]position.Position{}, posts: map[waiter]postKey{}, nodes: map[id.Node]position.Position{},
+			asks: map[waiter]position.Position{},
+		}
+		m.take(t, m.ask(m.now, createRoom{"c", "owner"}))
+		m.take(t, m.saved(m.now, nil))
+		t.Repeat(map[string]func(*rapid.T){
+			"post": m.post, "appended": m.landed, "crash": m.crash, "tick": m.tick, "attach": m.attach,
+			"report": m.reported, "resume": m.resumed, "found": m.read, "": m.check,
+		})
+	})
+}
+
+type model struct {
+	*world
+	now   time.Time
+	acked map[postKey]position.Position
+	posts map[waiter]postKey          // unanswered
+	asks  map[waiter]position.Position // unanswered resumes
+	// nodes are the attached ones: each with the position it has got.
+	nodes map[id.Node]position.Position
+	wake  time.Time
+}
+
+func (m *model) post(t *rapid.T) {
+	k := postKey{id.User(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "user")), fmt.Sprint(rapid.IntRange(0, 60).Draw(t, "key"))}
+	m.posts[m.asked+1] = k
+	m.take(t, m.ask(m.now, post{Author{k.user, "N", nil}, Draft{Key: k.key, Text: "x"}}))
+}
+
+func (m *model) landed(t *rapid.T) {
+	if m.appending == nil {
+		return
+	}
+	err := failure(rapid.SampledFrom([]string{"", "", "", "", "timeout", "unavailable", "conflict"}).Draw(t, "err"))
+	landed := err == nil || fmt.Sprint(err) == fmt.Sprint(failure("timeout")) && rapid.Bool().Draw(t, "landed")
+	m.take(t, m.appended(m.now, err, landed))
+}
+
+// crash ends the activation at any moment; an append in flight may land or not.
+func (m *model) crash(t *rapid.T) {
+	if m.appending != nil && rapid.Bool().Draw(t, "landed") {
+		m.log = append(m.log, slices.Clone(m.appending)...)
+		m.head = m.log[len(m.log)-1].Position
+	}
+	m.begin()
+}
+
+func (m *model) begin() {
+	m.restart(m.now, m.epoch+1)
+	clear(m.posts)
+	clear(m.asks)
+	clear(m.nodes)
+	m.wake = time.Time{}
+}
+
+func (m *model) tick(t *rapid.T) {
+	if m.wake.IsZero() {
+		m.now = m.now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "ms")) * time.Millisecond)
+		return
+	}
+	m.now, m.wake = m.wake, time.Time{}
+	m.take(t, m.tell(m.now, 0, tick{}))
+}
+
+func (m *model) attach(t *rapid.T) {
+	node := id.Node(rapid.SampledFrom([]string{"n1", "n2", "n3"}).Draw(t, "node"))
+	effects := m.ask(m.now, attach{Node: node})
+	m.nodes[node] = effects[0].value.(attached).Position
+	m.take(t, effects[1:])
+}
+
+func (m *model) reported(t *rapid.T) {
+	node := id.Node(rapid.SampledFrom([]string{"n1", "n2", "n3"}).Draw(t, "node"))
+	if rapid.Bool().Draw(t, "leave") {
+		delete(m.nodes, node)
+		m.take(t, m.tell(m.now, 0, detach{node}))
+		return
+	}
+	m.take(t, m.tell(m.now, 0, report{node, rapid.IntRange(0, 50_000).Draw(t, "sessions")}))
+}
+
+func (m *model) resumed(t *rapid.T) {
+	p := position.Position{
+		Epoch:  position.Epoch(rapid.IntRange(0, int(m.epoch)+1).Draw(t, "epoch")),
+		Offset: position.Offset(rapid.IntRange(0, len(m.log)+1).Draw(t, "offset")),
+	}
+	if n := int(p.Offset); n > 0 && n <= len(m.log) && rapid.Bool().Draw(t, "seen") {
+		p = m.log[n-1].Position
+	}
+	m.asks[m.asked+1] = p
+	m.take(t, m.ask(m.now, resume{p}))
+}
+
+func (m *model) read(t *rapid.T) {
+	if len(m.reads) > 0 {
+		m.take(t, m.found(m.now, nil))
+	}
+}
+
+// take holds effects to the log and to what was said before.
+func (m *model) take(t *rapid.T, effects []effect) {
+	for _, e := range effects {
+		switch e.do {
+		case doAnswer:
+			m.answered(t, e)
+		case doRefuse:
+			delete(m.posts, e.to)
+			delete(m.asks, e.to)
+		case doDeliver:
+			m.delivered(t, e)
+		case doWake:
+			m.wake = e.at
+		case doStop:
+			if len(m.posts) > 0 {
+				t.Fatalf("stopped with posts unanswered: %v", m.posts)
+			}
+			m.begin()
+		case doAppend, doSave, doRead:
+		}
+	}
+}
+
+func (m *model) answered(t *rapid.T, e effect) {
+	if k, ok := m.posts[e.to]; ok {
+		delete(m.posts, e.to)
+		p := e.posted.Position
+		if before, again := m.acked[k]; again && before != p {
+			t.Fatalf("%v is at %v and at %v", k, before, p)
+		}
+		if n := int(p.Offset); n < 1 || n > len(m.log) || m.log[n-1].Position != p || m.log[n-1].Key != k.key {
+			t.Fatalf("%v acknowledged at %v is not in the log", k, p)
+		}
+		m.acked[k] = p
+		return
+	}
+	since, ok := m.asks[e.to]
+	if !ok {
+		return
+	}
+	delete(m.asks, e.to)
+	r := e.value.(Recovery)
+	known := since.IsZero() || since.Offset > 0 && int(since.Offset) <= len(m.log) && m.log[since.Offset-1].Position == since
+	if r.Recovered != known {
+		t.Fatalf("resume from %v: recovered=%v (%s), known=%v", since, r.Recovered, r.Reason, known)
+	}
+	if want := m.log[min(int(since.Offset), len(m.log)):r.Head.Offset]; known && !slices.Equal(r.Danmaku, want) {
+		t.Fatalf("resume from %v gave %v, want %v", since, showRows(r.Danmaku), showRows(want))
+	}
+}
+
+func (m *model) delivered(t *rapid.T, e effect) {
+	at, ok := m.nodes[e.node]
+	if !ok {
+		t.Fatalf("%s is not attached", e.node)
+	}
+	for _, d := range e.batch.Danmaku {
+		if d.Position.Offset != at.Offset+1 || m.log[at.Offset].Position != d.Position {
+			t.Fatalf("%s got %v after %v", e.node, d.Position, at)
+		}
+		at = d.Position
+	}
+	m.nodes[e.node] = at
+	if e.batch.Closed {
+		delete(m.nodes, e.node)
+	}
+}
+
+// check holds the log to its form, and a quiet room to having sent everything.
+func (m *model) check(t *rapid.T) {
+	once := map[postKey]bool{}
+	for i, d := range m.log {
+		k := postKey{d.User, d.Key}
+		if int(d.Position.Offset) != i+1 || i > 0 && d.Position.Epoch < m.log[i-1].Position.Epoch || once[k] {
+			t.Fatalf("the log is wrong at %v: %v", i, showRows(m.log))
+		}
+		once[k] = true
+	}
+	if m.appending == nil && len(m.posts) > 0 {
+		t.Fatalf("nothing is in flight, yet unanswered: %v", m.posts)
+	}
+	if m.wake.IsZero() {
+		for node, at := range m.nodes {
+			if at != m.head {
+				t.Fatalf("%s has %v of %v and nothing wakes the room", node, at, m.head)
+			}
+		}
+	}
+}
