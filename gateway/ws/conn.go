@@ -75,6 +75,9 @@ type Conn struct {
 		code    int
 		closeBy time.Duration
 		pinged  time.Duration
+		// alarm is when to post event; zero without one.
+		alarm time.Duration
+		event any
 	}
 	jobs  backlog
 	timer wheel.Timer[*Conn]
@@ -118,6 +121,18 @@ func (c *Conn) send(frames []byte) bool {
 // Post queues an event for Receiver.Notify behind the messages that wait. It reports false once the connection has ended.
 func (c *Conn) Post(event any) bool {
 	return c.enqueue(job{kind: jobNotify, event: event})
+}
+
+// PostAt posts an event at a moment, at most a tenth of a second late. It replaces the one asked for before.
+func (c *Conn) PostAt(at time.Time, event any) {
+	c.out.Lock()
+	defer c.out.Unlock()
+	if c.out.phase != phaseOpen {
+		return
+	}
+	now := c.server.now()
+	c.out.alarm, c.out.event = max(at.Sub(c.server.start), 1), event
+	c.server.deadlines.arm(c, min(c.out.alarm, now+longestRest))
 }
 
 // Close sends a close frame behind what waits and ends the connection when the peer has answered or CloseGrace is over.
@@ -308,6 +323,10 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 	}
 	if c.out.phase != phaseOpen {
 		return c.out.closeBy, true
+	}
+	if c.out.alarm != 0 && due(c.out.alarm) {
+		c.enqueue(job{kind: jobNotify, event: c.out.event})
+		c.out.alarm, c.out.event = 0, nil
 	}
 	if quiet := max(seen, c.out.pinged); due(quiet + cfg.PingAfter) {
 		c.out.pinged = now

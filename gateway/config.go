@@ -1,0 +1,30 @@
+package gateway
+
+import (
+	"time"
+
+	"github.com/barrage-live/barrage/gateway/hub"
+	"github.com/barrage-live/barrage/gateway/ws"
+)
+
+// Config tunes the gateway. The zero value works.
+type Config struct {
+	// WS bounds the transport.
+	WS ws.Config `yaml:"ws"`
+	// Hub tunes the rooms of this node.
+	Hub hub.Config `yaml:"hub"`
+	// AskTimeout bounds one request of a client; 0 means 5 s.
+	AskTimeout time.Duration `yaml:"ask_timeout"`
+	// DrainSpread is the time over which clients are asked to come back when the node goes away; 0 means 5 s.
+	DrainSpread time.Duration `yaml:"drain_spread"`
+}
+
+func (c Config) filled() Config {
+	if c.AskTimeout == 0 {
+		c.AskTimeout = 5 * time.Second
+	}
+	if c.DrainSpread == 0 {
+		c.DrainSpread = 5 * time.Second
+	}
+	return c
+}

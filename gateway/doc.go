@@ -1,0 +1,12 @@
+// Package gateway is the edge for sockets: it ties the transport (gateway/ws), the protocol machine (gateway/session), the
+// rooms of this node (gateway/hub) and the actors together.
+//
+// It owns one viewer for each connection: the machine's state, carried between transport and rooms. The composition root makes
+// it with Start, mounts Handler at /ws, hands Hub to those who end logins (session.Sockets), and ends it with Drain and Close.
+//
+// Promises: requests of a connection are carried out in order and may take as long as AskTimeout without holding up anybody
+// else; a node that goes away tells its clients to come back spread over a time, waits for what is on its way to them, and
+// only then closes. It fails with faults that reach the client as error frames; a receiver's panic ends one connection (1011).
+//
+// The face of the HTTP API and the pages are in gateway/api and gateway/web; they share nothing with this package.
+package gateway

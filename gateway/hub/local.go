@@ -1,0 +1,210 @@
+package hub
+
+import (
+	"sync"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// maxRepair bounds the batches held while a hole is being filled.
+const maxRepair = 256
+
+// local is a room as this node knows it. Deliver and the joins of connections meet under its lock, which is held for
+// memory work only; the asking is done by its keeper.
+type local struct {
+	hub  *Hub
+	room id.Room
+	// ready is closed when the first attachment has succeeded or failed; then failed says which.
+	ready  chan struct{}
+	failed error
+	// nudge wakes the keeper; capacity 1.
+	nudge chan struct{}
+
+	mu struct {
+		sync.Mutex
+		window window
+		info   room.Info
+		// here counts the connections in the room on this node. It leaves zero only under Hub.mu.
+		here   int
+		shards []int // connections per shard
+		// torn: the position is not known yet, or a hole was found; batches are held until that is mended.
+		torn bool
+		held []room.Batch
+		// moved: the attachment has ended.
+		moved bool
+	}
+}
+
+func newLocal(h *Hub, r id.Room) *local {
+	l := &local{hub: h, room: r, ready: make(chan struct{}), nudge: make(chan struct{}, 1)}
+	l.mu.shards = make([]int, len(h.shards))
+	l.mu.torn = true
+	return l
+}
+
+func (l *local) wakeKeeper() {
+	select {
+	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Deliver takes a batch from the room actor. It implements room.Sink.
+func (l *local) Deliver(b room.Batch) {
+	l.hub.metrics.batches.Inc()
+	l.hub.metrics.danmaku.Add(float64(len(b.Danmaku)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b.Closed {
+		l.mu.moved = true
+		l.wakeKeeper()
+		return
+	}
+	l.take(b)
+}
+
+// take passes a batch on, or holds it when something before it is missing. The lock is held.
+func (l *local) take(b room.Batch) {
+	rest := after(b.Danmaku, l.mu.window.head)
+	if l.mu.torn || len(rest) > 0 && rest[0].Position.Offset != l.mu.window.head.Offset+1 {
+		l.tear(b)
+		return
+	}
+	l.spread(rest, b.Info)
+}
+
+// tear holds a batch behind a hole and has the keeper fill the hole.
+func (l *local) tear(b room.Batch) {
+	if !l.mu.torn {
+		l.mu.torn = true
+		l.hub.metrics.holes.Inc()
+		l.wakeKeeper()
+	}
+	if len(l.mu.held) >= maxRepair {
+		l.hub.metrics.dropped.WithLabelValues("hole").Inc()
+		return
+	}
+	l.mu.held = append(l.mu.held, b)
+}
+
+// spread gives danmaku that follow the head, and news of the room, to every shard with connections.
+func (l *local) spread(danmaku []room.Danmaku, info *room.Info) {
+	if info != nil {
+		l.mu.info = *info
+	}
+	l.mu.window.push(danmaku)
+	if len(danmaku) == 0 && info == nil {
+		return
+	}
+	p := &prepared{room: l.room, danmaku: danmaku, info: info, came: time.Now(), metrics: l.hub.metrics}
+	for i, n := range l.mu.shards {
+		if n > 0 {
+			l.hub.shards[i].push(order{batch: p})
+		}
+	}
+}
+
+// attached takes the answer to the first attachment: batches follow its position.
+func (l *local) attached(info room.Info, p position.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.info = info
+	l.mu.window.reset(p)
+	l.resume()
+}
+
+// renewed takes the answer to a later attachment. A position ahead of ours is a hole: batches went out while we were not
+// attached.
+func (l *local) renewed(info room.Info, p position.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.moved = false
+	if info != l.mu.info {
+		l.spread(nil, &info)
+	}
+	if p.Offset > l.mu.window.head.Offset {
+		l.tear(room.Batch{Room: l.room})
+	}
+}
+
+// resume takes what was held. The lock is held.
+func (l *local) resume() {
+	held := l.mu.held
+	l.mu.held, l.mu.torn = nil, false
+	for _, b := range held {
+		l.take(b)
+	}
+}
+
+// mended takes the answer to a Resume from our head: what was missing, then what was held.
+func (l *local) mended(rec room.Recovery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if rec.Recovered {
+		l.spread(after(rec.Danmaku, l.mu.window.head), nil)
+	} else {
+		l.mu.window.reset(rec.Head)
+		l.clear(errGap)
+	}
+	l.resume()
+}
+
+// clear takes every connection out of the room. The lock is held.
+func (l *local) clear(why *fault.Error) {
+	for i := range l.mu.shards {
+		l.hub.shards[i].push(order{do: func(s *shard) { s.clear(l.room, why) }})
+	}
+}
+
+// snapshot is what a joining connection is answered from.
+type snapshot struct {
+	window window
+	info   room.Info
+}
+
+// seat puts a member into the room at the present head, in one step with reading that head.
+func (l *local) seat(m *Member) snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m.shard.push(order{do: func(s *shard) { s.seat(l.room, m) }})
+	return snapshot{l.mu.window, l.mu.info}
+}
+
+func (l *local) look() snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return snapshot{l.mu.window, l.mu.info}
+}
+
+// count changes how many connections of a shard are here and gives the sum.
+func (l *local) count(shard, by int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.shards[shard] += by
+	l.mu.here += by
+	l.wakeKeeper()
+	return l.mu.here
+}
+
+func (l *local) here() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.here
+}
+
+// trouble is what the keeper has to see to.
+func (l *local) trouble() (moved, torn bool, head position.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.moved, l.mu.torn, l.mu.window.head
+}
+
+func (l *local) seed(older []room.Danmaku, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.window.seed(older, more)
+}

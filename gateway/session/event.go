@@ -1,0 +1,156 @@
+package session
+
+import (
+	"time"
+
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+// Event is something that happened to a connection.
+type Event interface{ event() }
+
+// The events. ID is that of the client frame whose effect has been carried out.
+type (
+	// Opened comes first.
+	Opened struct{}
+	// Received is a client frame, or the refusal of wire.Decode with the frame if it gave one.
+	Received struct {
+		Frame *wirepb.ClientFrame
+		Err   error
+	}
+	// Verified answers Verify.
+	Verified struct {
+		ID  uint64
+		Who auth.Identity
+		Err error
+	}
+	// Entered answers Enter.
+	Entered struct {
+		ID    uint64
+		Room  id.Room
+		Entry Entry
+		Err   error
+	}
+	// Posted answers Post.
+	Posted struct {
+		ID        uint64
+		Room      id.Room
+		Key       string
+		Position  position.Position
+		Duplicate bool
+		Err       error
+	}
+	// Read answers ReadHistory.
+	Read struct {
+		ID      uint64
+		Room    id.Room
+		Danmaku []room.Danmaku
+		More    bool
+		Err     error
+	}
+	// Expired says that the moment of the last ExpireAt has come.
+	Expired struct{}
+	// Revoked says that the login of the connection has ended; Err is what the client is told.
+	Revoked struct{ Err error }
+	// Evicted says that the hub took the connection out of a room; Err is what the client is told.
+	Evicted struct {
+		Room id.Room
+		Err  error
+	}
+	// Draining says that the node goes away within Within.
+	Draining struct{ Within time.Duration }
+)
+
+// Entry is what a client learns on entering a room.
+type Entry struct {
+	// Danmaku are in order and end at Head.
+	Danmaku []room.Danmaku
+	// Recovered says that Danmaku is everything behind the client's position; Reason says why not.
+	Recovered bool
+	Reason    string
+	// Head is the newest position covered: batches go on behind it.
+	Head position.Position
+	Info room.Info
+}
+
+// Effect is something the shell has to do.
+type Effect interface{ effect() }
+
+// The effects.
+type (
+	// Send sends a frame.
+	Send struct{ Frame *wirepb.ServerFrame }
+	// Verify checks an access token; Verified is the answer.
+	Verify struct {
+		ID    uint64
+		Token string
+	}
+	// ExpireAt asks for Expired at a moment; it replaces the one asked for before.
+	ExpireAt struct{ At time.Time }
+	// Enter registers the connection in a room and asks for what it missed; Entered is the answer. Batches wait until
+	// Release.
+	Enter struct {
+		ID   uint64
+		Room id.Room
+		// Since is the client's position, if Resuming.
+		Since    position.Position
+		Resuming bool
+		// History is how many of the newest danmaku are wanted otherwise.
+		History int
+	}
+	// Release sends Frame, if any, and then the batches behind Head that came since Enter.
+	Release struct {
+		Room  id.Room
+		Head  position.Position
+		Frame *wirepb.ServerFrame
+	}
+	// Leave takes the connection out of a room and sends Frame, if any, behind the last batch.
+	Leave struct {
+		Room  id.Room
+		Frame *wirepb.ServerFrame
+	}
+	// Post posts a danmaku; Posted is the answer.
+	Post struct {
+		ID     uint64
+		Room   id.Room
+		Author room.Author
+		Draft  room.Draft
+	}
+	// ReadHistory reads a page; Read is the answer.
+	ReadHistory struct {
+		ID     uint64
+		Room   id.Room
+		Before position.Position
+		Limit  int
+	}
+	// Close ends the connection.
+	Close struct {
+		Code   int
+		Reason string
+	}
+)
+
+func (Opened) event()   {}
+func (Received) event() {}
+func (Verified) event() {}
+func (Entered) event()  {}
+func (Posted) event()   {}
+func (Read) event()     {}
+func (Expired) event()  {}
+func (Revoked) event()  {}
+func (Evicted) event()  {}
+func (Draining) event() {}
+
+func (Send) effect()        {}
+func (Verify) effect()      {}
+func (ExpireAt) effect()    {}
+func (Enter) effect()       {}
+func (Release) effect()     {}
+func (Leave) effect()       {}
+func (Post) effect()        {}
+func (ReadHistory) effect() {}
+func (Close) effect()       {}
