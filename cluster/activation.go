@@ -39,6 +39,9 @@ const (
 	endDrain
 )
 
+// owedPause is how long a drain waits before it looks again whether an activation has given the answers it owes.
+const owedPause = 5 * grain
+
 // signal steers an activation from outside.
 type signal uint8
 
@@ -72,8 +75,10 @@ type activation struct {
 	outstanding int32
 	timers      *timer
 	owed        []*envelope // whose Reply went out of its turn
-	turn        Turn
-	refusal     error // answers what waits when a crashed life has ended; nil: the next life does
+	// waitsForOwed is set while a timer looks whether the owed answers were given, so that a drain can end.
+	waitsForOwed bool
+	turn         Turn
+	refusal      error // answers what waits when a crashed life has ended; nil: the next life does
 }
 
 var _ actor.Actor = (*activation)(nil)
@@ -141,6 +146,10 @@ func (a *activation) fire(t *timer) {
 		return
 	}
 	a.unlink(t)
+	if s, ok := t.msg.(signal); ok {
+		a.steer(s)
+		return
+	}
 	a.step(nil, now, func(turn *Turn) { a.actor.Receive(turn, t.msg) })
 }
 
@@ -192,12 +201,28 @@ func (a *activation) settle() {
 		a.setHold(holdAll)
 	case a.ending == endStop && a.outstanding > 0:
 		a.setHold(holdUser)
-	case a.ending == endStop,
-		a.ending == endDrain && a.outstanding == 0 && a.box.depth() == 0:
+	case a.ending == endStop, a.ending == endDrain && a.finished():
 		a.flush()
 	default:
 		a.setHold(holdNone)
 	}
+}
+
+// finished reports whether a draining activation has done all it was asked. An answer given outside a turn is noticed a
+// little later.
+func (a *activation) finished() bool {
+	if a.outstanding > 0 || a.box.depth() > 0 {
+		return false
+	}
+	now := time.Now()
+	if !a.owes(now) {
+		return true
+	}
+	if !a.waitsForOwed {
+		a.waitsForOwed = true
+		a.after(now.Add(owedPause), signalDrain)
+	}
+	return false
 }
 
 func (a *activation) setHold(h hold) {
@@ -213,7 +238,7 @@ func (a *activation) steer(s signal) {
 	case signalIdle:
 		a.considerIdle(time.Now())
 	case signalDrain:
-		a.ending = endDrain
+		a.ending, a.waitsForOwed = endDrain, false
 		a.settle()
 	case signalDrop:
 		a.finish("dropped", a.node.refusal())
@@ -245,7 +270,7 @@ func (a *activation) considerIdle(now time.Time) {
 	}
 	quiet := a.quiet(now)
 	switch {
-	case a.pinned, a.outstanding > 0, a.box.depth() > 0:
+	case a.pinned, a.outstanding > 0, a.box.depth() > 0, a.owes(now):
 		a.node.clock.arm(&a.idle, now.Add(a.kind.idle))
 	case quiet < a.kind.idle:
 		a.node.clock.arm(&a.idle, now.Add(a.kind.idle-quiet))

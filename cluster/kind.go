@@ -51,7 +51,8 @@ type Starter interface {
 
 // Passivator is an Actor that has something to flush before its activation ends by idleness, Turn.Stop or Node.Drain.
 // Passivate runs outside any turn while messages wait, and may block until ctx ends. After an error of an idle
-// activation the actor goes on and is passivated later; Stop, Drain and a Fenced error end it all the same.
+// activation the actor goes on and is passivated later; Stop, Drain and a Fenced error end it all the same. It must not
+// Ask other actors, which a draining node refuses.
 type Passivator interface {
 	Passivate(ctx context.Context) error
 }

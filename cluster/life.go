@@ -164,20 +164,28 @@ func (a *activation) bury(cause string) {
 	for _, e := range a.owed {
 		e.answer(nil, errEnded)
 	}
-	a.owed = nil
+	a.owed, a.waitsForOwed = nil, false
 	a.stopTimers()
 	a.node.clock.disarm(&a.idle)
 	a.actor, a.pinned, a.ending, a.awaiting = nil, false, endNone, 0
 	a.life++
 }
 
-// owe remembers an asker, for the case that the life ends before it is answered. What was answered is forgotten whenever
-// the list would have to grow.
-func (a *activation) owe(e *envelope) {
+// owe remembers an asker, for the case that the life ends before it is answered. The list forgets the answered when it is
+// full and doubles when half of it is not, so that this costs little a call.
+func (a *activation) owe(e *envelope, now time.Time) {
 	if len(a.owed) == cap(a.owed) {
-		a.owed = slices.DeleteFunc(a.owed, func(e *envelope) bool { return e.answered.Load() })
+		if a.owes(now); len(a.owed) > cap(a.owed)/2 {
+			a.owed = slices.Grow(a.owed, cap(a.owed))
+		}
 	}
 	a.owed = append(a.owed, e)
+}
+
+// owes reports whether someone still waits for a Reply that went out of its turn.
+func (a *activation) owes(now time.Time) bool {
+	a.owed = slices.DeleteFunc(a.owed, func(e *envelope) bool { return e.answered.Load() || e.expired(now) })
+	return len(a.owed) > 0
 }
 
 // finish ends the present life. With a refusal, or when the node takes nothing any more, it answers whatever waits, and

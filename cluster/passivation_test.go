@@ -178,6 +178,47 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+func TestDrainWaitsForOwedAnswers(t *testing.T) {
+	cases := []struct {
+		name string
+		// answer is what the actor does with the Reply.
+		answer func(t *cluster.Turn, r cluster.Reply)
+		took   time.Duration
+		code   string
+	}{
+		{"answered at a later tick", func(t *cluster.Turn, r cluster.Reply) { t.After(time.Second, r) }, time.Second, ""},
+		{"answered outside a turn", func(_ *cluster.Turn, r cluster.Reply) {
+			time.AfterFunc(time.Second, func() { r.Send("late") })
+		}, time.Second, ""},
+		{"never answered", func(*cluster.Turn, cluster.Reply) {}, 5 * time.Second, "deadline_exceeded"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, r := sleepers(t, func(t *cluster.Turn, msg any) {
+					if r, ok := msg.(cluster.Reply); ok {
+						r.Send("ticked")
+						return
+					}
+					c.answer(t, t.Later())
+				})
+				err := make(chan error, 1)
+				go func() { _, e := ask(t, n, "a", "k", "x"); err <- e }()
+				synctest.Wait()
+				if e := n.Drain(t.Context()); e != nil {
+					t.Fatal(e)
+				}
+				if d := time.Since(r.begin); d < c.took || d > c.took+50*time.Millisecond {
+					t.Errorf("drained after %v, want %v", d, c.took)
+				}
+				if e := <-err; fault.CodeOf(e) != c.code {
+					t.Errorf("answered %v, want %q", e, c.code)
+				}
+			})
+		})
+	}
+}
+
 func TestCloseDropsWithoutFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, r := sleepers(t, keepBusy)

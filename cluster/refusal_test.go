@@ -1,7 +1,6 @@
 package cluster_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -29,115 +28,161 @@ func stubborn(t *cluster.Turn, msg any) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	errLoad := fault.New(fault.NotFound, "no_room", "no such room")
-	askIt := func(n *cluster.Node, kind, key string, msg any) error {
-		_, err := cluster.Ask[any](context.Background(), n, kind, key, msg)
-		return err
+// unloadable fails to activate as its key says.
+func unloadable(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
+	switch a.Key {
+	case "fault":
+		return nil, fault.New(fault.NotFound, "no_room", "no such room")
+	case "panic":
+		panic("as told")
+	case "slow":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "nothing":
+		return nil, nil
 	}
+	return nil, errors.New("disk on fire")
+}
+
+// refusing is a node of stubborn and unloadable actors; the first never idle and take four messages.
+func refusing(t *testing.T, limit time.Duration) *cluster.Node {
+	a := kindOf("a", stubborn)
+	a.Mailbox, a.Idle = 4, -1
+	return start(t, cluster.Config{
+		WorkTimeout: limit,
+		Kinds:       []cluster.Kind{a, {Name: "unloadable", Activate: unloadable}},
+	})
+}
+
+func TestRefusalsOfAMessage(t *testing.T) {
 	cases := []struct {
-		name string
-		do   func(t *testing.T, n *cluster.Node) error
-		kind fault.Kind
-		code string
-		// limit is Config.WorkTimeout; zero means a minute.
-		limit time.Duration
+		name    string
+		to, key string
+		msg     any
+		kind    fault.Kind
+		code    string
 	}{
-		{"unknown kind", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "nobody", "k", 1) }, fault.NotFound, "unknown_kind", 0},
-		{"empty key", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "a", "", 1) }, fault.Invalid, "bad_key", 0},
-		{"long key", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "a", strings.Repeat("k", 513), 1) }, fault.Invalid, "bad_key", 0},
-		{"full mailbox", func(t *testing.T, n *cluster.Node) error {
-			mustTell(t, n, "a", "k", "block")
-			synctest.Wait()
-			for range 4 {
-				mustTell(t, n, "a", "k", "fill")
-			}
-			return askIt(n, "a", "k", 1)
-		}, fault.Exhausted, "mailbox_full", 0},
-		{"deadline passed while queued", func(t *testing.T, n *cluster.Node) error {
-			mustTell(t, n, "a", "k", "block")
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
-			return err
-		}, fault.Timeout, "deadline_exceeded", 0},
-		{"default deadline", func(t *testing.T, n *cluster.Node) error {
-			mustTell(t, n, "a", "k", "block")
-			return askIt(n, "a", "k", 1)
-		}, fault.Timeout, "deadline_exceeded", 0},
-		{"asker cancelled", func(t *testing.T, n *cluster.Node) error {
-			mustTell(t, n, "a", "k", "block")
-			ctx, cancel := context.WithCancel(context.Background())
-			time.AfterFunc(time.Second, cancel)
-			_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
-			return err
-		}, fault.Timeout, "abandoned", 0},
-		{"context already ended", func(_ *testing.T, n *cluster.Node) error {
-			ctx, cancel := context.WithTimeout(context.Background(), -1)
-			defer cancel()
-			_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
-			return err
-		}, fault.Timeout, "deadline_exceeded", 0},
-		{"panic", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "a", "k", "panic") }, fault.Internal, "actor_panicked", 0},
-		{"no answer", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "a", "k", "silence") }, fault.Internal, "unanswered", 0},
-		{"wrong answer", func(_ *testing.T, n *cluster.Node) error {
-			_, err := cluster.Ask[string](context.Background(), n, "a", "k", 1)
-			return err
-		}, fault.Internal, "bad_reply", 0},
-		{"quarantined", func(_ *testing.T, n *cluster.Node) error {
-			for range 3 {
-				_ = askIt(n, "a", "k", "panic")
-			}
-			return askIt(n, "a", "k", 1)
-		}, fault.Unavailable, "quarantined", 0},
-		{"activation fault", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "unloadable", "fault", 1) }, fault.NotFound, "no_room", 0},
-		{"activation error", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "unloadable", "error", 1) }, fault.Unavailable, "activation_failed", 0},
-		{"activation panic", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "unloadable", "panic", 1) }, fault.Internal, "actor_panicked", 0},
-		{"activation takes too long", func(_ *testing.T, n *cluster.Node) error { return askIt(n, "unloadable", "slow", 1) }, fault.Unavailable, "activation_failed", time.Second},
-		{"reference of another ownership", func(_ *testing.T, n *cluster.Node) error {
-			ref, err := n.Ref(context.Background(), "a", "k")
-			if err != nil {
-				return err
-			}
-			ref.Epoch++
-			return cluster.TellRef(n, ref, 1)
-		}, fault.Fenced, "stale_epoch", 0},
-		{"draining", func(_ *testing.T, n *cluster.Node) error {
-			_ = n.Drain(context.Background())
-			return askIt(n, "a", "k", 1)
-		}, fault.Unavailable, "draining", 0},
-		{"closed", func(_ *testing.T, n *cluster.Node) error {
-			n.Close()
-			return askIt(n, "a", "k", 1)
-		}, fault.Unavailable, "closed", 0},
-		{"closed while waiting", func(t *testing.T, n *cluster.Node) error {
-			mustTell(t, n, "a", "k", "block")
-			time.AfterFunc(time.Second, n.Close)
-			return askIt(n, "a", "k", 1)
-		}, fault.Unavailable, "closed", 0},
+		{"unknown kind", "nobody", "k", 1, fault.NotFound, "unknown_kind"},
+		{"empty key", "a", "", 1, fault.Invalid, "bad_key"},
+		{"long key", "a", strings.Repeat("k", 513), 1, fault.Invalid, "bad_key"},
+		{"panic", "a", "k", "panic", fault.Internal, "actor_panicked"},
+		{"no answer", "a", "k", "silence", fault.Internal, "unanswered"},
+		{"activation gives a fault", "unloadable", "fault", 1, fault.NotFound, "no_room"},
+		{"activation gives an error", "unloadable", "error", 1, fault.Unavailable, "activation_failed"},
+		{"activation panics", "unloadable", "panic", 1, fault.Internal, "actor_panicked"},
+		{"activation takes too long", "unloadable", "slow", 1, fault.Unavailable, "activation_failed"},
+		{"activation gives nothing", "unloadable", "nothing", 1, fault.Internal, "bad_kind"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := start(t, cluster.Config{WorkTimeout: cmp.Or(c.limit, time.Minute), Kinds: []cluster.Kind{
-					{Name: "a", Mailbox: 4, Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
-						return turnFunc(stubborn), nil
-					}},
-					{Name: "unloadable", Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
-						switch a.Key {
-						case "fault":
-							return nil, errLoad
-						case "panic":
-							panic("as told")
-						case "slow":
-							<-ctx.Done()
-							return nil, ctx.Err()
-						}
-						return nil, errors.New("disk on fire")
-					}},
-				}})
-				wantFault(t, c.do(t, n), c.kind, c.code)
+				n := refusing(t, time.Second)
+				_, err := ask(t, n, c.to, c.key, c.msg)
+				wantFault(t, err, c.kind, c.code)
+				synctest.Wait()
+				if c.to == "unloadable" && n.Active() != 0 {
+					t.Errorf("%d active after a failed activation", n.Active())
+				}
 			})
 		})
 	}
+}
+
+func TestRefusalsByCircumstance(t *testing.T) {
+	cases := []struct {
+		name string
+		// make brings the circumstance about and gives the error of the message that meets it.
+		make func(t *testing.T, n *cluster.Node) error
+		kind fault.Kind
+		code string
+	}{
+		{"full mailbox", fullMailbox, fault.Exhausted, "mailbox_full"},
+		{"deadline passed while queued", timedOut, fault.Timeout, "deadline_exceeded"},
+		{"default deadline", func(t *testing.T, n *cluster.Node) error { return queued(t.Context(), t, n) }, fault.Timeout, "deadline_exceeded"},
+		{"asker cancelled", cancelled, fault.Timeout, "abandoned"},
+		{"context already ended", endedContext, fault.Timeout, "deadline_exceeded"},
+		{"answer of another type", otherType, fault.Internal, "bad_reply"},
+		{"quarantined", func(t *testing.T, n *cluster.Node) error {
+			for range 3 {
+				_, _ = ask(t, n, "a", "k", "panic")
+			}
+			return plain(t, n)
+		}, fault.Unavailable, "quarantined"},
+		{"reference of another ownership", otherOwnership, fault.Fenced, "stale_epoch"},
+		{"draining", func(t *testing.T, n *cluster.Node) error { _ = n.Drain(t.Context()); return plain(t, n) }, fault.Unavailable, "draining"},
+		{"closed", func(t *testing.T, n *cluster.Node) error { n.Close(); return plain(t, n) }, fault.Unavailable, "closed"},
+		{"closed while waiting", func(t *testing.T, n *cluster.Node) error {
+			mustTell(t, n, "a", "k", "block")
+			time.AfterFunc(time.Second, n.Close)
+			return plain(t, n)
+		}, fault.Unavailable, "closed"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := refusing(t, time.Minute)
+				wantFault(t, c.make(t, n), c.kind, c.code)
+			})
+		})
+	}
+}
+
+func plain(t *testing.T, n *cluster.Node) error {
+	_, err := ask(t, n, "a", "k", 1)
+	return err
+}
+
+func fullMailbox(t *testing.T, n *cluster.Node) error {
+	mustTell(t, n, "a", "k", "block")
+	synctest.Wait()
+	for range 4 {
+		mustTell(t, n, "a", "k", "fill")
+	}
+	return plain(t, n)
+}
+
+// queued asks a blocked actor something that would panic. What the actor does once it is free shows whether a message
+// that nobody waits for is executed.
+func queued(ctx context.Context, t *testing.T, n *cluster.Node) error {
+	mustTell(t, n, "a", "k", "block")
+	_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
+	time.Sleep(2 * time.Minute)
+	synctest.Wait()
+	if n.Active() != 1 {
+		t.Error("the message was executed: its panic ended the actor")
+	}
+	return err
+}
+
+func timedOut(t *testing.T, n *cluster.Node) error {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	return queued(ctx, t, n)
+}
+
+func cancelled(t *testing.T, n *cluster.Node) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Second, cancel)
+	return queued(ctx, t, n)
+}
+
+func endedContext(t *testing.T, n *cluster.Node) error {
+	ctx, cancel := context.WithTimeout(t.Context(), -1)
+	defer cancel()
+	_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
+	return err
+}
+
+func otherType(t *testing.T, n *cluster.Node) error {
+	_, err := cluster.Ask[string](t.Context(), n, "a", "k", 1)
+	return err
+}
+
+func otherOwnership(t *testing.T, n *cluster.Node) error {
+	ref, err := n.Ref(t.Context(), "a", "k")
+	if err != nil {
+		return err
+	}
+	ref.Epoch++
+	return cluster.TellRef(n, ref, 1)
 }

@@ -41,14 +41,15 @@ func (t *Turn) Reply(v any) { t.env.answer(v, nil) }
 func (t *Turn) Fail(err error) { t.env.answer(nil, err) }
 
 // Later takes the duty to answer the current Ask out of the turn. Whoever holds the Reply must use it, or the asker waits
-// until its deadline; if the activation ends first, the asker is told Internal "activation_ended".
+// until its deadline. Idleness and Drain wait for it; if the activation ends first, the asker is told Internal
+// "activation_ended".
 func (t *Turn) Later() Reply {
 	if t.env == nil || t.env.reply == nil {
 		return Reply{}
 	}
 	if !t.env.taken {
 		t.env.taken = true
-		t.a.owe(t.env)
+		t.a.owe(t.env, t.now)
 	}
 	return Reply{t.env}
 }

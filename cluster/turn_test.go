@@ -20,7 +20,7 @@ func TestOrderOfOneSender(t *testing.T) {
 	last := map[int]int{}
 	var wrong int
 	n := start(t, cluster.Config{Kinds: []cluster.Kind{{
-		Name: "a", Idle: time.Millisecond, Mailbox: senders * each,
+		Name: "a", Idle: time.Millisecond, Mailbox: senders*each + 1,
 		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
 			return turnFunc(func(t *cluster.Turn, msg any) {
 				switch m := msg.(type) {
