@@ -37,12 +37,13 @@ func Kind(d Deps) cluster.Kind {
 				return nil, err
 			}
 			r := &rows{store: d.Store, cfg: cfg, room: room, epoch: a.Epoch}
-			l, err := r.load(ctx, time.Now())
+			now := time.Now()
+			l, err := r.load(ctx, now)
 			if err != nil {
 				return nil, err
 			}
 			return &shell{
-				state: newState(cfg, room, a.Epoch, l), rows: r, timeout: cfg.AppendTimeout, metrics: d.Metrics,
+				state: newState(now, cfg, room, a.Epoch, l), rows: r, timeout: cfg.AppendTimeout, metrics: d.Metrics,
 			}, nil
 		},
 	}

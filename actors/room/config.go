@@ -27,7 +27,8 @@ type Config struct {
 	MaxMutes int
 	// Retention is how long the log keeps a danmaku; zero means 30 days.
 	Retention time.Duration
-	// AppendTimeout is when an append counts as failed with an unknown outcome; zero means 5 s.
+	// AppendTimeout is when an append counts as failed with an unknown outcome; zero means 4 s, which is less than
+	// askers wait, so that they are told.
 	AppendTimeout time.Duration
 }
 
@@ -74,7 +75,7 @@ func (c Config) withDefaults() Config {
 	c.MaxPending = or(c.MaxPending, 4096)
 	c.MaxMutes = or(c.MaxMutes, 10_000)
 	c.Retention = or(c.Retention, 30*24*time.Hour)
-	c.AppendTimeout = or(c.AppendTimeout, 5*time.Second)
+	c.AppendTimeout = or(c.AppendTimeout, 4*time.Second)
 	return c
 }
 

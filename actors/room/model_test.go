@@ -34,7 +34,7 @@ type model struct {
 	*world
 	now   time.Time
 	acked map[postKey]position.Position
-	posts map[waiter]postKey          // unanswered
+	posts map[waiter]postKey           // unanswered
 	asks  map[waiter]position.Position // unanswered resumes
 	// nodes are the attached ones: each with the position it has got.
 	nodes map[id.Node]position.Position

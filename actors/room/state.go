@@ -66,7 +66,7 @@ type loaded struct {
 	tail  []Danmaku // the newest rows, in order
 }
 
-func newState(cfg Config, room id.Room, epoch position.Epoch, l loaded) *state {
+func newState(now time.Time, cfg Config, room id.Room, epoch position.Epoch, l loaded) *state {
 	s := &state{
 		cfg: cfg, room: room, epoch: epoch, known: l.known, card: l.card, head: l.head,
 		muted:  make(map[id.User]Mute, len(l.mutes)),
@@ -84,6 +84,7 @@ func newState(cfg Config, room id.Room, epoch position.Epoch, l loaded) *state {
 			s.pace.note(d.User, d.At, s.card.Settings.SlowMode)
 		}
 	}
+	s.window.forget(now)
 	if _, last, ok := s.ring.bounds(); ok && last != l.head.Offset {
 		s.ring.clear()
 	}
@@ -153,6 +154,7 @@ func (s *state) post(now time.Time, w waiter, c post) {
 		s.refuse(w, err)
 		return
 	}
+	s.window.forget(now)
 	k := postKey{c.Author.User, c.Draft.Key}
 	if p, ok := s.window.posted[k]; ok {
 		if p.Offset == 0 {

@@ -44,7 +44,7 @@ func (w *world) restart(now time.Time, epoch position.Epoch) {
 		}
 	}
 	w.epoch, w.appending, w.saving, w.reads = epoch, nil, nil, nil
-	w.state = newState(w.cfg, "7", epoch, l)
+	w.state = newState(now, w.cfg, "7", epoch, l)
 }
 
 // ask applies a command that somebody waits for.

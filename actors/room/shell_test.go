@@ -1,0 +1,447 @@
+package room_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/actors/actortest"
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/tabletest"
+)
+
+const (
+	theRoom  = id.Room("7")
+	theOwner = id.User("1")
+)
+
+// sink keeps what it is given.
+type sink struct {
+	mu      sync.Mutex
+	batches []room.Batch
+	at      []time.Time
+}
+
+func (s *sink) Deliver(b room.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batches, s.at = append(s.batches, b), append(s.at, time.Now())
+}
+
+// texts are those of all danmaku delivered, a bar after each batch, # for its Info and ! for its end.
+func (s *sink) texts() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := ""
+	for _, b := range s.batches {
+		for _, d := range b.Danmaku {
+			out += d.Text
+		}
+		if b.Info != nil {
+			out += fmt.Sprintf("#%d", b.Info.Online)
+		}
+		if b.Closed {
+			out += "!"
+		}
+		out += "|"
+	}
+	return out
+}
+
+// gap is the time between the first two batches.
+func (s *sink) gap() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[1].Sub(s.at[0])
+}
+
+// gate is a table store whose writes a test can refuse, or hold back until after the writer gave up.
+type gate struct {
+	*table.Store
+	mu   sync.Mutex
+	fail error
+	late chan struct{} // closed to let a held write happen
+	done chan error
+}
+
+func (g *gate) set(fail error, late chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fail, g.late, g.done = fail, late, make(chan error, 1)
+}
+
+func (g *gate) Write(ctx context.Context, b table.Batch) error {
+	g.mu.Lock()
+	fail, late, done := g.fail, g.late, g.done
+	g.mu.Unlock()
+	switch {
+	case fail != nil:
+		return fail
+	case late != nil:
+		go func() {
+			<-late
+			done <- g.Store.Write(context.WithoutCancel(ctx), b)
+		}()
+		<-ctx.Done()
+		return table.ErrUnknown
+	}
+	return g.Store.Write(ctx, b)
+}
+
+type fixture struct {
+	t      *testing.T
+	store  *gate
+	rooms  *room.Client
+	node   *cluster.Node
+	folder string
+	end    func()
+}
+
+// bubble runs f with a created room on the embedded engine, in fake time.
+func bubble(t *testing.T, f func(t *testing.T, x *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		x := &fixture{t: t, store: &gate{Store: tabletest.OpenMem(t)}, folder: t.TempDir()}
+		x.start()
+		defer func() { x.end() }()
+		if err := x.rooms.Create(t.Context(), theRoom, "8", theOwner); err != nil {
+			t.Fatal(err)
+		}
+		f(t, x)
+	})
+}
+
+func (x *fixture) start() {
+	x.node, x.end = actortest.Run(x.t, x.folder, room.Kind(room.Deps{
+		Store: x.store, Metrics: room.NewMetrics(prometheus.NewRegistry()),
+	}))
+	x.rooms = room.NewClient(x.node)
+}
+
+func (x *fixture) restart() {
+	x.end()
+	x.start()
+}
+
+func (x *fixture) post(user id.User, key, text string) (position.Position, bool, error) {
+	return x.rooms.Post(x.t.Context(), theRoom, room.Author{User: user, Name: "N"}, room.Draft{Key: key, Text: text})
+}
+
+func (x *fixture) mustPost(user id.User, key, text string) position.Position {
+	x.t.Helper()
+	p, _, err := x.post(user, key, text)
+	if err != nil {
+		x.t.Fatalf("post %s: %v", key, err)
+	}
+	return p
+}
+
+func (x *fixture) texts() (all []string) {
+	x.t.Helper()
+	rows, _, err := x.rooms.History(x.t.Context(), theRoom, position.Position{}, 0)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, d := range rows {
+		all = append(all, d.Text)
+	}
+	return all
+}
+
+func wantCode(t *testing.T, err error, kind fault.Kind, code string) {
+	t.Helper()
+	if err == nil || fault.KindOf(err) != kind || fault.CodeOf(err) != code {
+		t.Errorf("got %v, want %s %s", err, kind, code)
+	}
+}
+
+func TestFanOut(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		one, two := &sink{}, &sink{}
+		x.mustPost("2", "before", "0")
+		info, at, err := x.rooms.Attach(t.Context(), theRoom, "n1", one)
+		if err != nil || at.Offset != 1 || info.MaxLength != room.DefaultLength || info.Room != theRoom {
+			t.Fatalf("attach: %+v, %v, %v", info, at, err)
+		}
+		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n2", two); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 4 {
+			x.mustPost("2", fmt.Sprint(i), string(rune('a'+i)))
+		}
+		time.Sleep(time.Second)
+		if got := one.texts(); got != "a|bcd|" || two.texts() != got {
+			t.Errorf("delivered %q and %q, want a|bcd|", got, two.texts())
+		}
+		if gap := one.gap(); gap < 100*time.Millisecond || gap > 110*time.Millisecond {
+			t.Errorf("a tick of %v, want 100 ms", gap)
+		}
+		if err := x.rooms.Detach(theRoom, "n2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.rooms.Report(theRoom, "n1", 3); err != nil {
+			t.Fatal(err)
+		}
+		x.mustPost("2", "last", "e")
+		time.Sleep(time.Second)
+		if two.texts() != "a|bcd|" || one.texts() != "a|bcd|#3|e|" {
+			t.Errorf("delivered %q and %q", one.texts(), two.texts())
+		}
+	})
+}
+
+func TestRestartContinues(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		first := x.mustPost("2", "k", "a")
+		if err := x.rooms.Configure(t.Context(), theRoom, room.Settings{SlowMode: 2 * time.Second, MaxLength: 20}); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.rooms.Mute(t.Context(), theRoom, "3", time.Now().Add(time.Hour), theOwner); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now().UTC().Truncate(time.Millisecond)
+		if err := x.rooms.SetLive(t.Context(), theRoom, "b", start); err != nil {
+			t.Fatal(err)
+		}
+		old := x.node.Epoch()
+		x.restart()
+		again, duplicate, err := x.post("2", "k", "a")
+		if err != nil || !duplicate || again != first {
+			t.Errorf("a retry after the restart: %v, %v, %v; want the duplicate %v", again, duplicate, err, first)
+		}
+		_, _, err = x.post("3", "k", "a")
+		wantCode(t, err, fault.Denied, "muted")
+		time.Sleep(2 * time.Second)
+		next := x.mustPost("2", "l", "b")
+		if next.Offset != first.Offset+1 || next.Epoch <= first.Epoch {
+			t.Errorf("%v does not continue %v", next, first)
+		}
+		info, _, err := x.rooms.Attach(t.Context(), theRoom, "n", &sink{})
+		if err != nil || !info.Live || !info.BroadcastStart.Equal(start) || info.SlowMode != 2*time.Second || info.MaxLength != 20 {
+			t.Errorf("info after the restart: %+v, %v", info, err)
+		}
+		r, err := x.rooms.Resume(t.Context(), theRoom, first)
+		if err != nil || !r.Recovered || len(r.Danmaku) != 1 || r.Head != next {
+			t.Errorf("resume: %+v, %v", r, err)
+		}
+		err = x.store.Store.Write(t.Context(), table.Batch{
+			Table: "room", Partition: string(theRoom), Epoch: old, Ops: []table.Op{table.Put([]byte("l"), nil)},
+		})
+		wantCode(t, err, fault.Fenced, "fenced")
+	})
+}
+
+func TestWindowSurvivesPassivation(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		first := x.mustPost("2", "k", "a")
+		time.Sleep(3 * time.Minute) // passivated after one
+		p, duplicate, err := x.post("2", "k", "a")
+		if err != nil || !duplicate || p != first {
+			t.Errorf("got %v, %v, %v", p, duplicate, err)
+		}
+		time.Sleep(3 * time.Minute)
+		p = x.mustPost("2", "k", "a")
+		if p.Offset != 2 {
+			t.Errorf("a key beyond its window gave %v", p)
+		}
+	})
+}
+
+func TestUnknownOutcome(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		s := &sink{}
+		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n", s); err != nil {
+			t.Fatal(err)
+		}
+		x.store.set(errors.New("the disk is gone"), nil)
+		_, _, err := x.post("2", "k", "a")
+		wantCode(t, err, fault.Timeout, "outcome_unknown")
+		time.Sleep(time.Second)
+		if s.texts() != "!|" {
+			t.Errorf("delivered %q, want the end", s.texts())
+		}
+		x.store.set(nil, nil)
+		if p, duplicate, err := x.post("2", "k", "a"); err != nil || duplicate || p.Offset != 1 {
+			t.Errorf("the retry: %v, %v, %v", p, duplicate, err)
+		}
+	})
+}
+
+func TestFullDiskRefusesPostsOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		s := &sink{}
+		x.mustPost("2", "k", "a")
+		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n", s); err != nil {
+			t.Fatal(err)
+		}
+		x.store.set(fault.New(fault.Unavailable, "storage_full", "the disk is full"), nil)
+		_, _, err := x.post("2", "l", "b")
+		wantCode(t, err, fault.Unavailable, "storage_full")
+		if got := x.texts(); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("history %v", got)
+		}
+		x.store.set(nil, nil)
+		x.mustPost("2", "l", "b")
+		if got := x.texts(); !slices.Equal(got, []string{"a", "b"}) || s.texts() != "b|" {
+			t.Errorf("history %v, delivered %q", got, s.texts())
+		}
+	})
+}
+
+// TestLateAppend lets an append happen after its activation gave it up and the next one, under the same epoch, went on.
+func TestLateAppend(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		late := make(chan struct{})
+		x.store.set(nil, late)
+		done := x.store.done
+		_, _, err := x.post("2", "k", "late")
+		wantCode(t, err, fault.Timeout, "outcome_unknown")
+		x.store.set(nil, nil)
+		p := x.mustPost("2", "l", "next")
+		close(late)
+		if err := <-done; fault.KindOf(err) != fault.Conflict {
+			t.Errorf("the late append: %v, want a conflict", err)
+		}
+		x.restart()
+		if got := x.texts(); !slices.Equal(got, []string{"next"}) || p.Offset != 1 {
+			t.Errorf("history %v", got)
+		}
+	})
+}
+
+// TestLateAppendFirst is the other order: it happens after the next activation has read the log, but before it appends.
+func TestLateAppendFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		late := make(chan struct{})
+		x.store.set(nil, late)
+		done := x.store.done
+		_, _, err := x.post("2", "k", "late")
+		wantCode(t, err, fault.Timeout, "outcome_unknown")
+		x.store.set(nil, nil)
+		if got := x.texts(); len(got) != 0 {
+			t.Errorf("history %v", got)
+		}
+		close(late)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = x.post("2", "l", "next")
+		wantCode(t, err, fault.Unavailable, "room_restarting")
+		if p := x.mustPost("2", "l", "next"); p.Offset != 2 {
+			t.Errorf("posted at %v", p)
+		}
+		if p, duplicate, err := x.post("2", "k", "late"); err != nil || !duplicate || p.Offset != 1 {
+			t.Errorf("the retry: %v, %v, %v", p, duplicate, err)
+		}
+		if got := x.texts(); !slices.Equal(got, []string{"late", "next"}) {
+			t.Errorf("history %v", got)
+		}
+	})
+}
+
+func TestDrainEndsAttachments(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		s := &sink{}
+		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n", s); err != nil {
+			t.Fatal(err)
+		}
+		x.mustPost("2", "k", "a")
+		x.mustPost("2", "l", "b")
+		if err := x.node.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.texts() != "a|b!|" {
+			t.Errorf("delivered %q, want a|b!|", s.texts())
+		}
+	})
+}
+
+func TestNoRoom(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		ctx, none := t.Context(), id.Room("99")
+		_, _, err := x.rooms.Post(ctx, none, room.Author{User: "2", Name: "N"}, room.Draft{Key: "k", Text: "a"})
+		wantCode(t, err, fault.NotFound, "no_room")
+		_, _, err = x.rooms.Attach(ctx, none, "n", &sink{})
+		wantCode(t, err, fault.NotFound, "no_room")
+		_, err = x.rooms.Resume(ctx, none, position.Position{})
+		wantCode(t, err, fault.NotFound, "no_room")
+		_, _, err = x.rooms.History(ctx, none, position.Position{}, 0)
+		wantCode(t, err, fault.NotFound, "no_room")
+		wantCode(t, x.rooms.SetOffline(ctx, none), fault.NotFound, "no_room")
+		_, err = x.rooms.Card(ctx, "not a number")
+		wantCode(t, err, fault.Invalid, "bad_id")
+		// Asking left nothing behind: even a write without an epoch is not fenced.
+		if err := x.store.Store.Write(ctx, table.Batch{
+			Table: "room", Partition: string(none), Ops: []table.Op{table.Put([]byte("x"), nil)},
+		}); err != nil {
+			t.Errorf("the partition of a room that does not exist: %v", err)
+		}
+	})
+}
+
+func TestGovernance(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		ctx := t.Context()
+		wantCode(t, x.rooms.Create(ctx, theRoom, "8", "other"), fault.Conflict, "room_exists")
+		if err := x.rooms.Mute(ctx, theRoom, "3", time.Now().Add(time.Minute), theOwner); err != nil {
+			t.Fatal(err)
+		}
+		all, err := x.rooms.Mutes(ctx, theRoom)
+		if err != nil || len(all) != 1 || all[0].User != "3" || all[0].By != theOwner {
+			t.Errorf("mutes %+v, %v", all, err)
+		}
+		if err := x.rooms.Unmute(ctx, theRoom, "3"); err != nil {
+			t.Fatal(err)
+		}
+		x.mustPost("3", "k", "a")
+		if err := x.rooms.Configure(ctx, theRoom, room.Settings{MaxLength: 3}); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = x.post("3", "l", "four")
+		wantCode(t, err, fault.Invalid, "text_too_long")
+		card, err := x.rooms.Card(ctx, theRoom)
+		if err != nil || card.Owner != theOwner || card.Channel != "8" || card.Settings.MaxLength != 3 {
+			t.Errorf("card %+v, %v", card, err)
+		}
+	})
+}
+
+func TestDeepHistoryAndRecovery(t *testing.T) {
+	bubble(t, func(t *testing.T, x *fixture) {
+		const n = 2500 // more than the ring
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { x.mustPost("2", fmt.Sprint(i), "x") })
+		}
+		wg.Wait()
+		var before position.Position
+		seen, more := 0, true
+		for more {
+			rows, m, err := x.rooms.History(t.Context(), theRoom, before, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen, more = seen+len(rows), m
+			before = rows[0].Position
+		}
+		if seen != n || before.Offset != 1 {
+			t.Errorf("%d rows down to %v", seen, before)
+		}
+		r, err := x.rooms.Resume(t.Context(), theRoom, before)
+		if err != nil || r.Recovered || r.Reason != room.TooMany || r.Head.Offset != n {
+			t.Errorf("resume from the first: %+v, %v", r, err)
+		}
+	})
+}
