@@ -180,7 +180,7 @@ func (a *activation) step(e *envelope, now time.Time, then func(*Turn)) {
 func (a *activation) guard(then func(*Turn)) (sound bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			a.reportPanic("actor panicked", reason, a.turn.env)
+			a.reportPanic("turn", reason, a.turn.env)
 		}
 	}()
 	if then != nil {

@@ -38,7 +38,7 @@ func (a *activation) activate() (l loaded) {
 	defer cancel()
 	defer func() {
 		if reason := recover(); reason != nil {
-			a.reportPanic("activation panicked", reason, nil)
+			a.reportPanic("activation", reason, nil)
 			l = loaded{err: errPanicked, panicked: true}
 		}
 	}()
@@ -78,8 +78,7 @@ func (a *activation) loaded(l loaded) {
 
 // activationFault gives an Activate's error a kind: whatever it was, no message was executed.
 func activationFault(err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
 	return fault.Wrap(fault.Unavailable, "activation_failed", "the actor could not be activated", err)
@@ -105,7 +104,7 @@ func (a *activation) passivate(p Passivator) (err error) {
 	defer cancel()
 	defer func() {
 		if reason := recover(); reason != nil {
-			a.reportPanic("flush panicked", reason, nil)
+			a.reportPanic("flush", reason, nil)
 			err = errWorkPanic
 		}
 	}()
@@ -240,7 +239,7 @@ func (a *activation) work(work func(context.Context) (any, error)) (v any, err e
 	defer cancel()
 	defer func() {
 		if reason := recover(); reason != nil {
-			a.reportPanic("work panicked", reason, nil)
+			a.reportPanic("work", reason, nil)
 			v, err = nil, errWorkPanic
 		}
 	}()
@@ -284,13 +283,13 @@ func (a *activation) complete(c *completion) {
 }
 
 // reportPanic logs and counts a recovered panic.
-func (a *activation) reportPanic(what string, reason any, during *envelope) {
+func (a *activation) reportPanic(during string, reason any, of *envelope) {
 	a.kind.panics.Inc()
-	attrs := []any{slog.String("panic", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack()))}
-	if during != nil {
-		attrs = append(attrs, slog.String("message_type", typeOf(during.msg)))
+	attrs := []any{slog.String("during", during), slog.String("panic", fmt.Sprint(reason)), slog.String("stack", string(debug.Stack()))}
+	if of != nil {
+		attrs = append(attrs, slog.String("message_type", typeOf(of.msg)))
 	}
-	a.log().Error(what, attrs...)
+	a.log().Error("actor panicked", attrs...)
 }
 
 func typeOf(msg any) string {

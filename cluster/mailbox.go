@@ -8,16 +8,14 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// lane says which messages go before which.
+// lane says which messages go before which, and before those of users.
 type lane uint8
 
 const (
 	// urgent steers the activation and is never held back.
 	urgent lane = iota
-	// self is what the activation ordered itself: due timers and finished works.
+	// self is what the activation ordered itself: due timers and finished works. What others sent comes after it.
 	self
-	// user is what others sent; bounded.
-	user
 )
 
 // hold says which lanes wait.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -158,7 +159,7 @@ func TestWhatTheEnginePostsObeysTheBound(t *testing.T) {
 	b.PostUserMessage("first")
 	asked := &envelope{reply: make(chan result, 1)}
 	b.PostUserMessage(asked)
-	if r := <-asked.reply; r.err != error(errMailboxFull) {
+	if r := <-asked.reply; !errors.Is(r.err, errMailboxFull) {
 		t.Errorf("the second was answered %v, want mailbox_full", r.err)
 	}
 	b.Start()

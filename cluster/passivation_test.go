@@ -12,6 +12,8 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
+const ms = time.Millisecond
+
 // sleeper counts its lives and flushes.
 type sleeper struct {
 	*records
@@ -34,6 +36,7 @@ func (s sleeper) Passivate(context.Context) error {
 
 // sleepers is a node whose one kind is idle after a second; r is only to be read when nothing runs.
 func sleepers(t *testing.T, turn turnFunc) (n *cluster.Node, r *records) {
+	t.Helper()
 	r = &records{begin: time.Now()}
 	return start(t, cluster.Config{Kinds: []cluster.Kind{{
 		Name: "a", Idle: time.Second,
@@ -53,13 +56,13 @@ func TestIdleness(t *testing.T) {
 		// want says when the actor is flushed within ten seconds.
 		want []time.Duration
 	}{
-		{"no message", "x", nil, []time.Duration{1000}},
-		{"messages keep it", "x", []time.Duration{900, 1800, 2700}, []time.Duration{3700}},
-		{"it comes back", "x", []time.Duration{5000}, []time.Duration{1000, 6000}},
-		{"timers do not keep it", "tick", nil, []time.Duration{1000}},
-		{"work keeps it", "work", nil, []time.Duration{3500}},
-		{"an await keeps it", "await", nil, []time.Duration{3500}},
-		{"a pin keeps it until it is gone", "pin", nil, []time.Duration{6000}},
+		{"no message", "x", nil, []time.Duration{1000 * ms}},
+		{"messages keep it", "x", []time.Duration{900 * ms, 1800 * ms, 2700 * ms}, []time.Duration{3700 * ms}},
+		{"it comes back", "x", []time.Duration{5000 * ms}, []time.Duration{1000 * ms, 6000 * ms}},
+		{"timers do not keep it", "tick", nil, []time.Duration{1000 * ms}},
+		{"work keeps it", "work", nil, []time.Duration{3500 * ms}},
+		{"an await keeps it", "await", nil, []time.Duration{3500 * ms}},
+		{"a pin keeps it until it is gone", "pin", nil, []time.Duration{6000 * ms}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,7 +70,7 @@ func TestIdleness(t *testing.T) {
 				n, r := sleepers(t, keepBusy)
 				mustTell(t, n, "a", "k", c.first)
 				for _, at := range c.then {
-					time.Sleep(time.Until(r.begin.Add(at * time.Millisecond)))
+					time.Sleep(time.Until(r.begin.Add(at)))
 					mustTell(t, n, "a", "k", "x")
 				}
 				time.Sleep(time.Until(r.begin.Add(10 * time.Second)))
@@ -76,18 +79,15 @@ func TestIdleness(t *testing.T) {
 				}
 				synctest.Wait()
 				if !slices.EqualFunc(r.flushes, c.want, soonAfter) {
-					t.Errorf("flushed at %v, want %v ms", r.flushes, c.want)
+					t.Errorf("flushed at %v, want %v", r.flushes, c.want)
 				}
 			})
 		})
 	}
 }
 
-// soonAfter allows what the grain of the clock adds; want is in milliseconds.
-func soonAfter(got, want time.Duration) bool {
-	want *= time.Millisecond
-	return got >= want && got <= want+20*time.Millisecond
-}
+// soonAfter allows what the grain of the clock adds.
+func soonAfter(got, want time.Duration) bool { return got >= want && got <= want+20*ms }
 
 // keepBusy does what a message names.
 func keepBusy(t *cluster.Turn, msg any) {

@@ -27,6 +27,7 @@ func TestCrashes(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			begin := time.Now()
 			var cr crashes
 			var now time.Time

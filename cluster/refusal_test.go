@@ -46,6 +46,7 @@ func unloadable(ctx context.Context, a cluster.Activation) (cluster.Actor, error
 
 // refusing is a node of stubborn and unloadable actors; the first never idle and take four messages.
 func refusing(t *testing.T, limit time.Duration) *cluster.Node {
+	t.Helper()
 	a := kindOf("a", stubborn)
 	a.Mailbox, a.Idle = 4, -1
 	return start(t, cluster.Config{
@@ -98,24 +99,15 @@ func TestRefusalsByCircumstance(t *testing.T) {
 	}{
 		{"full mailbox", fullMailbox, fault.Exhausted, "mailbox_full"},
 		{"deadline passed while queued", timedOut, fault.Timeout, "deadline_exceeded"},
-		{"default deadline", func(t *testing.T, n *cluster.Node) error { return queued(t.Context(), t, n) }, fault.Timeout, "deadline_exceeded"},
+		{"default deadline", unlimited, fault.Timeout, "deadline_exceeded"},
 		{"asker cancelled", cancelled, fault.Timeout, "abandoned"},
 		{"context already ended", endedContext, fault.Timeout, "deadline_exceeded"},
 		{"answer of another type", otherType, fault.Internal, "bad_reply"},
-		{"quarantined", func(t *testing.T, n *cluster.Node) error {
-			for range 3 {
-				_, _ = ask(t, n, "a", "k", "panic")
-			}
-			return plain(t, n)
-		}, fault.Unavailable, "quarantined"},
+		{"quarantined", afterPanics, fault.Unavailable, "quarantined"},
 		{"reference of another ownership", otherOwnership, fault.Fenced, "stale_epoch"},
-		{"draining", func(t *testing.T, n *cluster.Node) error { _ = n.Drain(t.Context()); return plain(t, n) }, fault.Unavailable, "draining"},
-		{"closed", func(t *testing.T, n *cluster.Node) error { n.Close(); return plain(t, n) }, fault.Unavailable, "closed"},
-		{"closed while waiting", func(t *testing.T, n *cluster.Node) error {
-			mustTell(t, n, "a", "k", "block")
-			time.AfterFunc(time.Second, n.Close)
-			return plain(t, n)
-		}, fault.Unavailable, "closed"},
+		{"draining", drained, fault.Unavailable, "draining"},
+		{"closed", closed, fault.Unavailable, "closed"},
+		{"closed while waiting", closedWhileWaiting, fault.Unavailable, "closed"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -128,11 +120,13 @@ func TestRefusalsByCircumstance(t *testing.T) {
 }
 
 func plain(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	_, err := ask(t, n, "a", "k", 1)
 	return err
 }
 
 func fullMailbox(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	mustTell(t, n, "a", "k", "block")
 	synctest.Wait()
 	for range 4 {
@@ -144,6 +138,7 @@ func fullMailbox(t *testing.T, n *cluster.Node) error {
 // queued asks a blocked actor something that would panic. What the actor does once it is free shows whether a message
 // that nobody waits for is executed.
 func queued(ctx context.Context, t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	mustTell(t, n, "a", "k", "block")
 	_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
 	time.Sleep(2 * time.Minute)
@@ -154,19 +149,27 @@ func queued(ctx context.Context, t *testing.T, n *cluster.Node) error {
 	return err
 }
 
+func unlimited(t *testing.T, n *cluster.Node) error {
+	t.Helper()
+	return queued(t.Context(), t, n)
+}
+
 func timedOut(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	return queued(ctx, t, n)
 }
 
 func cancelled(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(time.Second, cancel)
 	return queued(ctx, t, n)
 }
 
 func endedContext(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), -1)
 	defer cancel()
 	_, err := cluster.Ask[any](ctx, n, "a", "k", "panic")
@@ -174,15 +177,46 @@ func endedContext(t *testing.T, n *cluster.Node) error {
 }
 
 func otherType(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	_, err := cluster.Ask[string](t.Context(), n, "a", "k", 1)
 	return err
 }
 
 func otherOwnership(t *testing.T, n *cluster.Node) error {
+	t.Helper()
 	ref, err := n.Ref(t.Context(), "a", "k")
 	if err != nil {
 		return err
 	}
 	ref.Epoch++
 	return cluster.TellRef(n, ref, 1)
+}
+
+func afterPanics(t *testing.T, n *cluster.Node) error {
+	t.Helper()
+	for range 3 {
+		_, _ = ask(t, n, "a", "k", "panic")
+	}
+	return plain(t, n)
+}
+
+func drained(t *testing.T, n *cluster.Node) error {
+	t.Helper()
+	if err := n.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	return plain(t, n)
+}
+
+func closed(t *testing.T, n *cluster.Node) error {
+	t.Helper()
+	n.Close()
+	return plain(t, n)
+}
+
+func closedWhileWaiting(t *testing.T, n *cluster.Node) error {
+	t.Helper()
+	mustTell(t, n, "a", "k", "block")
+	time.AfterFunc(time.Second, n.Close)
+	return plain(t, n)
 }

@@ -34,14 +34,14 @@ func smalls(idle time.Duration) cluster.Config {
 }
 
 // askAll asks every actor of the crowd once, from several sides.
-func askAll(t testing.TB, n *cluster.Node, askers int) {
-	t.Helper()
+func askAll(tb testing.TB, n *cluster.Node, askers int) {
+	tb.Helper()
 	var wg sync.WaitGroup
 	for i := range askers {
 		wg.Go(func() {
 			for k := i; k < crowd; k += askers {
-				if _, err := ask(t, n, "small", strconv.Itoa(k), nil); err != nil {
-					t.Errorf("actor %d: %v", k, err)
+				if _, err := ask(tb, n, "small", strconv.Itoa(k), nil); err != nil {
+					tb.Errorf("actor %d: %v", k, err)
 					return
 				}
 			}
@@ -170,6 +170,7 @@ func BenchmarkAsk(b *testing.B) {
 }
 
 func askMany(b *testing.B, n *cluster.Node, keys []string, seed, times int) []time.Duration {
+	b.Helper()
 	took := make([]time.Duration, times)
 	for i := range took {
 		begin := time.Now()

@@ -29,50 +29,50 @@ func kindOf(name string, f turnFunc) cluster.Kind {
 }
 
 // start starts a node on a store of its own and closes both after the test.
-func start(t testing.TB, cfg cluster.Config) *cluster.Node {
-	t.Helper()
+func start(tb testing.TB, cfg cluster.Config) *cluster.Node {
+	tb.Helper()
 	if cfg.Coordination == nil {
-		store, err := localstore.Open(localstore.Config{Folder: t.TempDir()})
+		store, err := localstore.Open(localstore.Config{Folder: tb.TempDir()})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		t.Cleanup(func() { _ = store.Close() })
+		tb.Cleanup(func() { _ = store.Close() })
 		cfg.Coordination = store
 	}
 	n, err := cluster.Start(context.Background(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(n.Close)
+	tb.Cleanup(n.Close)
 	return n
 }
 
-func ask(t testing.TB, n *cluster.Node, kind, key string, msg any) (any, error) {
-	t.Helper()
+func ask(tb testing.TB, n *cluster.Node, kind, key string, msg any) (any, error) {
+	tb.Helper()
 	return cluster.Ask[any](context.Background(), n, kind, key, msg)
 }
 
-func mustAsk(t testing.TB, n *cluster.Node, kind, key string, msg any) any {
-	t.Helper()
-	v, err := ask(t, n, kind, key, msg)
+func mustAsk(tb testing.TB, n *cluster.Node, kind, key string, msg any) any {
+	tb.Helper()
+	v, err := ask(tb, n, kind, key, msg)
 	if err != nil {
-		t.Fatalf("Ask(%s, %s, %v): %v", kind, key, msg, err)
+		tb.Fatalf("Ask(%s, %s, %v): %v", kind, key, msg, err)
 	}
 	return v
 }
 
-func mustTell(t testing.TB, n *cluster.Node, kind, key string, msg any) {
-	t.Helper()
+func mustTell(tb testing.TB, n *cluster.Node, kind, key string, msg any) {
+	tb.Helper()
 	if err := cluster.Tell(n, kind, key, msg); err != nil {
-		t.Fatalf("Tell(%s, %s, %v): %v", kind, key, msg, err)
+		tb.Fatalf("Tell(%s, %s, %v): %v", kind, key, msg, err)
 	}
 }
 
 // wantFault checks kind and code of an error.
-func wantFault(t testing.TB, err error, kind fault.Kind, code string) {
-	t.Helper()
+func wantFault(tb testing.TB, err error, kind fault.Kind, code string) {
+	tb.Helper()
 	if err == nil || fault.KindOf(err) != kind || fault.CodeOf(err) != code {
-		t.Errorf("got %v (kind %v), want %v %q", err, fault.KindOf(err), kind, code)
+		tb.Errorf("got %v (kind %v), want %v %q", err, fault.KindOf(err), kind, code)
 	}
 }
 
@@ -84,13 +84,14 @@ func (j *journal) add(format string, args ...any) {
 }
 
 // within is a context for things that must happen soon in real time.
-func within(t testing.TB, d time.Duration) context.Context {
+func within(tb testing.TB, d time.Duration) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
-func wantDraining(t testing.TB, err error) {
-	t.Helper()
-	wantFault(t, err, fault.Unavailable, "draining")
+func wantDraining(tb testing.TB, err error) {
+	tb.Helper()
+	wantFault(tb, err, fault.Unavailable, "draining")
 }

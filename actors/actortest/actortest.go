@@ -31,8 +31,10 @@ func Begin() time.Time { return time.Date(2026, time.November, 21, 12, 0, 0, 0, 
 func Scripts(t *testing.T, folder string, fresh func() Core) {
 	t.Helper()
 	datadriven.Walk(t, folder, func(t *testing.T, path string) {
+		t.Helper()
 		core, now := fresh(), Begin()
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			t.Helper()
 			if d.Cmd != "wait" {
 				return core(now, d)
 			}
@@ -48,24 +50,24 @@ func Scripts(t *testing.T, folder string, fresh func() Core) {
 
 // Node starts a cluster of one node with the kinds, on a fresh store, and closes it when the test ends. It works inside a
 // synctest bubble, where idleness, timers and deadlines pass at once.
-func Node(t testing.TB, kinds ...cluster.Kind) *cluster.Node {
-	t.Helper()
-	n, end := Run(t, t.TempDir(), kinds...)
-	t.Cleanup(end)
+func Node(tb testing.TB, kinds ...cluster.Kind) *cluster.Node {
+	tb.Helper()
+	n, end := Run(tb, tb.TempDir(), kinds...)
+	tb.Cleanup(end)
 	return n
 }
 
 // Run starts a node on the store in folder, for tests that end it and start the next one there: that one has a higher
 // epoch. The caller calls end, which closes node and store without a drain, as a crash would.
-func Run(t testing.TB, folder string, kinds ...cluster.Kind) (n *cluster.Node, end func()) {
-	t.Helper()
+func Run(tb testing.TB, folder string, kinds ...cluster.Kind) (n *cluster.Node, end func()) {
+	tb.Helper()
 	store, err := localstore.Open(localstore.Config{Folder: folder})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	n, err = cluster.Start(context.Background(), cluster.Config{Coordination: store, Kinds: kinds})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n, func() {
 		n.Close()

@@ -48,6 +48,7 @@ func kind() cluster.Kind {
 
 func TestBubble(t *testing.T) {
 	actortest.Bubble(t, []cluster.Kind{kind()}, func(t *testing.T, n *cluster.Node) {
+		t.Helper()
 		for _, want := range []string{"1 at 00:00:00", "2 at 00:59:00", "1 at 02:59:00"} {
 			got, err := cluster.Ask[string](t.Context(), n, "counter", "k", 1)
 			if err != nil || got != want {

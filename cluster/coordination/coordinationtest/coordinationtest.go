@@ -46,6 +46,7 @@ type suite struct {
 
 // Run checks every promise, each on a store of its own.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
+	t.Helper()
 	promises := []struct {
 		name  string
 		check func(s suite)

@@ -33,6 +33,7 @@ func TestConformance(t *testing.T) {
 	for _, ttl := range []time.Duration{0, 10 * time.Second} {
 		t.Run("ttl="+ttl.String(), func(t *testing.T) {
 			coordinationtest.Run(t, func(t *testing.T) coordinationtest.Harness {
+				t.Helper()
 				cfg := Config{Folder: t.TempDir(), TTL: ttl}
 				s := open(t, cfg)
 				return coordinationtest.Harness{
@@ -203,7 +204,7 @@ const holderFolder = "BARRAGE_TEST_HOLD_FOLDER"
 func TestTwoProcessesOnOneFolder(t *testing.T) {
 	if folder := os.Getenv(holderFolder); folder != "" {
 		_, err := Open(Config{Folder: folder})
-		fmt.Printf("code=%s message=%v\n", fault.CodeOf(err), err)
+		_, _ = fmt.Fprintf(os.Stdout, "code=%s message=%v\n", fault.CodeOf(err), err)
 		return
 	}
 	folder := t.TempDir()
