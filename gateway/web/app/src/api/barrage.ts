@@ -1,0 +1,58 @@
+// The calls the pages make, by name.
+import type { Api } from './client'
+import type { Channel, Ingest, MintedKey, StreamKey } from './types'
+
+const at = encodeURIComponent
+
+export class Barrage {
+  constructor(private readonly api: Api) {}
+
+  async live(signal?: AbortSignal): Promise<Channel[]> {
+    const page = await this.api.get<{ channels: Channel[] | null }>('/v1/channels?live=true', signal ? { signal } : {})
+    return page.channels ?? []
+  }
+
+  channel(name: string, signal?: AbortSignal): Promise<Channel> {
+    return this.api.get(`/v1/channels/${at(name)}`, signal ? { signal } : {})
+  }
+
+  async mine(): Promise<Channel[]> {
+    return (await this.api.get<{ channels: Channel[] | null }>('/v1/me/channels')).channels ?? []
+  }
+
+  create(name: string, title: string): Promise<Channel> {
+    return this.api.call('POST', '/v1/channels', { body: { name, title } })
+  }
+
+  retitle(channel: string, title: string): Promise<Channel> {
+    return this.api.call('PATCH', `/v1/channels/${at(channel)}`, { body: { title } })
+  }
+
+  async keys(channel: string): Promise<StreamKey[]> {
+    return (await this.api.get<{ keys: StreamKey[] | null }>(`/v1/channels/${at(channel)}/keys`)).keys ?? []
+  }
+
+  mint(channel: string): Promise<MintedKey> {
+    return this.api.call('POST', `/v1/channels/${at(channel)}/keys`)
+  }
+
+  revoke(channel: string, key: string): Promise<void> {
+    return this.api.call('DELETE', `/v1/channels/${at(channel)}/keys/${at(key)}`)
+  }
+
+  ingest(channel: string, signal?: AbortSignal): Promise<Ingest> {
+    return this.api.get(`/v1/channels/${at(channel)}/ingest`, signal ? { signal } : {})
+  }
+
+  configure(room: string, slowModeSeconds: number, maxLength: number): Promise<void> {
+    return this.api.call('PATCH', `/v1/rooms/${at(room)}`, { body: { slow_mode_seconds: slowModeSeconds, max_length: maxLength } })
+  }
+
+  mute(room: string, user: string, seconds: number): Promise<void> {
+    return this.api.call('PUT', `/v1/rooms/${at(room)}/mutes/${at(user)}`, { body: { seconds } })
+  }
+
+  unmute(room: string, user: string): Promise<void> {
+    return this.api.call('DELETE', `/v1/rooms/${at(room)}/mutes/${at(user)}`)
+  }
+}

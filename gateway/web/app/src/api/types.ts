@@ -1,0 +1,55 @@
+// Documents of the HTTP API, as /openapi.json describes them.
+
+export interface Account {
+  id: string
+  handle: string
+  roles: string[]
+}
+
+export interface Grant {
+  user?: Account
+  access_token: string
+  expires_in: number
+}
+
+export type ChannelState = 'offline' | 'live' | 'interrupted'
+
+export interface Channel {
+  id: string
+  name: string
+  title: string
+  owner: { id: string; handle: string }
+  room: string
+  live: boolean
+  state: ChannelState
+  broadcast?: string
+  broadcast_start_ms?: number
+  viewers: number
+  playlist_url: string
+}
+
+export interface StreamKey {
+  id: string
+  created_at?: string
+  last_used_at?: string
+  expires_at?: string
+  revoked?: boolean
+}
+
+export interface MintedKey extends StreamKey {
+  stream_key: string
+  rtmp_url: string
+}
+
+export interface Ingest {
+  state: ChannelState
+  bitrate_bps: number
+  fps: number
+  keyframe_interval_ms: number
+  width: number
+  height: number
+  video_codec: string
+  audio_codec: string
+  since_ms: number
+  warnings: { code: string; message: string }[] | null
+}

@@ -1,0 +1,120 @@
+// Draws danmaku over the picture with the danmaku library. Text goes in as a text node, styles through the object model, so
+// nothing anybody writes becomes markup, and the content security policy needs no exception.
+import Engine from 'danmaku/dist/esm/danmaku.dom.js'
+import type { Danmaku, Mode } from '@/socket/protocol'
+import type { Settings, Speed } from '@/settings/store'
+
+const flightSeconds: Record<Speed, number> = { slow: 12, normal: 8, fast: 5 }
+// The library keeps every comment it ever drew; it is replaced after so many, and the old one leaves when its last has.
+const perEngine = 1000
+// More on the screen at once than anybody can read only costs frames.
+const onScreenLimit = 150
+
+export interface Look {
+  own: boolean
+}
+
+export class Overlay {
+  private engine: Engine
+  private emitted = 0
+  private readonly retired = new Map<Engine, ReturnType<typeof setTimeout>>()
+  private readonly resizes: ResizeObserver
+  private flight = flightSeconds.normal
+
+  constructor(private readonly stage: HTMLElement, private readonly still: () => boolean) {
+    this.engine = this.begin()
+    this.resizes = new ResizeObserver(() => this.fit())
+    this.resizes.observe(stage)
+  }
+
+  apply(settings: Settings): void {
+    this.flight = flightSeconds[settings.speed]
+    this.stage.style.setProperty('--danmaku-opacity', String(settings.opacity))
+    this.stage.style.setProperty('--danmaku-scale', String(settings.scale))
+    this.stage.dataset.area = settings.area
+    this.fit()
+    if (!settings.on) this.clear()
+  }
+
+  draw(d: Danmaku, look: Look): void {
+    if (this.stage.offsetHeight === 0 || this.stage.querySelectorAll('.danmaku').length >= onScreenLimit) return
+    if (this.emitted >= perEngine) this.replace()
+    this.emitted++
+    this.engine.emit({ mode: this.place(d.mode), render: () => render(d, look) })
+  }
+
+  clear(): void {
+    this.engine.clear()
+    for (const engine of this.retired.keys()) engine.clear()
+  }
+
+  close(): void {
+    this.resizes.disconnect()
+    for (const [engine, timer] of this.retired) {
+      clearTimeout(timer)
+      engine.destroy()
+    }
+    this.retired.clear()
+    this.engine.destroy()
+  }
+
+  private place(mode: Mode): 'rtl' | 'top' | 'bottom' {
+    if (mode !== 'scroll') return mode
+    return this.still() ? 'top' : 'rtl'
+  }
+
+  private begin(): Engine {
+    const layer = document.createElement('div')
+    layer.className = 'danmaku-layer'
+    this.stage.append(layer)
+    return new Engine({ container: layer, engine: 'dom', speed: this.speed() })
+  }
+
+  private replace(): void {
+    const old = this.engine
+    const layer = this.stage.lastElementChild
+    this.retired.set(old, setTimeout(() => {
+      this.retired.delete(old)
+      old.destroy()
+      layer?.remove()
+    }, flightSeconds.slow * 1000))
+    this.engine = this.begin()
+    this.emitted = 0
+  }
+
+  /** The library's speed is in pixels per second; ours is the time a danmaku takes, whatever the width. */
+  private speed(): number {
+    return Math.max(40, this.stage.offsetWidth / this.flight)
+  }
+
+  private fit(): void {
+    for (const engine of [this.engine, ...this.retired.keys()]) {
+      engine.speed = this.speed()
+      engine.resize()
+    }
+  }
+}
+
+function render(d: Danmaku, look: Look): HTMLElement {
+  const node = document.createElement('span')
+  node.className = `danmaku danmaku-${d.size}`
+  if (look.own) node.classList.add('danmaku-own')
+  if (dark(d.colour)) node.classList.add('danmaku-dark')
+  node.style.color = css(d.colour)
+  node.textContent = d.text
+  return node
+}
+
+/** A colour number as CSS. */
+export function css(colour: number): string {
+  return '#' + (colour & 0xffffff).toString(16).padStart(6, '0')
+}
+
+/** Whether a colour needs a light outline to be seen (relative luminance, WCAG 2). */
+export function dark(colour: number): boolean {
+  const channel = (shift: number) => {
+    const c = ((colour >> shift) & 255) / 255
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+  }
+  return 0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0) < 0.06
+}

@@ -1,0 +1,116 @@
+// One room as the pages show it: the chat lines, who is here, the connection, and posting. The stage subscribes to what is
+// to be drawn.
+import { reactive, shallowRef, type ShallowRef } from 'vue'
+import { isRefusal } from '@/messages/errors'
+import { RoomSocket, type Connection, type Source } from '@/socket/room'
+import type { Danmaku, Draft, RoomState } from '@/socket/protocol'
+import type { Session } from '@/auth/session'
+
+// Chat lines kept; older ones leave the page (not the room's log).
+export const lineLimit = 300
+const defaultMaxLength = 100
+
+export type Line = { id: string; danmaku: Danmaku } | { id: string; missed: true }
+
+export interface View {
+  connection: Connection
+  state: RoomState
+  /** Until when slow mode (or a refusal) keeps us from posting; ms of the local clock. */
+  waitUntil: number
+}
+
+export type Draw = (list: Danmaku[]) => void
+
+export class Room {
+  readonly lines: ShallowRef<Line[]> = shallowRef([])
+  readonly view = reactive<View>({
+    connection: { status: 'connecting' },
+    state: { online: 0, slowModeSeconds: 0, maxLength: defaultMaxLength, live: false, broadcastStartMs: null, broadcast: '' },
+    waitUntil: 0,
+  })
+  private readonly socket: RoomSocket
+  private readonly seen = new Set<string>()
+  private readonly drawers = new Set<Draw>()
+  private breaks = 0
+
+  constructor(readonly id: string, session: Session, url: string) {
+    this.socket = new RoomSocket({
+      url,
+      room: id,
+      token: () => session.current(),
+      renew: (token) => session.renew(token),
+      events: {
+        danmaku: (list, source) => this.arrived(list, source),
+        state: (state) => (this.view.state = { ...state, maxLength: state.maxLength || defaultMaxLength }),
+        connection: (connection) => (this.view.connection = connection),
+        missed: () => this.broke(),
+      },
+    })
+  }
+
+  open(): void {
+    this.socket.open()
+  }
+
+  close(): void {
+    this.socket.close()
+    this.drawers.clear()
+  }
+
+  hurry(): void {
+    this.socket.hurry()
+  }
+
+  reauthenticate(): void {
+    this.socket.reauthenticate()
+  }
+
+  present(): void {
+    this.socket.present()
+  }
+
+  /** Calls draw with danmaku that belong over the picture; returns how to stop. */
+  onDraw(draw: Draw): () => void {
+    this.drawers.add(draw)
+    return () => this.drawers.delete(draw)
+  }
+
+  /** Posts; rejects with a refusal, which also tells how long to wait. */
+  async post(draft: Draft): Promise<void> {
+    try {
+      await this.socket.post(draft, crypto.randomUUID())
+      if (this.view.state.slowModeSeconds > 0) this.view.waitUntil = Date.now() + this.view.state.slowModeSeconds * 1000
+    } catch (e) {
+      if (isRefusal(e) && e.code === 'slow_mode' && e.retryAfterMs > 0) this.view.waitUntil = Date.now() + e.retryAfterMs
+      throw e
+    }
+  }
+
+  private arrived(list: Danmaku[], source: Source): void {
+    const fresh = list.filter((d) => !this.seen.has(lineId(d)))
+    if (fresh.length === 0) return
+    for (const d of fresh) this.seen.add(lineId(d))
+    this.push(fresh.map((d) => ({ id: lineId(d), danmaku: d })))
+    // What was said before we came is in the chat, not in the air.
+    if (source !== 'history') for (const draw of this.drawers) draw(fresh)
+  }
+
+  private broke(): void {
+    if (this.lines.value.length > 0) this.push([{ id: `missed-${++this.breaks}`, missed: true }])
+  }
+
+  private push(lines: Line[]): void {
+    const all = [...this.lines.value, ...lines]
+    for (const line of all.splice(0, Math.max(0, all.length - lineLimit))) this.seen.delete(line.id)
+    this.lines.value = all
+  }
+}
+
+function lineId(d: Danmaku): string {
+  return `${d.position.epoch}:${d.position.offset}`
+}
+
+/** The socket's address on the server the page came from. */
+export function socketUrl(location: Location): string {
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`
+}

@@ -1,0 +1,369 @@
+// One room over one websocket: joins, resumes after every loss from the last Position, keeps posts until they are
+// acknowledged (a retry carries the same key, so it is one danmaku), and tells the page what happened through Events.
+// No post is reported as sent before the server said so, and a gap is never hidden.
+import type { Refusal } from '@/messages/errors'
+import { Backoff } from './backoff'
+import { compare, decode, encode, follows, postBody, subprotocol } from './protocol'
+import type { ClientBody, Danmaku, Draft, Position, RoomState, ServerFrame } from './protocol'
+
+const answerMs = 10_000
+const postMs = 12_000
+const retryMs = 500
+// A connection that lasted this long was good: the next loss starts with the shortest wait.
+const stableMs = 10_000
+const historyWanted = 100
+const outboxLimit = 8
+// Closed with one of these, coming back would only be refused again (SPEC.md section 5).
+const stayAway = new Set([1000, 4403, 4404])
+
+export class SocketError extends Error implements Refusal {
+  constructor(readonly kind: string, readonly code: string, message: string, readonly retryAfterMs = 0) {
+    super(message)
+    this.name = 'SocketError'
+  }
+}
+
+export type Connection =
+  | { status: 'connecting' }
+  | { status: 'joined' }
+  | { status: 'waiting'; until: number }
+  | { status: 'refused'; error: SocketError }
+  | { status: 'closed' }
+
+/** Where danmaku came from: kept before we joined, missed while away and recovered, or just now. */
+export type Source = 'history' | 'recovered' | 'live'
+
+export interface Events {
+  danmaku(list: Danmaku[], source: Source): void
+  state(state: RoomState): void
+  connection(connection: Connection): void
+  /** Danmaku after our last Position could not all be recovered. */
+  missed(reason: string): void
+}
+
+export interface Options {
+  url: string
+  room: string
+  events: Events
+  /** The access token to present, or null for a guest. */
+  token(): Promise<string | null>
+  /** The server refused the token: true if there is a new one. */
+  renew(token: string): Promise<boolean>
+  random?: () => number
+  WebSocket?: typeof WebSocket
+}
+
+interface Waiting {
+  resolve(frame: ServerFrame): void
+  reject(error: SocketError): void
+  timer: ReturnType<typeof setTimeout>
+}
+
+interface Outgoing {
+  draft: Draft
+  resolve(position: Position): void
+  reject(error: SocketError): void
+  deadline: number
+  inFlight: boolean
+}
+
+export class RoomSocket {
+  private socket: WebSocket | null = null
+  private connection: Connection = { status: 'closed' }
+  private position: Position | null = null
+  private nextId = 1
+  private readonly waiting = new Map<number, Waiting>()
+  private readonly outbox = new Map<string, Outgoing>()
+  private readonly backoff: Backoff
+  private readonly random: () => number
+  private dialTimer: ReturnType<typeof setTimeout> | undefined
+  private pingTimer: ReturnType<typeof setTimeout> | undefined
+  private stableTimer: ReturnType<typeof setTimeout> | undefined
+  private minimumWaitMs = 0
+  /** Grows with every dial; answers of an older connection are ignored. */
+  private generation = 0
+
+  constructor(private readonly options: Options) {
+    this.random = options.random ?? Math.random
+    this.backoff = new Backoff(this.random)
+  }
+
+  open(): void {
+    if (this.connection.status === 'closed') this.dial()
+  }
+
+  /** Leaves for good; waiting posts are refused. */
+  close(): void {
+    this.drop()
+    clearTimeout(this.dialTimer)
+    for (const [key, post] of this.outbox) this.settle(key, () => post.reject(new SocketError('unavailable', 'closed', 'the page left the room')))
+    this.become({ status: 'closed' })
+  }
+
+  /** Try now instead of waiting on: the network came back, or the reader asked. */
+  hurry(): void {
+    if (this.connection.status === 'waiting') this.dial()
+  }
+
+  /** The reader logged in or out: come back as that person, from the same Position. */
+  reauthenticate(): void {
+    if (this.connection.status === 'closed') return
+    this.drop()
+    this.dial()
+  }
+
+  /** The token was renewed: present it before the old one ends, or the server closes the connection. */
+  present(): void {
+    if (this.connection.status !== 'joined') return
+    const generation = this.generation
+    this.authenticate().catch(() => this.lost(generation))
+  }
+
+  /** Sends a danmaku; resolves with its place once the room's log holds it. */
+  post(draft: Draft, key: string): Promise<Position> {
+    if (this.outbox.size >= outboxLimit) return Promise.reject(new SocketError('exhausted', 'outbox_full', 'earlier danmaku are still on their way'))
+    return new Promise((resolve, reject) => {
+      this.outbox.set(key, { draft, resolve, reject, deadline: Date.now() + postMs, inFlight: false })
+      setTimeout(() => this.settle(key, () => reject(new SocketError('timeout', 'no_answer', 'the server did not confirm in time'))), postMs)
+      if (this.connection.status === 'joined') void this.push(key)
+    })
+  }
+
+  private dial(): void {
+    clearTimeout(this.dialTimer)
+    const generation = ++this.generation
+    this.become({ status: 'connecting' })
+    const Socket = this.options.WebSocket ?? WebSocket
+    const socket = new Socket(this.options.url, [subprotocol])
+    this.socket = socket
+    const limit = setTimeout(() => this.lost(generation), answerMs)
+    socket.onopen = () => {
+      clearTimeout(limit)
+      void this.enter(generation, true)
+    }
+    socket.onmessage = (event: MessageEvent) => {
+      if (generation === this.generation && typeof event.data === 'string') this.receive(event.data)
+    }
+    socket.onclose = (event: CloseEvent) => {
+      clearTimeout(limit)
+      if (generation === this.generation && stayAway.has(event.code)) this.refuse(new SocketError('denied', `close_${event.code}`, event.reason))
+      else this.lost(generation)
+    }
+  }
+
+  /** Presents the token, joins or resumes, and sends what still waits. */
+  private async enter(generation: number, fresh: boolean): Promise<void> {
+    try {
+      if (fresh) await this.authenticate()
+      if (generation !== this.generation) return
+      const since = this.position
+      const reply = await this.ask({ join: { room: this.options.room, ...(since ? { since } : {}), history: historyWanted } })
+      if (generation !== this.generation || reply.type !== 'joined') return
+      this.joined(reply, since)
+    } catch (e) {
+      if (generation === this.generation) this.refusedEntry(e)
+    }
+  }
+
+  private async authenticate(): Promise<void> {
+    const token = await this.options.token()
+    if (token === null) return
+    try {
+      await this.ask({ auth: { token } })
+    } catch (e) {
+      if (!(e instanceof SocketError) || e.kind !== 'unauthenticated') throw e
+      // A guest may still watch, so a token that stays refused is not the end.
+      if (!(await this.options.renew(token))) return
+      const fresh = await this.options.token()
+      if (fresh !== null) await this.ask({ auth: { token: fresh } })
+    }
+  }
+
+  private refusedEntry(e: unknown): void {
+    if (e instanceof SocketError && (e.kind === 'not_found' || e.kind === 'denied' || e.kind === 'invalid')) {
+      this.refuse(e)
+      return
+    }
+    if (e instanceof SocketError) this.minimumWaitMs = Math.max(this.minimumWaitMs, e.retryAfterMs)
+    this.lost(this.generation)
+  }
+
+  private refuse(error: SocketError): void {
+    this.drop()
+    this.become({ status: 'refused', error })
+  }
+
+  private joined(reply: ServerFrame & { type: 'joined' }, since: Position | null): void {
+    const recovered = since !== null && reply.recovered
+    if (since !== null && !recovered) this.options.events.missed(reply.reason)
+    this.position = reply.position
+    this.minimumWaitMs = 0
+    clearTimeout(this.stableTimer)
+    this.stableTimer = setTimeout(() => this.backoff.reset(), stableMs)
+    this.become({ status: 'joined' })
+    if (reply.danmaku.length > 0) this.options.events.danmaku(reply.danmaku, recovered ? 'recovered' : 'history')
+    if (reply.state) this.options.events.state(reply.state)
+    for (const key of this.outbox.keys()) void this.push(key)
+  }
+
+  private receive(message: string): void {
+    const frame = decode(message)
+    if (frame === null) return
+    if (frame.id > 0) {
+      const waiting = this.waiting.get(frame.id)
+      this.waiting.delete(frame.id)
+      if (waiting === undefined) return
+      clearTimeout(waiting.timer)
+      if (frame.type === 'error') waiting.reject(new SocketError(frame.kind, frame.code, frame.message, frame.retryAfterMs))
+      else waiting.resolve(frame)
+      return
+    }
+    this.announced(frame)
+  }
+
+  private announced(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'welcome':
+        this.keepAlive(frame.pingSeconds)
+        break
+      case 'batch':
+        if (frame.room === this.options.room) this.batch(frame.danmaku)
+        break
+      case 'state':
+        if (frame.room === this.options.room) this.options.events.state(frame.state)
+        break
+      case 'reconnect':
+        this.moveOn(frame.maxDelayMs)
+        break
+      case 'error':
+        if (frame.field === this.options.room && this.connection.status === 'joined') {
+          // The server took us out of the room: come back in from where we were.
+          void this.enter(this.generation, false)
+          break
+        }
+        // It announces a close; the wait it asks for is kept when that comes.
+        this.minimumWaitMs = Math.max(this.minimumWaitMs, frame.retryAfterMs)
+        break
+      default:
+    }
+  }
+
+  private batch(list: Danmaku[]): void {
+    if (this.connection.status !== 'joined') return
+    const at = this.position
+    const fresh = at === null ? list : list.filter((d) => compare(d.position, at) > 0)
+    const [first, last] = [fresh[0], fresh.at(-1)]
+    if (first === undefined || last === undefined) return
+    if (at !== null && !follows(at, first.position)) {
+      // Something between is missing: ask for it instead of showing a hole.
+      this.drop()
+      this.dial()
+      return
+    }
+    this.position = last.position
+    this.options.events.danmaku(fresh, 'live')
+  }
+
+  /** The server wants to be left (it restarts, or another one has room): go within the time it gave. */
+  private moveOn(maxDelayMs: number): void {
+    const generation = this.generation
+    clearTimeout(this.dialTimer)
+    this.dialTimer = setTimeout(() => {
+      if (generation !== this.generation) return
+      this.drop()
+      this.dial()
+    }, this.random() * maxDelayMs)
+  }
+
+  private keepAlive(pingSeconds: number): void {
+    clearTimeout(this.pingTimer)
+    const every = Math.max(1, pingSeconds || 30) * 600
+    const generation = this.generation
+    this.pingTimer = setTimeout(() => {
+      this.ask({ ping: {} }).then(
+        () => {
+          if (generation === this.generation) this.keepAlive(pingSeconds)
+        },
+        // An error answer is an answer: only silence means that the line is dead.
+        (e: unknown) => {
+          if (generation !== this.generation) return
+          if (e instanceof SocketError && e.code !== 'no_answer') this.keepAlive(pingSeconds)
+          else this.lost(generation)
+        },
+      )
+    }, every)
+  }
+
+  /** Sends one post of the outbox and settles it by the answer; what may yet succeed is tried again until its deadline. */
+  private async push(key: string): Promise<void> {
+    const post = this.outbox.get(key)
+    if (post === undefined || post.inFlight) return
+    post.inFlight = true
+    try {
+      const reply = await this.ask(postBody(this.options.room, key, post.draft))
+      if (reply.type === 'posted') this.settle(key, () => post.resolve(reply.position))
+    } catch (e) {
+      const error = e as SocketError
+      const again = ['unavailable', 'timeout', 'fenced'].includes(error.kind)
+      const wait = Math.max(retryMs, error.retryAfterMs)
+      if (!again || Date.now() + wait > post.deadline) this.settle(key, () => post.reject(error))
+      else setTimeout(() => this.connection.status === 'joined' && void this.push(key), wait)
+    } finally {
+      post.inFlight = false
+    }
+  }
+
+  private settle(key: string, tell: () => void): void {
+    if (this.outbox.delete(key)) tell()
+  }
+
+  private ask(body: ClientBody): Promise<ServerFrame> {
+    return new Promise((resolve, reject) => {
+      const socket = this.socket
+      if (socket === null || socket.readyState !== 1) {
+        reject(new SocketError('unavailable', 'not_connected', 'the connection is gone'))
+        return
+      }
+      const id = this.nextId++
+      const timer = setTimeout(() => {
+        this.waiting.delete(id)
+        reject(new SocketError('timeout', 'no_answer', 'the server did not answer in time'))
+      }, answerMs)
+      this.waiting.set(id, { resolve, reject, timer })
+      socket.send(encode(id, body))
+    })
+  }
+
+  private lost(generation: number): void {
+    if (generation !== this.generation) return
+    this.drop()
+    const wait = Math.max(this.backoff.next(), this.minimumWaitMs)
+    this.minimumWaitMs = 0
+    this.become({ status: 'waiting', until: Date.now() + wait })
+    this.dialTimer = setTimeout(() => this.dial(), wait)
+  }
+
+  /** Lets go of the connection without waiting for the other side, which may be gone. */
+  private drop(): void {
+    this.generation++
+    clearTimeout(this.pingTimer)
+    clearTimeout(this.stableTimer)
+    clearTimeout(this.dialTimer)
+    const socket = this.socket
+    this.socket = null
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null
+      socket.close(1000)
+    }
+    for (const waiting of this.waiting.values()) {
+      clearTimeout(waiting.timer)
+      waiting.reject(new SocketError('unavailable', 'not_connected', 'the connection is gone'))
+    }
+    this.waiting.clear()
+  }
+
+  private become(connection: Connection): void {
+    this.connection = connection
+    this.options.events.connection(connection)
+  }
+}
