@@ -1,0 +1,144 @@
+package channel
+
+import (
+	"context"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// KindName addresses the channels of a node.
+const KindName = "channel"
+
+// retryAnnounce is when an offline channel tells again what room or listing did not take; a live one has its beat.
+const retryAnnounce = 2 * time.Second
+
+// Deps is what the kind needs.
+type Deps struct {
+	Table    *table.Store
+	Rooms    Rooms
+	Packager Packager
+	Config   Config
+	Metrics  *Metrics
+}
+
+// Kind makes channels. The key is the channel id. An activation is pinned while its broadcast goes on.
+func Kind(d Deps) cluster.Kind {
+	cfg := d.Config.filled()
+	s := store{d.Table, cfg}
+	return cluster.Kind{
+		Name: KindName,
+		Idle: cfg.Idle,
+		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
+			ch, err := id.ParseNumber[id.Channel](a.Key)
+			if err != nil {
+				return nil, ErrNoChannel
+			}
+			doc, version, err := s.load(ctx, ch)
+			if err != nil {
+				return nil, err
+			}
+			core := state{cfg: cfg, exists: version != 0, doc: doc, phase: Offline}
+			return &actor{deps: d, store: s, state: core, version: version}, nil
+		},
+	}
+}
+
+// actor is the shell: it feeds commands to the core and performs the effects.
+type actor struct {
+	state   state
+	before  state // of the command being performed; what a failed write goes back to
+	deps    Deps
+	store   store
+	version uint64       // of the stored document; 0 while there is none
+	stream  *live.Stream // of the present lease; nil without one
+	pinned  bool
+	telling bool // an announcement is under way
+	stale   bool // the state changed meanwhile
+	effects []effect
+}
+
+// Messages that the shell answers itself.
+type (
+	// announceAgain repeats what was not taken.
+	announceAgain struct{}
+	// measure reads the meters of the publisher's stream.
+	measure struct{}
+)
+
+// leased answers a begin.
+type leased struct {
+	stream *live.Stream
+	fence  Fence
+}
+
+// Start finishes what a predecessor left live.
+func (a *actor) Start(t *cluster.Turn) { a.command(t, wake{}) }
+
+// Receive performs one command.
+func (a *actor) Receive(t *cluster.Turn, msg any) {
+	switch msg.(type) {
+	case announceAgain:
+		a.announce(t)
+	case measure:
+		a.measure(t)
+	default:
+		a.command(t, msg)
+	}
+	if !a.state.exists {
+		t.Stop() // asking for channels that do not exist must not fill the node with them
+	}
+}
+
+// Passivate takes the channel out of the gauge if the node stops while it is live.
+func (a *actor) Passivate(context.Context) error {
+	a.pin(nil, false)
+	return nil
+}
+
+func (a *actor) command(t *cluster.Turn, cmd any) {
+	a.before = a.state
+	a.effects = a.state.apply(t.Now(), cmd, a.effects[:0])
+	a.perform(t, a.effects)
+}
+
+func (a *actor) perform(t *cluster.Turn, effects []effect) {
+	for i, e := range effects {
+		rest := effects[i+1:]
+		switch e := e.(type) {
+		case reply:
+			t.Reply(e.value)
+		case refuse:
+			t.Fail(e.err)
+		case found:
+			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, _ uint64) (uint64, error) {
+				return a.store.found(ctx, epoch, e.doc, a.deps.Rooms)
+			})
+			return
+		case persist:
+			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, version uint64) (uint64, error) {
+				return a.store.save(ctx, epoch, e.doc, version)
+			})
+			return
+		case open:
+			a.open(t, e, rest)
+			return
+		case kick:
+			a.kick(e.reason)
+		case interrupt:
+			a.interrupt(t, e.fence)
+		case finish:
+			a.finish(t, e.broadcast)
+		case announce:
+			a.announce(t)
+		case after:
+			t.After(e.d, e.cmd)
+		case pin:
+			a.pin(t, e.on)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package channel_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest"
+)
+
+// eventually asks until yes, at most 10 s.
+func eventually(t *testing.T, what string, yes func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !yes(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+func create(t *testing.T, w *channeltest.World, owner id.User, name string) channel.Channel {
+	t.Helper()
+	c, err := w.Channels.Create(t.Context(), owner, name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mint(t *testing.T, w *channeltest.World, ch id.Channel) (channel.Key, string) {
+	t.Helper()
+	k, secret, err := w.Channels.MintKey(t.Context(), ch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, secret.Reveal()
+}
+
+func begin(t *testing.T, w *channeltest.World, key string) *live.Stream {
+	t.Helper()
+	s, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key, Protocol: "rtmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func phase(t *testing.T, w *channeltest.World, ch id.Channel) channel.Phase {
+	t.Helper()
+	c, err := w.Channels.Get(t.Context(), ch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Phase
+}
+
+func roomLive(t *testing.T, w *channeltest.World, c channel.Channel) bool {
+	t.Helper()
+	info, _, err := w.Rooms.Attach(t.Context(), c.Room, "node", sink{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Live
+}
+
+func TestCreate(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	ctx := t.Context()
+	c := create(t, w, "42", "Ann")
+	if c.Name != "ann" || c.Title != "Ann" || c.Owner != "42" || c.Phase != channel.Offline || c.Room == "" {
+		t.Errorf("got %+v", c)
+	}
+	for _, name := range []string{"ann", "ANN", string(c.ID)} {
+		if got, err := w.Channels.Resolve(ctx, name); got != c.ID || err != nil {
+			t.Errorf("%s resolves to %q, %v", name, got, err)
+		}
+	}
+	if got, err := w.Channels.Owned(ctx, "42"); got.ID != c.ID || err != nil {
+		t.Errorf("owned: %+v, %v", got, err)
+	}
+	if card, err := w.Rooms.Card(ctx, c.Room); err != nil || card.Channel != c.ID || card.Owner != "42" {
+		t.Errorf("room: %+v, %v", card, err)
+	}
+	if _, err := w.Channels.Create(ctx, "42", "other", ""); !errors.Is(err, channel.ErrChannelExists) {
+		t.Errorf("a second channel: %v", err)
+	}
+	if _, err := w.Channels.Create(ctx, "43", "ANN", ""); !errors.Is(err, channel.ErrNameTaken) {
+		t.Errorf("a taken name: %v", err)
+	}
+	// The refusal gave the claim of the owner back: the same account may try another name at once.
+	create(t, w, "43", "bea")
+	for _, unknown := range []string{"nobody", "4503599627370497", "../x", ""} {
+		ch, err := w.Channels.Resolve(ctx, unknown)
+		if err == nil {
+			_, err = w.Channels.Get(ctx, ch)
+		}
+		if !errors.Is(err, channel.ErrNoChannel) {
+			t.Errorf("%q: %v", unknown, err)
+		}
+	}
+}
+
+func TestManyWantOneName(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	var wg sync.WaitGroup
+	results := make([]error, 40)
+	for i := range results {
+		wg.Go(func() {
+			_, results[i] = w.Channels.Create(t.Context(), id.User(fmt.Sprint(100+i)), "ann", "")
+		})
+	}
+	wg.Wait()
+	won := 0
+	for _, err := range results {
+		if err == nil {
+			won++
+		} else if !errors.Is(err, channel.ErrNameTaken) {
+			t.Error(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d won", won)
+	}
+}
+
+func TestBroadcast(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{Channel: channel.Config{Grace: 50 * time.Millisecond}})
+	c := create(t, w, "42", "ann")
+	_, key := mint(t, w, c.ID)
+	s := begin(t, w, key)
+	if phase(t, w, c.ID) != channel.Live {
+		t.Error("not live")
+	}
+	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+	eventually(t, "the channel is listed", func() bool {
+		list, err := w.Channels.ListLive(t.Context())
+		return err == nil && len(list) == 1 && list[0].ID == c.ID && list[0].Broadcast != ""
+	})
+	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+		t.Fatal(err)
+	}
+	if p := phase(t, w, c.ID); p == channel.Live {
+		t.Errorf("after the end: %s", p)
+	}
+	eventually(t, "the grace is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
+	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
+	if list, err := w.Channels.ListLive(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("listed: %v, %v", list, err)
+	}
+	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+		t.Errorf("a second end: %v", err)
+	}
+}
+
+func TestReconnectWithinTheGraceGoesOn(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "ann")
+	_, key := mint(t, w, c.ID)
+	if err := w.Gate.End(t.Context(), begin(t, w, key), live.ErrEnded); err != nil {
+		t.Fatal(err)
+	}
+	if p := phase(t, w, c.ID); p != channel.Interrupted {
+		t.Errorf("in the grace: %s", p)
+	}
+	begin(t, w, key)
+	o := w.Packager.Openings()
+	if len(o) != 2 || o[0].Broadcast != o[1].Broadcast || !o[0].Start.Equal(o[1].Start) || o[0].Fence >= o[1].Fence {
+		t.Errorf("openings: %+v", o)
+	}
+}
+
+func TestTheNewestPublisherWins(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "ann")
+	_, key := mint(t, w, c.ID)
+	first := begin(t, w, key)
+	second := begin(t, w, key)
+	<-first.Done()
+	if !errors.Is(first.Err(), live.ErrTakenOver) {
+		t.Errorf("the first ended with %v", first.Err())
+	}
+	if err := w.Gate.End(t.Context(), first, first.Err()); err != nil {
+		t.Fatal(err)
+	}
+	if second.Err() != nil || phase(t, w, c.ID) != channel.Live {
+		t.Error("the end of the first touched the second")
+	}
+}
+
+func TestKeys(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "ann")
+	ctx := t.Context()
+	k, key := mint(t, w, c.ID)
+	other := create(t, w, "43", "bea")
+	_, foreign := mint(t, w, other.ID)
+	for name, bad := range map[string]string{
+		"garbage": "garbage", "empty": "", "unknown channel": auth.NewStreamKey("4503599627370497").Reveal(),
+		"another's secret": string(c.ID) + foreign[len(other.ID):], "one letter off": key[:len(key)-1] + "0",
+	} {
+		if name == "one letter off" && bad == key {
+			continue
+		}
+		if _, err := w.Gate.Begin(ctx, ingest.Publication{Key: bad}); !errors.Is(err, auth.ErrStreamKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := begin(t, w, key)
+	list, err := w.Channels.Keys(ctx, c.ID)
+	if err != nil || len(list) != 1 || list[0].ID != k.ID || !list[0].InUse || list[0].Used.IsZero() {
+		t.Errorf("keys: %+v, %v", list, err)
+	}
+	if _, err := w.Channels.RevokeKey(ctx, c.ID, k.ID); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if !errors.Is(s.Err(), channel.ErrKeyRevoked) {
+		t.Errorf("the publisher ended with %v", s.Err())
+	}
+	if _, err := w.Gate.Begin(ctx, ingest.Publication{Key: key}); !errors.Is(err, channel.ErrKeyRevoked) {
+		t.Errorf("a revoked key: %v", err)
+	}
+	if _, err := w.Channels.RevokeKey(ctx, c.ID, "nothing"); !errors.Is(err, channel.ErrNoKey) {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
+func TestThePackagerRefuses(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "ann")
+	_, key := mint(t, w, c.ID)
+	w.Packager.Refuse(fault.New(fault.Exhausted, "too_many_streams", "no more"))
+	if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); fault.CodeOf(err) != "too_many_streams" {
+		t.Errorf("got %v", err)
+	}
+	eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
+	w.Packager.Refuse(nil)
+	begin(t, w, key)
+}
+
+func TestAfterARestartTheChannelIsOffline(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "ann")
+	_, key := mint(t, w, c.ID)
+	begin(t, w, key)
+	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+	was := w.Packager.Openings()[0]
+	w.Kill()
+
+	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	if list, err := w.Channels.ListLive(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("listed: %v, %v", list, err)
+	}
+	if p := phase(t, w, c.ID); p != channel.Offline {
+		t.Errorf("after the restart: %s", p)
+	}
+	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
+	begin(t, w, key)
+	now := w.Packager.Openings()[0]
+	if now.Broadcast == was.Broadcast || now.Fence <= was.Fence {
+		t.Errorf("before %+v, after %+v", was, now)
+	}
+}
+
+func TestIngest(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "ann")
+	got, err := w.Channels.Ingest(t.Context(), c.ID)
+	if err != nil || got.Phase != channel.Offline || len(got.Warnings) != 0 {
+		t.Errorf("offline: %+v, %v", got, err)
+	}
+	_, key := mint(t, w, c.ID)
+	begin(t, w, key)
+	got, err = w.Channels.Ingest(t.Context(), c.ID)
+	if err != nil || got.Phase != channel.Live || got.Since.IsZero() || len(got.Warnings) == 0 {
+		t.Errorf("live: %+v, %v", got, err)
+	}
+	if _, err := w.Channels.Ingest(t.Context(), "4503599627370497"); !errors.Is(err, channel.ErrNoChannel) {
+		t.Errorf("unknown: %v", err)
+	}
+}

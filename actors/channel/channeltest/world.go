@@ -1,0 +1,201 @@
+// Package channeltest runs accounts, sessions, channels and rooms for real on one node with the embedded engine in memory, and
+// a packager that makes real streams and cuts no media. Tests of the gateway and of the actors themselves use it.
+//
+// It owns everything it starts and ends it with the test. It fails the test if something cannot start.
+package channeltest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/session"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/tabletest"
+)
+
+// Config shapes a world. The zero value works.
+type Config struct {
+	Table   *table.Store // nil: a new one in memory
+	Folder  string       // of the coordination store; empty: a new one
+	Session session.Config
+	Channel channel.Config
+}
+
+// World is one running node.
+type World struct {
+	Node     *cluster.Node
+	Table    *table.Store
+	Folder   string
+	Accounts *account.Client
+	Sessions *session.Client
+	Channels *channel.Client
+	Gate     *channel.Gate
+	Rooms    *room.Client
+	Tokens   *auth.Tokens
+	Packager *Packager
+	Sockets  *Sockets
+
+	stop func()
+}
+
+// New starts a world.
+func New(t testing.TB, cfg Config) *World {
+	t.Helper()
+	w := &World{Table: cfg.Table, Folder: cfg.Folder, Packager: &Packager{}, Sockets: &Sockets{}}
+	if w.Table == nil {
+		w.Table = tabletest.OpenMem(t)
+	}
+	if w.Folder == "" {
+		w.Folder = t.TempDir()
+	}
+	coordination, err := localstore.Open(localstore.Config{Folder: w.Folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := prometheus.NewRegistry()
+	rooms := &bridge{}
+	channels := channel.NewMetrics(metrics)
+	w.Node, err = cluster.Start(t.Context(), cluster.Config{
+		Coordination: coordination,
+		Kinds: []cluster.Kind{
+			account.Kind(account.Deps{Table: w.Table}),
+			session.Kind(session.Deps{Table: w.Table, Sockets: w.Sockets, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
+			channel.Kind(channel.Deps{Table: w.Table, Rooms: rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels}),
+			room.Kind(room.Deps{Store: w.Table, Metrics: room.NewMetrics(metrics)}),
+		},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher, err := auth.NewHasher(auth.HasherConfig{MemoryKiB: 64, Passes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := auth.NewRing(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Tokens = auth.NewTokens(auth.TokenConfig{}, ring)
+	w.Rooms = room.NewClient(w.Node)
+	rooms.Client = w.Rooms
+	w.Accounts = account.NewClient(w.Node, w.Table, hasher, account.NewMetrics(metrics))
+	w.Sessions = session.NewClient(w.Node, w.Table, cfg.Session)
+	w.Channels = channel.NewClient(w.Node, w.Table)
+	w.Gate = channel.NewGate(w.Node, channels)
+	var once sync.Once
+	w.stop = func() {
+		once.Do(func() {
+			w.Node.Close()
+			if err := coordination.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+	t.Cleanup(w.stop)
+	return w
+}
+
+// Kill ends the node at once, as a crash of the process would; the table stays.
+func (w *World) Kill() { w.stop() }
+
+// bridge lets the channels of a node that is being made reach its rooms.
+type bridge struct{ *room.Client }
+
+// Sockets remembers which sessions were closed.
+type Sockets struct {
+	mu     sync.Mutex
+	closed []id.Session
+}
+
+// CloseSession implements session.Sockets.
+func (s *Sockets) CloseSession(session id.Session, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = append(s.closed, session)
+}
+
+// Closed names the sessions closed so far.
+func (s *Sockets) Closed() []id.Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]id.Session(nil), s.closed...)
+}
+
+// Packager makes streams, refuses older fences, and remembers what it was told.
+type Packager struct {
+	mu          sync.Mutex
+	refuse      error
+	fence       map[id.Channel]channel.Fence
+	openings    []channel.Opening
+	interrupted []channel.Fence
+	finished    []id.Broadcast
+}
+
+// Refuse makes every Open fail with err, until nil.
+func (p *Packager) Refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuse = err
+}
+
+// Open implements channel.Packager.
+func (p *Packager) Open(_ context.Context, o channel.Opening) (*live.Stream, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refuse != nil {
+		return nil, p.refuse
+	}
+	if p.fence == nil {
+		p.fence = map[id.Channel]channel.Fence{}
+	}
+	if o.Fence <= p.fence[o.Channel] {
+		return nil, table.ErrFenced
+	}
+	p.fence[o.Channel] = o.Fence
+	p.openings = append(p.openings, o)
+	return live.NewStream(id.NewStream(), o.Tracks), nil
+}
+
+// Interrupt implements channel.Packager.
+func (p *Packager) Interrupt(_ context.Context, _ id.Channel, f channel.Fence) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.interrupted = append(p.interrupted, f)
+	return nil
+}
+
+// Finish implements channel.Packager.
+func (p *Packager) Finish(_ context.Context, _ id.Channel, b id.Broadcast) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finished = append(p.finished, b)
+	return nil
+}
+
+// Openings are the leases given so far.
+func (p *Packager) Openings() []channel.Opening {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]channel.Opening(nil), p.openings...)
+}
+
+// Finished are the broadcasts ended so far.
+func (p *Packager) Finished() []id.Broadcast {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]id.Broadcast(nil), p.finished...)
+}

@@ -1,0 +1,139 @@
+package channel
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+const (
+	// draws is how often ids are drawn before giving up; two channels of one millisecond collide once in 4096 pairs.
+	draws = 8
+	// MaxList is how many live channels one list names.
+	MaxList = 100
+)
+
+// Client is how everyone but ingest talks to channels. It is safe for concurrent use.
+type Client struct {
+	node  *cluster.Node
+	store store
+}
+
+// NewClient talks through n; t is the table the kind writes.
+func NewClient(n *cluster.Node, t *table.Store) *Client {
+	return &Client{n, store{t, Config{}.filled()}}
+}
+
+// Create makes the one channel of an account, with its room, and returns when it is durable. Without a title it shows its name.
+func (c *Client) Create(ctx context.Context, owner id.User, name, title string) (Channel, error) {
+	folded, err := ParseName(name)
+	if err != nil {
+		return Channel{}, err
+	}
+	if title == "" {
+		title = name
+	}
+	if title, err = ParseTitle(title); err != nil {
+		return Channel{}, err
+	}
+	for range draws {
+		now := time.Now()
+		ch := id.NewChannel(now)
+		var made Channel
+		made, err = ask[Channel](ctx, c.node, ch, create{ch, folded, title, owner, id.NewRoom(now)})
+		if !errors.Is(err, errIDTaken) {
+			return made, err
+		}
+	}
+	return Channel{}, err
+}
+
+// Resolve turns a name or an id into the id; an id need not exist.
+func (c *Client) Resolve(ctx context.Context, nameOrID string) (id.Channel, error) {
+	if ch, err := id.ParseNumber[id.Channel](nameOrID); err == nil {
+		return ch, nil
+	}
+	name, err := ParseName(nameOrID)
+	if err != nil {
+		return "", ErrNoChannel
+	}
+	return c.store.find(ctx, names, name)
+}
+
+// Get describes a channel.
+func (c *Client) Get(ctx context.Context, ch id.Channel) (Channel, error) {
+	return ask[Channel](ctx, c.node, ch, get{})
+}
+
+// Owned gives the channel of an account, or ErrNoChannel.
+func (c *Client) Owned(ctx context.Context, owner id.User) (Channel, error) {
+	ch, err := c.store.find(ctx, byOwner, string(owner))
+	if err != nil {
+		return Channel{}, err
+	}
+	return c.Get(ctx, ch)
+}
+
+// SetTitle changes the title.
+func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Channel, error) {
+	title, err := ParseTitle(title)
+	if err != nil {
+		return Channel{}, err
+	}
+	return ask[Channel](ctx, c.node, ch, setTitle{title})
+}
+
+// ListLive gives at most MaxList channels that are live or interrupted, the newest channel first. Each was asked.
+func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
+	listed, err := c.store.listed(ctx, MaxList)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Channel, 0, len(listed))
+	for _, ch := range listed {
+		got, err := c.Get(ctx, ch)
+		switch {
+		case errors.Is(err, ErrNoChannel):
+		case err != nil:
+			return nil, err
+		case got.Phase != Offline:
+			out = append(out, got)
+		}
+	}
+	return out, nil
+}
+
+// MintKey makes a stream key. The text is given here and never again; older keys stay valid for the overlap.
+func (c *Client) MintKey(ctx context.Context, ch id.Channel) (Key, auth.StreamKey, error) {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // ends the process itself if the system has no randomness
+	secret := auth.NewStreamKey(ch)
+	k, err := ask[Key](ctx, c.node, ch, mintKey{hex.EncodeToString(b[:]), secret})
+	return k, secret, err
+}
+
+// Keys lists the stream keys, the newest first, the dead ones of the last day among them.
+func (c *Client) Keys(ctx context.Context, ch id.Channel) ([]Key, error) {
+	return ask[[]Key](ctx, c.node, ch, listKeys{})
+}
+
+// RevokeKey ends a key at once; a publisher that came with it is closed with ErrKeyRevoked.
+func (c *Client) RevokeKey(ctx context.Context, ch id.Channel, key string) (Key, error) {
+	return ask[Key](ctx, c.node, ch, revokeKey{key})
+}
+
+// Ingest measures the publisher of a channel.
+func (c *Client) Ingest(ctx context.Context, ch id.Channel) (Ingest, error) {
+	return ask[Ingest](ctx, c.node, ch, measure{})
+}
+
+func ask[R any](ctx context.Context, n *cluster.Node, ch id.Channel, msg any) (R, error) {
+	return cluster.Ask[R](ctx, n, KindName, string(ch), msg)
+}

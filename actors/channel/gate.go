@@ -1,0 +1,67 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest"
+)
+
+// Gate is how ingest asks for the lease to publish: it implements ingest.Gate. It is not part of the actor and lives as long
+// as the listeners; all it keeps is which lease each open stream has.
+type Gate struct {
+	node    *cluster.Node
+	metrics *Metrics
+	leases  sync.Map // *live.Stream -> held
+}
+
+type held struct {
+	channel id.Channel
+	fence   Fence
+}
+
+var _ ingest.Gate = (*Gate)(nil)
+
+// NewGate asks the channels of n.
+func NewGate(n *cluster.Node, m *Metrics) *Gate { return &Gate{node: n, metrics: m} }
+
+// Begin gives the holder of a valid key a stream to write, in place of whoever publishes to the channel now. A wrong key and an
+// unknown channel are auth.ErrStreamKey; a revoked or replaced key is ErrKeyRevoked.
+func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, error) {
+	key, err := auth.ParseStreamKey(p.Key)
+	if err != nil {
+		g.metrics.leases.WithLabelValues(auth.ErrStreamKey.Code).Inc()
+		return nil, err
+	}
+	request := id.NewBroadcast()
+	l, err := ask[leased](ctx, g.node, key.Channel, begin{key, request, p.Tracks})
+	switch kind := fault.KindOf(err); {
+	case err == nil:
+		g.leases.Store(l.stream, held{key.Channel, l.fence})
+		return l.stream, nil
+	case errors.Is(err, ErrNoChannel):
+		err = auth.ErrStreamKey
+	case kind == fault.Timeout || kind == fault.Internal:
+		// The lease may have been given all the same, or may yet be: nobody will write to it.
+		err = errors.Join(err, cluster.Tell(g.node, KindName, string(key.Channel), abandoned{request}))
+	}
+	g.metrics.leases.WithLabelValues(fault.CodeOf(err)).Inc()
+	return nil, err
+}
+
+// End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for the grace.
+func (g *Gate) End(ctx context.Context, s *live.Stream, _ error) error {
+	v, ok := g.leases.LoadAndDelete(s)
+	if !ok {
+		return nil
+	}
+	h := v.(held)
+	_, err := ask[Channel](ctx, g.node, h.channel, ended{h.fence})
+	return err
+}

@@ -1,0 +1,177 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live"
+)
+
+// stored is what the table holds.
+type stored struct {
+	doc     document
+	version uint64
+}
+
+// write performs one durable change and then the rest.
+func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context, position.Epoch, uint64) (uint64, error)) {
+	epoch, version := t.Epoch(), a.version
+	t.Await(func(ctx context.Context) (any, error) {
+		return save(ctx, epoch, version)
+	}, func(t *cluster.Turn, v any, err error) {
+		if err != nil {
+			a.failed(t, err)
+			return
+		}
+		a.version = v.(uint64)
+		a.perform(t, rest)
+	})
+}
+
+// failed goes back to what was before a write of unknown outcome, and to what the table says of it. One who was fenced out,
+// or cannot read, gives up: the publisher is closed, and the next message activates anew.
+func (a *actor) failed(t *cluster.Turn, cause error) {
+	t.Fail(fault.From(cause))
+	a.state = a.before
+	if !a.state.exists || fault.KindOf(cause) == fault.Fenced {
+		a.giveUp(t, cause)
+		return
+	}
+	ch := id.Channel(t.Key())
+	t.Await(func(ctx context.Context) (any, error) {
+		doc, version, err := a.store.load(ctx, ch)
+		return stored{doc, version}, err
+	}, func(t *cluster.Turn, v any, err error) {
+		s, _ := v.(stored)
+		if err != nil || s.version == 0 {
+			a.giveUp(t, cause)
+			return
+		}
+		a.state.reloaded(s.doc)
+		a.version = s.version
+		if a.state.phase == Interrupted {
+			t.After(a.state.cfg.Beat, graceOver{a.state.lease})
+		}
+		a.pin(t, a.state.live())
+	})
+}
+
+func (a *actor) giveUp(t *cluster.Turn, cause error) {
+	a.kick(cause)
+	a.pin(t, false)
+	t.Stop()
+}
+
+// kick closes the present publisher's stream; its ingest notices at the next unit.
+func (a *actor) kick(reason error) {
+	if a.stream != nil {
+		a.stream.Close(reason)
+		a.stream = nil
+	}
+}
+
+// open gives the lease to the packager and answers the publisher.
+func (a *actor) open(t *cluster.Turn, o open, rest []effect) {
+	ch := a.state.doc.ID
+	t.Await(func(ctx context.Context) (any, error) {
+		return a.deps.Packager.Open(ctx, Opening{ch, o.broadcast, o.start, o.fence, o.tracks})
+	}, func(t *cluster.Turn, v any, err error) {
+		a.deps.Metrics.leases.WithLabelValues(result(err == nil)).Inc()
+		if err != nil {
+			t.Log().Error("the packager refused a stream", slog.Any("error", err))
+			t.Fail(fault.From(err))
+			a.command(t, openFailed{o.fence})
+			return
+		}
+		a.stream = v.(*live.Stream)
+		t.Log().Info("publishing", slog.String("broadcast", string(o.broadcast)), slog.Uint64("fence", o.fence))
+		t.Reply(leased{a.stream, o.fence})
+		a.perform(t, rest)
+	})
+}
+
+func (a *actor) interrupt(t *cluster.Turn, fence Fence) {
+	a.stream = nil
+	a.deps.Metrics.lost.Inc()
+	t.Log().Info("publisher lost", slog.Uint64("fence", fence))
+	ch := a.state.doc.ID
+	a.tell(t, "the packager was not told of the interruption", func(ctx context.Context) error {
+		return a.deps.Packager.Interrupt(ctx, ch, fence)
+	})
+}
+
+func (a *actor) finish(t *cluster.Turn, broadcast id.Broadcast) {
+	a.deps.Metrics.finished.Inc()
+	t.Log().Info("broadcast finished", slog.String("broadcast", string(broadcast)))
+	ch := a.state.doc.ID
+	a.tell(t, "the packager was not told of the end", func(ctx context.Context) error {
+		return a.deps.Packager.Finish(ctx, ch, broadcast)
+	})
+}
+
+// tell does what may fail without harm to the state: the packager has time limits of its own.
+func (a *actor) tell(t *cluster.Turn, complaint string, do func(context.Context) error) {
+	t.Pipe(func(ctx context.Context) (any, error) { return nil, do(ctx) }, func(t *cluster.Turn, _ any, err error) {
+		if err != nil {
+			t.Log().Warn(complaint, slog.Any("error", err))
+		}
+	})
+}
+
+// announce brings room and listing in line with the state, one telling at a time: what changed meanwhile is told after it.
+func (a *actor) announce(t *cluster.Turn) {
+	if a.telling {
+		a.stale = true
+		return
+	}
+	a.telling, a.stale = true, false
+	c := a.state.channel()
+	t.Pipe(func(ctx context.Context) (any, error) { return nil, a.publishState(ctx, c) }, func(t *cluster.Turn, _ any, err error) {
+		a.telling = false
+		a.deps.Metrics.announces.WithLabelValues(result(err == nil)).Inc()
+		switch {
+		case a.stale:
+			a.announce(t)
+		case err != nil:
+			t.Log().Warn("the state of the channel was not taken", slog.Any("error", err))
+			if !a.state.live() {
+				t.After(retryAnnounce, announceAgain{})
+			}
+		}
+	})
+}
+
+func (a *actor) publishState(ctx context.Context, c Channel) error {
+	on := c.Phase != Offline
+	err := a.store.list(ctx, c.ID, on)
+	if on {
+		return errors.Join(err, a.deps.Rooms.SetLive(ctx, c.Room, c.Broadcast, c.Start))
+	}
+	return errors.Join(err, a.deps.Rooms.SetOffline(ctx, c.Room))
+}
+
+// pin keeps the activation while its broadcast goes on, and counts it once. Without a turn it only counts.
+func (a *actor) pin(t *cluster.Turn, on bool) {
+	if t != nil {
+		t.Pin(on)
+	}
+	if on != a.pinned {
+		a.pinned = on
+		delta := map[bool]float64{true: 1, false: -1}[on]
+		a.deps.Metrics.live.Add(delta)
+	}
+}
+
+func (a *actor) measure(t *cluster.Turn) {
+	if !a.state.exists {
+		t.Fail(ErrNoChannel)
+		return
+	}
+	c, s := a.state.channel(), statsOf(a.stream)
+	t.Reply(Ingest{c.Phase, c.Since, s, warnings(c.Phase, s, t.Now())})
+}

@@ -1,0 +1,38 @@
+package channel
+
+import (
+	"context"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/live"
+)
+
+// Rooms is what a channel asks of its room. Each call may be repeated.
+type Rooms interface {
+	// Create makes the room of a channel; it refuses fault.Conflict if there is a room of this id that belongs to another.
+	Create(ctx context.Context, room id.Room, channel id.Channel, owner id.User) error
+	// SetLive tells what is on; SetOffline that nothing is.
+	SetLive(ctx context.Context, room id.Room, broadcast id.Broadcast, start time.Time) error
+	SetOffline(ctx context.Context, room id.Room) error
+}
+
+// Packager is what a channel asks of the packager of its broadcast.
+type Packager interface {
+	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer read.
+	Open(ctx context.Context, o Opening) (*live.Stream, error)
+	// Interrupt tells that the publisher of the fence is gone and may return.
+	Interrupt(ctx context.Context, channel id.Channel, fence Fence) error
+	// Finish ends the broadcast for good; one that is unknown or finished is no error.
+	Finish(ctx context.Context, channel id.Channel, broadcast id.Broadcast) error
+}
+
+// Opening is a lease as the packager gets it.
+type Opening struct {
+	Channel   id.Channel
+	Broadcast id.Broadcast
+	Start     time.Time // media time zero of the broadcast
+	Fence     Fence
+	Tracks    []media.Track
+}

@@ -1,0 +1,105 @@
+package channel
+
+import (
+	"slices"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/live"
+)
+
+var (
+	errTakenOver = live.ErrTakenOver
+	errAbandoned = fault.New(fault.Timeout, "begin_abandoned", "the publisher did not wait for its lease")
+	errUnknown   = fault.New(fault.Internal, "unknown_command", "a channel does not know this command")
+)
+
+// live reports whether a broadcast is going on, publisher present or not.
+func (s *state) live() bool { return s.phase == Live || s.phase == Interrupted }
+
+// publish is the part of the machine in the drawing of the package comment.
+func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
+	switch c := cmd.(type) {
+	case begin:
+		return s.begin(now, c, dst)
+	case openFailed:
+		if c.fence != s.lease || s.phase != Live {
+			return dst
+		}
+		if s.request == s.doc.Live.Broadcast {
+			return s.finish(dst) // it was the first publisher: there is nothing to return to
+		}
+		return s.lose(now, dst)
+	case ended:
+		if c.fence == s.lease && s.phase == Live {
+			dst = s.lose(now, append(dst, interrupt{c.fence}))
+		}
+		return append(dst, reply{s.channel()})
+	case abandoned:
+		if c.request == s.request && s.phase == Live {
+			dst = s.lose(now, append(dst, kick{errAbandoned}, interrupt{s.lease}))
+		}
+		return dst
+	case graceOver:
+		if c.fence != s.lease || s.phase != Interrupted {
+			return dst
+		}
+		return s.finish(dst)
+	case beat:
+		if !s.live() || s.doc.Live.Broadcast != c.broadcast {
+			return dst
+		}
+		return append(dst, announce{}, after{s.cfg.Beat, c})
+	case wake:
+		if s.doc.Live == nil {
+			return dst
+		}
+		return s.finish(dst)
+	}
+	return append(dst, refuse{errUnknown})
+}
+
+// begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first.
+func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
+	k := s.match(c.key)
+	if k == nil {
+		return append(dst, refuse{auth.ErrStreamKey})
+	}
+	if !k.valid(now) {
+		return append(dst, refuse{ErrKeyRevoked})
+	}
+	was := s.phase
+	now = now.UTC()
+	if !s.live() {
+		s.doc.Live = &mark{c.broadcast, now}
+	}
+	s.doc.Fence++
+	s.doc.Keys = slices.Clone(s.doc.Keys)
+	s.match(c.key).Used = now
+	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
+	s.phase, s.since = Live, now
+	dst = append(dst, persist{s.snapshot()}, pin{true})
+	if was == Live {
+		dst = append(dst, kick{errTakenOver})
+	}
+	dst = append(dst, open{s.doc.Live.Broadcast, s.doc.Live.Start, s.lease, c.tracks}, announce{})
+	if was != Live && was != Interrupted {
+		dst = append(dst, after{s.cfg.Beat, beat{s.doc.Live.Broadcast}})
+	}
+	return dst
+}
+
+// lose waits for the publisher to return.
+func (s *state) lose(now time.Time, dst []effect) []effect {
+	s.phase, s.since = Interrupted, now.UTC()
+	return append(dst, announce{}, after{s.cfg.Grace, graceOver{s.lease}})
+}
+
+// finish ends the broadcast. The packager, the room and the listing are told before the mark is taken away, so that a
+// crash between them tells them again; all of it may be said twice.
+func (s *state) finish(dst []effect) []effect {
+	broadcast := s.doc.Live.Broadcast
+	s.doc.Live, s.phase, s.since, s.keyID = nil, Offline, time.Time{}, ""
+	return append(dst, finish{broadcast}, announce{}, persist{s.snapshot()}, pin{false})
+}

@@ -1,0 +1,217 @@
+package channel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"pgregory.net/rapid"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// stage runs one channel with keys that have names, and keeps its timers.
+type stage struct {
+	state  *state
+	now    time.Time
+	keys   map[string]auth.StreamKey
+	begins int
+	timers []timer
+}
+
+type timer struct {
+	at  time.Time
+	cmd any
+}
+
+func newStage() *stage {
+	return &stage{
+		state: &state{cfg: Config{}.filled(), phase: Offline}, now: time.Unix(1_800_000_000, 0),
+		keys: map[string]auth.StreamKey{"wrong": auth.NewStreamKey("7")},
+	}
+}
+
+// TestScripts replays testdata: "after 5s" lets time pass and timers fire, "restart" is a new activation, everything else is a command.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
+		g := newStage()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "after":
+				return g.pass(t, d) + g.String()
+			case "restart":
+				g.state = &state{cfg: g.state.cfg, exists: g.state.exists, doc: g.state.doc, phase: Offline}
+				g.timers = nil
+				return g.apply(wake{}) + g.String()
+			}
+			return g.apply(g.command(t, d)) + g.String()
+		})
+	})
+}
+
+func (g *stage) pass(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	pass, err := time.ParseDuration(d.CmdArgs[0].Key)
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	end := g.now.Add(pass)
+	var b strings.Builder
+	for i := 0; i < len(g.timers); i++ {
+		tm := g.timers[i]
+		if tm.at.After(end) {
+			continue
+		}
+		g.timers = append(g.timers[:i:i], g.timers[i+1:]...)
+		i = -1
+		g.now = tm.at
+		did := g.apply(tm.cmd)
+		if _, routine := tm.cmd.(beat); !routine { // it would hide the story
+			fmt.Fprintf(&b, "at %v: %T\n%s", tm.at.Sub(end)+pass, tm.cmd, did)
+		}
+	}
+	g.now = end
+	return b.String()
+}
+
+func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
+	t.Helper()
+	word := func(key string) (v string) {
+		d.MaybeScanArgs(t, key, &v)
+		return v
+	}
+	fence := func() Fence {
+		n, err := strconv.ParseUint(word("fence"), 10, 64)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		return n
+	}
+	switch d.Cmd {
+	case "create":
+		return create{"11", word("name"), "A title", "42", "12"}
+	case "title":
+		return setTitle{word("to")}
+	case "get":
+		return get{}
+	case "mint":
+		g.keys[word("key")] = auth.NewStreamKey("11")
+		return mintKey{word("key"), g.keys[word("key")]}
+	case "keys":
+		return listKeys{}
+	case "revoke":
+		return revokeKey{word("key")}
+	case "begin":
+		g.begins++
+		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins)), nil}
+	case "open-failed":
+		return openFailed{fence()}
+	case "ended":
+		return ended{fence()}
+	case "abandoned":
+		return abandoned{id.Broadcast(word("request"))}
+	}
+	return d.Cmd
+}
+
+func (g *stage) apply(cmd any) string {
+	var b strings.Builder
+	for _, e := range g.state.apply(g.now, cmd, nil) {
+		switch e := e.(type) {
+		case reply:
+			g.answer(&b, e.value)
+		case refuse:
+			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.err))
+		case found:
+			fmt.Fprintf(&b, "found %s with room %s\n", e.doc.Name, e.doc.Room)
+		case persist:
+			fmt.Fprintf(&b, "persist fence=%d live=%v\n", e.doc.Fence, e.doc.Live != nil)
+		case open:
+			fmt.Fprintf(&b, "open %s fence=%d start=-%v\n", e.broadcast, e.fence, g.now.Sub(e.start))
+		case kick:
+			fmt.Fprintf(&b, "kick %s\n", fault.CodeOf(e.reason))
+		case interrupt:
+			fmt.Fprintf(&b, "interrupt fence=%d\n", e.fence)
+		case finish:
+			fmt.Fprintf(&b, "finish %s\n", e.broadcast)
+		case announce:
+			fmt.Fprintf(&b, "announce %s\n", g.state.channel().Phase)
+		case after:
+			g.timers = append(g.timers, timer{g.now.Add(e.d), e.cmd})
+		case pin:
+			fmt.Fprintf(&b, "pin %v\n", e.on)
+		}
+	}
+	return b.String()
+}
+
+func (g *stage) answer(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case Channel:
+		fmt.Fprintf(b, "reply %s %q %s\n", v.Name, v.Title, v.Phase)
+	case Key:
+		fmt.Fprintf(b, "reply key %s\n", v.ID)
+	case []Key:
+		for _, k := range v {
+			fmt.Fprintf(b, "key %s used=%v expires=%v revoked=%v in use=%v\n", k.ID, !k.Used.IsZero(), !k.Expires.IsZero(), !k.Revoked.IsZero(), k.InUse)
+		}
+	}
+}
+
+func (g *stage) String() string {
+	if !g.state.exists {
+		return "no channel\n"
+	}
+	s := string(g.state.phase)
+	if m := g.state.doc.Live; m != nil {
+		s += " " + string(m.Broadcast)
+	}
+	return s + "\n"
+}
+
+// Whatever happens in whatever order: the fence only grows, an open follows a durable fence of the same number, a broadcast
+// once finished never comes back, a live phase has a mark, and an offline channel has none.
+func TestLeaseInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := newStage()
+		g.state.apply(g.now, create{"11", "ann", "A", "42", "12"}, nil)
+		keys := []auth.StreamKey{auth.NewStreamKey("11"), auth.NewStreamKey("11"), auth.NewStreamKey("11")}
+		var fence Fence
+		finished := map[id.Broadcast]bool{}
+		for i := range rapid.IntRange(1, 40).Draw(t, "steps") {
+			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
+			n := rapid.IntRange(0, 2).Draw(t, "key")
+			f := Fence(rapid.Uint64Range(0, uint64(fence)+1).Draw(t, "fence"))
+			cmd := rapid.SampledFrom([]any{
+				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil}, begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
+				mintKey{fmt.Sprint(n), keys[n]}, revokeKey{fmt.Sprint(n)}, ended{f}, openFailed{f}, graceOver{f},
+				abandoned{id.Broadcast(fmt.Sprint("B", i-1))}, beat{"B0"}, wake{}, get{}, setTitle{"x"},
+			}).Draw(t, "command")
+			if _, ok := cmd.(wake); ok { // comes only first in an activation
+				g.state = &state{cfg: g.state.cfg, exists: true, doc: g.state.doc, phase: Offline}
+			}
+			durable := g.state.doc.Fence
+			for _, e := range g.state.apply(g.now, cmd, nil) {
+				switch e := e.(type) {
+				case persist:
+					durable = e.doc.Fence
+				case open:
+					if e.fence <= fence || e.fence != durable || finished[e.broadcast] {
+						t.Fatalf("%T opens %+v after fence %d, durable %d", cmd, e, fence, durable)
+					}
+					fence = e.fence
+				case finish:
+					finished[e.broadcast] = true
+				}
+			}
+			if g.state.live() != (g.state.doc.Live != nil) {
+				t.Fatalf("%T leaves phase %q with mark %v", cmd, g.state.phase, g.state.doc.Live)
+			}
+		}
+	})
+}
