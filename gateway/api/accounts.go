@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/session"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// User is an account as its owner sees it.
+type User struct {
+	ID     string   `json:"id" doc:"the account's id"`
+	Handle string   `json:"handle" doc:"the name it is known by"`
+	Roles  []string `json:"roles" doc:"viewer, streamer, moderator, admin" nullable:"false"`
+}
+
+// Grant is what a login gives.
+type Grant struct {
+	User         User   `json:"user"`
+	AccessToken  string `json:"access_token" doc:"a bearer token"`
+	ExpiresIn    int    `json:"expires_in" doc:"seconds until the access token expires"`
+	RefreshToken string `json:"refresh_token,omitempty" doc:"for POST /v1/auth/refresh; absent if it went into the cookie"`
+}
+
+// Me is the asker's account.
+type Me struct {
+	User
+	Channel *Channel `json:"channel,omitempty" doc:"the account's channel, if it has one"`
+}
+
+type credentialsIn struct {
+	Body struct {
+		Handle   string `json:"handle" doc:"2 to 32 letters or digits of one script, also _ and -" maxLength:"256"`
+		Password string `json:"password" doc:"8 to 256 bytes"`
+		Cookie   bool   `json:"cookie,omitempty" doc:"put the refresh token into a cookie"`
+	}
+}
+
+type grantOut struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+	Body      Grant
+}
+
+type refreshIn struct {
+	Cookie string `cookie:"barrage_refresh" doc:"the refresh token, where it lives in the cookie"`
+	Body   *struct {
+		RefreshToken string `json:"refresh_token,omitempty" doc:"the refresh token, where the client keeps it itself"`
+		Cookie       bool   `json:"cookie,omitempty" doc:"use the cookie"`
+	}
+}
+
+// token is the refresh token and whether it came in the cookie. One in the body goes first.
+func (in *refreshIn) token() (token string, cookie bool) {
+	if in.Body != nil && in.Body.RefreshToken != "" {
+		return in.Body.RefreshToken, in.Body.Cookie
+	}
+	return in.Cookie, true
+}
+
+type meOut struct{ Body Me }
+
+type cookieOut struct {
+	SetCookie []http.Cookie `header:"Set-Cookie"`
+}
+
+func (s *server) accounts() {
+	add(s, operation{"register", http.MethodPost, "/v1/auth/register", "Make an account and log in", "auth", http.StatusCreated, anyone}, s.register)
+	add(s, operation{"login", http.MethodPost, "/v1/auth/login", "Log in", "auth", 0, anyone}, s.login)
+	add(s, operation{"refresh", http.MethodPost, "/v1/auth/refresh", "Exchange the refresh token for new tokens", "auth", 0, anyone}, s.refresh)
+	add(s, operation{"logout", http.MethodPost, "/v1/auth/logout", "End the session of the refresh token", "auth", http.StatusNoContent, anyone}, s.logout)
+	add(s, operation{"me", http.MethodGet, "/v1/me", "Look at one's own account", "me", 0, users}, s.me)
+}
+
+func (s *server) register(ctx context.Context, in *credentialsIn) (*grantOut, error) {
+	if err := s.within(ctx, s.registerLimits(ctx)...); err != nil {
+		return nil, err
+	}
+	a, err := s.Accounts.Register(ctx, in.Body.Handle, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, a, in.Body.Cookie)
+}
+
+func (s *server) login(ctx context.Context, in *credentialsIn) (*grantOut, error) {
+	if err := s.within(ctx, s.loginLimits(ctx, in.Body.Handle)...); err != nil {
+		return nil, err
+	}
+	a, err := s.Accounts.Authenticate(ctx, in.Body.Handle, in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, a, in.Body.Cookie)
+}
+
+func (s *server) open(ctx context.Context, a account.Account, cookie bool) (*grantOut, error) {
+	r, err := s.Sessions.Open(ctx, a.User, callerOf(ctx).device)
+	if err != nil {
+		return nil, err
+	}
+	return s.grant(ctx, a, r, cookie)
+}
+
+// refresh rotates the token, and looks at the account as it is now.
+func (s *server) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) {
+	token, cookie := in.token()
+	if token == "" {
+		return nil, errLogin
+	}
+	r, err := s.Sessions.Refresh(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.Accounts.Get(ctx, r.User)
+	if err == nil && a.Disabled {
+		err = errors.Join(errDisabled, s.Sessions.Revoke(ctx, a.User, r.Token.Session))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.grant(ctx, a, r, cookie)
+}
+
+func (s *server) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
+	now := time.Now()
+	token, err := s.Tokens.Mint(auth.Identity{User: a.User, Session: r.Token.Session, Name: a.Handle, Roles: a.Roles}, now)
+	if err != nil {
+		return nil, err
+	}
+	out := &grantOut{Body: Grant{User: userOf(a), AccessToken: token, ExpiresIn: int(s.Tokens.TTL().Seconds())}}
+	if cookie {
+		out.SetCookie = []http.Cookie{s.cookie(ctx, r.Token.Reveal(), int(r.Expires.Sub(now).Seconds()))}
+	} else {
+		out.Body.RefreshToken = r.Token.Reveal()
+	}
+	return out, nil
+}
+
+// cookie keeps the refresh token from scripts, from other sites and from every path but its own.
+func (s *server) cookie(ctx context.Context, value string, maxAge int) http.Cookie {
+	return http.Cookie{
+		Name: "barrage_refresh", Value: value, Path: "/v1/auth", MaxAge: maxAge,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.secure(ctx),
+	}
+}
+
+// logout is done when the session is ended, whoever ended it: a token that is no good is no reason to stay.
+func (s *server) logout(ctx context.Context, in *refreshIn) (*cookieOut, error) {
+	token, cookie := in.token()
+	if token == "" {
+		return nil, errLogin
+	}
+	if err := s.Sessions.Logout(ctx, token); err != nil && fault.KindOf(err) != fault.Unauthenticated {
+		return nil, err
+	}
+	out := &cookieOut{}
+	if cookie {
+		out.SetCookie = []http.Cookie{s.cookie(ctx, "", -1)}
+	}
+	return out, nil
+}
+
+func (s *server) me(ctx context.Context, _ *struct{}) (*meOut, error) {
+	i, err := asker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.Accounts.Get(ctx, i.User)
+	if err != nil {
+		return nil, err
+	}
+	out := &meOut{Me{User: userOf(a)}}
+	ch, err := s.ChannelViews.Owned(ctx, i.User)
+	if errors.Is(err, channel.ErrNoChannel) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	view, err := s.view(ctx, ch)
+	out.Body.Channel = &view
+	return out, err
+}
+
+func userOf(a account.Account) User { return User{string(a.User), a.Handle, a.Roles.Strings()} }
+
+// secure tells whether the browser reaches us by TLS.
+func (s *server) secure(ctx context.Context) bool {
+	return callerOf(ctx).secure || strings.HasPrefix(s.Config.Public, "https:")
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"mime"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// observe counts and logs a request, names it, and turns a panic into a 500.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		s.Metrics.inFlight.Inc()
+		defer s.Metrics.inFlight.Dec()
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // ends the process itself if the system has no randomness
+		request := hex.EncodeToString(b[:])
+		w.Header().Set("X-Request-Id", request)
+		c := s.caller(r)
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		log := s.Log.With(slog.String("request", request), slog.String("method", r.Method))
+		defer func() {
+			if reason := recover(); reason != nil {
+				log.Error("handler panicked", slog.Any("reason", reason), slog.String("stack", string(debug.Stack())))
+				if ww.Status() == 0 {
+					problemOf(errInternal).write(ww)
+				}
+			}
+			s.record(log, r, ww, c, time.Since(start))
+		}()
+		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+	})
+}
+
+func (s *server) record(log *slog.Logger, r *http.Request, w middleware.WrapResponseWriter, c caller, took time.Duration) {
+	route := chi.RouteContext(r.Context()).RoutePattern()
+	if route == "" || route == "/*" {
+		route = "unmatched"
+	}
+	method := r.Method
+	if !slices.Contains(methods(), method) {
+		method = "other"
+	}
+	status := max(w.Status(), http.StatusOK)
+	s.Metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	s.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
+	log.Info("request", slog.String("route", route), slog.String("path", r.URL.Path), slog.Int("status", status),
+		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.addr.String()))
+}
+
+func methods() []string {
+	return []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+}
+
+// harden sets what every answer carries.
+func (s *server) harden(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if callerOf(r.Context()).secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cors answers the browsers of allowed origins; to all others it says nothing, and they refuse.
+func (s *server) cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, origin := w.Header(), r.Header.Get("Origin")
+		h.Add("Vary", "Origin")
+		if origin == "" || !slices.Contains(s.Config.Origins, origin) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// csrf refuses what a browser sends from a foreign page and what could change something.
+func (s *server) csrf(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	for _, o := range s.Config.Origins {
+		_ = guard.AddTrustedOrigin(o) // Validate has refused what this would
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		badRequest(http.StatusForbidden, "cross_origin", "a page of another origin may not do this").write(w)
+	}))
+	return guard.Handler(next)
+}
+
+// bound limits time, size and form of a request.
+func (s *server) bound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), s.Config.Timeout)
+		defer cancel()
+		if r.ContentLength > s.Config.MaxBody {
+			w.Header().Set("Connection", "close") // what was not read is not waited for
+			badRequest(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than "+strconv.FormatInt(s.Config.MaxBody, 10)+" bytes").write(w)
+			return
+		}
+		if r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
+			badRequest(http.StatusUnsupportedMediaType, "unsupported_media_type", "a body is application/json").write(w)
+			return
+		}
+		if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+			badRequest(http.StatusUnsupportedMediaType, "unsupported_encoding", "a body is not compressed").write(w)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func isJSON(contentType string) bool {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, named := params["charset"]
+	return !named || charset == "utf-8" || charset == "UTF-8"
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// maxDepth is how deeply a body may nest; ours nest once.
+const maxDepth = 16
+
+var (
+	errDeep     = errors.New("the JSON nests too deeply")
+	errRepeated = errors.New("the JSON names a member twice")
+	errTrailing = errors.New("there is something behind the JSON value")
+)
+
+// formats is JSON only, read strictly.
+func formats() map[string]huma.Format {
+	f := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	return map[string]huma.Format{"application/json": f, "json": f}
+}
+
+// unmarshal refuses what two readers could understand differently.
+func unmarshal(b []byte, v any) error {
+	if err := strict(b); err != nil {
+		return err
+	}
+	return json.Unmarshal(b, v)
+}
+
+// strict walks the tokens: one value, no repeated member, bounded depth.
+func strict(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var open []level
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if open, err = nest(open, t); err != nil {
+			return err
+		}
+		if len(open) == 0 && d.InputOffset() < int64(len(bytes.TrimRight(b, " \t\r\n"))) {
+			return errTrailing
+		}
+	}
+}
+
+// level is one open object or array; names is nil in an array.
+type level struct {
+	names map[string]struct{}
+	value bool // the next token of an object is a value
+}
+
+func nest(open []level, t json.Token) ([]level, error) {
+	top := len(open) - 1
+	delim, isDelim := t.(json.Delim)
+	if isDelim && (delim == '}' || delim == ']') {
+		return open[:top], nil
+	}
+	if top >= 0 && open[top].names != nil {
+		if name, ok := t.(string); ok && !open[top].value {
+			if _, repeated := open[top].names[name]; repeated {
+				return nil, errRepeated
+			}
+			open[top].names[name] = struct{}{}
+			open[top].value = true
+			return open, nil
+		}
+		open[top].value = false
+	}
+	if !isDelim {
+		return open, nil
+	}
+	if len(open) == maxDepth {
+		return nil, errDeep
+	}
+	l := level{}
+	if delim == '{' {
+		l.names = map[string]struct{}{}
+	}
+	return append(open, l), nil
+}

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// fold is the factor between the limit of one account from one address and the limits of either alone.
+const fold = 5
+
+// limit is one counted window.
+type limit struct {
+	name, key string
+	max       int
+}
+
+// within counts an event in every limit and refuses if one is over. If the counters cannot be asked the request goes on: the
+// hash pool bounds what it costs, and a broken cache must not lock everyone out.
+func (s *server) within(ctx context.Context, limits ...limit) error {
+	var refusal error
+	for _, l := range limits {
+		ok, after, err := s.Limiter.Allow(ctx, l.name+":"+l.key, l.max, s.Config.Window)
+		switch {
+		case err != nil:
+			s.Metrics.limited.WithLabelValues(l.name, "failed").Inc()
+			s.Log.Warn("a rate limit could not be asked", slog.String("limit", l.name), slog.Any("error", err))
+		case !ok:
+			s.Metrics.limited.WithLabelValues(l.name, "refused").Inc()
+			refusal = fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
+		}
+	}
+	return refusal
+}
+
+// loginLimits counts a guess by account and address, by account, and by address.
+func (s *server) loginLimits(ctx context.Context, handle string) []limit {
+	prefix, n := callerOf(ctx).prefix(), s.Config.Logins
+	name := "?"
+	if h, err := auth.ParseHandle(handle); err == nil {
+		name = h.Skeleton
+	}
+	return []limit{
+		{"login_account_address", name + "@" + prefix, n},
+		{"login_account", name, n * fold},
+		{"login_address", prefix, n * fold},
+	}
+}
+
+func (s *server) registerLimits(ctx context.Context) []limit {
+	return []limit{{"register_address", callerOf(ctx).prefix(), s.Config.Registrations}}
+}
+
+// userLimit bounds what one account makes.
+func userLimit(name string, who auth.Identity, n int) limit { return limit{name, string(who.User), n} }
