@@ -34,7 +34,7 @@ func (f Fault) String() string {
 }
 
 // Faults are all the faults of one load.
-type Faults []Fault
+type Faults []Fault //nolint:errname // read as conf.Faults it says what it is
 
 // Error lists the faults, one on a line.
 func (fs Faults) Error() string {
@@ -62,14 +62,13 @@ func (l *loader) validateAt(v reflect.Value, prefix string) {
 			l.validateAt(value, joinKey(prefix, field))
 		}
 	}
-	judge, ok := v.Addr().Interface().(validator)
+	judge, ok := reflect.TypeAssert[validator](v.Addr())
 	if !ok {
 		return
 	}
 	for _, err := range flatten(judge.Validate()) {
 		key, reason := prefix, err.Error()
-		var f *fault.Error
-		if errors.As(err, &f) {
+		if f, ok := errors.AsType[*fault.Error](err); ok {
 			reason = f.Message
 			if f.Field != "" {
 				key = strings.TrimPrefix(prefix+"."+f.Field, ".")

@@ -73,7 +73,7 @@ func (lf *leaf) yaml(v reflect.Value) string {
 }
 
 func scalar(v reflect.Value) string {
-	if text, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		if b, err := text.MarshalText(); err == nil {
 			return strconv.Quote(string(b))
 		}
@@ -84,7 +84,7 @@ func scalar(v reflect.Value) string {
 	case reflect.Float32, reflect.Float64:
 		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
 	default:
-		if d, ok := v.Interface().(time.Duration); ok {
+		if d, ok := reflect.TypeAssert[time.Duration](v); ok {
 			return d.String()
 		}
 		return fmt.Sprint(v.Interface())

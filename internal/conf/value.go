@@ -234,11 +234,11 @@ func (lf *leaf) setText(v reflect.Value, r raw) string {
 	if why := lf.checkString(r.text); why != "" {
 		return why
 	}
-	reader, _ := v.Addr().Interface().(encoding.TextUnmarshaler)
+	reader, _ := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
 	if err := reader.UnmarshalText([]byte(r.text)); err != nil {
 		return lf.notUnderstood(err, r.text)
 	}
-	if size, ok := v.Interface().(Size); ok {
+	if size, ok := reflect.TypeAssert[Size](v); ok {
 		return lf.checkSize(size)
 	}
 	return ""
@@ -248,8 +248,7 @@ func (lf *leaf) notUnderstood(err error, text string) string {
 	if lf.secret {
 		return "is not understood"
 	}
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Message + lf.shown(text)
 	}
 	return err.Error() + lf.shown(text)

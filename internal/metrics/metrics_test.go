@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func scrape(t *testing.T, r *prometheus.Registry, log *strings.Builder) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	h := metrics.Handler(r, slog.New(slog.NewTextHandler(log, nil)))
-	h.ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if answer.Code != 200 {
 		t.Fatalf("status %d: %s", answer.Code, answer.Body)
 	}
