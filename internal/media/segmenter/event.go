@@ -41,7 +41,9 @@ type Part struct {
 	Start, End time.Duration
 	// Independent says that it contains an IDR picture.
 	Independent bool
-	Bytes       []byte
+	// Pictures is how many it holds.
+	Pictures int
+	Bytes    []byte
 }
 
 // Duration is how long the part lasts, in whole microseconds such that the durations of parts add up without error.

@@ -1,0 +1,98 @@
+package packager
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+const (
+	// archiveQueue is how many objects may wait for the blob store. The next one is lost, counted and logged.
+	archiveQueue = 64
+	// archiveTries is how often one is tried, archiveTry how long each may take, archivePause how long after a failure.
+	archiveTries = 4
+	archiveTry   = 20 * time.Second
+	archivePause = time.Second
+	// archiveGrace is how long closing waits for what is queued.
+	archiveGrace = 10 * time.Second
+)
+
+// archive writes complete segments to the blob store, one after the other, in a goroutine of its own.
+type archive struct {
+	cfg    Config
+	queue  chan item
+	done   chan struct{}
+	ctx    context.Context //nolint:containedctx // the life of the goroutine
+	cancel context.CancelFunc
+	result func(n Name, err error)
+}
+
+type item struct {
+	name Name
+	body []byte
+}
+
+func startArchive(cfg Config, result func(Name, error)) *archive {
+	a := &archive{cfg: cfg, queue: make(chan item, archiveQueue), done: make(chan struct{}), result: result}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	go a.run()
+	return a
+}
+
+// put hands an object over without waiting.
+func (a *archive) put(n Name, body []byte) error {
+	select {
+	case a.queue <- item{n, body}:
+		return nil
+	default:
+		return fault.New(fault.Exhausted, "archive_full", "the blob store does not keep up")
+	}
+}
+
+// close waits until everything handed over was written or given up. put must not be called any more.
+func (a *archive) close() {
+	close(a.queue)
+	late := time.AfterFunc(archiveGrace, a.cancel)
+	<-a.done
+	late.Stop()
+	a.cancel()
+}
+
+func (a *archive) run() {
+	defer close(a.done)
+	for it := range a.queue {
+		start := time.Now()
+		err := a.try(it)
+		if err == nil {
+			a.cfg.Metrics.stored.Observe(time.Since(start).Seconds())
+		}
+		a.result(it.name, err)
+	}
+}
+
+func (a *archive) try(it item) (err error) {
+	for n := range archiveTries {
+		if n > 0 {
+			select {
+			case <-time.After(archivePause):
+			case <-a.ctx.Done():
+				return err
+			}
+		}
+		if err = a.write(it); err == nil {
+			return nil
+		}
+		a.cfg.Log.Warn("segment not stored", slog.String("name", it.name.String()), slog.Any("error", err))
+	}
+	return err
+}
+
+func (a *archive) write(it item) error {
+	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
+	defer cancel()
+	_, err := a.cfg.Blobs.Put(ctx, prefix(a.cfg.Channel, a.cfg.Broadcast)+it.name.String(), bytes.NewReader(it.body))
+	return err
+}

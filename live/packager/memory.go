@@ -1,0 +1,112 @@
+package packager
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/media/segmenter"
+)
+
+// held is a segment in memory.
+type held struct {
+	sequence uint64
+	parts    [][]byte
+	whole    []byte // all parts in a row, once the segment is complete; the parts are then slices of it
+	duration time.Duration
+	stored   bool // in the blob store, or given up
+}
+
+// memory holds the segments of the last seconds, oldest first. The Packager's lock guards it.
+type memory struct {
+	segments []*held
+	inits    [][]byte
+}
+
+func (m *memory) open(sequence uint64) {
+	m.segments = append(m.segments, &held{sequence: sequence})
+}
+
+func (m *memory) add(b []byte) {
+	s := m.segments[len(m.segments)-1]
+	s.parts = append(s.parts, b)
+}
+
+// close joins the parts of the newest segment.
+func (m *memory) close(c *segmenter.Close) *held {
+	s := m.segments[len(m.segments)-1]
+	s.duration = c.Duration()
+	n := 0
+	for _, p := range s.parts {
+		n += len(p)
+	}
+	s.whole = make([]byte, 0, n)
+	for i, p := range s.parts {
+		at := len(s.whole)
+		s.whole = append(s.whole, p...)
+		s.parts[i] = s.whole[at:len(s.whole):len(s.whole)]
+	}
+	return s
+}
+
+// age lets go of stored segments that lie more than a span before the end.
+func (m *memory) age(span time.Duration) {
+	var behind time.Duration
+	n := len(m.segments)
+	for n > 0 && behind < span {
+		n--
+		behind += m.segments[n].duration
+	}
+	kept := m.segments[:0]
+	for i, s := range m.segments {
+		if i >= n || !s.stored {
+			kept = append(kept, s)
+		}
+	}
+	clear(m.segments[len(kept):])
+	m.segments = kept
+}
+
+func (m *memory) find(sequence uint64) *held {
+	i, ok := slices.BinarySearchFunc(m.segments, sequence, func(s *held, n uint64) int {
+		switch {
+		case s.sequence < n:
+			return -1
+		case s.sequence > n:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil
+	}
+	return m.segments[i]
+}
+
+// get gives the bytes of an object if they are here.
+func (m *memory) get(n Name) []byte {
+	if n.Kind == Init {
+		if n.Number < uint64(len(m.inits)) {
+			return m.inits[n.Number]
+		}
+		return nil
+	}
+	s := m.find(n.Number)
+	switch {
+	case s == nil:
+		return nil
+	case n.Kind == Segment:
+		return s.whole
+	case n.Part < len(s.parts):
+		return s.parts[n.Part]
+	}
+	return nil
+}
+
+// inMemory makes bytes an object that can be read and closed.
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
+func open(b []byte) io.ReadSeekCloser { return inMemory{bytes.NewReader(b)} }

@@ -1,0 +1,151 @@
+package packager
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/m3u8"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/live"
+)
+
+// Packager packages one broadcast. Attach, Interrupt, Finish and Close change its life and are called by its owner, one
+// at a time; everything else may be called by anyone at any time.
+type Packager struct {
+	cfg     Config
+	target  time.Duration
+	archive *archive
+	zip     zipper
+	cutter  *segmenter.Segmenter // the pump's while it runs, else the owner's
+
+	pump struct {
+		stop context.CancelFunc // nil when none was ever started
+		done chan struct{}
+	}
+	snapshot atomic.Pointer[Snapshot]
+
+	mu struct {
+		sync.Mutex
+		playlist *m3u8.Writer // nil before the first part
+		memory   memory
+		rates    rates
+		tracks   []media.Track
+		counters segmenter.Counters
+		stream   *live.Stream // the last one attached
+		waiting  map[place]*group
+		ended    bool
+		closed   bool
+	}
+}
+
+// Start makes the Packager of a broadcast that has no Stream yet. Close frees it.
+func Start(cfg Config) (*Packager, error) {
+	cfg, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	p := &Packager{cfg: cfg, cutter: segmenter.New(cfg.Cut, cfg.Start)}
+	p.target = p.cutter.Target()
+	p.mu.waiting = make(map[place]*group)
+	p.archive = startArchive(cfg, p.archived)
+	cfg.Metrics.broadcasts.Inc()
+	return p, nil
+}
+
+// Attach packages a Stream, after whatever was packaged before, with a discontinuity between them. A Stream that is
+// still attached is let go, not closed. It fails with fault.Invalid when the tracks cannot be packaged and with
+// fault.Conflict "broadcast_ended" after Finish.
+func (p *Packager) Attach(s *live.Stream) error {
+	p.stop()
+	p.mu.Lock()
+	ended := p.mu.ended
+	p.mu.Unlock()
+	if ended {
+		return fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
+	}
+	events, err := p.cutter.Begin(s.Tracks())
+	if err != nil {
+		return err
+	}
+	p.publish(events, time.Time{})
+	p.mu.Lock()
+	p.mu.stream = s
+	p.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	p.pump.stop, p.pump.done = cancel, make(chan struct{})
+	go p.run(ctx, s.NewReader(), p.pump.done)
+	return nil
+}
+
+// run is the pump: it ends with the Stream or when it is stopped, and closes the segment.
+func (p *Packager) run(ctx context.Context, r *live.Reader, done chan<- struct{}) {
+	defer close(done)
+	defer r.Close()
+	skipped := uint64(0)
+	for {
+		u, err := r.Next(ctx)
+		if err != nil {
+			p.cfg.Log.Info("stream left", slog.Any("reason", err))
+			break
+		}
+		if n := r.Skipped(); n != skipped {
+			p.cfg.Metrics.skipped.Add(float64(n - skipped))
+			skipped = n
+		}
+		p.publish(p.cutter.Push(u), u.Arrival)
+	}
+	p.publish(p.cutter.Flush(), time.Time{})
+}
+
+// stop ends the pump and waits for it.
+func (p *Packager) stop() {
+	if p.pump.stop != nil {
+		p.pump.stop()
+		<-p.pump.done
+	}
+}
+
+// Interrupt lets go of the Stream and keeps the playlist as it is, for another Attach.
+func (p *Packager) Interrupt() { p.stop() }
+
+// Finish ends the broadcast: the playlist gets its ENDLIST and everyone who waits gets it. It returns when every
+// segment is in the blob store or given up. Calling it again does nothing.
+func (p *Packager) Finish() {
+	p.stop()
+	if p.end() {
+		p.archive.close()
+	}
+}
+
+// end marks the end and reports whether it was not marked before.
+func (p *Packager) end() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.ended {
+		return false
+	}
+	p.mu.ended = true
+	if p.mu.playlist != nil {
+		p.mu.playlist.End()
+		p.snapshot.Store(newSnapshot(p.mu.playlist.Text(), &p.zip))
+	}
+	p.wake(nil, true)
+	return true
+}
+
+// Close finishes the broadcast if need be and frees what it holds. Requests from then on read from the blob store only.
+func (p *Packager) Close() {
+	p.Finish()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.mu.closed {
+		p.mu.closed = true
+		p.mu.memory = memory{}
+		p.cfg.Metrics.broadcasts.Dec()
+	}
+}

@@ -1,0 +1,140 @@
+package packager
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/media/m3u8"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
+)
+
+// memoryTargets is how long a segment stays in memory, in target durations: three while its parts are listed, three
+// more in which they can still be asked for.
+const memoryTargets = 6
+
+// publish applies what the segmenter made and lets everybody see it. arrival is that of the unit that completed
+// it, zero when none did.
+func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
+	if len(events) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, e := range events {
+		p.apply(e, events[i+1:])
+	}
+	p.count(p.cutter.Counters())
+	if p.mu.playlist == nil {
+		return
+	}
+	s := newSnapshot(p.mu.playlist.Text(), &p.zip)
+	p.snapshot.Store(s)
+	p.wake(s, false)
+	if !arrival.IsZero() {
+		p.cfg.Metrics.delay.Observe(time.Since(arrival).Seconds())
+	}
+}
+
+// apply takes one event; rest are those that follow it. The caller holds the lock.
+func (p *Packager) apply(e segmenter.Event, rest []segmenter.Event) {
+	m := &p.mu
+	switch e := e.(type) {
+	case *segmenter.Init:
+		m.memory.inits = append(m.memory.inits, e.Bytes)
+		m.tracks = e.Tracks
+		p.keep(Name{Kind: Init, Number: uint64(e.Number)}, e.Bytes)
+	case *segmenter.Open:
+		if m.playlist == nil {
+			m.playlist = m3u8.NewWriter(m3u8.Config{
+				Target: p.target, PartTarget: p.cutter.PartTarget(), Window: p.cfg.Window,
+			})
+		}
+		m.memory.open(e.Sequence)
+		m.playlist.Open(m3u8.Segment{
+			URI: p.uri(Name{Number: e.Sequence}), Map: p.uri(Name{Kind: Init, Number: uint64(e.Init)}),
+			Time: p.cfg.Start.Add(e.Media), Discontinuity: e.Discontinuity, Independent: e.Independent,
+		})
+	case *segmenter.Part:
+		p.part(e, rest)
+	case *segmenter.Close:
+		s := m.memory.close(e)
+		m.playlist.Close(p.uri(Name{Kind: Part, Number: e.Sequence + 1}))
+		m.rates.add(len(s.whole), s.duration)
+		m.memory.age(memoryTargets * p.target)
+		p.keep(Name{Number: e.Sequence}, s.whole)
+	}
+}
+
+// part lists a part and hints at the next: that of the next segment when this one is closed at once.
+func (p *Packager) part(e *segmenter.Part, rest []segmenter.Event) {
+	m := &p.mu
+	next := Name{Kind: Part, Number: e.Sequence, Part: e.Index + 1}
+	if len(rest) > 0 {
+		if _, closes := rest[0].(*segmenter.Close); closes {
+			next = Name{Kind: Part, Number: e.Sequence + 1}
+		}
+	}
+	m.memory.add(e.Bytes)
+	m.rates.picture(e.Pictures, e.Duration())
+	m.playlist.Part(m3u8.Part{
+		URI:      p.uri(Name{Kind: Part, Number: e.Sequence, Part: e.Index}),
+		Duration: e.Duration(), Independent: e.Independent,
+	}, p.uri(next))
+	p.cfg.Metrics.parts.Inc()
+	p.cfg.Metrics.bytes.Add(float64(len(e.Bytes)))
+}
+
+func (p *Packager) uri(n Name) string { return string(p.cfg.Broadcast) + "/" + n.String() }
+
+// keep hands an object to the archive. The caller holds the lock.
+func (p *Packager) keep(n Name, body []byte) {
+	if err := p.archive.put(n, body); err != nil {
+		p.settle(n, err)
+	}
+}
+
+// archived hears from the archive.
+func (p *Packager) archived(n Name, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle(n, err)
+}
+
+// settle notes that an object is stored or given up. The caller holds the lock.
+func (p *Packager) settle(n Name, err error) {
+	if err != nil {
+		p.cfg.Metrics.lost.Inc()
+		p.cfg.Log.Error("segment lost", slog.String("name", n.String()), slog.Any("error", err))
+	}
+	if n.Kind != Segment {
+		return
+	}
+	if s := p.mu.memory.find(n.Number); s != nil {
+		s.stored = true
+	}
+	if err != nil && p.mu.playlist != nil {
+		p.mu.playlist.Lose(n.Number)
+	}
+}
+
+// count passes on what the segmenter had to put right since the last time. The caller holds the lock.
+func (p *Packager) count(now segmenter.Counters) {
+	old := p.mu.counters
+	p.mu.counters = now
+	for _, c := range [...]struct {
+		what      string
+		now, then uint64
+	}{
+		{"jump", now.Jumps, old.Jumps},
+		{"glitch", now.Glitches, old.Glitches},
+		{"clamped", now.Clamped, old.Clamped},
+		{"audio_dropped", now.AudioDropped, old.AudioDropped},
+		{"hole", now.Holes, old.Holes},
+		{"hard_cut", now.HardCuts, old.HardCuts},
+		{"clock_step", now.ClockSteps, old.ClockSteps},
+	} {
+		if c.now > c.then {
+			p.cfg.Metrics.corrected.WithLabelValues(c.what).Add(float64(c.now - c.then))
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package packager
+
+import (
+	"context"
+	"io"
+	"math"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/m3u8"
+)
+
+// headroom is what the announced peak adds to the measured one, because the next seconds may be busier.
+const headroom = 1.1
+
+// Multivariant gives the multivariant playlist, waiting for the first part if need be.
+func (p *Packager) Multivariant(ctx context.Context) (Document, error) {
+	if _, err := p.Playlist(ctx, m3u8.Directives{Part: -1}); err != nil {
+		return Document{}, err
+	}
+	p.mu.Lock()
+	v := p.variant()
+	p.mu.Unlock()
+	session := []m3u8.Datum{
+		{ID: "live.barrage.broadcast", Value: string(p.cfg.Broadcast)},
+		{ID: "live.barrage.broadcast-start", Value: p.cfg.Start.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
+	}
+	return newDocument(func() []byte {
+		return m3u8.AppendMultivariant(nil, session, []m3u8.Variant{v})
+	}, &p.zip), nil
+}
+
+// variant describes the one rendition. The caller holds the lock.
+func (p *Packager) variant() m3u8.Variant {
+	r := &p.mu.rates
+	mean := r.average()
+	if mean == 0 {
+		mean = p.firstRate()
+	}
+	v := m3u8.Variant{
+		URI:       "source/index.m3u8",
+		Bandwidth: int(math.Ceil(max(r.peak, mean)*headroom/1000) * 1000), Average: int(math.Ceil(mean)),
+	}
+	for _, t := range p.mu.tracks {
+		v.Codecs = append(v.Codecs, t.CodecString())
+		if t.Codec.Video() {
+			picture, _ := media.ParseVideo(t) // validated when it was attached
+			v.Width, v.Height, v.FPS = picture.Width, picture.Height, r.fps()
+		}
+	}
+	return v
+}
+
+// firstRate estimates the rate before a segment is complete. A key picture weighs most at the start, so it errs
+// upwards. The caller holds the lock.
+func (p *Packager) firstRate() float64 {
+	bits := 0.0
+	for _, s := range p.mu.memory.segments {
+		for _, b := range s.parts {
+			bits += float64(len(b)) * 8
+		}
+	}
+	if p.mu.rates.shown <= 0 {
+		return bits
+	}
+	return bits / p.mu.rates.shown.Seconds()
+}
+
+// Open gives an object of any broadcast of the channel: from memory if it is of this one and recent, else from the blob
+// store. The hinted part is awaited. It fails with fault.NotFound "no_media" on what is not there or not yet, and like
+// Playlist while waiting. The caller closes it.
+func (p *Packager) Open(ctx context.Context, broadcast id.Broadcast, n Name) (io.ReadSeekCloser, error) {
+	if broadcast == p.cfg.Broadcast {
+		b, hinted := p.recent(n)
+		if hinted {
+			if _, err := p.wait(ctx, m3u8.Directives{Block: true, MSN: n.Number, Part: n.Part}); err != nil {
+				return nil, err
+			}
+			b, _ = p.recent(n)
+		}
+		if b != nil {
+			return open(b), nil
+		}
+	}
+	if n.Kind == Part {
+		return nil, errNoMedia()
+	}
+	o, err := p.cfg.Blobs.Open(ctx, prefix(p.cfg.Channel, broadcast)+n.String())
+	switch {
+	case err == nil:
+		return o, nil
+	case fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Invalid:
+		return nil, errNoMedia()
+	}
+	return nil, err
+}
+
+// recent looks an object up in memory and tells whether it is the part that will come next.
+func (p *Packager) recent(n Name) (b []byte, hinted bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b = p.mu.memory.get(n)
+	if b != nil || n.Kind != Part || p.mu.ended {
+		return b, false
+	}
+	s := p.snapshot.Load()
+	return nil, s != nil && n.Number == s.Next && n.Part == s.Parts
+}
+
+func errNoMedia() error {
+	return fault.New(fault.NotFound, "no_media", "there is no such segment or part")
+}
