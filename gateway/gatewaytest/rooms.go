@@ -1,0 +1,310 @@
+// Package gatewaytest runs a gateway for tests: over real sockets, with rooms that live in memory, and with clients that behave
+// and clients that do not.
+//
+// It owns nothing beyond a test, which ends everything it starts. Tests of gateway and its parts use it. Rooms keeps the promises of
+// actors/room (numbered without holes, keys once, batches by tick, honest recovery) and can be told to lose batches, move or
+// fail; Raw writes whatever bytes a test wants and reports how the server closes. What goes wrong fails the test.
+package gatewaytest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// ErrNoRoom refuses a room that was not made.
+var ErrNoRoom = fault.New(fault.NotFound, "no_room", "no such room")
+
+// Rooms are rooms in memory. It is hub.Rooms and gateway.Poster.
+type Rooms struct {
+	tick time.Duration
+	stop chan struct{}
+	done sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		rooms map[id.Room]*memory
+		asked map[string]int
+		fail  error
+		lose  int
+	}
+}
+
+// memory is one room.
+type memory struct {
+	log   []room.Danmaku
+	keys  map[string]position.Position
+	sent  int // rows of log that went out
+	sinks map[id.Node]room.Sink
+	here  map[id.Node]int
+	stale bool
+	epoch position.Epoch
+	lost  int // rows of log that have expired
+}
+
+// NewRooms makes rooms that send batches every tick until Close.
+func NewRooms(tick time.Duration, rooms ...id.Room) *Rooms {
+	r := &Rooms{tick: tick, stop: make(chan struct{})}
+	r.mu.rooms, r.mu.asked = map[id.Room]*memory{}, map[string]int{}
+	for _, name := range rooms {
+		r.mu.rooms[name] = &memory{keys: map[string]position.Position{}, sinks: map[id.Node]room.Sink{}, here: map[id.Node]int{}, epoch: 1}
+	}
+	r.done.Go(r.run)
+	return r
+}
+
+// Close ends the ticks.
+func (r *Rooms) Close() {
+	close(r.stop)
+	r.done.Wait()
+}
+
+func (r *Rooms) run() {
+	beat := time.NewTicker(r.tick)
+	defer beat.Stop()
+	for {
+		select {
+		case <-beat.C:
+			r.Tick()
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+// Tick sends what is due now.
+func (r *Rooms) Tick() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, m := range r.mu.rooms {
+		b := room.Batch{Room: name, Danmaku: m.log[m.sent:len(m.log):len(m.log)]}
+		if m.stale {
+			info := m.info(name)
+			b.Info, m.stale = &info, false
+		}
+		if len(b.Danmaku) == 0 && b.Info == nil {
+			continue
+		}
+		m.sent = len(m.log)
+		if r.mu.lose > 0 {
+			r.mu.lose--
+			continue
+		}
+		for _, s := range m.sinks {
+			s.Deliver(b)
+		}
+	}
+}
+
+func (m *memory) info(name id.Room) room.Info {
+	info := room.Info{Room: name, MaxLength: room.DefaultLength}
+	for _, n := range m.here {
+		info.Online += n
+	}
+	return info
+}
+
+func (m *memory) head() position.Position { return m.at(len(m.log)) }
+
+func (m *memory) at(n int) position.Position {
+	if n == 0 {
+		return position.Position{}
+	}
+	return m.log[n-1].Position
+}
+
+// enter counts a question and finds the room.
+func (r *Rooms) enter(question string, name id.Room) (*memory, error) {
+	r.mu.asked[question]++
+	if r.mu.fail != nil {
+		return nil, r.mu.fail
+	}
+	m := r.mu.rooms[name]
+	if m == nil {
+		return nil, ErrNoRoom
+	}
+	return m, nil
+}
+
+// Asked is how often a question ("attach", "resume", "history", "post", "detach", "report") was asked.
+func (r *Rooms) Asked(question string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.asked[question]
+}
+
+// Fail answers every question with err; nil ends that.
+func (r *Rooms) Fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.fail = err
+}
+
+// Lose drops the next n batches on their way to the nodes.
+func (r *Rooms) Lose(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.lose = n
+}
+
+// Losing is how many batches are still to be dropped.
+func (r *Rooms) Losing() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.lose
+}
+
+// Append writes texts into the log of a room without asking, as another node would.
+func (r *Rooms) Append(name id.Room, texts ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.mu.rooms[name]
+	for _, text := range texts {
+		m.append(room.Author{User: "1", Name: "elsewhere"}, room.Draft{Key: text, Text: text, MediaTime: room.MediaUnknown})
+	}
+}
+
+// Move ends the attachments of a room, as when another node takes it over; tell says whether the nodes hear of it.
+func (r *Rooms) Move(name id.Room, tell bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.mu.rooms[name]
+	m.epoch++
+	for node, s := range m.sinks {
+		if tell {
+			s.Deliver(room.Batch{Room: name, Closed: true})
+		}
+		delete(m.sinks, node)
+		delete(m.here, node)
+	}
+}
+
+// Expire forgets all rows of a room but the newest n.
+func (r *Rooms) Expire(name id.Room, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.mu.rooms[name]
+	m.lost = max(m.lost, len(m.log)-n)
+}
+
+// Online is how many sessions the nodes reported for a room.
+func (r *Rooms) Online(name id.Room) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mu.rooms[name].info(name).Online
+}
+
+// Attached is how many nodes are attached to a room.
+func (r *Rooms) Attached(name id.Room) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.mu.rooms[name].sinks)
+}
+
+// Attach implements hub.Rooms.
+func (r *Rooms) Attach(_ context.Context, name id.Room, node id.Node, s room.Sink) (room.Info, position.Position, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.enter("attach", name)
+	if err != nil {
+		return room.Info{}, position.Position{}, err
+	}
+	m.sinks[node] = s
+	return m.info(name), m.at(m.sent), nil
+}
+
+// Detach implements hub.Rooms.
+func (r *Rooms) Detach(name id.Room, node id.Node) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.enter("detach", name)
+	if err != nil {
+		return err
+	}
+	delete(m.sinks, node)
+	delete(m.here, node)
+	return nil
+}
+
+// Report implements hub.Rooms.
+func (r *Rooms) Report(name id.Room, node id.Node, sessions int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.enter("report", name)
+	if err != nil {
+		return err
+	}
+	if _, attached := m.sinks[node]; attached {
+		m.stale = m.stale || m.here[node] != sessions
+		m.here[node] = sessions
+	}
+	return nil
+}
+
+// Resume implements hub.Rooms.
+func (r *Rooms) Resume(_ context.Context, name id.Room, since position.Position) (room.Recovery, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.enter("resume", name)
+	if err != nil {
+		return room.Recovery{}, err
+	}
+	rec := room.Recovery{Head: m.head()}
+	n := int(since.Offset)
+	switch {
+	case n > len(m.log) || m.at(n) != since:
+		rec.Reason = room.UnknownPosition
+	case n < m.lost:
+		rec.Reason = room.TooOld
+	default:
+		rec.Danmaku, rec.Recovered = m.log[n:len(m.log):len(m.log)], true
+	}
+	return rec, nil
+}
+
+// History implements hub.Rooms.
+func (r *Rooms) History(_ context.Context, name id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.enter("history", name)
+	if err != nil {
+		return nil, false, err
+	}
+	end := len(m.log)
+	if !before.IsZero() {
+		end = min(end, int(before.Offset)-1)
+	}
+	from := max(m.lost, end-limit)
+	return m.log[from:end:end], from > m.lost, nil
+}
+
+// Post implements gateway.Poster.
+func (r *Rooms) Post(_ context.Context, name id.Room, a room.Author, d room.Draft) (position.Position, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, err := r.enter("post", name)
+	if err != nil {
+		return position.Position{}, false, err
+	}
+	key := string(a.User) + " " + d.Key
+	if p, again := m.keys[key]; again {
+		return p, true, nil
+	}
+	p := m.append(a, d)
+	m.keys[key] = p
+	return p, false, nil
+}
+
+func (m *memory) append(a room.Author, d room.Draft) position.Position {
+	p := position.Position{Epoch: m.epoch, Offset: position.Offset(len(m.log) + 1)}
+	m.log = append(m.log, room.Danmaku{
+		Position: p, Key: d.Key, User: a.User, Name: a.Name, Text: d.Text, Mode: max(d.Mode, room.Scroll), Colour: d.Colour,
+		Size: max(d.Size, room.Normal), MediaTime: d.MediaTime, At: time.Now().UTC().Truncate(time.Millisecond),
+	})
+	return p
+}

@@ -1,0 +1,273 @@
+package gatewaytest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/gateway"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wireclient"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+// Room is the room that every World has; Other is a second one.
+const (
+	Room  = "42"
+	Other = "43"
+)
+
+// World is a gateway on a loopback socket with rooms in memory.
+type World struct {
+	tb       testing.TB
+	Rooms    *Rooms
+	Gateway  *gateway.Gateway
+	Registry *prometheus.Registry
+	Tokens   *Tokens
+	server   *httptest.Server
+	// Addr is host:port, URL the address of the socket.
+	Addr, URL string
+}
+
+// NewWorld starts a gateway with the configuration; tls says whether it speaks TLS.
+func NewWorld(tb testing.TB, cfg gateway.Config, tls bool) *World {
+	tb.Helper()
+	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Tokens: &Tokens{}}
+	g, err := gateway.Start(cfg, gateway.Deps{
+		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: w.Tokens,
+		Log: slog.New(slog.NewTextHandler(tb.Output(), nil)), Metrics: gateway.NewMetrics(w.Registry),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.Gateway = g
+	mux := http.NewServeMux()
+	mux.Handle("/ws", g.Handler())
+	w.server = httptest.NewUnstartedServer(mux)
+	w.server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(tb.Output(), nil), slog.LevelDebug)
+	scheme := "ws://"
+	if tls {
+		w.server.StartTLS()
+		scheme = "wss://"
+	} else {
+		w.server.Start()
+	}
+	w.Addr = w.server.Listener.Addr().String()
+	w.URL = scheme + w.Addr + "/ws"
+	tb.Cleanup(func() {
+		w.server.Close()
+		g.Close()
+		w.Rooms.Close()
+	})
+	return w
+}
+
+// Tokens accepts "user-session-lifetime", for example "ann-s1-1h".
+type Tokens struct{}
+
+// Verify implements gateway.Verifier.
+func (*Tokens) Verify(token string) (auth.Identity, error) {
+	parts := strings.Split(token, "-")
+	if len(parts) != 3 {
+		return auth.Identity{}, auth.ErrTokenInvalid
+	}
+	life, err := time.ParseDuration(parts[2])
+	if err != nil {
+		return auth.Identity{}, auth.ErrTokenInvalid
+	}
+	if life <= 0 {
+		return auth.Identity{}, auth.ErrTokenExpired
+	}
+	return auth.Identity{
+		User: id.User(parts[0]), Name: parts[0], Session: id.Session(parts[1]), Roles: auth.NewRoles(), Expires: time.Now().Add(life),
+	}, nil
+}
+
+// Viewer is a client that behaves and remembers what it saw.
+type Viewer struct {
+	*wireclient.Client
+	tb  testing.TB
+	ctx context.Context //nolint:containedctx // the test's own
+
+	mu struct {
+		sync.Mutex
+		frames  []*wirepb.ServerFrame
+		changed chan struct{}
+	}
+}
+
+// Dial connects a viewer; a token is presented unless it is empty.
+func (w *World) Dial(e wire.Encoding, token string) *Viewer {
+	w.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*Patience)
+	v := &Viewer{tb: w.tb, ctx: ctx}
+	v.mu.changed = make(chan struct{})
+	c, err := wireclient.Dial(ctx, wireclient.Config{URL: w.URL, Encoding: e, HTTP: w.server.Client(), OnFrame: v.frame})
+	if err != nil {
+		cancel()
+		w.tb.Fatal(err)
+	}
+	v.Client = c
+	w.tb.Cleanup(func() {
+		c.Abort()
+		cancel()
+	})
+	if token != "" {
+		if _, err := v.Auth(ctx, token); err != nil {
+			w.tb.Fatal(err)
+		}
+	}
+	return v
+}
+
+// Enter connects a viewer and joins Room.
+func (w *World) Enter(e wire.Encoding, token string) *Viewer {
+	w.tb.Helper()
+	v := w.Dial(e, token)
+	v.MustJoin(Room)
+	return v
+}
+
+func (v *Viewer) frame(f *wirepb.ServerFrame) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.mu.frames = append(v.mu.frames, f)
+	close(v.mu.changed)
+	v.mu.changed = make(chan struct{})
+}
+
+// Context is the viewer's; calls made with it end with the test.
+func (v *Viewer) Context() context.Context { return v.ctx }
+
+// MustJoin joins a room without history.
+func (v *Viewer) MustJoin(r string) *wirepb.Joined {
+	v.tb.Helper()
+	j, err := v.Join(v.ctx, r, wire.ToPosition(nil), false, 0)
+	if err != nil {
+		v.tb.Fatal(err)
+	}
+	return j
+}
+
+// Say posts a text to Room under a key of its own.
+func (v *Viewer) Say(text string) (*wirepb.Posted, error) {
+	key := fmt.Sprintf("k%d", time.Now().UnixNano())
+	return v.Post(v.ctx, &wirepb.Post{Room: Room, Key: key, Text: text, MediaTimeMs: wire.NoMediaTime})
+}
+
+// MustSay posts a text to Room.
+func (v *Viewer) MustSay(text string) *wirepb.Posted {
+	v.tb.Helper()
+	p, err := v.Say(text)
+	if err != nil {
+		v.tb.Fatal(err)
+	}
+	return p
+}
+
+// Seen is the danmaku of Room that came in batches and answers, checked to be in order without holes.
+func (v *Viewer) Seen() []string {
+	v.tb.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var texts []string
+	last := uint64(0)
+	for _, f := range v.mu.frames {
+		rows := f.GetBatch().GetDanmaku()
+		if j := f.GetJoined(); j.GetRoom() == Room {
+			rows = j.GetDanmaku()
+			last = j.GetPosition().GetOffset() - uint64(len(rows))
+		} else if f.GetBatch().GetRoom() != Room {
+			continue
+		}
+		for _, d := range rows {
+			if d.GetPosition().GetOffset() != last+1 {
+				v.tb.Fatalf("offset %d follows %d", d.GetPosition().GetOffset(), last)
+			}
+			last++
+			texts = append(texts, d.GetText())
+		}
+	}
+	return texts
+}
+
+// Await waits until a frame has come that want accepts.
+func (v *Viewer) Await(want func(*wirepb.ServerFrame) bool) *wirepb.ServerFrame {
+	v.tb.Helper()
+	deadline := time.After(Patience)
+	for from := 0; ; {
+		v.mu.Lock()
+		frames, changed := v.mu.frames, v.mu.changed
+		v.mu.Unlock()
+		for ; from < len(frames); from++ {
+			if want(frames[from]) {
+				return frames[from]
+			}
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			v.tb.Fatalf("the frame did not come; the last of %d is %v", len(frames), frames[max(0, len(frames)-1):])
+		}
+	}
+}
+
+// AwaitText waits until a batch with the text has come.
+func (v *Viewer) AwaitText(text string) {
+	v.tb.Helper()
+	v.Await(func(f *wirepb.ServerFrame) bool {
+		for _, d := range slices.Concat(f.GetBatch().GetDanmaku(), f.GetJoined().GetDanmaku()) {
+			if d.GetText() == text {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// AwaitEnd waits until the connection has ended and gives the close code.
+func (v *Viewer) AwaitEnd() int {
+	v.tb.Helper()
+	select {
+	case <-v.Done():
+	case <-time.After(Patience):
+		v.tb.Fatal("the connection does not end")
+	}
+	code, _ := v.Closed()
+	return code
+}
+
+// Refused fails the test unless err is a fault of the code.
+func Refused(tb testing.TB, err error, code string) {
+	tb.Helper()
+	if err == nil || fault.CodeOf(err) != code {
+		tb.Fatalf("got %v, want a refusal with code %s", err, code)
+	}
+}
+
+// Eventually waits until the condition holds.
+func Eventually(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	beat := time.NewTicker(5 * time.Millisecond)
+	defer beat.Stop()
+	deadline := time.After(Patience)
+	for !holds() {
+		select {
+		case <-beat.C:
+		case <-deadline:
+			tb.Fatalf("it does not come true: %s", what)
+		}
+	}
+}

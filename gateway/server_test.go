@@ -1,0 +1,423 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/gateway"
+	"github.com/barrage-live/barrage/gateway/gatewaytest"
+	"github.com/barrage-live/barrage/gateway/ws"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wireclient"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+func plain(t *testing.T) *gatewaytest.World {
+	t.Helper()
+	return gatewaytest.NewWorld(t, gateway.Config{}, false)
+}
+
+// TestTwoClientsSeeEachOther is the main story, on every pair of transport and encodings.
+func TestTwoClientsSeeEachOther(t *testing.T) {
+	for _, tls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
+			w := gatewaytest.NewWorld(t, gateway.Config{}, tls)
+			ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "bob-s2-1h")
+			guest := w.Enter(wire.JSON, "")
+			var want []string
+			for i := range 25 {
+				for _, v := range []*gatewaytest.Viewer{ann, bob} {
+					text := fmt.Sprintf("%d 弹幕 <b>&", len(want))
+					if p := v.MustSay(text); p.GetPosition().GetOffset() != uint64(len(want)+1) || p.GetDuplicate() {
+						t.Fatalf("post %d acked at %v", i, p)
+					}
+					want = append(want, text)
+				}
+				if i%10 == 9 {
+					ann.AwaitText(want[len(want)-1]) // below the rate limit
+				}
+			}
+			for _, v := range []*gatewaytest.Viewer{ann, bob, guest} {
+				v.AwaitText(want[len(want)-1])
+				if got := v.Seen(); !slices.Equal(got, want) {
+					t.Errorf("saw %q", got)
+				}
+			}
+		})
+	}
+}
+
+func TestResumeAfterReconnect(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	bob.Abort()
+	ann.MustSay("two")
+	ann.MustSay("three")
+	ann.AwaitText("three")
+
+	bob = w.Dial(wire.Proto, "")
+	j, err := bob.Join(bob.Context(), gatewaytest.Room, position.Position{Epoch: 1, Offset: 1}, true, 0)
+	if err != nil || !j.GetRecovered() || j.GetReason() != "" {
+		t.Fatalf("joined %v, %v", j, err)
+	}
+	ann.MustSay("four")
+	bob.AwaitText("four")
+	if got := bob.Seen(); !slices.Equal(got, []string{"two", "three", "four"}) {
+		t.Errorf("saw %q", got)
+	}
+}
+
+func TestResumeIsHonest(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	for i := range 5 {
+		ann.MustSay(fmt.Sprint(i))
+	}
+	ann.AwaitText("4")
+	for _, c := range []struct {
+		name   string
+		since  position.Position
+		reason string
+	}{
+		{"a place the log never held", position.Position{Epoch: 9, Offset: 2}, "unknown_position"},
+		{"a place ahead of the log", position.Position{Epoch: 1, Offset: 99}, "unknown_position"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := w.Dial(wire.Proto, "")
+			j, err := v.Join(v.Context(), gatewaytest.Room, c.since, true, 2)
+			if err != nil || j.GetRecovered() || j.GetReason() != c.reason {
+				t.Fatalf("joined %v, %v", j, err)
+			}
+			if rows := j.GetDanmaku(); len(rows) != 2 || rows[1].GetText() != "4" || j.GetPosition().GetOffset() != 5 {
+				t.Errorf("got %v at %v, want the newest two", rows, j.GetPosition())
+			}
+		})
+	}
+}
+
+func TestHistoryPages(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	for i := range 10 {
+		ann.MustSay(fmt.Sprint(i))
+	}
+	ann.AwaitText("9")
+	newest, err := ann.History(ann.Context(), gatewaytest.Room, position.Position{}, 4)
+	if err != nil || len(newest.GetDanmaku()) != 4 || newest.GetDanmaku()[3].GetText() != "9" || !newest.GetMore() {
+		t.Fatalf("newest %v, %v", newest, err)
+	}
+	before := wire.ToPosition(newest.GetDanmaku()[0].GetPosition())
+	older, err := ann.History(ann.Context(), gatewaytest.Room, before, 50)
+	if err != nil || len(older.GetDanmaku()) != 6 || older.GetDanmaku()[0].GetText() != "0" || older.GetMore() {
+		t.Fatalf("older %v, %v", older, err)
+	}
+}
+
+func TestRetryWithTheSameKeyIsOneDanmaku(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	post := &wirepb.Post{Room: gatewaytest.Room, Key: "k", Text: "once", MediaTimeMs: wire.NoMediaTime}
+	first, err := ann.Post(ann.Context(), post)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := ann.Post(ann.Context(), post)
+	if err != nil || !second.GetDuplicate() || second.GetPosition().GetOffset() != first.GetPosition().GetOffset() {
+		t.Errorf("second %v, %v; first %v", second, err, first)
+	}
+}
+
+func TestLeaveEndsTheBatches(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("before")
+	bob.AwaitText("before")
+	if err := bob.Leave(bob.Context(), gatewaytest.Room); err != nil {
+		t.Fatal(err)
+	}
+	ann.MustSay("after")
+	ann.AwaitText("after")
+	if _, err := bob.Ping(bob.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := bob.Seen(); !slices.Equal(got, []string{"before"}) {
+		t.Errorf("saw %q", got)
+	}
+}
+
+func TestOnlineCountReachesEverybody(t *testing.T) {
+	w := gatewaytest.NewWorld(t, gateway.Config{}, false)
+	ann := w.Enter(wire.JSON, "")
+	bob := w.Enter(wire.Proto, "")
+	for _, v := range []*gatewaytest.Viewer{ann, bob} {
+		v.Await(func(f *wirepb.ServerFrame) bool { return f.GetRoomState().GetOnline() == 2 })
+	}
+	bob.Close()
+	ann.Await(func(f *wirepb.ServerFrame) bool { return f.GetRoomState().GetOnline() == 1 })
+}
+
+func TestTokens(t *testing.T) {
+	w := plain(t)
+	t.Run("a guest watches and does not post", func(t *testing.T) {
+		guest := w.Enter(wire.JSON, "")
+		_, err := guest.Say("hi")
+		gatewaytest.Refused(t, err, "login_required")
+	})
+	t.Run("a wrong token is refused and changes nothing", func(t *testing.T) {
+		v := w.Enter(wire.Proto, "")
+		_, err := v.Auth(v.Context(), "eyJhbGciOiJub25lIn0.e30.")
+		gatewaytest.Refused(t, err, "token_invalid")
+		if _, err := v.Ping(v.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("an expired token is refused", func(t *testing.T) {
+		v := w.Dial(wire.JSON, "")
+		_, err := v.Auth(v.Context(), "ann-s1-0s")
+		gatewaytest.Refused(t, err, "token_expired")
+	})
+	t.Run("another user is refused", func(t *testing.T) {
+		v := w.Dial(wire.JSON, "ann-s1-1h")
+		_, err := v.Auth(v.Context(), "bob-s2-1h")
+		gatewaytest.Refused(t, err, "other_user")
+	})
+	t.Run("expiry while connected closes 4401", func(t *testing.T) {
+		v := w.Enter(wire.JSON, "ann-s1-200ms")
+		if code := v.AwaitEnd(); code != fault.Unauthenticated.CloseCode() {
+			t.Errorf("closed %d", code)
+		}
+		v.Await(func(f *wirepb.ServerFrame) bool { return f.GetId() == 0 && f.GetError().GetCode() == "token_expired" })
+	})
+	t.Run("a newer token keeps the connection", func(t *testing.T) {
+		v := w.Enter(wire.JSON, "ann-s1-300ms")
+		if _, err := v.Auth(v.Context(), "ann-s1-1h"); err != nil {
+			t.Fatal(err)
+		}
+		old := w.Enter(wire.Proto, "ann-s1-500ms") // ends after the first token would have
+		old.AwaitEnd()
+		v.MustSay("still here")
+	})
+	t.Run("logout closes 4401, others stay", func(t *testing.T) {
+		out, stays := w.Enter(wire.JSON, "ann-s8-1h"), w.Enter(wire.Proto, "ann-s9-1h")
+		w.Gateway.Hub().CloseSession("s8", fault.New(fault.Unauthenticated, "session_ended", "logged out"))
+		if code := out.AwaitEnd(); code != 4401 {
+			t.Errorf("closed %d", code)
+		}
+		stays.MustSay("another device")
+	})
+}
+
+func TestRoomsOfOneConnection(t *testing.T) {
+	w := plain(t)
+	v := w.Dial(wire.JSON, "ann-s1-1h")
+	_, err := v.Join(v.Context(), "44", position.Position{}, false, 0)
+	gatewaytest.Refused(t, err, "no_room")
+	_, err = v.Join(v.Context(), "not-a-room", position.Position{}, false, 0)
+	gatewaytest.Refused(t, err, "bad_id")
+	v.MustJoin(gatewaytest.Room)
+	v.MustJoin(gatewaytest.Other)
+	_, err = v.Post(v.Context(), &wirepb.Post{Room: gatewaytest.Other, Key: "k", Text: "there", MediaTimeMs: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.AwaitText("there")
+	if got := v.Seen(); len(got) != 0 {
+		t.Errorf("danmaku of one room came as those of another: %q", got)
+	}
+}
+
+// TestStormOfJoinsAsksTheRoomOnce joins while danmaku flow: every joiner sees the rest without a hole, and the room is asked a
+// fixed number of times.
+func TestStormOfJoinsAsksTheRoomOnce(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	for i := range 30 {
+		ann.MustSay(fmt.Sprint("early ", i))
+	}
+	ann.AwaitText("early 29")
+	var joins sync.WaitGroup
+	viewers := make([]*gatewaytest.Viewer, 60)
+	for i := range viewers {
+		joins.Go(func() {
+			v := w.Dial(wire.Encoding(i%2), "")
+			if _, err := v.Join(v.Context(), gatewaytest.Room, position.Position{}, false, 20); err != nil {
+				t.Error(err)
+			}
+			viewers[i] = v
+		})
+	}
+	for i := range 20 {
+		ann.MustSay(fmt.Sprint("late ", i))
+	}
+	joins.Wait()
+	ann.AwaitText("late 19")
+	ann.MustSay("end")
+	for _, v := range viewers {
+		v.AwaitText("end")
+		if got := v.Seen(); len(got) < 20 {
+			t.Errorf("saw %d", len(got))
+		}
+	}
+	if n := w.Rooms.Asked("attach") + w.Rooms.Asked("history") + w.Rooms.Asked("resume"); n > 4 {
+		t.Errorf("the room was asked %d times for %d joins", n, len(viewers))
+	}
+}
+
+func TestHoleInTheBatchesIsFilled(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	w.Rooms.Lose(1)
+	ann.MustSay("two")
+	gatewaytest.Eventually(t, "the batch is lost", func() bool { return w.Rooms.Losing() == 0 })
+	ann.MustSay("three")
+	bob.AwaitText("three")
+	if got := bob.Seen(); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("saw %q", got)
+	}
+}
+
+func TestRoomThatMovesIsAttachedAnew(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	w.Rooms.Move(gatewaytest.Room, true)
+	ann.MustSay("two")
+	gatewaytest.Eventually(t, "attached again", func() bool { return w.Rooms.Attached(gatewaytest.Room) == 1 })
+	ann.MustSay("three")
+	bob.AwaitText("three")
+	if got := bob.Seen(); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("saw %q", got)
+	}
+}
+
+func TestHoleThatCannotBeFilledIsTold(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	w.Rooms.Fail(fault.New(fault.Unavailable, "elsewhere", "the room cannot be asked"))
+	w.Rooms.Move(gatewaytest.Room, true)
+	gatewaytest.Eventually(t, "attaching fails", func() bool { return w.Rooms.Asked("attach") > 2 })
+	w.Rooms.Append(gatewaytest.Room, "lost", "last")
+	w.Rooms.Expire(gatewaytest.Room, 1)
+	w.Rooms.Fail(nil)
+	gap := bob.Await(func(f *wirepb.ServerFrame) bool { return f.GetError().GetCode() == "gap" })
+	if gap.GetError().GetField() != gatewaytest.Room || gap.GetId() != 0 {
+		t.Errorf("told %v", gap)
+	}
+	j, err := bob.Join(bob.Context(), gatewaytest.Room, position.Position{Epoch: 1, Offset: 1}, true, 10)
+	if err != nil || j.GetRecovered() || j.GetReason() != "too_old" || len(j.GetDanmaku()) != 1 {
+		t.Errorf("joined %v, %v", j, err)
+	}
+}
+
+func TestRoomIsDetachedAfterTheLastLeft(t *testing.T) {
+	cfg := gateway.Config{}
+	cfg.Hub.Grace = 50 * time.Millisecond
+	w := gatewaytest.NewWorld(t, cfg, false)
+	v := w.Enter(wire.JSON, "")
+	v.Close()
+	gatewaytest.Eventually(t, "detached", func() bool { return w.Rooms.Attached(gatewaytest.Room) == 0 })
+	again := w.Enter(wire.JSON, "ann-s1-1h")
+	again.MustSay("back")
+	again.AwaitText("back")
+}
+
+// TestFollowerLosesNothing cuts the connections of a follower again and again while another viewer posts.
+func TestFollowerLosesNothing(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	ctx, cancel := context.WithTimeout(context.Background(), gatewaytest.Patience)
+	defer cancel()
+	var mu sync.Mutex
+	var seen []string
+	clients := make(chan *wireclient.Client, 100)
+	var following sync.WaitGroup
+	following.Go(func() {
+		_ = wireclient.Follow(ctx, wireclient.FollowConfig{
+			Config: wireclient.Config{URL: w.URL, Encoding: wire.Proto},
+			Rooms:  []string{gatewaytest.Room},
+			OnDanmaku: func(_ string, rows []*wirepb.Danmaku) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, d := range rows {
+					seen = append(seen, d.GetText())
+				}
+			},
+			OnBreak:  func(_, reason string) { t.Errorf("break: %s", reason) },
+			OnClient: func(c *wireclient.Client) { clients <- c },
+			Backoff:  func(int) time.Duration { return time.Millisecond },
+		})
+	})
+	var want []string
+	for i := range 40 {
+		c := <-clients // joined: from here on nothing may be missed
+		text := fmt.Sprint(i)
+		ann.MustSay(text)
+		want = append(want, text)
+		c.Abort()
+		if i%15 == 14 {
+			ann.AwaitText(text)
+		}
+	}
+	gatewaytest.Eventually(t, "all has come", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(seen) >= len(want)
+	})
+	cancel()
+	following.Wait()
+	if !slices.Equal(seen, want) {
+		t.Errorf("saw %q, want %q", seen, want)
+	}
+}
+
+func TestDrain(t *testing.T) {
+	cfg := gateway.Config{DrainSpread: 200 * time.Millisecond}
+	w := gatewaytest.NewWorld(t, cfg, false)
+	viewers := make([]*gatewaytest.Viewer, 20)
+	for i := range viewers {
+		viewers[i] = w.Enter(wire.Encoding(i%2), "")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gatewaytest.Patience)
+	defer cancel()
+	if err := w.Gateway.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range viewers {
+		if code := v.AwaitEnd(); code != 1012 {
+			t.Errorf("closed %d", code)
+		}
+		v.Await(func(f *wirepb.ServerFrame) bool { return f.GetReconnect().GetMaxDelayMs() == 200 })
+	}
+	_, err := wireclient.Dial(ctx, wireclient.Config{URL: w.URL})
+	if refused := (*wireclient.Refused)(nil); !asRefused(err, &refused) || refused.Status != 503 || refused.RetryAfter == 0 {
+		t.Errorf("a draining node answered %v", err)
+	}
+}
+
+func TestFullNodeRefusesAndRecovers(t *testing.T) {
+	w := gatewaytest.NewWorld(t, gateway.Config{WS: ws.Config{MaxConnections: 3}}, false)
+	viewers := []*gatewaytest.Viewer{w.Enter(wire.JSON, ""), w.Enter(wire.JSON, ""), w.Enter(wire.JSON, "ann-s1-1h")}
+	ctx := viewers[0].Context()
+	_, err := wireclient.Dial(ctx, wireclient.Config{URL: w.URL})
+	if refused := (*wireclient.Refused)(nil); !asRefused(err, &refused) || refused.Status != 503 || refused.RetryAfter == 0 {
+		t.Errorf("a full node answered %v", err)
+	}
+	viewers[0].Close()
+	gatewaytest.Eventually(t, "a place is free", func() bool { return w.Gateway.Connections() == 2 })
+	w.Enter(wire.JSON, "")
+	viewers[2].MustSay("noticed nothing")
+	viewers[1].AwaitText("noticed nothing")
+}
