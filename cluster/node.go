@@ -297,8 +297,8 @@ func (n *Node) Drain(ctx context.Context) error {
 func (n *Node) Close() {
 	n.closing.Do(func() {
 		n.state.Store(stateClosed)
+		n.signal(signalDrop) // before works end, so that their ends are not taken for success
 		n.stopWork()
-		n.signal(signalDrop)
 		_ = n.awaitEmpty(context.Background())
 		n.closeGates()
 		n.claims.close()
