@@ -107,6 +107,9 @@ func (s *state) remove(i int) {
 	f.subs[i] = f.subs[last]
 	f.subs[last] = subscription{}
 	f.subs = f.subs[:last]
+	if last == 0 {
+		f.batch, f.sent = nil, s.head // nobody is left to send it to
+	}
 }
 
 func (s *state) info() Info {
