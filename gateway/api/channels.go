@@ -80,8 +80,8 @@ type createChannelIn struct {
 }
 
 type patchChannelIn struct {
-	channelIn
-	Body struct {
+	Channel string `path:"channel" doc:"name or id"`
+	Body    struct {
 		Title string `json:"title" doc:"1 to 120 characters"`
 	}
 }

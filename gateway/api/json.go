@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -68,6 +69,7 @@ func nest(open []level, t json.Token) ([]level, error) {
 	}
 	if top >= 0 && open[top].names != nil {
 		if name, ok := t.(string); ok && !open[top].value {
+			name = strings.ToLower(strings.ToUpper(name)) // encoding/json takes members in any case
 			if _, repeated := open[top].names[name]; repeated {
 				return nil, errRepeated
 			}

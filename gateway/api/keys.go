@@ -40,8 +40,8 @@ type keysOut struct {
 type mintedOut struct{ Body MintedKey }
 
 type keyIn struct {
-	channelIn
-	Key string `path:"key"`
+	Channel string `path:"channel" doc:"name or id"`
+	Key     string `path:"key"`
 }
 
 func (s *server) keys() {

@@ -18,25 +18,25 @@ type limit struct {
 	max       int
 }
 
-// within counts an event in every limit and refuses if one is over. If the counters cannot be asked the request goes on: the
-// hash pool bounds what it costs, and a broken cache must not lock everyone out.
+// within counts an event in each limit in turn, up to the first that is used up, which refuses: what a narrow limit has refused
+// must not use up a wide one, or one caller could lock an account for everyone. If a counter cannot be asked the request goes
+// on: the hash pool bounds what it costs, and a broken cache must not lock everyone out.
 func (s *server) within(ctx context.Context, limits ...limit) error {
-	var refusal error
 	for _, l := range limits {
 		ok, after, err := s.Limiter.Allow(ctx, l.name+":"+l.key, l.max, s.Config.Window)
 		switch {
 		case err != nil:
 			s.Metrics.limited.WithLabelValues(l.name, "failed").Inc()
-			s.Log.Warn("a rate limit could not be asked", slog.String("limit", l.name), slog.Any("error", err))
+			s.Log.WarnContext(ctx, "a rate limit could not be asked", slog.String("limit", l.name), slog.Any("error", err))
 		case !ok:
 			s.Metrics.limited.WithLabelValues(l.name, "refused").Inc()
-			refusal = fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
+			return fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
 		}
 	}
-	return refusal
+	return nil
 }
 
-// loginLimits counts a guess by account and address, by account, and by address.
+// loginLimits counts a guess by account and address, by address, and by account.
 func (s *server) loginLimits(ctx context.Context, handle string) []limit {
 	prefix, n := callerOf(ctx).prefix(), s.Config.Logins
 	name := "?"
@@ -45,8 +45,8 @@ func (s *server) loginLimits(ctx context.Context, handle string) []limit {
 	}
 	return []limit{
 		{"login_account_address", name + "@" + prefix, n},
-		{"login_account", name, n * fold},
 		{"login_address", prefix, n * fold},
+		{"login_account", name, n * fold},
 	}
 }
 

@@ -1,0 +1,306 @@
+package api_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/barrage-live/barrage/gateway/api"
+)
+
+func TestBadForms(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	w.own(p, "anns")
+	patch := func(body string) call {
+		return call{method: "PATCH", path: "/v1/channels/anns", token: p.token, body: body}
+	}
+	typed := func(c call, contentType string) call {
+		c.header = map[string]string{"Content-Type": contentType}
+		return c
+	}
+	good := `{"title":"Changed"}`
+	cases := []struct {
+		name   string
+		call   call
+		status int
+		code   string
+	}{
+		{"unknown member", patch(`{"title":"Changed","owner":"7"}`), 422, "validation_failed"},
+		{"foreign id", patch(`{"title":"Changed","id":"7"}`), 422, "validation_failed"},
+		{"roles", call{method: "POST", path: "/v1/auth/register", body: `{"handle":"bea","password":"correct horse","roles":["admin"]}`}, 422, "validation_failed"},
+		{"member twice, in two cases", patch(`{"title":"a","Title":"Changed"}`), 400, "bad_request"},
+		{"member twice, with a long s", patch(`{"state":"a","ſtate":"Changed"}`), 400, "bad_request"},
+		{"member twice", patch(`{"title":"a","title":"Changed"}`), 400, "bad_request"},
+		{"member twice, escaped", patch(`{"title":"a","t\u0069tle":"Changed"}`), 400, "bad_request"},
+		{"member missing", patch(`{}`), 422, "validation_failed"},
+		{"number for text", patch(`{"title":1}`), 422, "validation_failed"},
+		{"null for text", patch(`{"title":null}`), 422, "validation_failed"},
+		{"array", patch(`["Changed"]`), 422, "validation_failed"},
+		{"text", patch(`"Changed"`), 422, "validation_failed"},
+		{"two values", patch(good + good), 400, "bad_request"},
+		{"half", patch(`{"title":`), 400, "bad_request"},
+		{"not JSON", patch(`title=Changed`), 400, "bad_request"},
+		{"depth 10,000", patch(`{"title":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`), 400, "bad_request"},
+		{"depth 17", patch(strings.Repeat("[", 17) + strings.Repeat("]", 17)), 400, "bad_request"},
+		{"a megabyte", patch(`{"title":"` + strings.Repeat("a", 1<<20) + `"}`), 413, "body_too_large"},
+		{"form", typed(patch(good), "application/x-www-form-urlencoded"), 415, "unsupported_media_type"},
+		{"plain text", typed(patch(good), "text/plain"), 415, "unsupported_media_type"},
+		{"no type", typed(patch(good), ""), 415, "unsupported_media_type"},
+		{"other charset", typed(patch(good), "application/json; charset=utf-7"), 415, "unsupported_media_type"},
+		{"compressed", call{method: "PATCH", path: "/v1/channels/anns", token: p.token, body: good, header: map[string]string{"Content-Encoding": "gzip"}}, 415, "unsupported_encoding"},
+		{"no body", call{method: "PATCH", path: "/v1/channels/anns", token: p.token}, 400, "bad_request"},
+		{"unknown query", call{method: "GET", path: "/v1/channels?live=true&debug=1"}, 422, "validation_failed"},
+		{"bad query", call{method: "GET", path: "/v1/channels?live=maybe"}, 422, "validation_failed"},
+		{"no query", call{method: "GET", path: "/v1/channels"}, 422, "live_only"},
+		{"unknown address", call{method: "GET", path: "/v1/nothing"}, 404, "no_route"},
+		{"path upwards", call{method: "GET", path: "/v1/channels/..%2f..%2fetc"}, 404, "no_channel"},
+		{"case of the path", call{method: "POST", path: "/V1/Auth/Login", body: `{}`}, 404, "no_route"},
+		{"method", call{method: "PUT", path: "/v1/me"}, 405, "method_not_allowed"},
+		{"a get that changes", call{method: "GET", path: "/v1/auth/logout"}, 405, "method_not_allowed"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			a := w.do(c.call)
+			a.want(t, c.status, c.code)
+			if c.status == http.StatusMethodNotAllowed && a.header.Get("Allow") == "" {
+				t.Error("no Allow")
+			}
+		})
+	}
+	if ch := w.do(call{method: "GET", path: "/v1/channels/anns"}); ch.text("title") != "A title" {
+		t.Errorf("the channel was changed: %s", ch.body)
+	}
+	if a := w.do(typed(patch(good), "application/json; charset=utf-8")); a.status != http.StatusOK {
+		t.Errorf("the control: %d %s", a.status, a.body)
+	}
+}
+
+// A body without length, as chunked uploads have it, is bounded by what was read.
+func TestChunkedBodyIsBounded(t *testing.T) {
+	w := newWorld(t, nil)
+	srv := httptest.NewServer(w.handler)
+	defer srv.Close()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+"/v1/auth/login", &endless{n: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d", res.StatusCode)
+	}
+}
+
+// endless is n bytes of white space, which a careless reader would swallow.
+type endless struct{ n int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.n <= 0 {
+		return 0, fmt.Errorf("the server read everything")
+	}
+	n := min(len(p), e.n)
+	for i := range n {
+		p[i] = ' '
+	}
+	e.n -= n
+	return n, nil
+}
+
+func TestTextStaysText(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	w.own(p, "anns")
+	for _, title := range []string{
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'; DROP TABLE channel; --`, `{{constructor.constructor('alert(1)')()}}`,
+		`</title><svg/onload=alert(1)>`, `javascript:alert(1)`, `%s%n${7*7}`, `../../etc/passwd`, `<!--`, `弹幕 & "quotes" \ back`, "a\u00a0b", `]]>`,
+	} {
+		a := w.do(call{method: "PATCH", path: "/v1/channels/anns", token: p.token, body: map[string]any{"title": title}})
+		if a.status != http.StatusOK || a.text("title") != title {
+			t.Errorf("%q comes back as %d %s", title, a.status, a.body)
+		}
+		got := w.do(call{method: "GET", path: "/v1/channels/anns"})
+		if got.text("title") != title || got.header.Get("Content-Type") != "application/json" || got.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%q reads as %s, %v", title, got.body, got.header)
+		}
+	}
+	for title, code := range map[string]string{"a\u202eb": "title_control", "a\x00b": "title_control", "": "title_length", "  ": "title_length", strings.Repeat("a", 121): "title_length"} {
+		a := w.do(call{method: "PATCH", path: "/v1/channels/anns", token: p.token, body: map[string]any{"title": title}})
+		a.want(t, http.StatusUnprocessableEntity, code)
+		if a.text("field") != "title" {
+			t.Errorf("names field %q", a.text("field"))
+		}
+	}
+}
+
+func TestCrossOrigin(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Origins = []string{"https://studio.example.org"} })
+	w.join("ann")
+	login := w.do(call{method: "POST", path: "/v1/auth/login", body: map[string]any{"handle": "ann", "password": password, "cookie": true}})
+	refresh := func(header map[string]string) answer {
+		return w.do(call{method: "POST", path: "/v1/auth/refresh", cookie: login.cookie.Value, header: header})
+	}
+	for name, h := range map[string]map[string]string{
+		"cross-site":              {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+		"same site, other origin": {"Sec-Fetch-Site": "same-site", "Origin": "https://evil.example.com"},
+		"old browser":             {"Origin": "https://evil.example"},
+		"null origin":             {"Origin": "null"},
+		"suffix":                  {"Origin": "https://studio.example.org.evil.example"},
+		"prefix":                  {"Origin": "https://evilstudio.example.org"},
+		"other scheme":            {"Origin": "http://studio.example.org"},
+		"other port":              {"Origin": "https://studio.example.org:8443"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := refresh(h)
+			a.want(t, http.StatusForbidden, "cross_origin")
+			if a.header.Get("Access-Control-Allow-Origin") != "" {
+				t.Error("the origin is allowed to read")
+			}
+			get := w.do(call{method: "GET", path: "/v1/channels?live=true", header: h})
+			if get.header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(get.header.Get("Vary"), "Origin") {
+				t.Errorf("%v", get.header)
+			}
+		})
+	}
+	for name, h := range map[string]map[string]string{
+		"our page": {"Sec-Fetch-Site": "same-origin", "Origin": "http://example.com"}, "our page, old browser": {"Origin": "http://example.com"},
+		"no browser": {}, "allowed": {"Sec-Fetch-Site": "cross-site", "Origin": "https://studio.example.org"},
+	} {
+		if a := refresh(h); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	preflight := w.do(call{method: "OPTIONS", path: "/v1/channels", header: map[string]string{
+		"Origin": "https://studio.example.org", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
+	}})
+	if preflight.status != http.StatusNoContent || preflight.header.Get("Access-Control-Allow-Origin") != "https://studio.example.org" ||
+		preflight.header.Get("Access-Control-Allow-Credentials") != "true" {
+		t.Errorf("%d %v", preflight.status, preflight.header)
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, path := range []string{"/v1/channels?live=true", "/v1/me", "/v1/nothing", "/openapi.json", "/.well-known/jwks.json"} {
+		a := w.do(call{method: "GET", path: path})
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+			"Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if a.header.Get(name) != want {
+				t.Errorf("%s: %s is %q", path, name, a.header.Get(name))
+			}
+		}
+		if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: %s", path, csp)
+		}
+		if public := strings.HasSuffix(path, ".json"); public == (a.header.Get("Cache-Control") == "no-store") {
+			t.Errorf("%s: Cache-Control %q", path, a.header.Get("Cache-Control"))
+		}
+		if a.header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: HSTS without TLS", path)
+		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "https://example.com/v1/channels?live=true", nil)
+	r.TLS = &tls.ConnectionState{}
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	if rec.Header().Get("Strict-Transport-Security") == "" {
+		t.Error("no HSTS with TLS")
+	}
+	jwks := w.do(call{method: "GET", path: "/.well-known/jwks.json"})
+	if keys, _ := jwks.json["keys"].([]any); len(keys) != 1 || strings.Contains(jwks.body, `"d"`) {
+		t.Errorf("%s", jwks.body)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) {
+		c.Proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		c.Logins = 1
+	})
+	through := func(peer, forwarded string) int {
+		c := loginAs("ann", "wrong horse")
+		c.from, c.header = peer, map[string]string{"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
+		return w.do(c).status
+	}
+	for _, c := range []struct {
+		name, peer, forwarded string
+		want                  int
+	}{
+		{"first caller", "10.0.0.1:9", "203.0.113.1", 401},
+		{"same caller", "10.0.0.2:9", "203.0.113.1", 429},
+		{"same caller, forged hop in front", "10.0.0.1:9", "198.51.100.99, 203.0.113.1", 429},
+		{"same caller, two proxies", "10.0.0.1:9", "203.0.113.1, 10.9.9.9", 429},
+		{"other caller", "10.0.0.1:9", "203.0.113.2", 401},
+		{"a stranger claims to be a proxy", "198.51.100.1:9", "203.0.113.77", 401},
+		{"the stranger claims another", "198.51.100.1:9", "203.0.113.78", 429},
+		{"unreadable hop", "10.0.0.3:9", "unknown", 401},
+	} {
+		if got := through(c.peer, c.forwarded); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestTheLogHoldsNoSecrets(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	w.own(p, "anns")
+	key := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token})
+	w.do(call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": p.refresh}})
+	w.do(call{method: "GET", path: "/v1/channels?live=true&token=" + p.token})
+	bad := w.do(call{method: "POST", path: "/v1/auth/login", body: `{"handle":"ann","password":"my secret word","extra":1}`})
+	w.do(call{method: "GET", path: "/v1/channels/a%0d%0ainjected"})
+	logged := w.log.String()
+	for name, secret := range map[string]string{
+		"password": password, "access token": p.token, "refresh token": p.refresh, "stream key": key.text("stream_key"), "query": "token=", "body": "my secret word",
+	} {
+		if secret == "" || strings.Contains(logged, secret) {
+			t.Errorf("the log shows the %s", name)
+		}
+	}
+	if strings.Contains(bad.body, "my secret word") {
+		t.Errorf("the refusal repeats the password: %s", bad.body)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(logged), "\n") {
+		if !strings.HasPrefix(line, "{") || !strings.HasSuffix(line, "}") {
+			t.Errorf("a torn line: %q", line)
+		}
+	}
+	families, err := w.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "route" && strings.Contains(l.GetValue(), "anns") {
+					t.Errorf("%s has a label of the path: %s", f.GetName(), l.GetValue())
+				}
+			}
+		}
+	}
+}
+
+func TestConfigRefusals(t *testing.T) {
+	for name, c := range map[string]api.Config{
+		"origin with path": {Origins: []string{"https://a.example/x"}}, "any origin": {Origins: []string{"*"}}, "null origin": {Origins: []string{"null"}},
+		"public without scheme": {Public: "live.example.org"}, "rtmp without host": {RTMP: "rtmp:///live"},
+	} {
+		if err := c.Validate(); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	if err := (api.Config{}).Validate(); err != nil {
+		t.Error(err)
+	}
+}
