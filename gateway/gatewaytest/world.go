@@ -2,8 +2,11 @@ package gatewaytest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -41,8 +44,8 @@ type World struct {
 	Addr, URL string
 }
 
-// NewWorld starts a gateway with the configuration; tls says whether it speaks TLS.
-func NewWorld(tb testing.TB, cfg gateway.Config, tls bool) *World {
+// NewWorld starts a gateway with the configuration; secure says whether it speaks TLS.
+func NewWorld(tb testing.TB, cfg gateway.Config, secure bool) *World {
 	tb.Helper()
 	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Tokens: &Tokens{}}
 	g, err := gateway.Start(cfg, gateway.Deps{
@@ -58,7 +61,7 @@ func NewWorld(tb testing.TB, cfg gateway.Config, tls bool) *World {
 	w.server = httptest.NewUnstartedServer(mux)
 	w.server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(tb.Output(), nil), slog.LevelDebug)
 	scheme := "ws://"
-	if tls {
+	if secure {
 		w.server.StartTLS()
 		scheme = "wss://"
 	} else {
@@ -270,4 +273,43 @@ func Eventually(tb testing.TB, what string, holds func() bool) {
 			tb.Fatalf("it does not come true: %s", what)
 		}
 	}
+}
+
+// Metric is the value of a counter or gauge with the label value; an empty one sums all.
+func (w *World) Metric(tb testing.TB, name, label string) float64 {
+	tb.Helper()
+	families, err := w.Registry.Gather()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			matches := label == ""
+			for _, pair := range m.GetLabel() {
+				matches = matches || pair.GetValue() == label
+			}
+			if matches {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// Refusals is how many deliveries sockets did not take so far.
+func (w *World) Refusals(tb testing.TB) float64 {
+	tb.Helper()
+	return w.Metric(tb, "barrage_hub_deliveries_refused_total", "")
+}
+
+// TLS speaks TLS over a connection to the world.
+func (w *World) TLS(tb testing.TB, conn net.Conn) net.Conn {
+	tb.Helper()
+	pool := x509.NewCertPool()
+	pool.AddCert(w.server.Certificate())
+	return tls.Client(conn, &tls.Config{RootCAs: pool, ServerName: "example.com", MinVersion: tls.VersionTLS13})
 }

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,11 @@ type counted struct {
 	net.Conn
 	open *atomic.Int64
 	once sync.Once
+}
+
+// ReadFrom lets net/http send files without copying, as it does on the connection below.
+func (c *counted) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(c.Conn, r) //nolint:wrapcheck // net/http looks at what it is
 }
 
 // Close closes the connection.

@@ -139,6 +139,11 @@ func (s *Server) begin(c *Conn, conn net.Conn, early []byte) {
 		_ = conn.Close()
 	} else {
 		path = "streamed"
+		if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+			if tcp := plainTCP(secure.NetConn()); tcp != nil {
+				_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // without it the kernel only holds more
+			}
+		}
 		startStream(c, conn, &s.streams)
 	}
 	s.metrics.opened.WithLabelValues(path).Inc()
