@@ -26,10 +26,28 @@ type held struct {
 	fence   Fence
 }
 
-var _ ingest.Gate = (*Gate)(nil)
+var (
+	_ ingest.Gate     = (*Gate)(nil)
+	_ ingest.Verifier = (*Gate)(nil)
+)
 
 // NewGate asks the channels of n.
 func NewGate(n *cluster.Node, m *Metrics) *Gate { return &Gate{node: n, metrics: m} }
+
+// Verify tells whether Begin would let the key in now, and changes nothing.
+func (g *Gate) Verify(ctx context.Context, p ingest.Publication) error {
+	key, err := auth.ParseStreamKey(p.Key)
+	if err == nil {
+		_, err = ask[Channel](ctx, g.node, key.Channel, check{key})
+	}
+	if errors.Is(err, ErrNoChannel) {
+		err = auth.ErrStreamKey
+	}
+	if err != nil {
+		g.metrics.leases.WithLabelValues(fault.CodeOf(err)).Inc()
+	}
+	return err
+}
 
 // Begin gives the holder of a valid key a stream to write, in place of whoever publishes to the channel now. A wrong key and an
 // unknown channel are auth.ErrStreamKey; a revoked or replaced key is ErrKeyRevoked.

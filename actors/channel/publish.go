@@ -21,6 +21,11 @@ func (s *state) live() bool { return s.phase == Live || s.phase == Interrupted }
 // publish is the part of the machine in the drawing of the package comment.
 func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
+	case check:
+		if _, err := s.admit(now, c.key); err != nil {
+			return append(dst, refuse{err})
+		}
+		return append(dst, reply{s.channel()})
 	case begin:
 		return s.begin(now, c, dst)
 	case openFailed:
@@ -60,14 +65,23 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	return append(dst, refuse{errUnknown})
 }
 
-// begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first.
-func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
-	k := s.match(c.key)
+// admit finds the valid key that was presented.
+func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
+	k := s.match(key)
 	if k == nil {
-		return append(dst, refuse{auth.ErrStreamKey})
+		return nil, auth.ErrStreamKey
 	}
 	if !k.valid(now) {
-		return append(dst, refuse{ErrKeyRevoked})
+		return nil, ErrKeyRevoked
+	}
+	return k, nil
+}
+
+// begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first.
+func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
+	k, err := s.admit(now, c.key)
+	if err != nil {
+		return append(dst, refuse{err})
 	}
 	was := s.phase
 	now = now.UTC()

@@ -84,6 +84,8 @@ type (
 	}
 	listKeys  struct{}
 	revokeKey struct{ id string }
+	// check asks whether a begin with this key would be let in.
+	check struct{ key auth.StreamKey }
 	// begin asks for the lease; broadcast is the id to use if a new broadcast begins, and names the request.
 	begin struct {
 		key       auth.StreamKey
@@ -185,7 +187,7 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 // absent answers for a channel that does not exist; to a publisher it is a wrong key like any other.
 func (s *state) absent(cmd any, dst []effect) []effect {
 	switch cmd.(type) {
-	case begin:
+	case begin, check:
 		return append(dst, refuse{auth.ErrStreamKey})
 	case wake, beat, graceOver:
 		return dst
