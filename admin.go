@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+const adminUsage = `usage: barrage admin create HANDLE [--data DIR] [--KEY VALUE ...]
+
+Makes an account with every role on the data folder of a stopped server and prints its password once.`
+
+// admin is the command line's way to the first administrator: whoever can write the data folder may make one.
+func admin(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	if len(args) < 2 || args[0] != "create" || strings.HasPrefix(args[1], "-") {
+		return errors.New(adminUsage)
+	}
+	return withConfig(args[2:], environ, stdout, func(cfg Config) error {
+		p, err := openPlatform(ctx, cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		password := newPassword()
+		account, err := p.accounts.CreateAdmin(ctx, args[1], password)
+		if err := errors.Join(err, p.steps.undo(ctx, p.log)); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "administrator %s\npassword      %s\n", account.Handle, password)
+		return nil
+	})
+}
+
+// newPassword draws 160 bits in letters that can be read out.
+func newPassword() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/conf"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// Config is every setting of the platform. Only this package knows all of them; each floor is handed its own part.
+type Config struct {
+	HTTP   string `default:":8080" format:"addr" doc:"address of the API, the pages, playback and the sockets"`
+	Admin  string `default:"127.0.0.1:9090" format:"addr" doc:"private address of metrics, health and profiles"`
+	RTMP   string `default:":1935" format:"addr" allow:"empty" doc:"address of RTMP ingest; empty turns it off"`
+	RTMPS  string `format:"addr" allow:"empty" doc:"address of RTMP ingest over TLS; empty turns it off; needs tls.cert and tls.key"`
+	Data   string `default:"./data" doc:"folder of everything that lasts; one process at a time"`
+	Public string `allow:"empty" doc:"URL that viewers reach the HTTP address by, such as https://live.example.org; empty: what the request says"`
+
+	TLS     TLS
+	Log     Log
+	Limits  Limits
+	Live    Live
+	Room    Room
+	Account Account
+	Storage Storage
+	Stop    Stop
+}
+
+// TLS is the certificate for the listeners that need one.
+type TLS struct {
+	Cert string `allow:"empty" doc:"file with the certificate chain in PEM"`
+	Key  string `allow:"empty" doc:"file with the private key in PEM"`
+}
+
+// Log shapes the log on standard error.
+type Log struct {
+	Level  string `default:"info" oneof:"debug info warn error" doc:"the least that is logged"`
+	Format string `default:"text" oneof:"text json" doc:"text for people, json for machines"`
+}
+
+// Limits bound what strangers can take.
+type Limits struct {
+	Connections   int           `default:"0" doc:"HTTP connections and sockets at once; 0: what the open-file limit allows"`
+	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
+	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window"`
+	Logins        int           `default:"20" min:"1" doc:"failed logins of one account, and five times as many of one address, in limits.window"`
+	Window        time.Duration `default:"10m" min:"1s" doc:"the window of the limits above"`
+	Origins       []string      `doc:"origins besides our own whose pages may open sockets and call the API"`
+	Proxies       []string      `doc:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
+}
+
+// Live shapes ingest and playback.
+type Live struct {
+	Grace      time.Duration `default:"30s" min:"1s" max:"10m" doc:"how long a channel waits for its publisher to come back before the broadcast ends"`
+	DVR        time.Duration `default:"30m" min:"30s" max:"24h" doc:"how far back viewers can seek"`
+	Publishers int           `default:"1000" min:"1" doc:"RTMP connections at once"`
+	KeyOverlap time.Duration `default:"10m" max:"24h" doc:"how long older stream keys stay valid after a new one was made"`
+}
+
+// Room shapes the rooms.
+type Room struct {
+	Retention time.Duration `default:"720h" min:"1h" doc:"how long danmaku are kept"`
+	Writes    int           `default:"100000" min:"100" doc:"socket writes per second a room may cause on one node before its tick lengthens"`
+}
+
+// Account shapes logins.
+type Account struct {
+	Token time.Duration `default:"15m" min:"1m" max:"24h" doc:"life of an access token"`
+	Idle  time.Duration `default:"720h" min:"1h" doc:"a login that was not used for so long ends"`
+}
+
+// Storage shapes the embedded engine.
+type Storage struct {
+	Cache conf.Size `default:"256MiB" min:"1MiB" doc:"memory of the table engine's block cache"`
+}
+
+// Stop shapes the end of the process.
+type Stop struct {
+	Timeout time.Duration `default:"30s" min:"1s" max:"10m" doc:"how long a graceful stop may take"`
+}
+
+// Validate reports settings that do not fit together.
+func (c Config) Validate() error {
+	if c.RTMPS != "" && (c.TLS.Cert == "" || c.TLS.Key == "") {
+		return fault.New(fault.Invalid, "no_certificate", "rtmps needs tls.cert and tls.key").In("rtmps")
+	}
+	return nil
+}
+
+// reserved are variables of the build and the tests that carry our prefix without being settings.
+var reserved = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_SILENT", "BARRAGE_SCREENSHOTS"}
+
+func load(args, environ []string) (Config, conf.Origins, error) {
+	var cfg Config
+	origins, err := conf.Explain(&cfg, conf.Sources{Args: args, Environ: environ, Reserved: reserved})
+	return cfg, origins, err
+}
+
+// withConfig loads the settings and goes on with them, or prints the list of settings when help was asked for.
+func withConfig(args, environ []string, stdout io.Writer, next func(Config) error) error {
+	cfg, _, err := load(args, environ)
+	if errors.Is(err, conf.ErrHelp) {
+		fmt.Fprint(stdout, "Settings: flag, environment variable, default, meaning\n\n")
+		return conf.Usage(stdout, new(Config))
+	}
+	if err != nil {
+		return err
+	}
+	return next(cfg)
+}
+
+func printConfig(args, environ []string, stdout io.Writer) error {
+	return withConfig(args, environ, stdout, func(cfg Config) error {
+		_, origins, err := load(args, environ)
+		if err != nil {
+			return err
+		}
+		return conf.PrintOrigins(stdout, &cfg, origins)
+	})
+}
+
+// logger writes to w as the settings say.
+func (l Log) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.Level)) // conf has checked the word
+	options := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

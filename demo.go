@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+)
+
+// demo is the platform as a newcomer first sees it: on a throw-away data folder, with a channel that shows a generated picture
+// and bots that chat in its room.
+func demo(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
+	folder, err := os.MkdirTemp("", "barrage-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	cfg.Data, cfg.Log.Level = folder, "warn"
+	log := cfg.Log.logger(stderr)
+	return serveUntil(ctx, cfg, log, func(p *platform) error {
+		stage, err := p.prepareStage(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range bots {
+			go p.runBot(ctx, i, stage)
+		}
+		stage.announce(stdout)
+		return picture(ctx, stage.publish, log)
+	})
+}
+
+// stage is what the demo set up before it begins.
+type stage struct {
+	page     string // where to watch
+	publish  string // RTMP address with the key
+	password string // of the account "demo", which owns the channel
+	room     string
+	socket   string
+	tokens   []string // of the bots
+}
+
+const demoName = "demo"
+
+func (p *platform) prepareStage(ctx context.Context) (stage, error) {
+	s := stage{password: newPassword()}
+	owner, err := p.accounts.Register(ctx, demoName, s.password)
+	if err != nil {
+		return s, fmt.Errorf("demo account: %w", err)
+	}
+	ch, err := p.channels.Create(ctx, owner.User, demoName, "A test picture, live")
+	if err != nil {
+		return s, fmt.Errorf("demo channel: %w", err)
+	}
+	_, key, err := p.channels.MintKey(ctx, ch.ID)
+	if err != nil {
+		return s, fmt.Errorf("demo stream key: %w", err)
+	}
+	for i := range bots {
+		token, err := p.botToken(ctx, i)
+		if err != nil {
+			return s, fmt.Errorf("demo bot: %w", err)
+		}
+		s.tokens = append(s.tokens, token)
+	}
+	s.room = string(ch.Room)
+	s.page = "http://" + loopback(p.faces["http"]) + "/" + demoName
+	s.socket = "ws://" + loopback(p.faces["http"]) + "/ws"
+	s.publish = "rtmp://" + loopback(p.faces["rtmp"]) + "/live/" + key.Reveal()
+	return s, nil
+}
+
+// loopback is how this machine reaches a listener, which may listen everywhere.
+func loopback(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (s stage) announce(w io.Writer) {
+	fmt.Fprintf(w, `
+  Barrage is live:   %s
+
+  To post danmaku:   log in as %s with the password %s
+  Studio:            the same login, "Studio" in the menu
+  End the demo:      Ctrl-C; nothing of it is kept
+
+`, s.page, demoName, s.password)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wireclient"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+// bots is how many of them chat in the demo's room.
+const bots = 6
+
+// The demo's chatter. Bots say it over real sockets, like any viewer.
+var (
+	botNames = [bots]string{"mira", "tomas", "little_bear", "juno", "pixel", "nightowl"}
+	botLines = [...]string{
+		"first!", "the colours!", "hello from my phone", "这个画面好稳", "привет всем", "is this live?",
+		"it is, look at the clock", "弹幕测试", "no lag here", "that beep again", "great test picture", "233333",
+		"wave from the train", "can you see me?", "yes we can", "top of the screen, please", "こんにちは", "good night all",
+	}
+	botColours = [...]uint32{0xFFFFFF, 0xFFFFFF, 0xFFD166, 0x7FDBFF, 0xFF8FA3, 0xB8F2A6}
+)
+
+// botToken makes the account of a bot and logs it in.
+func (p *platform) botToken(ctx context.Context, i int) (string, error) {
+	account, err := p.accounts.Register(ctx, botNames[i], newPassword())
+	if err != nil {
+		return "", err
+	}
+	login, err := p.sessions.Open(ctx, account.User, "demo bot")
+	if err != nil {
+		return "", err
+	}
+	who := auth.Identity{User: account.User, Session: login.Token.Session, Name: account.Handle, Roles: account.Roles}
+	return p.tokens.Mint(who, time.Now())
+}
+
+// runBot chats until ctx ends, about once in six seconds.
+func (p *platform) runBot(ctx context.Context, i int, s stage) {
+	clients := make(chan *wireclient.Client, 1)
+	go p.talk(ctx, i, s, clients)
+	err := wireclient.Follow(ctx, wireclient.FollowConfig{
+		Config: wireclient.Config{URL: s.socket, Encoding: wire.Proto},
+		Rooms:  []string{s.room},
+		Token:  func(context.Context) (string, error) { return s.tokens[i], nil },
+		OnClient: func(c *wireclient.Client) {
+			select {
+			case clients <- c:
+			case <-ctx.Done():
+			}
+		},
+	})
+	if ctx.Err() == nil {
+		p.log.Warn("a demo bot left", slog.String("bot", botNames[i]), slog.Any("error", err))
+	}
+}
+
+func (p *platform) talk(ctx context.Context, i int, s stage, clients <-chan *wireclient.Client) {
+	var c *wireclient.Client
+	for n := 0; ; n++ {
+		wait := time.NewTimer(time.Duration(2000+rand.IntN(8000)) * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return
+		case c = <-clients:
+			wait.Stop()
+			continue
+		case <-wait.C:
+		}
+		if c == nil {
+			continue
+		}
+		if _, err := c.Post(ctx, botPost(s.room, i, n)); err != nil && ctx.Err() == nil {
+			p.log.Warn("a demo bot was refused", slog.String("bot", botNames[i]), slog.Any("error", err))
+		}
+	}
+}
+
+func botPost(room string, i, n int) *wirepb.Post {
+	mode := wirepb.Mode_MODE_SCROLL
+	if rand.IntN(12) == 0 {
+		mode = wirepb.Mode_MODE_TOP
+	}
+	return &wirepb.Post{
+		Room: room, Key: fmt.Sprintf("bot%d-%d", i, n), Text: botLines[rand.IntN(len(botLines))],
+		Mode: mode, Colour: botColours[rand.IntN(len(botColours))], Size: wirepb.Size_SIZE_NORMAL, MediaTimeMs: -1,
+	}
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/session"
+	"github.com/barrage-live/barrage/gateway"
+	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/web"
+	"github.com/barrage-live/barrage/gateway/ws"
+	"github.com/barrage-live/barrage/internal/metrics"
+	"github.com/barrage-live/barrage/storage/cache"
+)
+
+// Limits of every HTTP request head; bodies and answers are bounded by their handlers.
+const (
+	headTimeout = 5 * time.Second
+	idleTimeout = 90 * time.Second
+	maxHead     = 32 << 10
+)
+
+// listen opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
+// everything behind the door stands.
+func (p *platform) listen(ctx context.Context) error {
+	figures := gateway.NewMetrics(p.registry)
+	sockets, err := p.openSockets(figures)
+	if err != nil {
+		return err
+	}
+	public, err := p.routes(sockets)
+	if err != nil {
+		return err
+	}
+	if err := p.serveHTTP(ctx, "admin", p.cfg.Admin, func(l net.Listener) net.Listener { return l }, p.private()); err != nil {
+		return err
+	}
+	bound := func(l net.Listener) net.Listener { return ws.Bound(l, p.connections(), figures.WS) }
+	if err := p.serveHTTP(ctx, "http", p.cfg.HTTP, bound, public); err != nil {
+		return err
+	}
+	p.open.Store(true)
+	p.steps.add("viewers", func(ctx context.Context) error {
+		p.open.Store(false)
+		return sockets.Drain(ctx)
+	})
+	return nil
+}
+
+// openSockets starts the gateway of the websockets.
+func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, error) {
+	proxies, err := prefixes(p.cfg.Limits.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := gateway.Start(gateway.Config{WS: ws.Config{
+		MaxConnections: p.connections() / 4 * 3, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
+		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
+	}}, gateway.Deps{
+		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Log: p.log,
+		Metrics: figures,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sockets: %w", err)
+	}
+	var target session.Sockets = sockets.Hub()
+	p.logins.to.Store(&target)
+	p.steps.add("sockets", func(context.Context) error { sockets.Close(); return nil })
+	return sockets, nil
+}
+
+// routes is the public face: what is not the API, the sockets or playback belongs to the pages.
+func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
+	proxies, err := prefixes(p.cfg.Limits.Proxies)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := api.New(api.Deps{
+		Config: api.Config{
+			Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public,
+			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
+		},
+		Tokens: p.tokens, Accounts: p.accounts, Sessions: p.sessions, SessionViews: p.sessions,
+		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms,
+		Limiter: api.LimiterFunc(p.allow), Log: p.log, Metrics: api.NewMetrics(p.registry),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	files, err := web.Embedded()
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	pages, err := web.New(files)
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	if !pages.Built() {
+		p.log.Warn("the pages are not built; run make web and build again")
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/ws", sockets.Handler())
+	for _, path := range []string{"/v1/", "/openapi.json", "/.well-known/"} {
+		mux.Handle(path, programs)
+	}
+	mux.Handle("/", pages)
+	return mux, nil
+}
+
+// private is what only operators see: it listens on loopback unless told otherwise.
+func (p *platform) private() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.Handler(p.registry, p.log))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", p.ready)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	return mux
+}
+
+// serveHTTP opens a listener, as bound changes it, and serves it until the platform stops.
+func (p *platform) serveHTTP(
+	ctx context.Context, face, addr string, bound func(net.Listener) net.Listener, h http.Handler,
+) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%s: %w", face, err)
+	}
+	p.listening(face, l.Addr())
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
+		ErrorLog: slog.NewLogLogger(p.log.With(slog.String("face", face)).Handler(), slog.LevelDebug),
+	}
+	go func() {
+		if err := server.Serve(bound(l)); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- fmt.Errorf("%s: %w", face, err)
+		}
+	}()
+	p.steps.add(face, func(ctx context.Context) error {
+		if err := server.Shutdown(ctx); err != nil {
+			return errors.Join(err, server.Close())
+		}
+		return nil
+	})
+	return nil
+}
+
+func (p *platform) listening(face string, addr net.Addr) {
+	p.faces[face] = addr.String()
+	p.log.Info("listening", slog.String("face", face), slog.String("addr", addr.String()))
+}
+
+// certificate loads what the TLS listeners show.
+func (t TLS) certificate() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+func prefixes(texts []string) ([]netip.Prefix, error) {
+	out := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("limits.proxies: %w", err)
+		}
+		out[i] = prefix
+	}
+	return out, nil
+}
+
+// connections is how many clients may be connected at once; three quarters of them may be sockets.
+func (p *platform) connections() int {
+	if p.cfg.Limits.Connections > 0 {
+		return min(p.cfg.Limits.Connections, ws.Descriptors())
+	}
+	return ws.Descriptors()
+}
+
+// allow is the window count of the API on the cache.
+func (p *platform) allow(ctx context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error) {
+	return p.cache.Allow(ctx, key, cache.Rate{Limit: int64(limit), Window: window})
+}
+
+// ready tells a load balancer whether to send viewers here: not while the platform starts or stops.
+func (p *platform) ready(w http.ResponseWriter, _ *http.Request) {
+	if !p.open.Load() {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}

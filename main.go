@@ -1,0 +1,81 @@
+// Command barrage is a live-room platform in one binary: live ingest and playback, danmaku over sockets, accounts, pages.
+//
+// `barrage serve` runs it; `barrage help` lists the rest. main.go reads the command line, config.go is the tree of settings,
+// serve.go puts the floors together, admin.go and demo.go are the two small commands beside it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/barrage-live/barrage/internal/conf"
+)
+
+// version is set by the linker; a plain `go build` leaves it as it is.
+var version = "development"
+
+const usage = `barrage: live rooms with danmaku, from OBS to the browser
+
+  barrage serve  [--config FILE] [--KEY VALUE ...]   run the platform
+  barrage demo   [--KEY VALUE ...]                   run it with a test picture and chatting bots
+  barrage admin create HANDLE [--data DIR]           make the first administrator (the server must be stopped)
+  barrage config [--config FILE] [--KEY VALUE ...]   print the settings that would be used, and where each comes from
+  barrage version                                    print the version
+
+Settings come from flags, then BARRAGE_* variables, then the YAML file. "barrage serve --help" lists them.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program without the process around it. It returns the exit code: 0 done, 1 failed, 2 misused.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	var err error
+	switch command, rest := args[0], args[1:]; command {
+	case "serve":
+		err = withConfig(rest, environ, stdout, func(cfg Config) error { return serve(ctx, cfg, stderr) })
+	case "demo":
+		err = withConfig(rest, environ, stdout, func(cfg Config) error { return demo(ctx, cfg, stdout, stderr) })
+	case "admin":
+		err = admin(ctx, rest, environ, stdout)
+	case "config":
+		err = printConfig(rest, environ, stdout)
+	case "version", "--version":
+		fmt.Fprintln(stdout, "barrage", version)
+	case "help", "--help", "-h":
+		fmt.Fprint(stdout, usage)
+	default:
+		fmt.Fprintf(stderr, "barrage: unknown command %q\n\n%s", command, usage)
+		return 2
+	}
+	return exitCode(err, stderr)
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	var faults conf.Faults
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &faults):
+		fmt.Fprintln(stderr, "barrage: the settings were refused:")
+		for _, f := range faults {
+			fmt.Fprintln(stderr, "  "+f.String())
+		}
+		return 2
+	}
+	fmt.Fprintln(stderr, "barrage:", err)
+	return 1
+}

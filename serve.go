@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// serve runs the platform until ctx ends, then stops it in order: no new connections, sockets told to come back,
+// publishers and playlists ended, actors flushed, storage closed.
+func serve(ctx context.Context, cfg Config, stderr io.Writer) error {
+	return serveUntil(ctx, cfg, cfg.Log.logger(stderr), func(*platform) error { <-ctx.Done(); return nil })
+}
+
+// serveUntil starts the platform, runs body, and stops the platform whatever body says. A part that fails by itself, or a lost
+// lease, ends it too.
+func serveUntil(ctx context.Context, cfg Config, log *slog.Logger, body func(*platform) error) error {
+	begin := time.Now()
+	p, err := openPlatform(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	err = p.listen(ctx)
+	if err == nil {
+		log.Info("ready", slog.String("version", version), slog.Duration("took", time.Since(begin)),
+			slog.Uint64("epoch", uint64(p.node.Epoch())))
+		err = p.watch(ctx, body)
+	}
+	log.Info("stopping")
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Stop.Timeout)
+	defer cancel()
+	err = errors.Join(err, p.steps.undo(bound, log))
+	log.Info("stopped", slog.Duration("up", time.Since(begin)))
+	return err
+}
+
+// watch runs body until it ends, a listener fails, or the node loses its lease.
+func (p *platform) watch(ctx context.Context, body func(*platform) error) error {
+	done := make(chan error, 1)
+	go func() { done <- body(p) }()
+	select {
+	case err := <-done:
+		return err
+	case err := <-p.failed:
+		return err
+	case <-p.node.Lost():
+		return errors.New("the node lost its lease; start it again")
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// step is one part of the platform that has to be undone at the end.
+type step struct {
+	what string
+	undo func(context.Context) error
+}
+
+// steps are undone in reverse order of their making.
+type steps []step
+
+func (s *steps) add(what string, undo func(context.Context) error) {
+	*s = append(*s, step{what, undo})
+}
+
+// undo undoes all of them, even if some fail.
+func (s steps) undo(ctx context.Context, log *slog.Logger) error {
+	var errs []error
+	for i := len(s) - 1; i >= 0; i-- {
+		begin := time.Now()
+		err := s[i].undo(ctx)
+		log.Debug("stopped part", slog.String("part", s[i].what), slog.Duration("took", time.Since(begin)))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", s[i].what, err))
+		}
+	}
+	return errors.Join(errs...)
+}
