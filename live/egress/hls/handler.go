@@ -1,0 +1,173 @@
+package hls
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/m3u8"
+	"github.com/barrage-live/barrage/live/packager"
+)
+
+// Source is a broadcast that can be watched; *packager.Packager is one.
+type Source interface {
+	// Multivariant and Playlist may wait until there is something to show.
+	Multivariant(ctx context.Context) (packager.Document, error)
+	Playlist(ctx context.Context, d m3u8.Directives) (*packager.Snapshot, error)
+	// Open gives an object of a broadcast of the channel; the hinted part is awaited.
+	Open(ctx context.Context, broadcast id.Broadcast, n packager.Name) (io.ReadSeekCloser, error)
+}
+
+// Locator finds the Source of a channel, named as viewers name it: by id or by name. It fails with fault.NotFound when
+// there is no such channel or nothing is on.
+type Locator interface {
+	Locate(ctx context.Context, channel string) (Source, error)
+}
+
+// Config is what a Handler needs; all fields are required.
+type Config struct {
+	Locator Locator
+	Log     *slog.Logger
+	Metrics *Metrics
+}
+
+// Handler serves everything under /live/. Its methods are safe for concurrent use.
+type Handler struct {
+	cfg   Config
+	cache *cache
+}
+
+// New makes a Handler.
+func New(cfg Config) *Handler {
+	return &Handler{cfg: cfg, cache: newCache(cfg.Locator)}
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// content types; the playlist's is that of RFC 8216 section 4.
+const (
+	typePlaylist = "application/vnd.apple.mpegurl"
+	typeMP4      = "video/mp4"
+	typeProblem  = "application/problem+json"
+)
+
+// Cache-Control of each sort of answer.
+const (
+	cacheForever = "public, max-age=31536000, immutable"
+	cacheWaited  = "public, max-age=4"
+	cacheNow     = "public, max-age=1"
+	cacheNever   = "no-store"
+)
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	t, ok := parsePath(r.URL.Path)
+	cw := &counter{ResponseWriter: w}
+	defer func() { h.cfg.Metrics.answered(t.kind, cw.status, cw.bytes, time.Since(begin)) }()
+	allowOrigins(w.Header())
+	switch {
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Access-Control-Max-Age", "86400")
+		cw.WriteHeader(http.StatusNoContent)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		refuse(cw, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "only GET, HEAD and OPTIONS are served"))
+	case !ok:
+		h.fail(cw, r, fault.New(fault.NotFound, "no_media", "there is nothing at this address"))
+	default:
+		if err := h.serve(cw, r, t); err != nil {
+			h.fail(cw, r, err)
+		}
+	}
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error {
+	ctx := r.Context()
+	source, err := h.cache.locate(ctx, t.channel)
+	if err != nil {
+		return err
+	}
+	switch t.kind {
+	case kindMultivariant:
+		d, err := source.Multivariant(ctx)
+		if err != nil {
+			return err
+		}
+		return sendText(w, r, d, cacheNow)
+	case kindPlaylist:
+		d, err := m3u8.ParseDirectives(r.URL.RawQuery)
+		if err != nil {
+			return err
+		}
+		s, err := source.Playlist(ctx, d)
+		if err != nil {
+			return err
+		}
+		policy := cacheNow
+		if d.Block && !s.Ended {
+			policy = cacheWaited
+		}
+		return sendText(w, r, s.For(d), policy)
+	}
+	body, err := source.Open(ctx, t.broadcast, t.name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	return sendMedia(w, r, body)
+}
+
+// fail answers with an error, unless the client is gone.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		w.WriteHeader(statusClientGone)
+		return
+	}
+	e := fault.From(err)
+	status := e.Kind.HTTP()
+	if e.Kind == fault.Invalid {
+		status = http.StatusBadRequest // HLS asks for 400 where the API says 422
+	}
+	if status >= http.StatusInternalServerError && e.Code != "playlist_timeout" {
+		h.cfg.Log.Error("cannot serve", slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+	}
+	refuse(w, status, e)
+}
+
+// statusClientGone is counted for requests whose client went away while they waited; nobody reads it.
+const statusClientGone = 499
+
+func allowOrigins(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "Range, Content-Type, Authorization")
+	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Date, Age, Retry-After")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3) as far as gzip goes.
+func acceptsGzip(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if name = strings.TrimSpace(name); !strings.EqualFold(name, "gzip") && name != "*" {
+			continue
+		}
+		q, found := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+		if !found {
+			return true
+		}
+		v, err := strconv.ParseFloat(q, 64)
+		return err == nil && v > 0
+	}
+	return false
+}

@@ -1,0 +1,146 @@
+package hls
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/live/packager"
+)
+
+const (
+	// patience is how long a client may take for the first bytes of an answer, and minRate the bytes per second after.
+	patience = 10 * time.Second
+	minRate  = 32 << 10
+)
+
+// limitTime sets the deadline for writing a response of n bytes and gives the function that ends it. Without the end it
+// would hold for the next request on the connection, which may be somebody else's to answer.
+func limitTime(w http.ResponseWriter, n int64) (end func()) {
+	c := http.NewResponseController(w)
+	if c.SetWriteDeadline(time.Now().Add(patience+time.Duration(n)*time.Second/minRate)) != nil {
+		return func() {} // a writer without deadlines, as in a test
+	}
+	return func() {
+		_ = c.Flush() // what fails here has failed for the client, and the server sees it next
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+}
+
+// sendText answers with a playlist.
+func sendText(w http.ResponseWriter, r *http.Request, d packager.Document, policy string) error {
+	h := w.Header()
+	h.Set("Content-Type", typePlaylist)
+	h.Set("Cache-Control", policy)
+	h.Set("Vary", "Accept-Encoding")
+	var b []byte
+	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		b = d.Gzip()
+		h.Set("Content-Encoding", "gzip")
+	} else {
+		b = d.Plain()
+	}
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	defer limitTime(w, int64(len(b)))()
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b) // the client is gone if it fails, and nobody is left to tell
+	}
+	return nil
+}
+
+// sendMedia answers with a segment, part or init segment, or the range of it that was asked for.
+func sendMedia(w http.ResponseWriter, r *http.Request, body io.ReadSeeker) error {
+	size, err := body.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = body.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, "storage_failed", "the media cannot be read", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", typeMP4)
+	h.Set("Cache-Control", cacheForever)
+	defer limitTime(w, size)()
+	http.ServeContent(w, singleRange(r), "", time.Time{}, body)
+	return nil
+}
+
+// singleRange leaves a request for several ranges without any, which RFC 9110 section 14.2 allows: nobody plays a
+// multipart answer, and one could make us send a segment many times over.
+func singleRange(r *http.Request) *http.Request {
+	spec := r.Header.Get("Range")
+	for i := range len(spec) {
+		if spec[i] == ',' {
+			c := *r
+			c.Header = r.Header.Clone()
+			c.Header.Del("Range")
+			return &c
+		}
+	}
+	return r
+}
+
+// problem is an error as RFC 9457 writes it.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Kind   string `json:"kind"`
+	Code   string `json:"code"`
+}
+
+func refuse(w http.ResponseWriter, status int, e *fault.Error) {
+	b, err := json.Marshal(problem{http.StatusText(status), status, e.Message, e.Kind.String(), e.Code})
+	if err != nil {
+		b = nil // strings and a number always marshal
+	}
+	h := w.Header()
+	h.Set("Content-Type", typeProblem)
+	h.Set("Cache-Control", cacheNever)
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	defer limitTime(w, int64(len(b)))()
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // as above
+}
+
+// counter notes what was answered.
+type counter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (c *counter) WriteHeader(status int) {
+	if c.status == 0 {
+		c.status = status
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (c *counter) Write(b []byte) (int, error) {
+	if c.status == 0 {
+		c.status = http.StatusOK
+	}
+	n, err := c.ResponseWriter.Write(b)
+	c.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom lets a file be sent by the kernel.
+func (c *counter) ReadFrom(r io.Reader) (int64, error) {
+	if c.status == 0 {
+		c.status = http.StatusOK
+	}
+	n, err := io.Copy(c.ResponseWriter, r)
+	c.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
