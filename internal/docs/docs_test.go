@@ -1,0 +1,127 @@
+package docs
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// root is the folder of the module.
+const root = "../.."
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, pattern := range []string{"*.md", "adr/*.md", root + "/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no pages in %s: %v", pattern, err)
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+// TestWhatPagesNameExists follows the links of every page, and looks for every path in it that is written as code and
+// begins with a folder of ours.
+func TestWhatPagesNameExists(t *testing.T) {
+	t.Parallel()
+	fenced := regexp.MustCompile("(?s)```.*?```")
+	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	identifier := regexp.MustCompile(`\.[A-Z].*$`)
+	named := regexp.MustCompile("`((?:actors|cluster|gateway|live|storage|internal|e2e|deploy)/[A-Za-z0-9_./-]+)`")
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prose := fenced.ReplaceAllString(string(text), "")
+		for _, m := range link.FindAllStringSubmatch(prose, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, m[1])
+			}
+		}
+		for _, m := range named.FindAllStringSubmatch(prose, -1) {
+			place := identifier.ReplaceAllString(m[1], "")
+			if _, err := os.Stat(filepath.Join(root, place)); err != nil && !strings.Contains(m[1], "actors/bell") {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+		}
+	}
+}
+
+// TestTheSmallestKindCompiles applies the diff of adding-a-kind.md beside the sources and builds what comes out.
+func TestTheSmallestKindCompiles(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("adding-a-kind.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```diff\n")
+	diff, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("no diff in adding-a-kind.md")
+	}
+	work := t.TempDir()
+	kinds, err := os.ReadFile(filepath.Join(root, "actors/kinds.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(work, "actors"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(work, "actors/kinds.go"), kinds, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	apply := exec.CommandContext(t.Context(), "git", "apply", "-C1", "--recount", "-")
+	apply.Dir, apply.Stdin = work, strings.NewReader(diff)
+	apply.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(work), "GIT_DIR="+work+"/none")
+	if out, err := apply.CombinedOutput(); err != nil {
+		t.Fatalf("the diff does not apply: %v\n%s", err, out)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay(t, work), "./actors/...")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("the new kind does not compile: %v\n%s", err, out)
+	}
+}
+
+// overlay tells the compiler to see the files below work in the place of ours.
+func overlay(t *testing.T, work string) string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(work, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(work, path)
+		if err != nil {
+			return err
+		}
+		place, err := filepath.Abs(filepath.Join(root, name))
+		files[place] = path
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 4 {
+		t.Fatalf("only %d files in the diff", len(files))
+	}
+	text, err := json.Marshal(map[string]any{"Replace": files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
