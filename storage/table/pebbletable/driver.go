@@ -19,6 +19,7 @@ type Driver struct {
 	cfg   Config
 	lock  io.Closer
 	cache *pebble.Cache
+	seal  *seal
 	ctx   context.Context //nolint:containedctx // the life of the two goroutines below
 	end   context.CancelFunc
 	wg    sync.WaitGroup
@@ -44,7 +45,7 @@ func Open(cfg Config) (*Driver, error) {
 		return nil, lockFault(err)
 	}
 	d := &Driver{cfg: cfg, lock: lock, cache: pebble.NewCache(cfg.CacheBytes)}
-	e, err := openEngine(cfg, d.cache)
+	e, err := d.openFirst()
 	if err != nil {
 		d.cache.Unref()
 		return nil, errors.Join(err, lock.Close())
@@ -56,6 +57,19 @@ func Open(cfg Config) (*Driver, error) {
 	go d.sweep()
 	go d.mend()
 	return d, nil
+}
+
+// openFirst opens an engine on what the last process left behind.
+func (d *Driver) openFirst() (*engine, error) {
+	s, err := openSeal(d.cfg.FS, d.cfg.Dir)
+	if err != nil {
+		return nil, openFault(err)
+	}
+	d.seal = s
+	if err := checkLogs(d.cfg.FS, d.cfg.Dir); err != nil {
+		return nil, openFault(err)
+	}
+	return openEngine(d.cfg, d.cache, d.seal)
 }
 
 // use runs f on the current engine, which stays open meanwhile.
@@ -145,6 +159,11 @@ func (d *Driver) Close() error {
 	d.wg.Wait()
 	err := e.close()
 	d.cache.Unref()
+	if err == nil {
+		if err = d.seal.close(); err != nil {
+			err = refusal(err)
+		}
+	}
 	return errors.Join(err, d.lock.Close())
 }
 

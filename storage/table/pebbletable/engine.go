@@ -40,10 +40,10 @@ type engine struct {
 	version, ceiling uint64
 }
 
-func openEngine(cfg Config, cache *pebble.Cache) (*engine, error) {
+func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 	e := &engine{
 		cfg:       cfg,
-		guard:     newGuard(cfg.FS, cfg.Metrics.down),
+		guard:     newGuard(cfg.FS, s, cfg.Metrics.down),
 		requests:  make(chan *request, cfg.Queue),
 		flights:   make(chan *flight, flightGroups),
 		stop:      make(chan struct{}),
@@ -55,7 +55,7 @@ func openEngine(cfg Config, cache *pebble.Cache) (*engine, error) {
 	db, err := pebble.Open(cfg.Dir, e.options(cache))
 	if err != nil {
 		e.guard.revoke()
-		return nil, e.readFault(err)
+		return nil, openFault(err)
 	}
 	e.db = db
 	h, _, _, err := e.load(metaCeiling())

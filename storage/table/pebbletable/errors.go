@@ -63,6 +63,18 @@ func (e *engine) readFault(err error) error {
 	return refusal(err)
 }
 
+// openFault classifies a failure to open what is there. What the system did not refuse is damage.
+func openFault(err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, table.ErrCorrupt):
+		return err
+	case pebble.IsCorruptionError(err), errors.Is(err, os.ErrNotExist), !errors.As(err, &errno):
+		return corrupt(err)
+	}
+	return refusal(err)
+}
+
 // lockFault classifies a failure to lock the directory.
 func lockFault(err error) error {
 	if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process") {

@@ -24,7 +24,8 @@ const spaceRetry = 50 * time.Millisecond
 // process lives, and an engine that is no longer the owner can change nothing.
 type guard struct {
 	vfs.FS
-	mu struct {
+	seal *seal
+	mu   struct {
 		sync.Mutex
 		opening bool          // errors go to pebble.Open, which handles them
 		waiting int           // operations that found the disk full
@@ -37,8 +38,8 @@ type guard struct {
 	onceEnd sync.Once
 }
 
-func newGuard(fs vfs.FS, down prometheus.Gauge) *guard {
-	g := &guard{FS: fs, down: down, ended: make(chan struct{}), dead: make(chan struct{})}
+func newGuard(fs vfs.FS, s *seal, down prometheus.Gauge) *guard {
+	g := &guard{FS: fs, seal: s, down: down, ended: make(chan struct{}), dead: make(chan struct{})}
 	g.mu.opening = true
 	g.mu.trouble = make(chan struct{})
 	return g
@@ -175,10 +176,8 @@ func (g *guard) parkIfEnded() {
 	}
 }
 
-func (g *guard) file(f vfs.File) vfs.File { return &guardedFile{File: f, g: g} }
-
 // make runs an operation that gives a writable file.
-func (g *guard) make(op func() (vfs.File, error)) (vfs.File, error) {
+func (g *guard) make(name string, op func() (vfs.File, error)) (vfs.File, error) {
 	var f vfs.File
 	err := g.change(func() (err error) {
 		f, err = op()
@@ -187,27 +186,27 @@ func (g *guard) make(op func() (vfs.File, error)) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.file(f), nil
+	return &guardedFile{File: f, g: g, name: g.PathBase(name)}, nil
 }
 
 // Create implements vfs.FS.
 func (g *guard) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.make(func() (vfs.File, error) { return g.FS.Create(name, c) })
+	return g.make(name, func() (vfs.File, error) { return g.FS.Create(name, c) })
 }
 
 // OpenReadWrite implements vfs.FS.
 func (g *guard) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return g.make(func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, opts...) })
+	return g.make(name, func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, opts...) })
 }
 
 // ReuseForWrite implements vfs.FS.
 func (g *guard) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.make(func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, c) })
+	return g.make(newname, func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, c) })
 }
 
 // OpenDir implements vfs.FS; directories are opened to be synced.
 func (g *guard) OpenDir(name string) (vfs.File, error) {
-	return g.make(func() (vfs.File, error) { return g.FS.OpenDir(name) })
+	return g.make(name, func() (vfs.File, error) { return g.FS.OpenDir(name) })
 }
 
 // Link implements vfs.FS.
@@ -250,56 +249,3 @@ func (g *guard) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil 
 
 // Unwrap implements vfs.FS.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
-
-// guardedFile is a writable file or a directory.
-type guardedFile struct {
-	vfs.File
-	g *guard
-}
-
-// Write implements io.Writer; after a short write it goes on where the disk ran full.
-func (f *guardedFile) Write(p []byte) (n int, err error) {
-	err = f.g.change(func() error {
-		m, err := f.File.Write(p[n:])
-		n += m
-		return err
-	})
-	return n, err
-}
-
-// WriteAt implements io.WriterAt.
-func (f *guardedFile) WriteAt(p []byte, off int64) (n int, err error) {
-	err = f.g.change(func() error {
-		m, err := f.File.WriteAt(p[n:], off+int64(n))
-		n += m
-		return err
-	})
-	return n, err
-}
-
-// Sync implements vfs.File.
-func (f *guardedFile) Sync() error { return f.g.settle(f.File.Sync) }
-
-// SyncData implements vfs.File.
-func (f *guardedFile) SyncData() error { return f.g.settle(f.File.SyncData) }
-
-// SyncTo implements vfs.File.
-func (f *guardedFile) SyncTo(length int64) (full bool, err error) {
-	err = f.g.settle(func() (err error) {
-		full, err = f.File.SyncTo(length)
-		return err
-	})
-	return full, err
-}
-
-// Stat implements vfs.File.
-func (f *guardedFile) Stat() (info vfs.FileInfo, err error) {
-	err = f.g.settle(func() (err error) {
-		info, err = f.File.Stat()
-		return err
-	})
-	return info, err
-}
-
-// Close implements io.Closer.
-func (f *guardedFile) Close() error { return f.g.settle(f.File.Close) }

@@ -16,21 +16,27 @@ const (
 	probeName = "PROBE"
 )
 
-// mend replaces the engine whenever it has died.
+// mend replaces the engine whenever it has died. The pause before a try doubles from death to death, and begins anew when
+// an engine has lived for a while: every dead engine costs memory.
 func (d *Driver) mend() {
 	defer d.wg.Done()
+	pause := d.cfg.MendEvery
 	for {
 		e, err := d.current()
 		if err != nil {
 			return
 		}
+		born := time.Now()
 		select {
 		case <-d.ctx.Done():
 			return
 		case <-e.guard.dead:
 		}
 		d.cfg.Log.Error("storage engine died; writes are refused until the disk works again", "error", e.guard.why())
-		if !d.replace(e) {
+		if time.Since(born) > maxMend {
+			pause = d.cfg.MendEvery
+		}
+		if !d.replace(e, &pause) {
 			return
 		}
 		d.cfg.Log.Info("storage engine replaced")
@@ -38,15 +44,16 @@ func (d *Driver) mend() {
 }
 
 // replace tries to open a new engine until it succeeds, or gives false when the driver closes.
-func (d *Driver) replace(old *engine) bool {
-	for pause := d.cfg.MendEvery; ; pause = min(2*pause, maxMend) {
-		timer := time.NewTimer(pause)
+func (d *Driver) replace(old *engine, pause *time.Duration) bool {
+	for {
+		timer := time.NewTimer(*pause)
 		select {
 		case <-d.ctx.Done():
 			timer.Stop()
 			return false
 		case <-timer.C:
 		}
+		*pause = min(2**pause, maxMend)
 		fresh, err := d.reopen()
 		if err != nil {
 			d.cfg.Log.Warn("storage engine not yet replaced", "error", err)
@@ -78,7 +85,7 @@ func (d *Driver) reopen() (*engine, error) {
 	if err := probe(d.cfg.FS, d.cfg.FS.PathJoin(d.cfg.Dir, probeName)); err != nil {
 		return nil, refusal(err)
 	}
-	return openEngine(d.cfg, d.cache)
+	return openEngine(d.cfg, d.cache, d.seal)
 }
 
 // probe writes and syncs a small file and removes it.

@@ -1,7 +1,6 @@
 package tabletest
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -122,79 +121,4 @@ func (l *load) snapshot() (acked, read map[string]bool) {
 		read[tag] = true
 	}
 	return acked, read
-}
-
-// damages is how many times the storage is damaged in one run.
-const damages = 60
-
-// damage damages a closed storage and opens it: every row that is served must be one that was written.
-func damage(r *rig) {
-	d, ok := r.h.(Damager)
-	if !ok {
-		return
-	}
-	written := map[string]string{}
-	for i := range 400 {
-		k, v := fmt.Sprintf("%04d", i), fmt.Sprintf("value %d of many", i*i)
-		written[k] = v
-		r.write("p", table.Put([]byte(k), []byte(v)))
-	}
-	r.close()
-	detected, lost := 0, 0
-	for seed := range damages {
-		what, err := d.Damage(rand.New(rand.NewPCG(uint64(seed), 13)))
-		if err != nil {
-			r.Fatal(err)
-		}
-		switch got := inspect(r, what, written); {
-		case got < 0:
-			detected++
-		case got < len(written):
-			lost++
-		}
-	}
-	r.Logf("%d damages: %d detected, %d cut unacknowledged or unprovable ends, the rest hit nothing that is read", damages, detected, lost)
-	r.open()
-}
-
-// inspect opens a damaged storage and gives the number of rows it serves, or -1 if it reports the damage.
-func inspect(r *rig, what string, written map[string]string) int {
-	r.Helper()
-	drv, err := r.h.Open(r.clock.Now)
-	if err != nil {
-		if !errors.Is(err, table.ErrCorrupt) {
-			r.Errorf("%s: open: %v, want ErrCorrupt", what, err)
-		}
-		return -1
-	}
-	s := table.New(drv)
-	defer func() { _ = s.Close() }()
-	detected := false
-	for k, v := range written {
-		row, err := s.Get(r.Context(), "t", "p", []byte(k))
-		switch {
-		case err == nil && string(row.Value) != v:
-			r.Errorf("%s: %q is served as %q", what, k, row.Value)
-		case errors.Is(err, table.ErrCorrupt):
-			detected = true
-		case err != nil && !errors.Is(err, table.ErrNoRow):
-			r.Errorf("%s: get: %v", what, err)
-		}
-	}
-	rows, err := pages(r.Context(), s, table.Range{Table: "t", Partition: "p", Limit: 50})
-	switch {
-	case errors.Is(err, table.ErrCorrupt):
-		detected = true
-	case err != nil:
-		r.Errorf("%s: scan: %v", what, err)
-	}
-	for _, row := range rows {
-		if written[string(row.Key)] != string(row.Value) {
-			r.Errorf("%s: %q is served as %q", what, row.Key, row.Value)
-		}
-	}
-	if detected {
-		return -1
-	}
-	return len(rows)
 }

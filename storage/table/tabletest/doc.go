@@ -20,7 +20,8 @@
 //	P13  What was written is there after Close and Open, and a closed driver refuses with fault.Unavailable.
 //	P14  After a crash every acknowledged write is there, no batch is there in half, and no row that was ever read by
 //	     anyone is gone. (Crasher)
-//	P15  Damaged storage is refused with table.ErrCorrupt or lost at its unacknowledged end, never served as a row that
-//	     nobody wrote. (Damager)
+//	P15  Damaged storage is never served as a row that nobody wrote. After a clean Close every damage that takes away a row
+//	     is refused with table.ErrCorrupt; after a crash every one that hits more than the last write, unless it cuts off
+//	     the end. (Damager)
 //	P16  Close leaves no goroutine behind.
 package tabletest

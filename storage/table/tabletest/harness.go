@@ -32,8 +32,11 @@ type Crasher interface {
 
 // Damager is a Harness that can damage what is stored.
 type Damager interface {
-	// Damage flips, zeroes or cuts bytes of the stored files, and says what it did. No driver is open.
-	Damage(rng *rand.Rand) (string, error)
+	// Damage starts from what was stored before the first Damage since Heal, and flips, zeroes or cuts bytes of one of the
+	// files. It says what it did, and whether it cut. No driver is open.
+	Damage(rng *rand.Rand) (what string, cut bool, err error)
+	// Heal takes the last damage back.
+	Heal()
 }
 
 // Clock is a clock that moves only by hand. It is safe for concurrent use.
@@ -100,7 +103,8 @@ func promises() []promise {
 		{12, "deadlines under load", deadlines},
 		{13, "reopen", reopen},
 		{14, "crash", crash},
-		{15, "damage", damage},
+		{15, "damage after close", damageAfterClose},
+		{15, "damage after crash", damageAfterCrash},
 	}
 }
 

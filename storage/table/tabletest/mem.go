@@ -36,7 +36,7 @@ func OpenMem(t testing.TB) *table.Store {
 // Mem is a Harness of the embedded engine in memory that can crash and be damaged.
 type Mem struct {
 	fs   *vfs.MemFS
-	good *vfs.MemFS // before the first damage
+	good *vfs.MemFS // before the damage; nil if there is none
 }
 
 var (
@@ -65,26 +65,34 @@ func (m *Mem) Crash(rng *rand.Rand) {
 	m.fs = m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
 }
 
-// Damage implements Damager. Every damage starts from the undamaged storage.
-func (m *Mem) Damage(rng *rand.Rand) (string, error) {
+// Heal implements Damager.
+func (m *Mem) Heal() {
+	if m.good != nil {
+		m.fs, m.good = m.good, nil
+	}
+}
+
+// Damage implements Damager.
+func (m *Mem) Damage(rng *rand.Rand) (what string, cut bool, err error) {
 	if m.good == nil {
-		m.good = m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
+		m.good = m.fs
 	}
 	m.fs = m.good.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
 	names, err := m.fs.List(memDir)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, ".log") && !strings.HasSuffix(n, ".sst") })
+	names = slices.DeleteFunc(names, func(n string) bool {
+		return !strings.HasSuffix(n, ".log") && !strings.HasSuffix(n, ".sst") && !strings.HasPrefix(n, "MANIFEST")
+	})
 	slices.Sort(names)
 	name := m.fs.PathJoin(memDir, names[rng.IntN(len(names))])
 	content, err := readAll(m.fs, name)
 	if err != nil || len(content) == 0 {
-		return "hit an empty file", err
+		return "hit the empty file " + name, false, err
 	}
-	used := len(bytes.TrimRight(content, "\x00"))
-	at := rng.IntN(max(1, used))
-	what := ""
+	used := max(1, len(bytes.TrimRight(content, "\x00")))
+	at := rng.IntN(used)
 	switch rng.IntN(3) {
 	case 0:
 		content[at] ^= 1 << rng.IntN(8)
@@ -93,10 +101,10 @@ func (m *Mem) Damage(rng *rand.Rand) (string, error) {
 		clear(content[at:min(len(content), at+64)])
 		what = "zeroed 64 bytes"
 	case 2:
-		content = content[:at]
+		content, cut = content[:at], true
 		what = "cut the file"
 	}
-	return fmt.Sprintf("%s at %d of %s (%d bytes used)", what, at, name, used), rewrite(m.fs, name, content)
+	return fmt.Sprintf("%s at %d of %s (%d bytes used)", what, at, name, used), cut, rewrite(m.fs, name, content)
 }
 
 func readAll(fs vfs.FS, name string) ([]byte, error) {
