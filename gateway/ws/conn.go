@@ -56,6 +56,7 @@ type Conn struct {
 	addr     netip.Addr
 	encoding wire.Encoding
 	opened   time.Duration
+	place    *atomic.Int64 // in the count of a bounded listener; nil outside of one
 
 	pending atomic.Int64 // bytes the link has not passed to the kernel
 	seen    atomic.Int64 // when the last whole frame came

@@ -9,9 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Bound limits how many connections a listener keeps open. Above the limit a new one is accepted and closed at once
-// (policy: shed), so that silent connections never use up the open files of the process. A connection that becomes a
-// websocket leaves the count: Server counts it from then on.
+// Bound limits how many connections of a listener are open, those that became websockets included. Above the limit a new one
+// is accepted and closed at once (policy: shed), so that clients never use up the open files of the process.
 func Bound(l net.Listener, limit int, m *Metrics) net.Listener {
 	return &bounded{Listener: l, limit: int64(limit), shed: m.shed}
 }
@@ -49,6 +48,12 @@ type counted struct {
 // ReadFrom lets net/http send files without copying, as it does on the connection below.
 func (c *counted) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(c.Conn, r) //nolint:wrapcheck // net/http looks at what it is
+}
+
+// moveOut lets the connection's place outlive it: whoever took its descriptor gives the place back.
+func (c *counted) moveOut() (place *atomic.Int64) {
+	c.once.Do(func() { place = c.open })
+	return place
 }
 
 // Close closes the connection.

@@ -129,14 +129,15 @@ func (s *Server) begin(c *Conn, conn net.Conn, early []byte) {
 	}
 	path := "polled"
 	if tcp := plainTCP(conn); tcp != nil {
+		if bound, ok := conn.(*counted); ok {
+			c.place = bound.moveOut()
+		}
 		if err := s.poller.adopt(c, tcp, s.cfg.SendBuffer); err != nil {
 			s.metrics.unwatched.Inc()
 			s.log.Warn("a socket cannot be watched", slog.Any("error", err))
 			c.ended()
 			return
 		}
-		// The descriptor lives on as a duplicate; this lets a bounded listener count the original as gone.
-		_ = conn.Close()
 	} else {
 		path = "streamed"
 		if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
@@ -178,6 +179,9 @@ func (s *Server) remember(c *Conn) bool {
 func (s *Server) forget(c *Conn, code int) {
 	s.deadlines.disarm(c)
 	s.admission.leave()
+	if c.place != nil {
+		c.place.Add(-1)
+	}
 	s.metrics.open.Dec()
 	s.metrics.ended(code)
 	s.mu.Lock()
