@@ -38,8 +38,9 @@ type Info struct {
 	Sockets int       // attached now
 }
 
-// Rotation answers a refresh.
+// Rotation answers an opening or a refresh.
 type Rotation struct {
+	Session id.Session
 	User    id.User
 	Token   auth.Refresh
 	Expires time.Time // of the token, unless it is refreshed before
@@ -187,7 +188,7 @@ func (s *state) open(now time.Time, c open, dst []effect) []effect {
 		Session: c.session, User: c.user, Device: c.device, Opened: now, Rotated: now,
 		Family: c.family, Current: c.token.Hash(),
 	}
-	return append(dst, s.persist(now, true), reply{Rotation{c.user, c.token, s.expires()}})
+	return append(dst, s.persist(now, true), reply{s.rotation(c.token)})
 }
 
 func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
@@ -202,10 +203,10 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	case hash.Equal(s.doc.Current):
 		next := c.token.Successor(s.doc.Family, c.salt)
 		s.doc.Previous, s.doc.Current, s.doc.Salt, s.doc.Rotated = hash, next.Hash(), c.salt, now.UTC()
-		return append(dst, s.persist(now, false), counted{"rotated"}, reply{Rotation{s.doc.User, next, s.expires()}})
+		return append(dst, s.persist(now, false), counted{"rotated"}, reply{s.rotation(next)})
 	case hash.Equal(s.doc.Previous) && now.Sub(s.doc.Rotated) <= s.cfg.RetryWindow:
 		next := c.token.Successor(s.doc.Family, s.doc.Salt)
-		return append(dst, counted{"repeated"}, reply{Rotation{s.doc.User, next, s.expires()}})
+		return append(dst, counted{"repeated"}, reply{s.rotation(next)})
 	}
 	return append(s.end(Reused, dst), counted{ErrReused.Code}, refuse{ErrReused})
 }
@@ -251,6 +252,10 @@ func (s *state) detach(k socket, dst []effect) []effect {
 
 func (s *state) persist(now time.Time, first bool) persist {
 	return persist{s.doc, first, s.expires().Sub(now)}
+}
+
+func (s *state) rotation(token auth.Refresh) Rotation {
+	return Rotation{s.doc.Session, s.doc.User, token, s.expires()}
 }
 
 func (s *state) info() Info {

@@ -120,7 +120,7 @@ func (s *server) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) 
 	}
 	a, err := s.Accounts.Get(ctx, r.User)
 	if err == nil && a.Disabled {
-		err = errors.Join(errDisabled, s.Sessions.Revoke(ctx, a.User, r.Token.Session))
+		err = errors.Join(errDisabled, s.Sessions.Revoke(ctx, a.User, r.Session))
 	}
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (s *server) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) 
 
 func (s *server) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
 	now := time.Now()
-	token, err := s.Tokens.Mint(auth.Identity{User: a.User, Session: r.Token.Session, Name: a.Handle, Roles: a.Roles}, now)
+	token, err := s.Tokens.Mint(auth.Identity{User: a.User, Session: r.Session, Name: a.Handle, Roles: a.Roles}, now)
 	if err != nil {
 		return nil, err
 	}
