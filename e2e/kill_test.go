@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wireclient"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+	"github.com/barrage-live/barrage/loadtest/history"
+)
+
+const (
+	killClients = 20
+	killPause   = 60 * time.Millisecond // between posts of one client; 20 clients ask for over 300 a second
+)
+
+// TestAckedDanmakuSurviveKill kills the server without warning, again and again, under load, and holds the history of what every
+// client did and saw to the invariants of package history: no acknowledged danmaku is lost, doubled or reordered, and
+// whoever is told "recovered" has everything.
+//
+// BARRAGE_KILL_CYCLES sets how often (default 50).
+func TestAckedDanmakuSurviveKill(t *testing.T) {
+	cycles := 50
+	if v, err := strconv.Atoi(os.Getenv("BARRAGE_KILL_CYCLES")); err == nil {
+		cycles = v
+	}
+	w := newKillWorld(t)
+	stop := w.run(t)
+	begin := time.Now()
+	var up time.Duration
+	for i := range cycles {
+		started := time.Now()
+		await(t, "posts between two kills", 30*time.Second, func() bool { return w.acked.Load() >= int64(i+1)*300 })
+		rest := time.NewTimer(time.Duration(rand.IntN(300)) * time.Millisecond)
+		<-rest.C
+		up += time.Since(started)
+		w.restart(t)
+	}
+	stop()
+	w.readHistory(t)
+	report := w.check(t)
+	t.Logf("%d kills in %v; %.0f posts/s acknowledged while up\n%s", cycles, time.Since(begin).Round(time.Second),
+		float64(w.acked.Load())/up.Seconds(), report)
+	switch {
+	case !report.Good():
+		t.Error("a promise was broken")
+	case report.Acked < cycles*200 || report.Recovered < cycles:
+		t.Error("the history is too small to mean anything")
+	}
+}
+
+// killWorld is the server under test and everything its clients record.
+type killWorld struct {
+	server *server
+	args   []string
+	room   string
+	tokens []string
+	users  []string
+	origin time.Time
+	acked  atomic.Int64
+
+	mu  sync.Mutex
+	raw bytes.Buffer
+	log *history.Log
+}
+
+func newKillWorld(t *testing.T) *killWorld {
+	w := &killWorld{origin: time.Now()}
+	w.log = history.NewLog(&w.raw)
+	data := filepath.Join(t.TempDir(), "data")
+	w.args = []string{"--limits.registrations", "1000", "--limits.handshakes", "1000"}
+	w.server = start(t, data, w.args...)
+	for _, face := range []string{"http", "rtmp"} {
+		w.args = append(w.args, "--"+face, w.server.faces[face])
+	}
+	w.room = w.server.streamer(t, "killed").Room
+	for i := range killClients {
+		token, user := w.server.account(t, fmt.Sprintf("client%02d", i))
+		w.tokens, w.users = append(w.tokens, token), append(w.users, user)
+	}
+	return w
+}
+
+// restart ends the server as a power cut of the process would, and starts it on the same folder and ports.
+func (w *killWorld) restart(t *testing.T) {
+	t.Helper()
+	w.server.kill()
+	w.server = start(t, w.server.data, w.args...)
+}
+
+func (w *killWorld) record(r history.Record) {
+	r.T, r.Room = int64(time.Since(w.origin)), w.room
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log.Append(r)
+}
+
+// run starts the clients and returns how to end them.
+func (w *killWorld) run(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	url := w.server.ws()
+	for i := range killClients {
+		all.Go(func() {
+			c := &killClient{w: w, index: i, url: url}
+			for ctx.Err() == nil {
+				c.connect(ctx)
+			}
+		})
+	}
+	return func() { cancel(); all.Wait() }
+}
+
+// killClient is one viewer who posts: it goes on over any number of connections and retries what it does not know the outcome of.
+type killClient struct {
+	w       *killWorld
+	index   int
+	url     string
+	conns   int
+	posts   int
+	unknown []string // keys to post again
+
+	since position.Position // written on the reading goroutine of one connection at a time
+	name  string
+}
+
+// connect serves one connection until it ends.
+func (c *killClient) connect(ctx context.Context) {
+	c.conns++
+	c.name = fmt.Sprintf("c%02d-%d", c.index, c.conns)
+	encoding := wire.Proto
+	if c.index%2 == 1 {
+		encoding = wire.JSON
+	}
+	conn, err := wireclient.Dial(ctx, wireclient.Config{URL: c.url, Encoding: encoding, OnFrame: c.hear})
+	if err != nil {
+		pause(ctx, 50*time.Millisecond)
+		return
+	}
+	defer func() { conn.Abort(); <-conn.Done() }()
+	if _, err := conn.Auth(ctx, c.w.tokens[c.index]); err != nil {
+		return
+	}
+	if _, err := conn.Join(ctx, c.w.room, c.since, c.since.Offset > 0, 0); err != nil {
+		return
+	}
+	var seq uint64
+	for ctx.Err() == nil {
+		again := len(c.unknown) > 0
+		key := fmt.Sprintf("k%02d-%d", c.index, c.posts)
+		if again {
+			key, c.unknown = c.unknown[0], c.unknown[1:]
+		} else {
+			c.posts++
+			seq++
+		}
+		if !c.post(ctx, conn, key, seq, again) {
+			return
+		}
+		pause(ctx, killPause)
+	}
+}
+
+// post posts one danmaku and reports whether the connection is still good.
+func (c *killClient) post(ctx context.Context, conn *wireclient.Client, key string, seq uint64, again bool) bool {
+	text := "text of " + key
+	r := history.Record{Kind: history.Invoke, Conn: c.name, User: c.w.users[c.index], Key: key, Hash: hash(text)}
+	if !again {
+		r.Seq = seq
+	}
+	c.w.record(r)
+	got, err := conn.Post(ctx, &wirepb.Post{Room: c.w.room, Key: key, Text: text, MediaTimeMs: -1})
+	switch kind := fault.KindOf(err); {
+	case err == nil:
+		r.Kind, r.Duplicate = history.OK, got.GetDuplicate()
+		r.Epoch, r.Offset = place(got.GetPosition())
+		c.w.acked.Add(1)
+	case kind == fault.Exhausted || kind == fault.Invalid || kind == fault.Denied:
+		r.Kind, r.Reason = history.Fail, err.Error()
+	default:
+		r.Kind, r.Reason = history.Info, err.Error()
+		c.unknown = append(c.unknown, key)
+	}
+	c.w.record(r)
+	return r.Kind != history.Info
+}
+
+// hear records what a connection is told, in the order it is told.
+func (c *killClient) hear(f *wirepb.ServerFrame) {
+	if j := f.GetJoined(); j != nil {
+		r := history.Record{
+			Kind: history.Resume, Conn: c.name, Recovered: j.GetRecovered(), Reason: j.GetReason(), Count: len(j.GetDanmaku()),
+			Since: history.Place{Epoch: c.since.Epoch, Offset: c.since.Offset},
+		}
+		r.Head.Epoch, r.Head.Offset = place(j.GetPosition())
+		c.w.record(r)
+		c.see(history.Recv, j.GetDanmaku())
+		c.since.Epoch, c.since.Offset = place(j.GetPosition())
+	}
+	c.see(history.Recv, f.GetBatch().GetDanmaku())
+}
+
+func (c *killClient) see(kind history.Kind, danmaku []*wirepb.Danmaku) {
+	for _, d := range danmaku {
+		r := history.Record{Kind: kind, Conn: c.name, User: d.GetUser(), Key: d.GetKey(), Hash: hash(d.GetText())}
+		r.Epoch, r.Offset = place(d.GetPosition())
+		c.w.record(r)
+		c.since = position.Position{Epoch: r.Epoch, Offset: r.Offset}
+	}
+}
+
+// readHistory records the whole log as the room tells it at the end, oldest first.
+func (w *killWorld) readHistory(t *testing.T) {
+	t.Helper()
+	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: w.server.ws(), Encoding: wire.Proto})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Join(t.Context(), w.room, position.Position{}, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	var pages [][]*wirepb.Danmaku
+	var before position.Position
+	for {
+		page, err := conn.History(t.Context(), w.room, before, 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page.GetDanmaku())
+		if !page.GetMore() {
+			break
+		}
+		before.Epoch, before.Offset = place(page.GetDanmaku()[0].GetPosition())
+		pause(t.Context(), 60*time.Millisecond) // the limit of requests per second of one connection
+	}
+	for i := len(pages) - 1; i >= 0; i-- {
+		for _, d := range pages[i] {
+			r := history.Record{Kind: history.Hist, Node: "final", User: d.GetUser(), Key: d.GetKey(), Hash: hash(d.GetText())}
+			r.Epoch, r.Offset = place(d.GetPosition())
+			w.record(r)
+		}
+	}
+}
+
+func (w *killWorld) check(t *testing.T) history.Report {
+	t.Helper()
+	if err := w.log.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if dir := os.Getenv("BARRAGE_KILL_HISTORY"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "history.jsonl"), w.raw.Bytes(), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	records, err := history.Read(&w.raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return history.Check(records)
+}
+
+func place(p *wirepb.Position) (position.Epoch, position.Offset) {
+	return position.Epoch(p.GetEpoch()), position.Offset(p.GetOffset())
+}
+
+func hash(text string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text))
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
