@@ -17,7 +17,7 @@ func TestText(t *testing.T) {
 		{"composed", "e\u0301te\u0301", "été", ""},
 		{"emoji family with joiners", "👨‍👩‍👧", "👨‍👩‍👧", ""},
 		{"flag of tags", "🏴\U000E0067\U000E0062\U000E007F", "🏴\U000E0067\U000E0062\U000E007F", ""},
-		{"persian non-joiner", "می‌خواهم", "می‌خواهم", ""},
+		{"persian non-joiner", "می\u200cخواهم", "می\u200cخواهم", ""},
 		{"markup is text", "<b onx=1>", "<b onx=1>", ""},
 		{"empty", "", "", "bad_text"},
 		{"spaces only", " \u3000\u00a0", "", "bad_text"},

@@ -150,12 +150,12 @@ func (s *state) collect(rows []Danmaku) {
 // once; then the tick gathers.
 func (s *state) schedule(now time.Time) {
 	f := &s.fanout
-	at, any := s.due()
-	if any && !at.After(now) {
+	at, pending := s.due()
+	if pending && !at.After(now) {
 		s.broadcast(now)
-		at, any = s.due()
+		at, pending = s.due()
 	}
-	if any && (f.wake.IsZero() || at.Before(f.wake)) {
+	if pending && (f.wake.IsZero() || at.Before(f.wake)) {
 		f.wake = at
 		s.emit(effect{do: doWake, at: at})
 	}

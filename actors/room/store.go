@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ type rows struct {
 
 func (r *rows) get(ctx context.Context, key []byte) (value []byte, version uint64, found bool, err error) {
 	row, err := r.store.Get(ctx, tableName, string(r.room), key)
-	if fault.KindOf(err) == fault.NotFound && err != nil {
+	if errors.Is(err, table.ErrNoRow) {
 		return nil, 0, false, nil
 	}
 	return row.Value, row.Version, err == nil, err
