@@ -49,7 +49,7 @@ func (t *Tree) Habits() []string {
 }
 
 // testHabits looks at the calls of a test file. Where time is fake sleeping is how it passes, so files that work in
-// synctest bubbles, by themselves or through a package that makes bubbles, may sleep.
+// synctest bubbles, and what is handed to a function named bubble, may sleep.
 func (f *File) testHabits(add func(ast.Node, string, ...any)) {
 	bubbles := slices.ContainsFunc(f.Imports(), func(imported string) bool {
 		return imported == "testing/synctest" || path.Base(imported) == "actortest"
@@ -61,6 +61,8 @@ func (f *File) testHabits(add func(ast.Node, string, ...any)) {
 		}
 		of, name := selector(call.Fun)
 		switch {
+		case strings.EqualFold(name, "bubble"):
+			return false
 		case of == "time" && name == "Sleep" && !bubbles:
 			add(n, "time.Sleep in a test: use synctest, a channel, or a poll with a deadline")
 		case slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, name) && slices.Contains([]string{"t", "b", "f", "tb"}, of):
@@ -71,6 +73,9 @@ func (f *File) testHabits(add func(ast.Node, string, ...any)) {
 }
 
 func selector(e ast.Expr) (of, name string) {
+	if plain, ok := e.(*ast.Ident); ok {
+		return "", plain.Name
+	}
 	s, ok := e.(*ast.SelectorExpr)
 	if !ok {
 		return "", ""

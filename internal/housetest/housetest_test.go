@@ -63,6 +63,7 @@ func TestControls(t *testing.T) {
 		{"init", "storage/a.go", doc + "package storage\nfunc init() {}\n", "init: write the list"},
 		{"sleep", "storage/a_test.go", doc + "package storage\nimport \"time\"\nfunc f() { time.Sleep(1) }\n", "time.Sleep in a test"},
 		{"sleep in a bubble", "storage/a_test.go", doc + "package storage\nimport _ \"testing/synctest\"\nfunc f() { time.Sleep(1) }\n", ""},
+		{"sleep in a bubble by name", "storage/a_test.go", doc + "package storage\nimport \"time\"\nfunc f() { bubble(t, func() { time.Sleep(1) }) }\n", ""},
 		{"skip", "storage/a_test.go", doc + "package storage\nfunc f() { t.Skip(\"slow\") }\n", "a test runs or is not there"},
 		{"later", "storage/a.go", doc + "package storage\n// TO" + "DO: more\n", "do it, or open an issue"},
 		{"empty package name", "storage/util/a.go", doc + "package util\n", "package util"},
