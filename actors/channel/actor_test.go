@@ -288,7 +288,7 @@ func TestIngest(t *testing.T) {
 	_, key := mint(t, w, c.ID)
 	begin(t, w, key)
 	got, err = w.Channels.Ingest(t.Context(), c.ID)
-	if err != nil || got.Phase != channel.Live || got.Since.IsZero() || len(got.Warnings) == 0 {
+	if err != nil || got.Phase != channel.Live || got.Since.IsZero() || got.VideoCodec == "" || len(got.Warnings) != 1 {
 		t.Errorf("live: %+v, %v", got, err)
 	}
 	if _, err := w.Channels.Ingest(t.Context(), "4503599627370497"); !errors.Is(err, channel.ErrNoChannel) {

@@ -10,6 +10,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/packager"
 )
 
 // stored is what the table holds.
@@ -172,6 +173,14 @@ func (a *actor) measure(t *cluster.Turn) {
 		t.Fail(ErrNoChannel)
 		return
 	}
-	c, s := a.state.channel(), statsOf(a.stream)
-	t.Reply(Ingest{c.Phase, c.Since, s, warnings(c.Phase, s, t.Now())})
+	c := a.state.channel()
+	t.Pipe(func(ctx context.Context) (any, error) {
+		return a.deps.Packager.Stats(ctx, c.ID)
+	}, func(t *cluster.Turn, v any, err error) {
+		if err != nil {
+			t.Fail(fault.From(err))
+			return
+		}
+		t.Reply(judged(c, v.(packager.Health), t.Now()))
+	})
 }

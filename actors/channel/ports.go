@@ -7,6 +7,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/packager"
 )
 
 // Rooms is what a channel asks of its room. Each call may be repeated.
@@ -26,6 +27,8 @@ type Packager interface {
 	Interrupt(ctx context.Context, channel id.Channel, fence Fence) error
 	// Finish ends the broadcast for good; one that is unknown or finished is no error.
 	Finish(ctx context.Context, channel id.Channel, broadcast id.Broadcast) error
+	// Stats measures the present publisher; the zero Health when there is none.
+	Stats(ctx context.Context, channel id.Channel) (packager.Health, error)
 }
 
 // Opening is a lease as the packager gets it.

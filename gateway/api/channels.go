@@ -173,9 +173,9 @@ func (s *server) getIngest(ctx context.Context, in *channelIn) (*ingestOut, erro
 		return nil, err
 	}
 	out := &ingestOut{Ingest{
-		State: string(got.Phase), Bitrate: int64(got.Stats.BitsPerSecond), FPS: got.Stats.FramesPerSecond,
-		KeyframeMS: got.Stats.KeyframeInterval.Milliseconds(), Width: got.Stats.Width, Height: got.Stats.Height,
-		VideoCodec: got.Stats.Video, AudioCodec: got.Stats.Audio, Warnings: make([]Warning, 0, len(got.Warnings)),
+		State: string(got.Phase), Bitrate: int64(got.BitrateBPS), FPS: got.FPS, KeyframeMS: got.KeyframeInterval.Milliseconds(),
+		Width: got.Width, Height: got.Height, VideoCodec: got.VideoCodec, AudioCodec: got.AudioCodec,
+		Warnings: make([]Warning, 0, len(got.Warnings)),
 	}}
 	if !got.Since.IsZero() {
 		out.Body.SinceMS = got.Since.UnixMilli()

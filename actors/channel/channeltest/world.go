@@ -22,6 +22,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/tabletest"
 )
@@ -184,6 +185,11 @@ func (p *Packager) Finish(_ context.Context, _ id.Channel, b id.Broadcast) error
 	defer p.mu.Unlock()
 	p.finished = append(p.finished, b)
 	return nil
+}
+
+// Stats implements channel.Packager.
+func (p *Packager) Stats(context.Context, id.Channel) (packager.Health, error) {
+	return packager.Health{VideoCodec: "avc1.64001f", Warnings: []packager.Warning{{Code: "no_audio", Message: "There is no sound track."}}}, nil
 }
 
 // Openings are the leases given so far.
