@@ -34,7 +34,7 @@ func (f Fault) String() string {
 }
 
 // Faults are all the faults of one load.
-type Faults []Fault //nolint:errname // read as conf.Faults it says what it is
+type Faults []Fault
 
 // Error lists the faults, one on a line.
 func (fs Faults) Error() string {
