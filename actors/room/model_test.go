@@ -13,8 +13,14 @@ import (
 )
 
 // TestModel drives a core through random posts, failures, crashes, ticks and reads, and holds what it says to what is in
-// the log.
+// the log. The faults it once found took thousands of runs, which take a second.
 func TestModel(t *testing.T) {
+	for i := range 100 {
+		t.Run(fmt.Sprint(i), checkModel)
+	}
+}
+
+func checkModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			world: newWorld(Config{RingRows: 5, MaxPending: 40}, 1), now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),

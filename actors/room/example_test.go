@@ -1,0 +1,57 @@
+package room_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/pebbletable"
+)
+
+func Example() {
+	folder, err := os.MkdirTemp("", "room")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	engine, err := pebbletable.Open(pebbletable.Config{Dir: filepath.Join(folder, "tables")})
+	if err != nil {
+		panic(err)
+	}
+	tables := table.New(engine)
+	defer tables.Close()
+	owners, err := localstore.Open(localstore.Config{Folder: filepath.Join(folder, "owners")})
+	if err != nil {
+		panic(err)
+	}
+	defer owners.Close()
+	ctx := context.Background()
+	kind := room.Kind(room.Deps{Store: tables, Metrics: room.NewMetrics(prometheus.NewRegistry())})
+	node, err := cluster.Start(ctx, cluster.Config{Coordination: owners, Kinds: []cluster.Kind{kind}})
+	if err != nil {
+		panic(err)
+	}
+	defer node.Close()
+
+	rooms := room.NewClient(node)
+	fmt.Println(rooms.Create(ctx, "7", "8", "1"))
+	first, duplicate, err := rooms.Post(ctx, "7", room.Author{User: "2", Name: "Ann"}, room.Draft{Key: "k1", Text: "hello"})
+	fmt.Println(first.Offset, duplicate, err)
+	again, duplicate, err := rooms.Post(ctx, "7", room.Author{User: "2", Name: "Ann"}, room.Draft{Key: "k1", Text: "hello"})
+	fmt.Println(again == first, duplicate, err)
+	rows, _, err := rooms.History(ctx, "7", position.Position{}, 10)
+	fmt.Println(rows[0].Text, err)
+	// Output:
+	// <nil>
+	// 1 false <nil>
+	// true true <nil>
+	// hello <nil>
+}
