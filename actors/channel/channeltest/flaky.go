@@ -1,0 +1,80 @@
+package channeltest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/driver"
+	"github.com/barrage-live/barrage/storage/table/tabletest"
+)
+
+// Fault is what happens to writes.
+type Fault uint8
+
+// The faults.
+const (
+	// None: writes work.
+	None Fault = iota
+	// Lost: the write does not happen, and is refused Unavailable.
+	Lost
+	// Unsure: the write happens, and is refused Unavailable all the same.
+	Unsure
+	// Superseded: the write does not happen, because a newer owner has written.
+	Superseded
+)
+
+// Flaky is the embedded engine in memory whose writes to one table fail as told.
+type Flaky struct {
+	driver.Driver
+	mu    sync.Mutex
+	table string
+	fault Fault
+}
+
+// NewFlaky gives a store that works, and the switch.
+func NewFlaky(t testing.TB) (*table.Store, *Flaky) {
+	t.Helper()
+	d, err := tabletest.NewMem().Open(time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &Flaky{Driver: d}
+	s := table.New(f)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s, f
+}
+
+// Fail makes every write to the table fail, until None.
+func (f *Flaky) Fail(table string, how Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.table, f.fault = table, how
+}
+
+// Apply implements driver.Driver.
+func (f *Flaky) Apply(ctx context.Context, batches []driver.Batch) []error {
+	f.mu.Lock()
+	name, how := f.table, f.fault
+	f.mu.Unlock()
+	if how == None || len(batches) != 1 || batches[0].Table != name {
+		return f.Driver.Apply(ctx, batches)
+	}
+	switch how {
+	case Unsure:
+		if err := f.Driver.Apply(ctx, batches)[0]; err != nil {
+			return []error{err}
+		}
+	case Superseded:
+		return []error{table.ErrFenced}
+	case None, Lost:
+	}
+	return []error{fault.New(fault.Unavailable, "disk", "the disk is away")}
+}

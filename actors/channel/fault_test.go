@@ -1,0 +1,133 @@
+package channel_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// flakyWorld is a world with a live channel whose document's writes can be made to fail.
+func flakyWorld(t *testing.T) (w *channeltest.World, disk *channeltest.Flaky, c channel.Channel, key string, s *live.Stream) {
+	t.Helper()
+	store, disk := channeltest.NewFlaky(t)
+	w = channeltest.New(t, channeltest.Config{Table: store, Channel: channel.Config{Grace: 50 * time.Millisecond, Beat: 20 * time.Millisecond}})
+	c = create(t, w, "42", "ann")
+	_, key = mint(t, w, c.ID)
+	return w, disk, c, key, begin(t, w, key)
+}
+
+func title(t *testing.T, w *channeltest.World, c channel.Channel) string {
+	t.Helper()
+	got, err := w.Channels.Get(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Title
+}
+
+func TestAFailedEditLeavesTheBroadcastAlone(t *testing.T) {
+	for name, x := range map[string]struct {
+		how   channeltest.Fault
+		title string
+	}{"lost": {channeltest.Lost, "ann"}, "unsure": {channeltest.Unsure, "Changed"}} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, _, s := flakyWorld(t)
+			disk.Fail("channel", x.how)
+			if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed"); fault.KindOf(err) != fault.Unavailable {
+				t.Errorf("got %v", err)
+			}
+			disk.Fail("", channeltest.None)
+			if got := title(t, w, c); got != x.title {
+				t.Errorf("the title is %q, the table has %q", got, x.title)
+			}
+			if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
+				t.Errorf("the publisher was hurt: %v", s.Err())
+			}
+			if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Again"); err != nil || title(t, w, c) != "Again" {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+func TestAFailedTakeoverLeavesTheFirstPublisher(t *testing.T) {
+	for name, how := range map[string]channeltest.Fault{"lost": channeltest.Lost, "unsure": channeltest.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, key, s := flakyWorld(t)
+			disk.Fail("channel", how)
+			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); fault.KindOf(err) != fault.Unavailable {
+				t.Errorf("got %v", err)
+			}
+			disk.Fail("", channeltest.None)
+			if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
+				t.Errorf("the first publisher was hurt: %v", s.Err())
+			}
+			next := begin(t, w, key)
+			if !errors.Is(s.Err(), live.ErrTakenOver) || next.Err() != nil {
+				t.Errorf("first %v, next %v", s.Err(), next.Err())
+			}
+			o := w.Packager.Openings()
+			if len(o) != 2 || o[1].Fence <= o[0].Fence || o[1].Broadcast != o[0].Broadcast {
+				t.Errorf("openings: %+v", o)
+			}
+			if err := w.Gate.End(t.Context(), next, nil); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
+		})
+	}
+}
+
+func TestAFailedEndIsTriedAgain(t *testing.T) {
+	for name, how := range map[string]channeltest.Fault{"lost": channeltest.Lost, "unsure": channeltest.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, key, s := flakyWorld(t)
+			disk.Fail("channel", how)
+			if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the end is tried", func() bool { return len(w.Packager.Finished()) > 0 })
+			disk.Fail("", channeltest.None)
+			eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
+			begin(t, w, key)
+			if o := w.Packager.Openings(); o[0].Broadcast == o[1].Broadcast {
+				t.Error("a finished broadcast goes on")
+			}
+		})
+	}
+}
+
+func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
+	w, disk, c, _, s := flakyWorld(t)
+	disk.Fail("channel", channeltest.Superseded)
+	if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed"); fault.KindOf(err) != fault.Fenced {
+		t.Errorf("got %v", err)
+	}
+	<-s.Done()
+	if !errors.Is(s.Err(), table.ErrFenced) {
+		t.Errorf("the publisher ended with %v", s.Err())
+	}
+	disk.Fail("", channeltest.None)
+	eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
+}
+
+func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
+	store, disk := channeltest.NewFlaky(t)
+	w := channeltest.New(t, channeltest.Config{Table: store, Channel: channel.Config{ClaimTTL: time.Millisecond}})
+	disk.Fail("channel", channeltest.Lost)
+	if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	disk.Fail("", channeltest.None)
+	eventually(t, "the claims have expired", func() bool {
+		_, err := w.Channels.Create(t.Context(), "42", "ann", "")
+		return err == nil
+	})
+}
