@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -241,4 +242,21 @@ func (s *server) streamer(t *testing.T, name string) streamer {
 	}
 	st.Key = key.StreamKey
 	return st
+}
+
+// sample finds the value of a metric without labels in the Prometheus text format.
+func sample(t *testing.T, body io.Reader, name string) float64 {
+	t.Helper()
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			v, err := strconv.ParseFloat(rest, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
 }
