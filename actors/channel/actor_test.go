@@ -49,11 +49,7 @@ func mint(t *testing.T, w *channeltest.World, ch id.Channel) (channel.Key, strin
 
 func begin(t *testing.T, w *channeltest.World, key string) *live.Stream {
 	t.Helper()
-	s, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key, Protocol: "rtmp"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return w.Publish(t, key)
 }
 
 func phase(t *testing.T, w *channeltest.World, ch id.Channel) channel.Phase {

@@ -120,7 +120,7 @@ func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
 
 func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
 	store, disk := channeltest.NewFlaky(t)
-	w := channeltest.New(t, channeltest.Config{Table: store, Channel: channel.Config{ClaimTTL: time.Millisecond}})
+	w := channeltest.New(t, channeltest.Config{Table: store, Channel: channel.Config{ClaimTTL: time.Second}})
 	disk.Fail("channel", channeltest.Lost)
 	if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("got %v", err)

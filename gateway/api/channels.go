@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel"
@@ -251,9 +253,17 @@ func (s *server) rtmpURL(ctx context.Context) string {
 	if s.Config.RTMP != "" {
 		return s.Config.RTMP
 	}
-	host := callerOf(ctx).host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	u := url.URL{Scheme: "rtmp", Host: callerOf(ctx).host, Path: "/live"}
+	if public, err := url.Parse(s.Config.Public); err == nil && public.Host != "" {
+		u.Host = public.Host
 	}
-	return "rtmp://" + host + "/live"
+	host := u.Hostname()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	u.Host = host
+	if port := s.Config.RTMPPort; port != 0 && port != 1935 {
+		u.Host += ":" + strconv.Itoa(port)
+	}
+	return u.String()
 }

@@ -19,8 +19,11 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
 	Public string
-	// RTMP is the address that streamers publish to, such as "rtmp://live.example.org/live"; empty: the request's host, port 1935.
+	// RTMP is the URL that streamers publish to, such as "rtmp://live.example.org/live"; empty: the host of Public, or of the
+	// request, and RTMPPort.
 	RTMP string
+	// RTMPPort is where RTMP listens; zero means 1935.
+	RTMPPort int
 	// MaxBody is how many bytes of a body are read; zero means 64 KiB.
 	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.

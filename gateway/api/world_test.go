@@ -212,3 +212,17 @@ func (w *world) now() time.Time { return time.Now() }
 func (p person) identity() auth.Identity {
 	return auth.Identity{User: p.account.User, Session: p.session, Name: p.account.Handle, Roles: p.account.Roles}
 }
+
+func rid(channel map[string]any) id.Room { s, _ := channel["room"].(string); return id.Room(s) }
+
+// eventually asks until yes, at most 10 s.
+func eventually(t *testing.T, what string, yes func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !yes(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}

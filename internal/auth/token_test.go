@@ -229,3 +229,21 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkVerify(b *testing.B) {
+	ring, err := NewRing(time.Unix(1, 0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	tokens := NewTokens(TokenConfig{}, ring)
+	s, err := tokens.Mint(someone(), time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tokens.Verify(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

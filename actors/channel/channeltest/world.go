@@ -22,6 +22,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/tabletest"
@@ -108,6 +109,16 @@ func New(t testing.TB, cfg Config) *World {
 	}
 	t.Cleanup(w.stop)
 	return w
+}
+
+// Publish begins to publish with the key, as an encoder would.
+func (w *World) Publish(t testing.TB, key string) *live.Stream {
+	t.Helper()
+	s, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key, Protocol: "rtmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // Kill ends the node at once, as a crash of the process would; the table stays.

@@ -1,0 +1,166 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/internal/auth"
+)
+
+func TestChannelOfOnesOwn(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	ch := w.own(p, "Anns-Place")
+	if ch["name"] != "anns-place" || ch["live"] != false || ch["state"] != "offline" || ch["viewers"] != 7.0 || ch["playlist_url"] != "/live/anns-place/index.m3u8" ||
+		fmt.Sprint(ch["owner"]) != fmt.Sprintf("map[handle:ann id:%s]", p.account.User) {
+		t.Errorf("%v", ch)
+	}
+	for _, name := range []string{"anns-place", "ANNS-PLACE", fmt.Sprint(ch["id"])} {
+		if a := w.do(call{method: "GET", path: "/v1/channels/" + name}); a.text("id") != ch["id"] {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+	create := func(token, name string) answer {
+		return w.do(call{method: "POST", path: "/v1/channels", token: token, body: map[string]any{"name": name, "title": "x"}})
+	}
+	create(p.token, "second").want(t, http.StatusConflict, "channel_exists")
+	bea := w.join("bea")
+	create(bea.token, "ANNS-place").want(t, http.StatusConflict, "name_taken")
+	create(bea.token, "12345").want(t, http.StatusUnprocessableEntity, "name_no_letter")
+	create(bea.token, "a b").want(t, http.StatusUnprocessableEntity, "name_charset")
+	for _, nothing := range []string{"nobody", "4503599627370497", "%00", "弹幕"} {
+		w.do(call{method: "GET", path: "/v1/channels/" + nothing}).want(t, http.StatusNotFound, "no_channel")
+	}
+	mine := w.do(call{method: "GET", path: "/v1/me/channels", token: p.token})
+	none := w.do(call{method: "GET", path: "/v1/me/channels", token: bea.token})
+	if list, _ := mine.json["channels"].([]any); len(list) != 1 || strings.TrimSpace(none.body) != `{"channels":[]}` {
+		t.Errorf("%s, %s", mine.body, none.body)
+	}
+}
+
+func TestLiveChannelAndItsIngest(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	w.own(p, "anns")
+	key := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token})
+	if key.status != http.StatusCreated || key.text("rtmp_url") != "rtmp://example.com/live" || key.text("created_at") == "" {
+		t.Fatalf("%d %s", key.status, key.body)
+	}
+	off := w.do(call{method: "GET", path: "/v1/channels/anns/ingest", token: p.token})
+	if off.text("state") != "offline" || off.json["since_ms"] != 0.0 || fmt.Sprint(off.json["warnings"]) != "[]" {
+		t.Errorf("%s", off.body)
+	}
+	w.Publish(t, key.text("stream_key"))
+	ch := w.do(call{method: "GET", path: "/v1/channels/anns"})
+	start, _ := ch.json["broadcast_start_ms"].(float64)
+	if ch.json["live"] != true || ch.text("state") != "live" || ch.text("broadcast") == "" || time.Since(time.UnixMilli(int64(start))) > time.Minute {
+		t.Errorf("%s", ch.body)
+	}
+	on := w.do(call{method: "GET", path: "/v1/channels/anns/ingest", token: p.token})
+	if on.text("state") != "live" || on.text("video_codec") == "" || on.json["since_ms"] == 0.0 || !strings.Contains(on.body, `"code":"no_audio"`) {
+		t.Errorf("%s", on.body)
+	}
+	eventually(t, "the channel is listed", func() bool {
+		list, _ := w.do(call{method: "GET", path: "/v1/channels?live=true"}).json["channels"].([]any)
+		return len(list) == 1
+	})
+	keys := w.do(call{method: "GET", path: "/v1/channels/anns/keys", token: p.token})
+	if strings.Contains(keys.body, key.text("stream_key")[20:]) || !strings.Contains(keys.body, `"in_use":true`) || !strings.Contains(keys.body, "last_used_at") {
+		t.Errorf("%s", keys.body)
+	}
+	second := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token})
+	keys = w.do(call{method: "GET", path: "/v1/channels/anns/keys", token: p.token})
+	if strings.Count(keys.body, "expires_at") != 1 || second.text("stream_key") == key.text("stream_key") {
+		t.Errorf("%s", keys.body)
+	}
+	if a := w.do(call{method: "DELETE", path: "/v1/channels/anns/keys/" + key.text("id"), token: p.token}); a.status != http.StatusNoContent {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	w.do(call{method: "DELETE", path: "/v1/channels/anns/keys/nothing", token: p.token}).want(t, http.StatusNotFound, "no_key")
+}
+
+func TestWhereStreamersPublish(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  api.Config
+		want string
+	}{
+		"the request's host": {api.Config{}, "rtmp://example.com/live"},
+		"another port":       {api.Config{RTMPPort: 1936}, "rtmp://example.com:1936/live"},
+		"the public host":    {api.Config{Public: "https://live.example.org:8443"}, "rtmp://live.example.org/live"},
+		"an IPv6 host":       {api.Config{Public: "http://[2001:db8::1]:8080", RTMPPort: 1936}, "rtmp://[2001:db8::1]:1936/live"},
+		"as configured":      {api.Config{RTMP: "rtmps://in.example.org/live/"}, "rtmps://in.example.org/live"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(have *api.Config) {
+				have.Public, have.RTMP, have.RTMPPort = c.cfg.Public, c.cfg.RTMP, c.cfg.RTMPPort
+			})
+			p := w.join("ann")
+			w.own(p, "anns")
+			if a := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token}); a.text("rtmp_url") != c.want {
+				t.Errorf("got %s", a.text("rtmp_url"))
+			}
+		})
+	}
+}
+
+func TestRoom(t *testing.T) {
+	w := newWorld(t, nil)
+	p, viewer := w.join("ann"), w.join("viewer1")
+	ch := w.own(p, "anns")
+	path := fmt.Sprintf("/v1/rooms/%v", ch["room"])
+	r := room.NewClient(w.Node)
+	ann := room.Author{User: viewer.account.User, Name: "viewer1", Roles: []string{"viewer"}}
+	for i := range 3 {
+		draft := room.Draft{Key: fmt.Sprintf("k%d", i), Text: fmt.Sprintf("<b>%d</b>", i), Mode: room.Top, Size: room.Large, Colour: 0xff0000, MediaTime: -1}
+		if _, _, err := r.Post(t.Context(), rid(ch), ann, draft); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := w.do(call{method: "GET", path: path + "/danmaku?limit=2"})
+	list, _ := a.json["danmaku"].([]any)
+	if len(list) != 2 || a.json["more"] != true {
+		t.Fatalf("%s", a.body)
+	}
+	first, _ := list[0].(map[string]any)
+	if first["text"] != "<b>1</b>" || first["mode"] != "top" || first["size"] != "large" || first["colour"] != float64(0xff0000) || first["media_time_ms"] != nil || first["name"] != "viewer1" {
+		t.Errorf("%v", first)
+	}
+	older := w.do(call{method: "GET", path: fmt.Sprintf("%s/danmaku?before=%v", path, first["position"])})
+	if list, _ := older.json["danmaku"].([]any); len(list) != 1 || older.json["more"] != false {
+		t.Errorf("%s", older.body)
+	}
+	w.do(call{method: "GET", path: path + "/danmaku?before=x"}).want(t, http.StatusUnprocessableEntity, "bad_position")
+	w.do(call{method: "GET", path: path + "/danmaku?limit=1000"}).want(t, http.StatusUnprocessableEntity, "validation_failed")
+	w.do(call{method: "GET", path: "/v1/rooms/4503599627370497/danmaku"}).want(t, http.StatusNotFound, "no_room")
+	w.do(call{method: "GET", path: "/v1/rooms/x/danmaku"}).want(t, http.StatusNotFound, "no_room")
+
+	set := w.do(call{method: "PATCH", path: path, token: p.token, body: `{"slow_mode_seconds":30}`})
+	if set.status != http.StatusOK || set.json["slow_mode_seconds"] != 30.0 {
+		t.Errorf("%d %s", set.status, set.body)
+	}
+	set = w.do(call{method: "PATCH", path: path, token: p.token, body: `{"max_length":20}`})
+	if set.json["slow_mode_seconds"] != 30.0 || set.json["max_length"] != 20.0 {
+		t.Errorf("a partial change lost the rest: %s", set.body)
+	}
+	w.do(call{method: "PATCH", path: path, token: p.token, body: `{"slow_mode_seconds":-1}`}).want(t, http.StatusUnprocessableEntity, "validation_failed")
+
+	mute := path + "/mutes/" + string(viewer.account.User)
+	if a := w.do(call{method: "PUT", path: mute, token: p.token, body: `{"seconds":60}`}); a.status != http.StatusNoContent {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if list, err := r.Mutes(t.Context(), rid(ch)); err != nil || len(list) != 1 || list[0].By != p.account.User {
+		t.Errorf("%v, %v", list, err)
+	}
+	if a := w.do(call{method: "DELETE", path: mute, token: p.token}); a.status != http.StatusNoContent {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	w.do(call{method: "PUT", path: path + "/mutes/x", token: p.token, body: `{"seconds":60}`}).want(t, http.StatusNotFound, "no_account")
+	moderator := w.join("watchman", auth.Moderator)
+	w.do(call{method: "PUT", path: path + "/mutes/" + string(p.account.User), token: moderator.token, body: `{"seconds":60}`}).
+		want(t, http.StatusForbidden, "owner_immune")
+}
