@@ -1,0 +1,214 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway/session"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire"
+)
+
+// ledger is a room that notes when it was asked what.
+type ledger struct {
+	mu    sync.Mutex
+	asked []string
+	sink  room.Sink
+	fail  map[string]error
+}
+
+func (l *ledger) ask(what string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = append(l.asked, what)
+	return l.fail[what]
+}
+
+// refuse answers a question with err from now on.
+func (l *ledger) refuse(what string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fail[what] = err
+}
+
+// deliver sends a batch to the node.
+func (l *ledger) deliver(b room.Batch) {
+	l.mu.Lock()
+	sink := l.sink
+	l.mu.Unlock()
+	sink.Deliver(b)
+}
+
+func (l *ledger) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, a := range l.asked {
+		if a == what {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *ledger) Attach(_ context.Context, _ id.Room, _ id.Node, s room.Sink) (room.Info, position.Position, error) {
+	err := l.ask("attach")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sink = s
+	return room.Info{Room: "42"}, position.Position{}, err
+}
+func (l *ledger) Detach(id.Room, id.Node) error { return l.ask("detach") }
+func (l *ledger) Report(_ id.Room, _ id.Node, sessions int) error {
+	if sessions == 0 {
+		return l.ask("report none")
+	}
+	return l.ask("report")
+}
+func (l *ledger) Resume(context.Context, id.Room, position.Position) (room.Recovery, error) {
+	return room.Recovery{}, l.ask("resume")
+}
+func (l *ledger) History(context.Context, id.Room, position.Position, int) ([]room.Danmaku, bool, error) {
+	return nil, false, l.ask("history")
+}
+
+// keeping starts a hub over a ledger, in the bubble of the caller.
+func keeping(t *testing.T) (*Hub, *ledger) {
+	t.Helper()
+	l := &ledger{fail: map[string]error{}}
+	h := Start(Config{Shards: 2}, "node", l, slog.New(slog.NewTextHandler(t.Output(), nil)), NewMetrics(prometheus.NewRegistry()))
+	t.Cleanup(h.Close)
+	return h, l
+}
+
+func enter(t *testing.T, h *Hub) *Member {
+	t.Helper()
+	m := h.Admit(&paper{encoding: wire.JSON})
+	if _, err := h.Enter(t.Context(), m, session.Enter{Room: "42"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Release(m, "42", position.Position{}, nil)
+	return m
+}
+
+func TestKeeperRenewsEvery20Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		enter(t, h)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := l.count("attach"); n < 160 || n > 200 {
+			t.Errorf("attached %d times in an hour", n)
+		}
+	})
+}
+
+func TestKeeperDetachesAfterTheGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		m := enter(t, h)
+		h.Leave(m, "42", nil)
+		time.Sleep(9 * time.Second)
+		again := enter(t, h)
+		time.Sleep(time.Minute)
+		if l.count("detach") != 0 {
+			t.Error("detached while somebody is here")
+		}
+		h.Drop(again)
+		time.Sleep(9 * time.Second)
+		if l.count("detach") != 0 {
+			t.Error("detached before the grace was over")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if l.count("detach") != 1 || l.count("report none") == 0 {
+			t.Errorf("asked %q", l.asked)
+		}
+		before := l.count("attach")
+		enter(t, h)
+		if l.count("attach") != before+1 {
+			t.Error("not attached anew")
+		}
+	})
+}
+
+func TestKeeperReportsAtMostOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		for range 100 {
+			enter(t, h)
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := l.count("report"); n < 2 || n > 4 {
+			t.Errorf("%d reports", n)
+		}
+	})
+}
+
+func TestKeeperBacksOffWhileTheRoomIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		enter(t, h)
+		l.refuse("attach", fault.New(fault.Unavailable, "elsewhere", "moving"))
+		l.deliver(room.Batch{Room: "42", Closed: true})
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if n := l.count("attach"); n < 100 || n > 600 {
+			t.Errorf("%d attempts in ten minutes", n)
+		}
+		l.refuse("attach", nil)
+		time.Sleep(6 * time.Second)
+		before := l.count("attach")
+		time.Sleep(10 * time.Second)
+		if after := l.count("attach"); after > before+1 {
+			t.Errorf("%d attempts after it came back", after-before)
+		}
+	})
+}
+
+func TestRoomThatIsGoneIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		m := enter(t, h)
+		l.refuse("attach", fault.New(fault.NotFound, "no_room", "no such room"))
+		l.deliver(room.Batch{Room: "42", Closed: true})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := m.socket.(*paper).evicted; !slices.Equal(got, []string{"42 room_closed"}) {
+			t.Errorf("evicted %q", got)
+		}
+		h.Leave(m, "42", nil)
+		_, err := h.Enter(t.Context(), m, session.Enter{Room: "42"})
+		if fault.CodeOf(err) != "no_room" {
+			t.Errorf("entering gives %v", err)
+		}
+	})
+}
+
+func TestCloseSessionReachesItsConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := keeping(t)
+		m := h.Admit(&paper{})
+		h.Login(m, "s1")
+		h.Login(m, "s2")
+		if got := len(h.logins.of("s1")) + len(h.logins.of("s2")); got != 1 || len(h.logins.members) != 1 {
+			t.Errorf("%d connections under %d logins", got, len(h.logins.members))
+		}
+		h.Drop(m)
+		if len(h.logins.members) != 0 {
+			t.Error("a connection that is gone is remembered")
+		}
+	})
+}
