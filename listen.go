@@ -12,12 +12,15 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/packager"
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/web"
 	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/metrics"
+	"github.com/barrage-live/barrage/live/egress/hls"
+	"github.com/barrage-live/barrage/live/ingest/rtmp"
 	"github.com/barrage-live/barrage/storage/cache"
 )
 
@@ -26,6 +29,8 @@ const (
 	headTimeout = 5 * time.Second
 	idleTimeout = 90 * time.Second
 	maxHead     = 32 << 10
+	// finishTimeout is how long requests under way have when the platform stops; then those that wait for a part are let go.
+	finishTimeout = 2 * time.Second
 )
 
 // listen opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
@@ -45,6 +50,9 @@ func (p *platform) listen(ctx context.Context) error {
 	}
 	bound := func(l net.Listener) net.Listener { return ws.Bound(l, p.connections(), figures.WS) }
 	if err := p.serveHTTP(ctx, "http", p.cfg.HTTP, bound, public); err != nil {
+		return err
+	}
+	if err := p.openIngest(ctx); err != nil {
 		return err
 	}
 	p.open.Store(true)
@@ -108,6 +116,9 @@ func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/ws", sockets.Handler())
+	mux.Handle("/live/", hls.New(hls.Config{
+		Locator: packager.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
+	}))
 	for _, path := range []string{"/v1/", "/openapi.json", "/.well-known/"} {
 		mux.Handle(path, programs)
 	}
@@ -137,8 +148,10 @@ func (p *platform) serveHTTP(
 		return fmt.Errorf("%s: %w", face, err)
 	}
 	p.listening(face, l.Addr())
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
+		BaseContext: func(net.Listener) context.Context { return base },
+		Handler:     h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
 		ErrorLog: slog.NewLogLogger(p.log.With(slog.String("face", face)).Handler(), slog.LevelDebug),
 	}
 	go func() {
@@ -147,6 +160,8 @@ func (p *platform) serveHTTP(
 		}
 	}()
 	p.steps.add(face, func(ctx context.Context) error {
+		defer time.AfterFunc(finishTimeout, cancel).Stop()
+		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			return errors.Join(err, server.Close())
 		}
@@ -158,6 +173,34 @@ func (p *platform) serveHTTP(
 func (p *platform) listening(face string, addr net.Addr) {
 	p.faces[face] = addr.String()
 	p.log.Info("listening", slog.String("face", face), slog.String("addr", addr.String()))
+}
+
+// openIngest opens the listeners that publishers come to.
+func (p *platform) openIngest(ctx context.Context) error {
+	figures := rtmp.NewMetrics(p.registry)
+	for _, face := range []struct {
+		name, addr string
+		secure     bool
+	}{{"rtmp", p.cfg.RTMP, false}, {"rtmps", p.cfg.RTMPS, true}} {
+		if face.addr == "" {
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", face.addr)
+		if err != nil {
+			return fmt.Errorf("%s: %w", face.name, err)
+		}
+		p.listening(face.name, l.Addr())
+		if face.secure {
+			shown, err := p.cfg.TLS.certificate()
+			if err != nil {
+				return errors.Join(err, l.Close())
+			}
+			l = tls.NewListener(l, shown)
+		}
+		server := rtmp.Start(rtmp.Config{Gate: p.gate, Log: p.log, Metrics: figures, MaxConns: p.cfg.Live.Publishers}, l)
+		p.steps.add(face.name, func(context.Context) error { server.Close(); return nil })
+	}
+	return nil
 }
 
 // certificate loads what the TLS listeners show.

@@ -14,6 +14,7 @@ import (
 	"github.com/barrage-live/barrage/actors"
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/packager"
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/cluster"
@@ -21,6 +22,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
+	media "github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/storage/blob"
 	"github.com/barrage-live/barrage/storage/blob/fileblob"
 	"github.com/barrage-live/barrage/storage/cache"
@@ -53,6 +55,7 @@ type platform struct {
 	channels *channel.Client
 	gate     *channel.Gate
 	rooms    *room.Client
+	packages *packager.Client
 }
 
 // openPlatform opens storage and actors. On an error everything that was opened is closed again.
@@ -130,6 +133,9 @@ func (p *platform) openActors(ctx context.Context) error {
 				Config:  room.Config{Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes},
 				Metrics: room.NewMetrics(p.registry),
 			},
+			Packager: packager.Deps{
+				Blobs: p.blobs, Config: packager.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
+			},
 			Bridge: p.bridge,
 		}),
 	})
@@ -160,5 +166,6 @@ func (p *platform) openClients(sessions session.Config, m *channel.Metrics) erro
 	p.channels = channel.NewClient(p.node, p.tables)
 	p.gate = channel.NewGate(p.node, m)
 	p.rooms = room.NewClient(p.node)
+	p.packages = packager.NewClient(p.node)
 	return nil
 }
