@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +71,27 @@ func (d *Driver) openFirst() (*engine, error) {
 	if err := checkLogs(d.cfg.FS, d.cfg.Dir); err != nil {
 		return nil, openFault(err)
 	}
+	if err := d.create(); err != nil {
+		return nil, err
+	}
 	return openEngine(d.cfg, d.cache, d.seal)
+}
+
+// create makes a new database where there is none. The log that Pebble begins with a database lacks the marks by which
+// damage is told from an interrupted write, so the database is closed once before anything is written to it.
+func (d *Driver) create() error {
+	names, err := d.cfg.FS.List(d.cfg.Dir)
+	if err != nil {
+		return openFault(err)
+	}
+	if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, manifestPrefix) }) {
+		return nil
+	}
+	e, err := openEngine(d.cfg, d.cache, d.seal)
+	if err != nil {
+		return err
+	}
+	return e.close()
 }
 
 // use runs f on the current engine, which stays open meanwhile.

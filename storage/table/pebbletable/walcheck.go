@@ -81,6 +81,9 @@ func brokenAt(content []byte, number uint32) (int, bool) {
 		block := content[start:min(len(content), start+blockBytes)]
 		for at := 0; len(block)-at >= legacyHeader; {
 			c, ok := parseChunk(block[at:], number)
+			if !ok && len(block)-at < syncedHeader && len(bytes.Trim(block[at:], "\x00")) == 0 {
+				break // no header fits behind the last chunk, so the block was filled up
+			}
 			if !ok {
 				return start + at, true
 			}

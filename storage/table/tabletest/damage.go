@@ -93,6 +93,9 @@ func inspect(r *rig, what string, written map[string]string) int {
 	defer func() { _ = s.Close() }()
 	detected := false
 	for k, v := range written {
+		if detected {
+			break
+		}
 		row, err := s.Get(r.Context(), "t", "p", []byte(k))
 		switch {
 		case err == nil && string(row.Value) != v:

@@ -1,0 +1,154 @@
+package pebbletable
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// TestGolden holds the code to the vectors in FORMAT.md, in their order.
+func TestGolden(t *testing.T) {
+	spec, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := rowKey("log", "room\x007", []byte("k"))
+	fence := fenceKey("log", "room\x007")
+	value := func(key []byte, h header, payload string) []byte {
+		b := make([]byte, headerSize+len(payload))
+		encode(b, key, h, []byte(payload))
+		return b
+	}
+	const at = 1767225600123
+	got := [][]byte{
+		row, value(row, header{version: 258}, "hi"),
+		value(row, header{version: 258, expiryMs: at}, ""),
+		expiryKey(at, row),
+		fence, value(fence, header{version: 5}, ""),
+	}
+	vectors := regexp.MustCompile(`(?m)^    (?:key|value|reminder) +([0-9a-f ]+)$`).FindAllSubmatch(spec, -1)
+	if len(vectors) != len(got) {
+		t.Fatalf("FORMAT.md has %d vectors, want %d", len(vectors), len(got))
+	}
+	for i, v := range vectors {
+		want, err := hex.DecodeString(strings.ReplaceAll(string(v[1]), " ", ""))
+		if err != nil || !bytes.Equal(got[i], want) {
+			t.Errorf("vector %d: encoded %x, FORMAT.md says %x, %v", i, got[i], want, err)
+		}
+	}
+}
+
+// TestKeysSortAsTheirParts compares encoded keys with what they stand for.
+func TestKeysSortAsTheirParts(t *testing.T) {
+	name := rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 2, 'a', 0xfe, 0xff}), 1, 5), func(b []byte) string { return string(b) })
+	type parts struct{ table, partition, key string }
+	draw := rapid.Custom(func(t *rapid.T) parts {
+		return parts{name.Draw(t, "table"), name.Draw(t, "partition"), name.Draw(t, "key")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := draw.Draw(t, "a"), draw.Draw(t, "b")
+		want := strings.Compare(a.table, b.table)
+		if want == 0 {
+			want = strings.Compare(a.partition, b.partition)
+		}
+		samePartition := want == 0
+		if want == 0 {
+			want = strings.Compare(a.key, b.key)
+		}
+		ka, kb := rowKey(a.table, a.partition, []byte(a.key)), rowKey(b.table, b.partition, []byte(b.key))
+		if got := bytes.Compare(ka, kb); got != want {
+			t.Fatalf("%q and %q compare as %d, want %d", a, b, got, want)
+		}
+		prefix := appendPartition(nil, spaceRow, a.table, a.partition)
+		if inside := bytes.Compare(kb, prefix) >= 0 && bytes.Compare(kb, successor(prefix)) < 0; inside != samePartition {
+			t.Fatalf("%q lies in the partition of %q: %v", b, a, inside)
+		}
+		tab, partition, key, ok := parseRow(ka)
+		if !ok || tab != a.table || partition != a.partition || string(key) != a.key {
+			t.Fatalf("%q came back as %q %q %q, %v", a, tab, partition, key, ok)
+		}
+	})
+}
+
+func FuzzDecodeValue(f *testing.F) {
+	key := rowKey("t", "p", []byte("k"))
+	for _, payload := range []string{"", "hi"} {
+		b := make([]byte, headerSize+len(payload))
+		encode(b, key, header{version: 1, expiryMs: 5}, []byte(payload))
+		f.Add(key, b)
+	}
+	f.Add([]byte{}, []byte{formatV1})
+	f.Fuzz(func(t *testing.T, key, stored []byte) {
+		h, payload, err := decode(key, stored)
+		if err != nil {
+			if !errors.Is(err, table.ErrCorrupt) {
+				t.Errorf("refused with %v", err)
+			}
+			return
+		}
+		again := make([]byte, headerSize+len(payload))
+		encode(again, key, h, payload)
+		if !bytes.Equal(again, stored) {
+			t.Errorf("%x became %x", stored, again)
+		}
+	})
+}
+
+// TestEveryFlippedBitIsFound flips each bit of a stored value.
+func TestEveryFlippedBitIsFound(t *testing.T) {
+	key := rowKey("t", "p", []byte("k"))
+	stored := make([]byte, headerSize+100)
+	encode(stored, key, header{version: 7, expiryMs: 9}, bytes.Repeat([]byte("x"), 100))
+	for bit := range len(stored) * 8 {
+		stored[bit/8] ^= 1 << (bit % 8)
+		if _, _, err := decode(key, stored); !errors.Is(err, table.ErrCorrupt) {
+			t.Errorf("bit %d: %v", bit, err)
+		}
+		stored[bit/8] ^= 1 << (bit % 8)
+	}
+	if _, _, err := decode(append(key, 'x'), stored); !errors.Is(err, table.ErrCorrupt) {
+		t.Errorf("under another key: %v", err)
+	}
+	for n := range stored {
+		if _, _, err := decode(key, stored[:n]); !errors.Is(err, table.ErrCorrupt) {
+			t.Errorf("cut to %d: %v", n, err)
+		}
+	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	f.Add(rowKey("t", "p\x00q", []byte("k")))
+	f.Add(expiryKey(1, rowKey("t", "p", []byte("k"))))
+	f.Add([]byte{spaceRow, 'a', escByte})
+	f.Fuzz(func(t *testing.T, k []byte) {
+		if at, row, ok := parseExpiry(k); ok && !bytes.Equal(expiryKey(at, row), k) {
+			t.Errorf("reminder %x changed", k)
+		}
+		if tab, partition, key, ok := parseRow(k); ok && !bytes.Equal(rowKey(tab, partition, key), k) {
+			t.Errorf("row %x changed", k)
+		}
+	})
+}
+
+func FuzzParseSeal(f *testing.F) {
+	f.Add(formatSeal(nil))
+	f.Add(formatSeal(map[string]sealed{"MANIFEST-000001": {12, 0xdeadbeef}, "000002.log": {0, 0}}))
+	f.Add([]byte(sealHead + "\nx -1 00000000\nend 00000000\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		files, err := parseSeal(text)
+		if err == nil && !bytes.Equal(formatSeal(files), text) {
+			t.Errorf("%q changed", text)
+		}
+		if err != nil && !errors.Is(err, table.ErrCorrupt) {
+			t.Errorf("refused with %v", err)
+		}
+	})
+}
