@@ -14,8 +14,12 @@ import (
 // KindName addresses the channels of a node.
 const KindName = "channel"
 
-// retryAnnounce is when an offline channel tells again what room or listing did not take; a live one has its beat.
-const retryAnnounce = 2 * time.Second
+const (
+	// retryAnnounce is when an offline channel tells again what room, listing or packager did not take; a live one has its beat.
+	retryAnnounce = 2 * time.Second
+	// finishTries is how often the packager is told of an end.
+	finishTries = 5
+)
 
 // Deps is what the kind needs.
 type Deps struct {
@@ -66,6 +70,12 @@ type actor struct {
 type (
 	// announceAgain repeats what was not taken.
 	announceAgain struct{}
+	// finishAgain repeats an end that the packager did not take.
+	finishAgain struct {
+		channel   id.Channel
+		broadcast id.Broadcast
+		tries     int
+	}
 	// measure reads the meters of the publisher's stream.
 	measure struct{}
 )
@@ -81,9 +91,11 @@ func (a *actor) Start(t *cluster.Turn) { a.command(t, wake{}) }
 
 // Receive performs one command.
 func (a *actor) Receive(t *cluster.Turn, msg any) {
-	switch msg.(type) {
+	switch m := msg.(type) {
 	case announceAgain:
 		a.announce(t)
+	case finishAgain:
+		a.finishPackager(t, m)
 	case measure:
 		a.measure(t)
 	default:
@@ -121,7 +133,7 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 			return
 		case persist:
 			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, version uint64) (uint64, error) {
-				return a.store.save(ctx, epoch, e.doc, version)
+				return a.store.persist(ctx, epoch, e, version)
 			})
 			return
 		case open:

@@ -92,7 +92,7 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 
 // ListLive gives at most MaxList channels that are live or interrupted, the newest channel first. Each was asked.
 func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
-	listed, err := c.store.listed(ctx, MaxList)
+	listed, err := c.store.listed(ctx, listing, MaxList)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +108,21 @@ func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
 		}
 	}
 	return out, nil
+}
+
+// Settle finishes the broadcasts that a process which is gone left unfinished, so that no room says live without a publisher.
+// Call it once at the start, before publishers are let in; it says how many channels it looked at.
+func (c *Client) Settle(ctx context.Context) (int, error) {
+	list, err := c.store.listed(ctx, unfinished, table.MaxLimit)
+	if err != nil {
+		return 0, err
+	}
+	for _, ch := range list {
+		if _, err := c.Get(ctx, ch); err != nil && !errors.Is(err, ErrNoChannel) {
+			return 0, err
+		}
+	}
+	return len(list), nil
 }
 
 // MintKey makes a stream key. The text is given here and never again; older keys stay valid for the overlap.

@@ -2,7 +2,7 @@
 //
 // It owns the channel's document (name, title, owner, room, stream keys, fence) in table "channel"; the claims that make a
 // name unique ("channel_name") and give an account one channel ("channel_by_owner"); the row that lists a live channel
-// ("channel_live", which expires unless renewed); and the lease to publish: who may write the channel's broadcast now.
+// ("channel_live", which expires unless renewed) and the list of unfinished broadcasts ("channel_unfinished"); and the lease to publish: who may write the channel's broadcast now.
 // Ingest calls Gate, the HTTP API calls Client.
 //
 //	           Begin (valid key)                End, stream lost
@@ -16,6 +16,7 @@
 // Every Begin raises the fence, durably, before the packager hears of it; what an older publisher still says carries an
 // older fence and changes nothing. A broadcast keeps its id and start over reconnects and takeovers. An activation begins
 // offline: a broadcast that its predecessor left live is finished, the room is told, and the next publisher starts a new one.
+// Client.Settle wakes every channel that has one, at the start of a process, before publishers are let in.
 // Room and listing are told what the state is by a loop that retries, so both converge on it within a beat (10 s).
 //
 // Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked; fault.Conflict

@@ -84,7 +84,7 @@ func (s *state) mint(now time.Time, c mintKey, dst []effect) []effect {
 	}
 	record := keyRecord{ID: c.id, Hint: c.key.Hint(), Hash: c.key.Hash(), Created: now}
 	s.doc.Keys = append(kept, record)
-	return append(dst, persist{s.snapshot()}, reply{record.public(s)})
+	return append(dst, persist{doc: s.snapshot()}, reply{record.public(s)})
 }
 
 // keys lists them, the newest first.
@@ -109,7 +109,7 @@ func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 	k := &s.doc.Keys[i]
 	if k.Revoked.IsZero() {
 		k.Revoked = now.UTC()
-		dst = append(dst, persist{s.snapshot()})
+		dst = append(dst, persist{doc: s.snapshot()})
 	}
 	if s.phase == Live && s.keyID == k.ID {
 		dst = append(dst, kick{ErrKeyRevoked})

@@ -101,25 +101,32 @@ func (a *actor) interrupt(t *cluster.Turn, fence Fence) {
 	a.deps.Metrics.lost.Inc()
 	t.Log().Info("publisher lost", slog.Uint64("fence", fence))
 	ch := a.state.doc.ID
-	a.tell(t, "the packager was not told of the interruption", func(ctx context.Context) error {
-		return a.deps.Packager.Interrupt(ctx, ch, fence)
+	t.Pipe(func(ctx context.Context) (any, error) {
+		return nil, a.deps.Packager.Interrupt(ctx, ch, fence)
+	}, func(t *cluster.Turn, _ any, err error) {
+		if err != nil { // no harm: the next publisher or the end will tell it
+			t.Log().Warn("the packager was not told of the interruption", slog.Any("error", err))
+		}
 	})
 }
 
 func (a *actor) finish(t *cluster.Turn, broadcast id.Broadcast) {
 	a.deps.Metrics.finished.Inc()
 	t.Log().Info("broadcast finished", slog.String("broadcast", string(broadcast)))
-	ch := a.state.doc.ID
-	a.tell(t, "the packager was not told of the end", func(ctx context.Context) error {
-		return a.deps.Packager.Finish(ctx, ch, broadcast)
-	})
+	a.finishPackager(t, finishAgain{id.Channel(t.Key()), broadcast, finishTries})
 }
 
-// tell does what may fail without harm to the state: the packager has time limits of its own.
-func (a *actor) tell(t *cluster.Turn, complaint string, do func(context.Context) error) {
-	t.Pipe(func(ctx context.Context) (any, error) { return nil, do(ctx) }, func(t *cluster.Turn, _ any, err error) {
-		if err != nil {
-			t.Log().Warn(complaint, slog.Any("error", err))
+// finishPackager tells the packager of the end, a few times if it must be: nobody else ends its playlist.
+func (a *actor) finishPackager(t *cluster.Turn, f finishAgain) {
+	t.Pipe(func(ctx context.Context) (any, error) {
+		return nil, a.deps.Packager.Finish(ctx, f.channel, f.broadcast)
+	}, func(t *cluster.Turn, _ any, err error) {
+		if err == nil {
+			return
+		}
+		t.Log().Warn("the packager was not told of the end", slog.Any("error", err), slog.Int("tries_left", f.tries))
+		if f.tries--; f.tries > 0 {
+			t.After(retryAnnounce, f)
 		}
 	})
 }
@@ -149,7 +156,7 @@ func (a *actor) announce(t *cluster.Turn) {
 
 func (a *actor) publishState(ctx context.Context, c Channel) error {
 	on := c.Phase != Offline
-	err := a.store.list(ctx, c.ID, on)
+	err := a.store.show(ctx, c.ID, on)
 	if on {
 		return errors.Join(err, a.deps.Rooms.SetLive(ctx, c.Room, c.Broadcast, c.Start))
 	}

@@ -85,15 +85,16 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	}
 	was := s.phase
 	now = now.UTC()
+	edge := neither
 	if !s.live() {
-		s.doc.Live = &mark{c.broadcast, now}
+		s.doc.Live, edge = &mark{c.broadcast, now}, begins
 	}
 	s.doc.Fence++
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	s.match(c.key).Used = now
 	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
 	s.phase, s.since = Live, now
-	dst = append(dst, persist{s.snapshot()}, pin{true})
+	dst = append(dst, persist{s.snapshot(), edge}, pin{true})
 	if was == Live {
 		dst = append(dst, kick{errTakenOver})
 	}
@@ -115,5 +116,5 @@ func (s *state) lose(now time.Time, dst []effect) []effect {
 func (s *state) finish(dst []effect) []effect {
 	broadcast := s.doc.Live.Broadcast
 	s.doc.Live, s.phase, s.since, s.keyID = nil, Offline, time.Time{}, ""
-	return append(dst, finish{broadcast}, announce{}, persist{s.snapshot()}, pin{false})
+	return append(dst, finish{broadcast}, announce{}, persist{s.snapshot(), finishes}, pin{false})
 }

@@ -113,8 +113,12 @@ type (
 	reply  struct{ value any }
 	refuse struct{ err error }
 	// found claims the names, makes the room and writes the first document.
-	found   struct{ doc document }
-	persist struct{ doc document }
+	found struct{ doc document }
+	// persist writes the document; at the ends of a broadcast also the row by which Settle finds it after a crash.
+	persist struct {
+		doc document
+		end end
+	}
 	// open gives the lease to the packager and answers the publisher with the stream.
 	open struct {
 		broadcast id.Broadcast
@@ -133,6 +137,15 @@ type (
 		cmd any
 	}
 	pin struct{ on bool }
+)
+
+// end says which end of a broadcast a persist is.
+type end uint8
+
+const (
+	neither end = iota
+	begins
+	finishes
 )
 
 // state is the core of the actor: no clock, no I/O, no randomness. The zero phase is Offline.
@@ -171,7 +184,7 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 	case setTitle:
 		if s.doc.Title != c.title {
 			s.doc.Title = c.title
-			dst = append(dst, persist{s.doc})
+			dst = append(dst, persist{doc: s.doc})
 		}
 		return append(dst, reply{s.channel()})
 	case mintKey:

@@ -130,7 +130,7 @@ func (g *stage) apply(cmd any) string {
 		case found:
 			fmt.Fprintf(&b, "found %s with room %s\n", e.doc.Name, e.doc.Room)
 		case persist:
-			fmt.Fprintf(&b, "persist fence=%d live=%v\n", e.doc.Fence, e.doc.Live != nil)
+			fmt.Fprintf(&b, "persist fence=%d live=%v%s\n", e.doc.Fence, e.doc.Live != nil, []string{"", ", begins", ", finishes"}[e.end])
 		case open:
 			fmt.Fprintf(&b, "open %s fence=%d start=-%v\n", e.broadcast, e.fence, g.now.Sub(e.start))
 		case kick:

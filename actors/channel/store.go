@@ -17,7 +17,9 @@ const (
 	byOwner  = "channel_by_owner" // partition: user id; row "channel": channel id
 	listing  = "channel_live"     // partition "all"; row: channel id, empty value, expires
 
-	allLive = "all"
+	unfinished = "channel_unfinished" // partition "all"; row: id of a channel whose broadcast was begun, empty value
+
+	all = "all" // the partition of lists
 )
 
 func docKey() []byte   { return []byte("doc") }
@@ -61,6 +63,21 @@ func (s store) save(ctx context.Context, epoch position.Epoch, d document, versi
 	}
 	row, err := s.table.Get(ctx, channels, string(d.ID), docKey())
 	return row.Version, err
+}
+
+// persist writes the document, and keeps the list of unfinished broadcasts a superset of the truth: a channel is on it before
+// its broadcast begins and until after it is finished.
+func (s store) persist(ctx context.Context, epoch position.Epoch, p persist, version uint64) (uint64, error) {
+	if p.end == begins {
+		if err := s.list(ctx, unfinished, table.Put([]byte(p.doc.ID), nil)); err != nil {
+			return 0, err
+		}
+	}
+	version, err := s.save(ctx, epoch, p.doc, version)
+	if err == nil && p.end == finishes {
+		err = s.list(ctx, unfinished, table.Delete([]byte(p.doc.ID)))
+	}
+	return version, err
 }
 
 // found claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
@@ -134,18 +151,21 @@ func (s store) find(ctx context.Context, tab, name string) (id.Channel, error) {
 	return id.Channel(row.Value), instead(err, ErrNoChannel)
 }
 
-// list writes or removes the row by which a live channel is found.
-func (s store) list(ctx context.Context, ch id.Channel, on bool) error {
-	op := table.Delete([]byte(ch))
-	if on {
-		op = table.Expiring(table.Put([]byte(ch), nil), s.cfg.ListingTTL)
+// show writes or removes the row by which a live channel is found.
+func (s store) show(ctx context.Context, ch id.Channel, on bool) error {
+	if !on {
+		return s.list(ctx, listing, table.Delete([]byte(ch)))
 	}
-	return s.table.Write(ctx, table.Batch{Table: listing, Partition: allLive, Ops: []table.Op{op}})
+	return s.list(ctx, listing, table.Expiring(table.Put([]byte(ch), nil), s.cfg.ListingTTL))
 }
 
-// listed names the channels that were live within the listing's life, the newest channel first.
-func (s store) listed(ctx context.Context, limit int) ([]id.Channel, error) {
-	rows, err := s.table.Scan(ctx, table.Range{Table: listing, Partition: allLive, Reverse: true, Limit: limit})
+func (s store) list(ctx context.Context, list string, op table.Op) error {
+	return s.table.Write(ctx, table.Batch{Table: list, Partition: all, Ops: []table.Op{op}})
+}
+
+// listed names channels of a list, the newest channel first.
+func (s store) listed(ctx context.Context, list string, limit int) ([]id.Channel, error) {
+	rows, err := s.table.Scan(ctx, table.Range{Table: list, Partition: all, Reverse: true, Limit: limit})
 	out := make([]id.Channel, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, id.Channel(r.Key))
