@@ -155,8 +155,9 @@ func waiting(r *rig) {
 	})
 	cancel()
 	wg.Wait()
+	old := r.log
 	wg.Go(func() {
-		if _, err := r.log.Read(r.Context(), request); err == nil || fault.KindOf(err) != fault.Unavailable {
+		if _, err := old.Read(r.Context(), request); err == nil || fault.KindOf(err) != fault.Unavailable {
 			r.Errorf("a wait on a log that closes: %v", err)
 		}
 	})
