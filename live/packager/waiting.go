@@ -23,8 +23,10 @@ func (p *Packager) Playlist(ctx context.Context, d m3u8.Directives) (*Snapshot, 
 	switch {
 	case s == nil && d.MSN > 1, s != nil && s.TooFar(d):
 		return nil, errTooFar()
-	case s == nil && !d.Block:
-		d.Block, d.MSN, d.Part = true, 0, 0
+	case !d.Block:
+		// When a broadcast begins, a reader that knows no parts sees an empty playlist until the first segment is complete,
+		// and gives up on it (ffmpeg 5.1: "Empty segment").
+		return p.wait(ctx, m3u8.Directives{Block: true, MSN: 0, Part: -1})
 	}
 	return p.wait(ctx, d)
 }

@@ -1,0 +1,42 @@
+package rtmp
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/live/ingest"
+)
+
+// Config shapes a Server. Gate, Log and Metrics are required.
+type Config struct {
+	Gate    ingest.Gate
+	Log     *slog.Logger
+	Metrics *Metrics
+	// MaxConns is how many connections may be open; the next is closed at once. 0 means 1000.
+	MaxConns int
+	// Handshake is how long a connection may take from its start to its publish command; 0 means 10 s.
+	Handshake time.Duration
+	// Detect is how long it may take from there until its tracks are known; 0 means 10 s.
+	Detect time.Duration
+	// Idle is how long a publisher may be silent; 0 means 10 s.
+	Idle time.Duration
+}
+
+const (
+	defaultMaxConns = 1000
+	defaultTimeout  = 10 * time.Second
+	// gateTimeout bounds every question to the Gate.
+	gateTimeout = 5 * time.Second
+)
+
+func (c Config) filled() Config {
+	if c.MaxConns <= 0 {
+		c.MaxConns = defaultMaxConns
+	}
+	for _, d := range []*time.Duration{&c.Handshake, &c.Detect, &c.Idle} {
+		if *d <= 0 {
+			*d = defaultTimeout
+		}
+	}
+	return c
+}

@@ -1,0 +1,199 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/bluenviron/gortmplib"
+	"github.com/bluenviron/gortmplib/pkg/message"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest"
+)
+
+// conn is one connection. Its goroutine is the only one that touches the library.
+type conn struct {
+	cfg    Config
+	guard  *guard
+	rtmp   *gortmplib.ServerConn
+	log    *slog.Logger
+	remote string
+	ctx    context.Context //nolint:containedctx // the life of the server
+}
+
+// run serves the connection to its end, which it logs and counts once.
+func (c *conn) run() {
+	var err error
+	defer func() {
+		if v := recover(); v != nil {
+			c.log.Error("connection panicked", slog.Any("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
+			err = errPanic
+		}
+		c.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
+		c.log.Info("connection closed", slog.String("code", fault.CodeOf(err)), slog.Any("error", err))
+		_ = c.guard.Close() // it ends here, whatever it says
+	}()
+	c.cfg.Metrics.conns.Inc()
+	defer c.cfg.Metrics.conns.Dec()
+	err = c.serve()
+}
+
+// serve leads a connection through its life and gives the reason of its end.
+func (c *conn) serve() error {
+	if err := c.guard.SetDeadline(time.Now().Add(c.cfg.Handshake)); err != nil {
+		return errLost
+	}
+	if err := c.rtmp.Initialize(); err != nil {
+		return c.reason(err)
+	}
+	if err := c.rtmp.AcceptConn(); err != nil {
+		return c.reason(err)
+	}
+	p := ingest.Publication{Protocol: "rtmp", Remote: c.remote}
+	if err := c.verify(&p); err != nil {
+		return c.refuse(err)
+	}
+	c.guard.chunks.verified = true
+	if err := c.rtmp.AcceptAction(); err != nil {
+		return c.reason(err)
+	}
+	d, err := c.detect()
+	if err != nil {
+		return c.refuse(err)
+	}
+	p.Tracks = d.tracks()
+	asking, cancel := context.WithTimeout(c.ctx, gateTimeout)
+	stream, err := c.cfg.Gate.Begin(asking, p)
+	cancel()
+	if err != nil {
+		return c.refuse(err)
+	}
+	return c.publish(stream, d)
+}
+
+// refuse tells the client why, if there is still somebody to tell.
+func (c *conn) refuse(err error) error {
+	if e := fault.From(err); e.Code != errLost.Code && e.Code != errSilent.Code && c.guard.refused == nil {
+		tell(c.guard, c.rtmp, err)
+	}
+	return err
+}
+
+// verify reads the key and asks whether it is good, if the Gate can tell already.
+func (c *conn) verify(p *ingest.Publication) (err error) {
+	if !c.rtmp.Publish {
+		return errPlay
+	}
+	if p.Key, err = ParsePath(c.rtmp.URL.Path); err != nil {
+		return err
+	}
+	v, ok := c.cfg.Gate.(ingest.Verifier)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, gateTimeout)
+	defer cancel()
+	return v.Verify(ctx, *p)
+}
+
+// detect reads until the tracks are known.
+func (c *conn) detect() (*detector, error) {
+	begin := time.Now()
+	if err := c.guard.SetDeadline(begin.Add(c.cfg.Detect)); err != nil {
+		return nil, errLost
+	}
+	d := &detector{}
+	for {
+		m, err := c.rtmp.Read()
+		if err != nil {
+			if err = c.reason(err); errors.Is(err, errSilent) {
+				err = errNoTracks
+			}
+			return nil, err
+		}
+		known, err := d.push(arrived{m, c.guard.arrival})
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			c.cfg.Metrics.detect.Observe(time.Since(begin).Seconds())
+			return d, nil
+		}
+	}
+}
+
+// publish writes units until the connection or the stream ends.
+func (c *conn) publish(s *live.Stream, d *detector) (err error) {
+	c.log = c.log.With(slog.String("stream", string(s.ID())))
+	c.log.Info("publishing")
+	watched := make(chan struct{})
+	gone := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-s.Done():
+			c.guard.wake() // the reader finds the stream closed
+		case <-gone:
+		}
+	}()
+	defer func() {
+		close(gone)
+		<-watched
+		s.Close(err)
+		asking, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), gateTimeout)
+		defer cancel()
+		if e := c.cfg.Gate.End(asking, s, err); e != nil {
+			c.log.Warn("end not told", slog.Any("error", e))
+		}
+	}()
+	c.guard.idle = c.cfg.Idle
+	to := newToStream(s.Tracks(), c.cfg.Metrics)
+	for _, m := range d.waiting {
+		if err := c.write(s, to, m); err != nil {
+			return err
+		}
+	}
+	d.waiting = nil
+	for {
+		m, err := c.rtmp.Read()
+		switch {
+		case s.Err() != nil:
+			return c.refuse(s.Err())
+		case err != nil:
+			return c.reason(err)
+		case isEnd(m):
+			return live.ErrEnded
+		}
+		if err := c.write(s, to, arrived{m, c.guard.arrival}); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) write(s *live.Stream, to *toStream, m arrived) error {
+	u, ok, err := to.unit(m)
+	if err != nil {
+		return c.refuse(err)
+	}
+	if !ok {
+		return nil
+	}
+	if err := s.Write(u); err != nil {
+		if s.Err() != nil {
+			err = s.Err()
+		}
+		return c.refuse(err)
+	}
+	return nil
+}
+
+// isEnd recognizes the commands with which publishers end properly.
+func isEnd(m message.Message) bool {
+	cmd, ok := m.(*message.CommandAMF0)
+	return ok && (cmd.Name == "FCUnpublish" || cmd.Name == "deleteStream" || cmd.Name == "closeStream")
+}

@@ -1,0 +1,43 @@
+package rtmp
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are the figures of all RTMP Servers of a process.
+type Metrics struct {
+	conns    prometheus.Gauge
+	accepted prometheus.Counter
+	closed   *prometheus.CounterVec
+	bytes    prometheus.Counter
+	detect   prometheus.Histogram
+	passed   *prometheus.CounterVec
+}
+
+// NewMetrics registers the figures with r.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		conns: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "barrage_rtmp_connections", Help: "Open RTMP connections.",
+		}),
+		accepted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "barrage_rtmp_accepted_total", Help: "RTMP connections accepted.",
+		}),
+		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "barrage_rtmp_closed_total",
+			Help: "RTMP connections closed, by the code of the reason; stream_ended is a proper end.",
+		}, []string{"code"}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "barrage_rtmp_received_bytes_total", Help: "Bytes of media received over RTMP.",
+		}),
+		detect: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "barrage_rtmp_detect_seconds",
+			Help:    "Time from the publish command until the tracks were known.",
+			Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10},
+		}),
+		passed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "barrage_rtmp_passed_over_total",
+			Help: "Messages passed over: bad_unit for a malformed access unit, other_track for a track that was not announced.",
+		}, []string{"why"}),
+	}
+	r.MustRegister(m.conns, m.accepted, m.closed, m.bytes, m.detect, m.passed)
+	return m
+}

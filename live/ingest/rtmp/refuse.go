@@ -1,0 +1,108 @@
+package rtmp
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/bluenviron/gortmplib"
+	"github.com/bluenviron/gortmplib/pkg/amf0"
+	"github.com/bluenviron/gortmplib/pkg/message"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/live"
+)
+
+// status is the RTMP code for a refusal. A wrong key and a wrong path look the same.
+func status(err error) string {
+	e := fault.From(err)
+	switch {
+	case e.Code == errPlay.Code:
+		return "NetStream.Play.Failed"
+	case errors.Is(err, live.ErrTakenOver):
+		return "NetStream.Publish.BadName"
+	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == errReconfigured.Code, e.Code == "bad_sps",
+		e.Code == "bad_audio_config":
+		return "NetStream.Publish.Rejected"
+	}
+	switch e.Kind {
+	case fault.Unauthenticated, fault.NotFound, fault.Invalid:
+		return "NetStream.Publish.BadName"
+	case fault.Denied, fault.Conflict, fault.Exhausted, fault.Fenced:
+		return "NetStream.Publish.Denied"
+	default:
+		return "NetStream.Failed"
+	}
+}
+
+const (
+	// farewell is how long a refused client gets to read why.
+	farewell = time.Second
+	// farewellBytes is how much of what it still sends is read meanwhile: closing over unread bytes would reset the
+	// connection and take the refusal with it.
+	farewellBytes = 1 << 20
+)
+
+// tell sends a refusal and waits until the client has closed, for a while.
+func tell(g *guard, sc *gortmplib.ServerConn, err error) {
+	g.idle = 0
+	if g.SetDeadline(time.Now().Add(farewell)) != nil {
+		return
+	}
+	if sc.Write(&message.CommandAMF0{
+		ChunkStreamID:   5,
+		MessageStreamID: 0x1000000,
+		Name:            "onStatus",
+		Arguments: []any{
+			nil,
+			amf0.Object{
+				{Key: "level", Value: "error"},
+				{Key: "code", Value: status(err)},
+				{Key: "description", Value: fault.From(err).Message},
+			},
+		},
+	}) != nil {
+		return
+	}
+	if half, ok := g.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, g.Conn, farewellBytes) // whatever it says, we are done
+	}
+}
+
+// reason turns what a read ended with into a fault, without the URL that the library may put into it.
+func (c *conn) reason(err error) error {
+	var timeout net.Error
+	switch {
+	case err == nil:
+		return live.ErrEnded
+	case c.ctx.Err() != nil:
+		return errStopping
+	case c.guard.refused != nil:
+		return c.guard.refused
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errSilent
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), isReset(err):
+		return errLost
+	}
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return errProtocol
+}
+
+func isReset(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op)
+}
+
+// The ways in which a connection ends.
+var (
+	errPlay     = fault.New(fault.Denied, "play_unsupported", "nothing is played over RTMP here; open the channel's page or its HLS playlist")
+	errSilent   = fault.New(fault.Timeout, "publisher_silent", "the publisher sent nothing for too long")
+	errLost     = fault.New(fault.Unavailable, "publisher_lost", "the publisher's connection broke")
+	errProtocol = fault.New(fault.Invalid, "bad_rtmp", "what came is not valid RTMP")
+	errPanic    = fault.New(fault.Internal, "panicked", "the connection could not be handled")
+	errStopping = fault.New(fault.Unavailable, "server_stopping", "the server is stopping")
+)

@@ -1,0 +1,369 @@
+package rtmp_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortmplib/pkg/message"
+	"go.uber.org/goleak"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest/rtmp"
+	"github.com/barrage-live/barrage/live/livetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// closedBy is how many connections were closed for a reason.
+func closedBy(t *testing.T, w *livetest.World, code string) float64 {
+	t.Helper()
+	families, err := w.Metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "barrage_rtmp_closed_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if m.GetLabel()[0].GetValue() == code {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+func counted(t *testing.T, w *livetest.World, code string, n float64) {
+	t.Helper()
+	livetest.Eventually(t, 5*time.Second, code+" is counted", func() bool { return closedBy(t, w, code) >= n })
+}
+
+// reader follows a channel's stream.
+func reader(t *testing.T, w *livetest.World, channel string) *live.Reader {
+	t.Helper()
+	livetest.Eventually(t, 5*time.Second, "the stream begins", func() bool { return w.Live(channel) != nil })
+	r := w.Live(channel).NewReader()
+	t.Cleanup(r.Close)
+	return r
+}
+
+func next(t *testing.T, r *live.Reader) media.Unit {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	u, err := r.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestUnitsArriveAsSent(t *testing.T) {
+	cases := []struct {
+		name string
+		src  mediatest.Source
+	}{
+		{"video and audio", mediatest.Source{Sound: true}},
+		{"no audio", mediatest.Source{}},
+		{"B-frames", mediatest.Source{Sound: true, BFrames: 2, GOP: 61}},
+		{"timestamps over 24 bits", mediatest.Source{Sound: true, From: 5 * time.Hour}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := livetest.New(t, livetest.Config{})
+			before := time.Now()
+			p := publish(t, w, "a")
+			go p.play(c.src, 3*time.Second)
+			c.src.Millis = true
+			r := reader(t, w, "a")
+			want := c.src.Units(3 * time.Second)
+			u := next(t, r) // the newest IDR picture when the reader came
+			first := slices.IndexFunc(want, func(x media.Unit) bool { return x.Track == u.Track && x.DTS == u.DTS })
+			for i := max(first, 0); i < len(want); i++ {
+				if i > first {
+					u = next(t, r)
+				}
+				if u.Track != want[i].Track || u.DTS != want[i].DTS || u.PTS != want[i].PTS || u.Key != want[i].Key {
+					t.Fatalf("unit %d: got %+v, want %+v", i, u, want[i])
+				}
+				if !bytes.Equal(u.Payload[len(u.Payload)-1], want[i].Payload[0]) {
+					t.Fatalf("unit %d has another payload", i)
+				}
+				if u.Key && u.Track == 0 && (!bytes.Equal(u.Payload[0], mediatest.SPS()) || !bytes.Equal(u.Payload[1], mediatest.PPS())) {
+					t.Fatalf("unit %d has no parameter sets", i)
+				}
+				if u.Arrival.Before(before) || u.Arrival.After(time.Now()) {
+					t.Fatalf("unit %d arrived at %v", i, u.Arrival)
+				}
+			}
+		})
+	}
+}
+
+func TestNewParameterSetsAreMarked(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{}, time.Second)
+	r := reader(t, w, "a")
+	p.send(avc(mediatest.OtherSPS(), mediatest.PPS()))
+	if err := p.unit(media.Unit{DTS: time.Second, PTS: time.Second, Payload: [][]byte{{0x41, 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.unit(media.Unit{DTS: 2 * time.Second, PTS: 2 * time.Second, Key: true, Payload: [][]byte{{0x65, 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		u := next(t, r)
+		if u.DTS == 2*time.Second {
+			if !bytes.Equal(u.SPS, mediatest.OtherSPS()) || !bytes.Equal(u.Payload[0], mediatest.OtherSPS()) {
+				t.Errorf("got %x", u.SPS)
+			}
+			return
+		}
+		if u.SPS != nil {
+			t.Fatalf("marked at %v", u.DTS)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	cases := []struct {
+		name               string
+		lax                bool
+		app, command, path string
+		after              func(c *client)
+		want, counted      string
+	}{
+		{name: "wrong key", app: "live", command: "publish", path: "nonsense", want: "NetStream.Publish.BadName", counted: "bad_stream_key"},
+		{name: "wrong application", app: "stream", command: "publish", path: "k-a", want: "NetStream.Publish.BadName", counted: "bad_path"},
+		{name: "no key", app: "live", command: "publish", path: "", want: "NetStream.Publish.BadName", counted: "bad_path"},
+		{name: "key with a path", app: "live", command: "publish", path: "k-a/b", want: "NetStream.Publish.BadName", counted: "bad_path"},
+		{name: "a player", app: "live", command: "play", path: "k-a", want: "NetStream.Play.Failed", counted: "play_unsupported"},
+		{
+			name: "wrong key, judged when the tracks are known", lax: true, app: "live", command: "publish", path: "nonsense",
+			after: func(c *client) { c.play(mediatest.Source{}, time.Second) },
+			want:  "NetStream.Publish.BadName", counted: "bad_stream_key",
+		},
+		{
+			name: "a codec that is not carried", app: "live", command: "publish", path: "k-a",
+			after: func(c *client) {
+				c.send(&message.Audio{ChunkStreamID: 4, MessageStreamID: 0x1000000, Codec: message.CodecMPEG1Audio, AU: []byte{1, 2, 3}})
+			},
+			want: "NetStream.Publish.Rejected", counted: "codec_unsupported",
+		},
+		{
+			name: "a parameter set that cannot be read", app: "live", command: "publish", path: "k-a",
+			after: func(c *client) { c.send(avc(mediatest.SPS()[:6], mediatest.PPS())) },
+			want:  "NetStream.Publish.Rejected", counted: "bad_sps",
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := livetest.New(t, livetest.Config{Lax: c.lax})
+			p := connect(t, w, c.app, c.command, c.path)
+			got := p.status()
+			if c.after != nil {
+				if got != "NetStream.Publish.Start" {
+					t.Fatalf("before: %s", got)
+				}
+				c.after(p)
+				got = p.status()
+			}
+			if got != c.want {
+				t.Errorf("the client sees %s, want %s", got, c.want)
+			}
+			if !p.closed() {
+				t.Error("the connection stays open")
+			}
+			counted(t, w, c.counted, 1)
+		})
+	}
+}
+
+// TestBadInput sends what is not RTMP, or is meant to hurt, while somebody else publishes.
+func TestBadInput(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{Handshake: time.Second, Detect: time.Second}})
+	healthy := publish(t, w, "healthy")
+	healthy.play(mediatest.Source{Sound: true}, time.Second)
+	shake := append([]byte{3}, make([]byte, 2*1536)...)
+	noise := make([]byte, 4096)
+	_, _ = rand.Read(noise)
+	noise[0] = 0x99
+	cases := []struct {
+		name, code string
+		bytes      []byte
+	}{
+		{"an HTTP request", "not_rtmp", []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")},
+		{"a TLS greeting", "not_rtmp", []byte{22, 3, 1, 2, 0, 1}},
+		{"encrypted RTMP", "not_rtmp", append([]byte{6}, make([]byte, 1536)...)},
+		{"noise", "not_rtmp", noise},
+		{"silence", "publisher_silent", nil},
+		{"half a handshake", "publisher_silent", shake[:1000]},
+		{"a message of 16 MB", "message_too_long", append(bytes.Clone(shake), chunk(3, 20, 0xffffff, nil)...)},
+		{"a message of 10 MB of video before the key", "message_too_long", append(bytes.Clone(shake), chunk(3, 9, 10<<20, nil)...)},
+		{"chunks of one byte", "bad_chunk", append(bytes.Clone(shake), setChunkSize(1)...)},
+		{"chunks of 2 GB", "bad_chunk", append(bytes.Clone(shake), setChunkSize(1<<31-1)...)},
+		{"a continuation of nothing", "bad_chunk", append(bytes.Clone(shake), 0xc5)},
+		{"a long chunk stream id", "bad_chunk", append(bytes.Clone(shake), chunk(0, 20, 4, nil)...)},
+		{"a flood before the key", "too_much_before_auth", append(bytes.Clone(shake), bytes.Repeat(chunk(3, 3, 4, []byte{0, 0, 0, 1}), 8192)...)},
+		{"a command that is none", "bad_rtmp", append(bytes.Clone(shake), chunk(3, 20, 4, []byte{1, 2, 3, 4})...)},
+		{"arrays within arrays", "bad_rtmp", append(append(bytes.Clone(shake), setChunkSize(65536)...),
+			chunk(3, 20, 30000, bytes.Repeat([]byte{10, 0, 0, 0, 1}, 6000))...)},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			before := closedBy(t, w, c.code)
+			nc, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.RTMP.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = nc.Close() }()
+			_, _ = nc.Write(c.bytes) // the server may close before it has read all
+			_ = nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if _, err := io.Copy(io.Discard, nc); errors.Is(err, context.DeadlineExceeded) {
+				t.Error("the connection stays open")
+			}
+			counted(t, w, c.code, before+1)
+		})
+	}
+	if err := healthy.unit(media.Unit{Track: 1, DTS: time.Second, Payload: [][]byte{{1}}}); err != nil || w.Live("healthy") == nil {
+		t.Errorf("the healthy publisher noticed: %v", err)
+	}
+}
+
+func TestNothingIsPublished(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{Detect: 300 * time.Millisecond}})
+	p := publish(t, w, "a")
+	if got := p.status(); got != "NetStream.Publish.Rejected" {
+		t.Errorf("the client sees %s", got)
+	}
+	counted(t, w, "no_tracks", 1)
+}
+
+func TestSilentPublisherIsClosed(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{Idle: 300 * time.Millisecond}})
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{}, time.Second)
+	if !p.closed() {
+		t.Error("the connection stays open")
+	}
+	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+		n, err := w.Ends("a")
+		return n == 1 && fault.CodeOf(err) == "publisher_silent"
+	})
+}
+
+func TestProperEnd(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{}, time.Second)
+	p.send(&message.CommandAMF0{ChunkStreamID: 3, Name: "FCUnpublish", CommandID: 4, Arguments: []any{nil, "k-a"}})
+	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+		n, err := w.Ends("a")
+		return n == 1 && errors.Is(err, live.ErrEnded)
+	})
+}
+
+func TestBrokenConnection(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{}, time.Second)
+	reader(t, w, "a")
+	_ = p.nc.Close()
+	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+		n, err := w.Ends("a")
+		return n == 1 && fault.CodeOf(err) == "publisher_lost"
+	})
+}
+
+func TestTakeover(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	old := publish(t, w, "a")
+	old.play(mediatest.Source{}, time.Second)
+	reader(t, w, "a")
+	first := w.Live("a")
+	newer := publish(t, w, "a")
+	newer.play(mediatest.Source{}, time.Second)
+	if got := old.status(); got != "NetStream.Publish.BadName" || !old.closed() {
+		t.Errorf("the old publisher sees %s", got)
+	}
+	counted(t, w, "taken_over", 1)
+	if s := w.Live("a"); s == nil || s == first || s.Err() != nil {
+		t.Error("the new publisher is not on")
+	}
+}
+
+func TestConnectionLimit(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 2}})
+	publish(t, w, "a")
+	publish(t, w, "b")
+	nc, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.RTMP.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = nc.Close() }()
+	if n, err := nc.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Error("a third connection is served")
+	}
+	counted(t, w, "too_many_connections", 1)
+}
+
+func TestCloseTellsTheGate(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	for i := range 3 {
+		publish(t, w, string(rune('a'+i))).play(mediatest.Source{}, time.Second)
+		reader(t, w, string(rune('a'+i)))
+	}
+	connect(t, w, "live", "publish", "k-d") // has not published yet
+	if err := w.RTMP.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if n, err := w.Ends(string(rune('a' + i))); n != 1 || fault.CodeOf(err) != "server_stopping" {
+			t.Errorf("channel %d: %d ends, %v", i, n, err)
+		}
+	}
+}
+
+func TestParsePath(t *testing.T) {
+	for path, want := range map[string]string{
+		"/live/abc": "abc", "/live//abc": "abc", "//live/abc/": "abc", "/live/k-1_2.3~": "k-1_2.3~",
+		"/live": "", "/live/": "", "": "", "/other/abc": "", "/live/a/b": "", "/live/a b": "", "/live/é": "", "/live/a\x00": "",
+		"/live/a\"": "", "/LIVE/abc": "", "/live/" + fmt.Sprintf("%0300d", 0): "",
+	} {
+		got, err := rtmp.ParsePath(path)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v", path, got, err)
+		}
+	}
+}
+
+func FuzzParsePath(f *testing.F) {
+	for _, s := range []string{"/live/key", "/live//key/", "live/a/b", "/live/%2e%2e", "/live/\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		key, err := rtmp.ParsePath(path)
+		if err != nil {
+			if fault.KindOf(err) != fault.Invalid || key != "" {
+				t.Fatalf("%q, %v", key, err)
+			}
+			return
+		}
+		if again, err := rtmp.ParsePath("/live/" + key); err != nil || again != key {
+			t.Fatalf("%q is read as %q", key, again)
+		}
+	})
+}

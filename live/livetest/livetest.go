@@ -1,0 +1,285 @@
+// Package livetest is the live wing as one world in a test: an RTMP port, a packager for each channel, HLS over HTTP, a
+// blob store on disk, and a Gate that knows some keys.
+//
+// A World owns its listeners and goroutines and ends them with its test. Tests of the wing use it where one part alone
+// proves nothing. The Gate is real in what it promises (newest valid publisher wins, a lost one may come back) and small
+// in what it knows: channel "c" has key "k-c". It fails the test when it cannot be built.
+package livetest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/egress/hls"
+	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/live/ingest/rtmp"
+	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/storage/blob"
+	"github.com/barrage-live/barrage/storage/blob/fileblob"
+)
+
+// Config shapes a World. The zero value is one as in production.
+type Config struct {
+	Cut    segmenter.Config
+	Window time.Duration
+	// RTMP shapes the port; Gate, Log and Metrics are filled in.
+	RTMP rtmp.Config
+	// Lax makes the Gate judge keys in Begin only, as a Gate without the ability to Verify does.
+	Lax bool
+	// Log takes what the wing logs; nil drops it.
+	Log io.Writer
+}
+
+// World is a running live wing.
+type World struct {
+	*Gate
+	HTTP    *httptest.Server
+	RTMP    *rtmp.Server
+	Metrics *prometheus.Registry
+}
+
+// New builds a World that ends with its test.
+func New(tb testing.TB, cfg Config) *World {
+	tb.Helper()
+	driver, err := fileblob.Open(fileblob.Config{Dir: tb.TempDir()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	if cfg.Log != nil {
+		log = slog.New(slog.NewTextHandler(cfg.Log, nil))
+	}
+	w := &World{Metrics: prometheus.NewRegistry()}
+	w.Gate = &Gate{
+		cfg: packager.Config{
+			Blobs: blob.New(driver), Window: cfg.Window, Cut: cfg.Cut, Log: log, Metrics: packager.NewMetrics(w.Metrics),
+		},
+		channels: make(map[string]*channel),
+	}
+	w.HTTP = httptest.NewServer(hls.New(hls.Config{Locator: w.Gate, Log: log, Metrics: hls.NewMetrics(w.Metrics)}))
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg.RTMP.Gate, cfg.RTMP.Log, cfg.RTMP.Metrics = ingest.Gate(strict{w.Gate}), log, rtmp.NewMetrics(w.Metrics)
+	if cfg.Lax {
+		cfg.RTMP.Gate = w.Gate
+	}
+	w.RTMP = rtmp.Start(cfg.RTMP, ln)
+	tb.Cleanup(func() {
+		if err := w.RTMP.Close(); err != nil {
+			tb.Error(err)
+		}
+		w.CloseAll()
+		w.HTTP.CloseClientConnections()
+		w.HTTP.Close()
+	})
+	return w
+}
+
+// PublishURL is where an encoder publishes to a channel.
+func (w *World) PublishURL(channel string) string {
+	return "rtmp://" + w.RTMP.Addr().String() + "/live/k-" + channel
+}
+
+// URL is that of a path below the channel's.
+func (w *World) URL(channel, path string) string { return w.HTTP.URL + "/live/" + channel + "/" + path }
+
+// Gate admits publishers whose key is "k-" and a channel of lower-case letters.
+type Gate struct {
+	cfg      packager.Config
+	mu       sync.Mutex
+	channels map[string]*channel
+}
+
+type channel struct {
+	box    *packager.Packager
+	stream *live.Stream
+	ended  error // the reason of the last End
+	ends   int
+}
+
+var (
+	_ ingest.Gate     = (*Gate)(nil)
+	_ ingest.Verifier = strict{}
+	_ hls.Locator     = (*Gate)(nil)
+)
+
+// strict is a Gate that judges keys early.
+type strict struct{ *Gate }
+
+// Verify implements ingest.Verifier.
+func (strict) Verify(_ context.Context, p ingest.Publication) error {
+	_, err := channelOf(p.Key)
+	return err
+}
+
+func channelOf(key string) (string, error) {
+	name, ok := strings.CutPrefix(key, "k-")
+	if !ok || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return "", fault.New(fault.Unauthenticated, "bad_stream_key", "the stream key is wrong")
+	}
+	return name, nil
+}
+
+// Begin implements ingest.Gate.
+func (g *Gate) Begin(_ context.Context, p ingest.Publication) (*live.Stream, error) {
+	name, err := channelOf(p.Key)
+	if err != nil {
+		return nil, err
+	}
+	s := live.NewStream(id.NewStream(), p.Tracks)
+	return s, g.Attach(name, s)
+}
+
+// Attach puts a Stream on a channel in place of the one before, beginning a broadcast if none is on.
+func (g *Gate) Attach(name string, s *live.Stream) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.channels[name]
+	if c == nil {
+		cfg := g.cfg
+		cfg.Channel, cfg.Broadcast, cfg.Start = id.Channel(name), id.NewBroadcast(), time.Now()
+		box, err := packager.Start(cfg)
+		if err != nil {
+			return err
+		}
+		c = &channel{box: box}
+		g.channels[name] = c
+	}
+	if c.stream != nil {
+		c.stream.Close(live.ErrTakenOver)
+	}
+	c.stream = s
+	return c.box.Attach(s)
+}
+
+// End implements ingest.Gate.
+func (g *Gate) End(_ context.Context, s *live.Stream, reason error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.channels {
+		if c.stream == s {
+			c.stream = nil
+			c.box.Interrupt()
+			c.ended = reason
+			c.ends++
+		}
+	}
+	return nil
+}
+
+// Ends tells how often a publisher of the channel has ended, takeovers left out, and why the last one did.
+func (g *Gate) Ends(name string) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.channels[name]; c != nil {
+		return c.ends, c.ended
+	}
+	return 0, nil
+}
+
+// Live is the Stream on the channel, nil when there is none.
+func (g *Gate) Live(name string) *live.Stream {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.channels[name]; c != nil {
+		return c.stream
+	}
+	return nil
+}
+
+// Finish ends the channel's broadcast.
+func (g *Gate) Finish(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.channels[name]; c != nil {
+		c.box.Finish()
+	}
+}
+
+// CloseAll frees all broadcasts.
+func (g *Gate) CloseAll() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, c := range g.channels {
+		c.box.Close()
+	}
+}
+
+// Packager is that of the channel, nil when nothing was on yet.
+func (g *Gate) Packager(name string) *packager.Packager {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.channels[name]; c != nil {
+		return c.box
+	}
+	return nil
+}
+
+// Locate implements hls.Locator.
+func (g *Gate) Locate(_ context.Context, name string) (hls.Source, error) {
+	if p := g.Packager(name); p != nil {
+		return p, nil
+	}
+	return nil, fault.New(fault.NotFound, "not_live", "nothing is on")
+}
+
+// Get fetches a URL and gives status, header and body. It fails the test on a network error.
+func (w *World) Get(tb testing.TB, url string) (int, http.Header, []byte) {
+	tb.Helper()
+	return w.Do(tb, http.MethodGet, url, nil)
+}
+
+// Do is Get with another method and header.
+func (w *World) Do(tb testing.TB, method, url string, header http.Header) (int, http.Header, []byte) {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), method, url, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	res, err := (&http.Transport{DisableCompression: true, DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return res.StatusCode, res.Header, b
+}
+
+// Eventually waits until a condition holds, and fails the test when it does not within a time. It is for what real
+// processes do, which no event of ours announces.
+func Eventually(tb testing.TB, within time.Duration, what string, holds func() bool) {
+	tb.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late.C:
+			tb.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}
