@@ -31,7 +31,7 @@ func command(t *testing.T, d *datadriven.TestData) any {
 		return v
 	}
 	roles := func() (rs auth.Roles) {
-		for _, w := range strings.Fields(strings.ReplaceAll(word("roles"), "+", " ")) {
+		for w := range strings.FieldsSeq(strings.ReplaceAll(word("roles"), "+", " ")) {
 			rs = append(rs, auth.Role(w))
 		}
 		return rs

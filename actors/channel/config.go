@@ -24,8 +24,11 @@ func (c Config) filled() Config {
 		v *time.Duration
 		d time.Duration
 	}{
-		{&c.Grace, 30 * time.Second}, {&c.Overlap, 10 * time.Minute}, {&c.Beat, 10 * time.Second},
-		{&c.ListingTTL, 30 * time.Second}, {&c.ClaimTTL, time.Minute},
+		{&c.Grace, 30 * time.Second},
+		{&c.Overlap, 10 * time.Minute},
+		{&c.Beat, 10 * time.Second},
+		{&c.ListingTTL, 30 * time.Second},
+		{&c.ClaimTTL, time.Minute},
 	} {
 		if *f.v == 0 {
 			*f.v = f.d

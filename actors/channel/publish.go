@@ -38,7 +38,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		return s.lose(now, dst)
 	case ended:
 		if c.fence == s.lease && s.phase == Live {
-			dst = s.lose(now, append(dst, interrupt{c.fence}))
+			dst = s.lose(now, append(dst, interrupt(c)))
 		}
 		return append(dst, reply{s.channel()})
 	case abandoned:

@@ -186,11 +186,20 @@ func TestLeaseInvariants(t *testing.T) {
 		for i := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
 			n := rapid.IntRange(0, 2).Draw(t, "key")
-			f := Fence(rapid.Uint64Range(0, uint64(fence)+1).Draw(t, "fence"))
+			f := rapid.Uint64Range(0, fence+1).Draw(t, "fence")
 			cmd := rapid.SampledFrom([]any{
-				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil}, begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
-				mintKey{fmt.Sprint(n), keys[n]}, revokeKey{fmt.Sprint(n)}, ended{f}, openFailed{f}, graceOver{f},
-				abandoned{id.Broadcast(fmt.Sprint("B", i-1))}, beat{"B0"}, wake{}, get{}, setTitle{"x"},
+				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
+				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
+				mintKey{fmt.Sprint(n), keys[n]},
+				revokeKey{fmt.Sprint(n)},
+				ended{f},
+				openFailed{f},
+				graceOver{f},
+				abandoned{id.Broadcast(fmt.Sprint("B", i-1))},
+				beat{"B0"},
+				wake{},
+				get{},
+				setTitle{"x"},
 			}).Draw(t, "command")
 			if _, ok := cmd.(wake); ok { // comes only first in an activation
 				g.state = &state{cfg: g.state.cfg, exists: true, doc: g.state.doc, phase: Offline}

@@ -85,7 +85,7 @@ func TestChunkedBodyIsBounded(t *testing.T) {
 	w := newWorld(t, nil)
 	srv := httptest.NewServer(w.handler)
 	defer srv.Close()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+"/v1/auth/login", &endless{n: 8 << 20})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/v1/auth/login", &endless{n: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestTheLogHoldsNoSecrets(t *testing.T) {
 	if strings.Contains(bad.body, "my secret word") {
 		t.Errorf("the refusal repeats the password: %s", bad.body)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(logged), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(logged), "\n") {
 		if !strings.HasPrefix(line, "{") || !strings.HasSuffix(line, "}") {
 			t.Errorf("a torn line: %q", line)
 		}

@@ -111,6 +111,7 @@ func (s *stage) send(op declared, token string) answer {
 }
 
 func TestWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
 	for _, op := range operations(t, newWorld(t, nil)) {
 		for i, role := range roles {
 			t.Run(op.id+"/"+role, func(t *testing.T) {

@@ -40,9 +40,9 @@ func NewRoles(roles ...Role) Roles {
 	return slices.Compact(set)
 }
 
-// Has reports whether the set holds any of the roles.
-func (rs Roles) Has(any ...Role) bool {
-	return slices.ContainsFunc(any, func(r Role) bool { return slices.Contains(rs, r) })
+// Has reports whether the set holds one of the wanted roles.
+func (rs Roles) Has(wanted ...Role) bool {
+	return slices.ContainsFunc(wanted, func(r Role) bool { return slices.Contains(rs, r) })
 }
 
 // Strings is the set as words.

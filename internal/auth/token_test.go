@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -90,14 +91,14 @@ func TestTokenRefusals(t *testing.T) {
 	type m = map[string]any
 	header := func(change m) m {
 		h := m{"typ": "at+jwt", "kid": ours.id}
-		for k, v := range change {
-			h[k] = v
-		}
+		maps.Copy(h, change)
 		return h
 	}
 	payload := func(change m) m {
-		p := m{"iss": "barrage", "aud": "barrage", "sub": "42", "sid": string(id.NewSession()), "name": "Ann", "roles": []string{"viewer"},
-			"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": "1"}
+		p := m{
+			"iss": "barrage", "aud": "barrage", "sub": "42", "sid": string(id.NewSession()), "name": "Ann", "roles": []string{"viewer"},
+			"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": "1",
+		}
 		for k, v := range change {
 			p[k] = v
 			if v == nil {

@@ -36,17 +36,17 @@ type Flaky struct {
 }
 
 // NewFlaky gives a store that works, and the switch.
-func NewFlaky(t testing.TB) (*table.Store, *Flaky) {
-	t.Helper()
+func NewFlaky(tb testing.TB) (*table.Store, *Flaky) {
+	tb.Helper()
 	d, err := tabletest.NewMem().Open(time.Now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	f := &Flaky{Driver: d}
 	s := table.New(f)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return s, f

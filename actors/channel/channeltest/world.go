@@ -54,23 +54,23 @@ type World struct {
 }
 
 // New starts a world.
-func New(t testing.TB, cfg Config) *World {
-	t.Helper()
+func New(tb testing.TB, cfg Config) *World {
+	tb.Helper()
 	w := &World{Table: cfg.Table, Folder: cfg.Folder, Packager: &Packager{}, Sockets: &Sockets{}}
 	if w.Table == nil {
-		w.Table = tabletest.OpenMem(t)
+		w.Table = tabletest.OpenMem(tb)
 	}
 	if w.Folder == "" {
-		w.Folder = t.TempDir()
+		w.Folder = tb.TempDir()
 	}
 	coordination, err := localstore.Open(localstore.Config{Folder: w.Folder})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	metrics := prometheus.NewRegistry()
 	rooms := &bridge{}
 	channels := channel.NewMetrics(metrics)
-	w.Node, err = cluster.Start(t.Context(), cluster.Config{
+	w.Node, err = cluster.Start(tb.Context(), cluster.Config{
 		Coordination: coordination,
 		Kinds: []cluster.Kind{
 			account.Kind(account.Deps{Table: w.Table}),
@@ -81,15 +81,15 @@ func New(t testing.TB, cfg Config) *World {
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	hasher, err := auth.NewHasher(auth.HasherConfig{MemoryKiB: 64, Passes: 1})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ring, err := auth.NewRing(time.Now())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.Tokens = auth.NewTokens(auth.TokenConfig{}, ring)
 	w.Rooms = room.NewClient(w.Node)
@@ -103,20 +103,20 @@ func New(t testing.TB, cfg Config) *World {
 		once.Do(func() {
 			w.Node.Close()
 			if err := coordination.Close(); err != nil {
-				t.Errorf("close: %v", err)
+				tb.Errorf("close: %v", err)
 			}
 		})
 	}
-	t.Cleanup(w.stop)
+	tb.Cleanup(w.stop)
 	return w
 }
 
 // Publish begins to publish with the key, as an encoder would.
-func (w *World) Publish(t testing.TB, key string) *live.Stream {
-	t.Helper()
-	s, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key, Protocol: "rtmp"})
+func (w *World) Publish(tb testing.TB, key string) *live.Stream {
+	tb.Helper()
+	s, err := w.Gate.Begin(tb.Context(), ingest.Publication{Key: key, Protocol: "rtmp"})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
