@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -162,9 +163,7 @@ func crash(r *rig) {
 			<-enough
 		}
 		mu.Lock()
-		for key, content := range acked {
-			expect[key] = content
-		}
+		maps.Copy(expect, acked)
 		mu.Unlock()
 		c.Crash(rng)
 		close(stop)

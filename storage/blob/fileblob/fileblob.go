@@ -42,7 +42,7 @@ const (
 	copyBytes = 256 << 10
 )
 
-// ErrLocked: another process, or another driver of this process, holds the directory.
+// ErrLocked says that another process, or another driver of this process, holds the directory.
 var ErrLocked = fault.New(fault.Unavailable, "storage_locked", "the blob directory is in use by another process")
 
 // Config says where the objects live. Only Dir is required.
@@ -248,10 +248,9 @@ func (d *Driver) Delete(ctx context.Context, key string) error {
 // failed classifies an error of the file system.
 func failed(err error) error {
 	var source sourceError
-	var known *fault.Error
 	switch {
 	case errors.As(err, &source):
-		if errors.As(err, &known) {
+		if _, known := errors.AsType[*fault.Error](err); known {
 			return err
 		}
 		return fault.Wrap(fault.Invalid, "source_failed", "what was to be stored could not be read", source.error)

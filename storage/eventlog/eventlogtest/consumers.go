@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 
@@ -85,9 +86,7 @@ func crash(r *rig) {
 			r.Error(err)
 		}
 		mu.Lock()
-		for id, place := range now {
-			acked[id] = place
-		}
+		maps.Copy(acked, now)
 		mu.Unlock()
 		c.Crash(rng)
 		close(stop)

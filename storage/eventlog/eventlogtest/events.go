@@ -236,8 +236,13 @@ func limits(r *rig) {
 		}
 	}
 	for _, q := range []eventlog.Request{
-		{Topic: ""}, {Topic: "t", Partition: -1}, {Topic: "t", Partition: partitions}, {Topic: "t", Max: -1},
-		{Topic: "t", Max: eventlog.MaxRead + 1}, {Topic: "t", MaxWait: -1}, {Topic: "t", MaxWait: eventlog.MaxWait + 1},
+		{Topic: ""},
+		{Topic: "t", Partition: -1},
+		{Topic: "t", Partition: partitions},
+		{Topic: "t", Max: -1},
+		{Topic: "t", Max: eventlog.MaxRead + 1},
+		{Topic: "t", MaxWait: -1},
+		{Topic: "t", MaxWait: eventlog.MaxWait + 1},
 	} {
 		if _, err := r.log.Read(ctx, q); err == nil || fault.KindOf(err) != fault.Invalid {
 			r.Errorf("read %+v: %v, want fault.Invalid", q, err)

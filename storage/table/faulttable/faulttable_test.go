@@ -151,8 +151,7 @@ func increment(t *testing.T, s *table.Store, mark []byte) (bool, error) {
 	if err == nil {
 		return true, nil
 	}
-	switch fault.KindOf(err) {
-	case fault.Conflict, fault.Timeout, fault.Unavailable:
+	if k := fault.KindOf(err); k == fault.Conflict || k == fault.Timeout || k == fault.Unavailable {
 		return false, nil
 	}
 	return false, err

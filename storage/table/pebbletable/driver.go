@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -201,7 +202,7 @@ func (d *Driver) sweep() {
 		case <-tick.C:
 		}
 		if err := d.Sweep(d.ctx); err != nil && d.ctx.Err() == nil {
-			d.cfg.Log.Warn("sweep of expired rows failed", "error", err)
+			d.cfg.Log.Warn("sweep of expired rows failed", slog.Any("error", err))
 		}
 	}
 }

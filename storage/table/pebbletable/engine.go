@@ -3,6 +3,7 @@ package pebbletable
 import (
 	"context"
 	"hash/maphash"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -83,10 +84,10 @@ func (e *engine) options(cache *pebble.Cache) *pebble.Options {
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				e.cfg.Log.Error("stored file is damaged", "path", info.Path, "error", info.Details)
+				e.cfg.Log.Error("stored file is damaged", slog.String("path", info.Path), slog.Any("error", info.Details))
 			},
 			BackgroundError: func(err error) {
-				e.cfg.Log.Warn("storage background work failed", "error", err)
+				e.cfg.Log.Warn("storage background work failed", slog.Any("error", err))
 			},
 		},
 	}

@@ -62,7 +62,7 @@ func openOn(t *testing.T, fs vfs.FS) *table.Store {
 	return table.New(d)
 }
 
-func put(s *table.Store, ctx context.Context, key string) error {
+func put(ctx context.Context, s *table.Store, key string) error {
 	return s.Write(ctx, table.Batch{Table: "t", Partition: "p", Ops: []table.Op{table.Put([]byte(key), []byte(key))}})
 }
 
@@ -90,7 +90,7 @@ func TestDiskTrouble(t *testing.T) {
 			acked := map[string]bool{}
 			for i := range 20 {
 				key := fmt.Sprint("before", i)
-				if err := put(s, t.Context(), key); err != nil {
+				if err := put(t.Context(), s, key); err != nil {
 					t.Fatal(err)
 				}
 				acked[key] = true
@@ -125,7 +125,7 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 			for i := range 20 {
 				key := fmt.Sprintf("during%d.%d", w, i)
 				start := time.Now()
-				err := put(s, t.Context(), key)
+				err := put(t.Context(), s, key)
 				if d := time.Since(start); d > 2*time.Second {
 					t.Errorf("an answer took %v", d)
 				}
@@ -146,7 +146,7 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 		return
 	}
 	start := time.Now()
-	if err := put(s, t.Context(), "refused"); fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
+	if err := put(t.Context(), s, "refused"); fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
 		t.Errorf("a write in the midst of it: %v, want %s with advice", err, code)
 	}
 	if d := time.Since(start); d > 100*time.Millisecond {
@@ -171,7 +171,7 @@ func recovers(t *testing.T, s *table.Store, acked map[string]bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	for {
-		err := put(s, ctx, "after")
+		err := put(ctx, s, "after")
 		if err == nil {
 			break
 		}
@@ -231,11 +231,11 @@ func TestCloseInTrouble(t *testing.T) {
 			disk := newSickDisk(anyWrite)
 			s := openOn(t, disk)
 			acked := map[string]bool{"k": true}
-			if err := put(s, t.Context(), "k"); err != nil {
+			if err := put(t.Context(), s, "k"); err != nil {
 				t.Fatal(err)
 			}
 			disk.errno.Store(int64(errno))
-			if err := put(s, t.Context(), "lost"); err == nil {
+			if err := put(t.Context(), s, "lost"); err == nil {
 				t.Fatal("a write to a broken disk succeeds")
 			}
 			if err := s.Close(); err == nil || fault.KindOf(err) != fault.Unavailable {
@@ -292,7 +292,7 @@ func TestReadFault(t *testing.T) {
 		return strings.HasSuffix(op.Path, ".sst") && op.Kind.ReadOrWrite() == errorfs.OpIsRead
 	})
 	s := openOn(t, disk)
-	if err := put(s, t.Context(), "k"); err != nil {
+	if err := put(t.Context(), s, "k"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

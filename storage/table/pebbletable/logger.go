@@ -17,13 +17,13 @@ func (l logger) Infof(string, ...any) {}
 
 // Errorf implements pebble.Logger.
 func (l logger) Errorf(format string, args ...any) {
-	l.log.Warn("storage engine warns", "text", fmt.Sprintf(format, args...))
+	l.log.Warn("storage engine warns", slog.String("text", fmt.Sprintf(format, args...)))
 }
 
 // Fatalf implements pebble.Logger.
 func (l logger) Fatalf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	l.log.Error("storage engine failed", "text", text)
+	l.log.Error("storage engine failed", slog.String("text", text))
 	if !l.guard.isOpening() {
 		l.guard.kill(errors.New(text))
 	}

@@ -2,6 +2,7 @@ package pebbletable
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -32,7 +33,7 @@ func (d *Driver) mend() {
 			return
 		case <-e.guard.dead:
 		}
-		d.cfg.Log.Error("storage engine died; writes are refused until the disk works again", "error", e.guard.why())
+		d.cfg.Log.Error("storage engine died; writes are refused until the disk works again", slog.Any("error", e.guard.why()))
 		if time.Since(born) > maxMend {
 			pause = d.cfg.MendEvery
 		}
@@ -56,7 +57,7 @@ func (d *Driver) replace(old *engine, pause *time.Duration) bool {
 		*pause = min(2**pause, maxMend)
 		fresh, err := d.reopen()
 		if err != nil {
-			d.cfg.Log.Warn("storage engine not yet replaced", "error", err)
+			d.cfg.Log.Warn("storage engine not yet replaced", slog.Any("error", err))
 			continue
 		}
 		d.mu.Lock()
@@ -75,7 +76,7 @@ func (d *Driver) replace(old *engine, pause *time.Duration) bool {
 // discard closes an engine that came too late.
 func (d *Driver) discard(e *engine) bool {
 	if err := e.close(); err != nil {
-		d.cfg.Log.Warn("unused storage engine did not close", "error", err)
+		d.cfg.Log.Warn("unused storage engine did not close", slog.Any("error", err))
 	}
 	return false
 }

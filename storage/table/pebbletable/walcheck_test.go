@@ -12,23 +12,23 @@ import (
 )
 
 // realLog gives the bytes of a log that the engine wrote with a sync after every record, and its number.
-func realLog(t testing.TB) ([]byte, uint32) {
-	t.Helper()
+func realLog(tb testing.TB) ([]byte, uint32) {
+	tb.Helper()
 	fs := vfs.NewMem()
 	d, err := Open(Config{Dir: "/d", FS: fs})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := table.New(d)
 	for i := range 1000 {
 		op := table.Put(fmt.Appendf(nil, "key %d", i), bytes.Repeat([]byte{byte(i)}, i%120))
-		if err := s.Write(t.Context(), table.Batch{Table: "t", Partition: "p", Ops: []table.Op{op}}); err != nil {
-			t.Fatal(err)
+		if err := s.Write(tb.Context(), table.Batch{Table: "t", Partition: "p", Ops: []table.Op{op}}); err != nil {
+			tb.Fatal(err)
 		}
 	}
 	names, err := fs.List("/d")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var log string
 	for _, name := range names {
@@ -38,14 +38,14 @@ func realLog(t testing.TB) ([]byte, uint32) {
 	}
 	var number uint32
 	if _, err := fmt.Sscanf(log, "%d.log", &number); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	content, err := readFile(fs, "/d/"+log)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return content, number
 }

@@ -20,7 +20,7 @@ func cancelled(r *rig) {
 	defer cancel()
 	for _, c := range []struct {
 		name string
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a row of the table
 		want fault.Kind
 	}{{"cancelled", gone, fault.Unavailable}, {"deadline passed", late, fault.Timeout}} {
 		_, getErr := r.store.Get(c.ctx, "t", "p", []byte("k"))

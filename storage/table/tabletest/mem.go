@@ -18,16 +18,16 @@ import (
 )
 
 // OpenMem gives a test a store in memory: the embedded engine on a file system that is forgotten with the test.
-func OpenMem(t testing.TB) *table.Store {
-	t.Helper()
+func OpenMem(tb testing.TB) *table.Store {
+	tb.Helper()
 	d, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: vfs.NewMem(), CacheBytes: 8 << 20, MemTableBytes: 16 << 20})
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		tb.Fatalf("open: %v", err)
 	}
 	s := table.New(d)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return s
