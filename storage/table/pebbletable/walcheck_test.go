@@ -63,7 +63,7 @@ func TestCheckLogFindsFlips(t *testing.T) {
 	if len(content) < 2*blockBytes {
 		t.Fatalf("the log has %d bytes", len(content))
 	}
-	const unvouched = 600
+	const unvouched = 3000
 	for at := 0; at < len(content); at += 29 {
 		content[at] ^= 1 << (at % 8)
 		if err := checkLog(content, number); err == nil && at/blockBytes == (at+unvouched)/blockBytes && at < len(content)-unvouched {

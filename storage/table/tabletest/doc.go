@@ -21,7 +21,7 @@
 //	P14  After a crash every acknowledged write is there, no batch is there in half, and no row that was ever read by
 //	     anyone is gone. (Crasher)
 //	P15  Damaged storage is never served as a row that nobody wrote. After a clean Close every damage that takes away a row
-//	     is refused with table.ErrCorrupt; after a crash every one that hits more than the last write, unless it cuts off
-//	     the end. (Damager)
+//	     is refused with table.ErrCorrupt; after a crash every one that hits more than the last handful of writes, unless it
+//	     cuts off the end. (Damager)
 //	P16  Close leaves no goroutine behind.
 package tabletest
