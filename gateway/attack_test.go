@@ -1,13 +1,9 @@
 package gateway_test
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -18,11 +14,8 @@ import (
 	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wire"
-	"github.com/barrage-live/barrage/internal/wire/wireclient"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
-
-func asRefused(err error, r **wireclient.Refused) bool { return errors.As(err, r) }
 
 // neighbours are two viewers that must notice nothing of what happens beside them.
 type neighbours struct {
@@ -204,7 +197,6 @@ func TestSilenceIsClosed(t *testing.T) {
 		{"pings never answered", ping},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
 			begin := time.Now()
 			r := gatewaytest.DialRaw(t, w.Addr, wire.JSON, c.send)
 			if code, _ := r.Ended(); code != wire.CloseIdle {
@@ -216,7 +208,6 @@ func TestSilenceIsClosed(t *testing.T) {
 		})
 	}
 	t.Run("those who answer stay", func(t *testing.T) {
-		t.Parallel()
 		silent := gatewaytest.DialRaw(t, w.Addr, wire.JSON, nil)
 		silent.Ended()
 		quiet := time.NewTimer(1500 * time.Millisecond) // longer than Idle: only their pongs keep the neighbours alive
@@ -262,7 +253,7 @@ func TestSlowReaderIsClosed(t *testing.T) {
 
 func slowReader(t *testing.T, w *gatewaytest.World, tls bool) *gatewaytest.Raw {
 	t.Helper()
-	conn, err := net.Dial("tcp", w.Addr)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", w.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +318,7 @@ func TestManySilentConnections(t *testing.T) {
 // silent upgrades and says nothing more.
 func silent(t *testing.T, addr string) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Error(err)
 		return nil
@@ -336,88 +327,4 @@ func silent(t *testing.T, addr string) net.Conn {
 		t.Error(err)
 	}
 	return conn
-}
-
-// TestUpgradeIsChecked asks in every wrong way; nothing but a status comes back.
-func TestUpgradeIsChecked(t *testing.T) {
-	w := gatewaytest.NewWorld(t, gateway.Config{WS: ws.Config{Origins: []string{"https://friend.example"}}}, false)
-	good := gatewaytest.Handshake(w.Addr, wire.JSON)
-	with := func(line string) string { return strings.Replace(good, "\r\n\r\n", "\r\n"+line+"\r\n\r\n", 1) }
-	without := func(name string) string {
-		var kept []string
-		for line := range strings.SplitSeq(good, "\r\n") {
-			if !strings.HasPrefix(line, name+":") {
-				kept = append(kept, line)
-			}
-		}
-		return strings.Join(kept, "\r\n")
-	}
-	for _, c := range []struct {
-		name, request string
-		status        int
-		code          string
-	}{
-		{"good", good, 101, ""},
-		{"tokens in lists and any case", strings.Replace(strings.Replace(good, "Connection: Upgrade", "Connection: keep-alive, uPGRADE", 1), "Upgrade: websocket", "Upgrade: WebSocket", 1), 101, ""},
-		{"second subprotocol of the offer", strings.Replace(good, "Protocol: ", "Protocol: chat, ", 1), 101, ""},
-		{"same origin", with("Origin: http://" + w.Addr), 101, ""},
-		{"allowed origin", with("Origin: https://friend.example"), 101, ""},
-		{"foreign origin", with("Origin: https://evil.example"), 403, "origin_refused"},
-		{"null origin", with("Origin: null"), 403, "origin_refused"},
-		{"origin with our name as prefix", with("Origin: http://" + w.Addr + ".evil.example"), 403, "origin_refused"},
-		{"allowed name as suffix", with("Origin: https://evilfriend.example"), 403, "origin_refused"},
-		{"two origins", with("Origin: https://friend.example\r\nOrigin: https://friend.example"), 400, "bad_handshake"},
-		{"POST", strings.Replace(good, "GET", "POST", 1), 405, "method_not_allowed"},
-		{"no Connection", without("Connection"), 426, "upgrade_required"},
-		{"no Upgrade", without("Upgrade"), 426, "upgrade_required"},
-		{"no version", without("Sec-WebSocket-Version"), 426, "upgrade_required"},
-		{"version 8", strings.Replace(good, "Version: 13", "Version: 8", 1), 426, "upgrade_required"},
-		{"two versions", with("Sec-WebSocket-Version: 13"), 400, "bad_handshake"},
-		{"no key", without("Sec-WebSocket-Key"), 400, "bad_handshake"},
-		{"short key", strings.Replace(good, "dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=", 1), 400, "bad_handshake"},
-		{"two keys", with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, "bad_handshake"},
-		{"no subprotocol", without("Sec-WebSocket-Protocol"), 400, "no_subprotocol"},
-		{"a foreign subprotocol", strings.Replace(good, wire.SubprotocolJSON, "chat", 1), 400, "no_subprotocol"},
-		{"a body", with("Content-Length: 3") + "abc", 400, "bad_handshake"},
-		{"HTTP/1.0", strings.Replace(good, "HTTP/1.1", "HTTP/1.0", 1), 400, "bad_handshake"},
-		{"no Host", without("Host"), 400, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			resp := exchange(t, w.Addr, c.request)
-			defer resp.Body.Close()
-			if resp.StatusCode != c.status {
-				t.Fatalf("status %d, want %d", resp.StatusCode, c.status)
-			}
-			if c.code == "" {
-				return
-			}
-			var problem struct{ Code, Kind, Title string }
-			if err := json.NewDecoder(resp.Body).Decode(&problem); err != nil || problem.Code != c.code || problem.Title == "" {
-				t.Errorf("answered %+v, %v", problem, err)
-			}
-			if c.status == http.StatusUpgradeRequired && strings.Contains(c.name, "version") && resp.Header.Get("Sec-Websocket-Version") != "13" {
-				t.Error("the version that is spoken is not named")
-			}
-		})
-	}
-}
-
-func exchange(t *testing.T, addr, request string) *http.Response {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(gatewaytest.Patience)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Write([]byte(request)); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp
 }

@@ -24,7 +24,7 @@ func audience(b *testing.B, w *gatewaytest.World, n int, read bool) {
 	for lane := range 16 {
 		opening.Go(func() {
 			for i := lane; i < n; i += 16 {
-				conn, err := net.Dial("tcp", w.Addr)
+				conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", w.Addr)
 				if err != nil {
 					b.Error(err)
 					return

@@ -36,7 +36,7 @@ func Handshake(host string, e wire.Encoding) string {
 // DialRaw connects, upgrades, and sends early in the same write as the request.
 func DialRaw(tb testing.TB, addr string, e wire.Encoding, early []byte) *Raw {
 	tb.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := new(net.Dialer).DialContext(tb.Context(), "tcp", addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func UpgradeRaw(tb testing.TB, conn net.Conn, e wire.Encoding, early []byte) *Ra
 		tb.Fatal(err)
 	}
 	r.Send(append([]byte(Handshake("test.example", e)), early...))
-	resp, err := http.ReadResponse(r.reader, nil)
+	resp, err := http.ReadResponse(r.reader, nil) //nolint:bodyclose // a 101 has no body
 	if err != nil {
 		tb.Fatal(err)
 	}

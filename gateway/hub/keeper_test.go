@@ -75,9 +75,11 @@ func (l *ledger) Report(_ id.Room, _ id.Node, sessions int) error {
 	}
 	return l.ask("report")
 }
+
 func (l *ledger) Resume(context.Context, id.Room, position.Position) (room.Recovery, error) {
 	return room.Recovery{}, l.ask("resume")
 }
+
 func (l *ledger) History(context.Context, id.Room, position.Position, int) ([]room.Danmaku, bool, error) {
 	return nil, false, l.ask("history")
 }

@@ -180,14 +180,13 @@ func (l *local) look() snapshot {
 	return snapshot{l.mu.window, l.mu.info}
 }
 
-// count changes how many connections of a shard are here and gives the sum.
-func (l *local) count(shard, by int) int {
+// count changes how many connections of a shard are here.
+func (l *local) count(shard, by int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.shards[shard] += by
 	l.mu.here += by
 	l.wakeKeeper()
-	return l.mu.here
 }
 
 func (l *local) here() int {

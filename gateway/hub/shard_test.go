@@ -46,7 +46,8 @@ func (p *paper) member(s *shard) *Member { return &Member{socket: p, encoding: p
 func (p *paper) texts(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}) []string {
+},
+) []string {
 	t.Helper()
 	var texts []string
 	for b := p.bytes; len(b) > 0; {

@@ -210,7 +210,7 @@ func (c *Conn) feedLocked(b []byte) {
 
 func (c *Conn) violated(err error) {
 	code, reason := rfc6455.CloseProtocol, "breach of the protocol"
-	if v := (*rfc6455.Violation)(nil); errors.As(err, &v) {
+	if v, ok := errors.AsType[*rfc6455.Violation](err); ok {
 		code, reason = v.Code, v.Reason
 	}
 	c.Close(code, reason)
@@ -304,6 +304,7 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 			c.link.end()
 		}
 		return max(c.out.closeBy, now+longestRest), true
+	case phaseOpen:
 	}
 	next := now + longestRest
 	due := func(at time.Duration) bool {

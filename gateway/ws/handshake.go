@@ -2,6 +2,7 @@ package ws
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"net/http"
 	"net/netip"
@@ -159,9 +160,7 @@ func inside(networks []netip.Prefix, addr netip.Addr) bool {
 // write answers with problem+json.
 func (f *refusal) write(w http.ResponseWriter) {
 	h := w.Header()
-	for name, values := range f.header {
-		h[name] = values
-	}
+	maps.Copy(h, f.header)
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	if f.reason.RetryAfter > 0 {
@@ -178,12 +177,6 @@ func (f *refusal) write(w http.ResponseWriter) {
 func (u upgrade) acceptance() []byte {
 	return []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
 		rfc6455.Accept(u.key) + "\r\nSec-WebSocket-Protocol: " + u.encoding.String() + "\r\n\r\n")
-}
-
-// admissionRefusal turns the error of admission into an answer.
-func admissionRefusal(err error) *refusal {
-	reason := fault.From(err)
-	return &refusal{status: reason.Kind.HTTP(), reason: reason}
 }
 
 // since is the time that all buckets and deadlines of a server count in.

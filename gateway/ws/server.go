@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,19 +73,25 @@ func (s *Server) now() time.Duration { return since(s.start) }
 
 // ServeHTTP upgrades a request to a websocket or refuses it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	addr := clientAddr(r, s.cfg.TrustedProxies)
 	up, bad := checkUpgrade(r, s.cfg.Origins)
 	if bad == nil {
-		addr := clientAddr(r, s.cfg.TrustedProxies)
-		if err := s.admission.enter(addr, s.now()); err != nil {
-			bad = admissionRefusal(err)
-		} else {
-			c := &Conn{server: s, id: s.ids.Add(1), addr: addr, encoding: up.encoding}
-			s.takeOver(w, up, c)
-			return
-		}
+		bad = s.admit(addr)
 	}
-	s.metrics.refused.WithLabelValues(bad.reason.Code).Inc()
-	bad.write(w)
+	if bad != nil {
+		s.metrics.refused.WithLabelValues(bad.reason.Code).Inc()
+		bad.write(w)
+		return
+	}
+	s.takeOver(w, up, &Conn{server: s, id: s.ids.Add(1), addr: addr, encoding: up.encoding})
+}
+
+func (s *Server) admit(addr netip.Addr) *refusal {
+	if err := s.admission.enter(addr, s.now()); err != nil {
+		reason := fault.From(err)
+		return &refusal{status: reason.Kind.HTTP(), reason: reason}
+	}
+	return nil
 }
 
 // takeOver hijacks the connection, answers the handshake and begins the websocket.

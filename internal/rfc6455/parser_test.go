@@ -13,7 +13,7 @@ import (
 )
 
 // key is a masking key with four different bytes; Autobahn draws random ones.
-var key = [4]byte{0x37, 0xFA, 0x21, 0x3D} //nolint:gochecknoglobals // a constant array
+var key = [4]byte{0x37, 0xFA, 0x21, 0x3D}
 
 func limits() Limits { return Limits{Message: 8192, Fragments: 16} }
 
@@ -34,8 +34,7 @@ func read(p *Parser, pieces ...[]byte) ([]string, int) {
 		for len(b) > 0 {
 			m, n, err := p.Next(b)
 			b = b[n:]
-			var v *Violation
-			if errors.As(err, &v) {
+			if v, ok := errors.AsType[*Violation](err); ok {
 				return out, v.Code
 			}
 			if m.Op == Continuation {

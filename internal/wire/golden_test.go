@@ -16,7 +16,7 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the golden vectors anew") //nolint:gochecknoglobals // a flag
+var rewrite = flag.Bool("rewrite", false, "write the golden vectors anew")
 
 func aPosition() *wirepb.Position { return &wirepb.Position{Epoch: 7, Offset: 12345678901234567890} }
 

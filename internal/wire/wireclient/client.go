@@ -70,7 +70,7 @@ type Client struct {
 
 // Dial opens a connection. The server's welcome reaches OnFrame.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
-	conn, resp, err := websocket.Dial(ctx, cfg.URL, &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, cfg.URL, &websocket.DialOptions{ //nolint:bodyclose // the library closes it
 		HTTPClient: cfg.HTTP, HTTPHeader: cfg.Header, Subprotocols: []string{cfg.Encoding.String()},
 		CompressionMode: websocket.CompressionDisabled,
 	})

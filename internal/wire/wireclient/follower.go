@@ -70,8 +70,7 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 		if asked := f.asked(); asked >= 0 {
 			wait = rand.N(asked + 1) //nolint:gosec // jitter
 		}
-		var refused *Refused
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*Refused](err); ok {
 			wait = max(wait, refused.RetryAfter)
 		}
 		if !sleep(ctx, wait) {

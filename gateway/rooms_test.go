@@ -1,0 +1,167 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/gateway"
+	"github.com/barrage-live/barrage/gateway/gatewaytest"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wireclient"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+// TestStormOfJoinsAsksTheRoomOnce joins while danmaku flow: every joiner sees the rest without a hole, and the room is asked a
+// fixed number of times.
+func TestStormOfJoinsAsksTheRoomOnce(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	for i := range 30 {
+		ann.MustSay(fmt.Sprint("early ", i))
+	}
+	ann.AwaitText("early 29")
+	var joins sync.WaitGroup
+	viewers := make([]*gatewaytest.Viewer, 60)
+	for i := range viewers {
+		joins.Go(func() {
+			v := w.Dial(wire.Encoding(i%2), "")
+			if _, err := v.Join(v.Context(), gatewaytest.Room, position.Position{}, false, 20); err != nil {
+				t.Error(err)
+			}
+			viewers[i] = v
+		})
+	}
+	for i := range 20 {
+		ann.MustSay(fmt.Sprint("late ", i))
+	}
+	joins.Wait()
+	ann.AwaitText("late 19")
+	ann.MustSay("end")
+	for _, v := range viewers {
+		v.AwaitText("end")
+		if got := v.Seen(); len(got) < 20 {
+			t.Errorf("saw %d", len(got))
+		}
+	}
+	if n := w.Rooms.Asked("attach") + w.Rooms.Asked("history") + w.Rooms.Asked("resume"); n > 4 {
+		t.Errorf("the room was asked %d times for %d joins", n, len(viewers))
+	}
+}
+
+func TestHoleInTheBatchesIsFilled(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	w.Rooms.Lose(1)
+	ann.MustSay("two")
+	gatewaytest.Eventually(t, "the batch is lost", func() bool { return w.Rooms.Losing() == 0 })
+	ann.MustSay("three")
+	bob.AwaitText("three")
+	if got := bob.Seen(); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("saw %q", got)
+	}
+}
+
+func TestRoomThatMovesIsAttachedAnew(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	w.Rooms.Move(gatewaytest.Room, true)
+	ann.MustSay("two")
+	gatewaytest.Eventually(t, "attached again", func() bool { return w.Rooms.Attached(gatewaytest.Room) == 1 })
+	ann.MustSay("three")
+	bob.AwaitText("three")
+	if got := bob.Seen(); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("saw %q", got)
+	}
+}
+
+func TestHoleThatCannotBeFilledIsTold(t *testing.T) {
+	w := plain(t)
+	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	ann.MustSay("one")
+	bob.AwaitText("one")
+	w.Rooms.Fail(fault.New(fault.Unavailable, "elsewhere", "the room cannot be asked"))
+	w.Rooms.Move(gatewaytest.Room, true)
+	gatewaytest.Eventually(t, "attaching fails", func() bool { return w.Rooms.Asked("attach") > 2 })
+	w.Rooms.Append(gatewaytest.Room, "lost", "last")
+	w.Rooms.Expire(gatewaytest.Room, 1)
+	w.Rooms.Fail(nil)
+	gap := bob.Await(func(f *wirepb.ServerFrame) bool { return f.GetError().GetCode() == "gap" })
+	if gap.GetError().GetField() != gatewaytest.Room || gap.GetId() != 0 {
+		t.Errorf("told %v", gap)
+	}
+	j, err := bob.Join(bob.Context(), gatewaytest.Room, position.Position{Epoch: 1, Offset: 1}, true, 10)
+	if err != nil || j.GetRecovered() || j.GetReason() != "too_old" || len(j.GetDanmaku()) != 1 {
+		t.Errorf("joined %v, %v", j, err)
+	}
+}
+
+func TestRoomIsDetachedAfterTheLastLeft(t *testing.T) {
+	cfg := gateway.Config{}
+	cfg.Hub.Grace = 50 * time.Millisecond
+	w := gatewaytest.NewWorld(t, cfg, false)
+	v := w.Enter(wire.JSON, "")
+	v.Close()
+	gatewaytest.Eventually(t, "detached", func() bool { return w.Rooms.Attached(gatewaytest.Room) == 0 })
+	again := w.Enter(wire.JSON, "ann-s1-1h")
+	again.MustSay("back")
+	again.AwaitText("back")
+}
+
+// TestFollowerLosesNothing cuts the connections of a follower again and again while another viewer posts.
+func TestFollowerLosesNothing(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	ctx, cancel := context.WithTimeout(context.Background(), gatewaytest.Patience)
+	defer cancel()
+	var mu sync.Mutex
+	var seen []string
+	clients := make(chan *wireclient.Client, 100)
+	var following sync.WaitGroup
+	following.Go(func() {
+		_ = wireclient.Follow(ctx, wireclient.FollowConfig{
+			Config: wireclient.Config{URL: w.URL, Encoding: wire.Proto},
+			Rooms:  []string{gatewaytest.Room},
+			OnDanmaku: func(_ string, rows []*wirepb.Danmaku) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, d := range rows {
+					seen = append(seen, d.GetText())
+				}
+			},
+			OnBreak:  func(_, reason string) { t.Errorf("break: %s", reason) },
+			OnClient: func(c *wireclient.Client) { clients <- c },
+			Backoff:  func(int) time.Duration { return time.Millisecond },
+		})
+	})
+	var want []string
+	for i := range 40 {
+		c := <-clients // joined: from here on nothing may be missed
+		text := fmt.Sprint(i)
+		ann.MustSay(text)
+		want = append(want, text)
+		c.Abort()
+		if i%15 == 14 {
+			ann.AwaitText(text)
+		}
+	}
+	gatewaytest.Eventually(t, "all has come", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(seen) >= len(want)
+	})
+	cancel()
+	following.Wait()
+	if !slices.Equal(seen, want) {
+		t.Errorf("saw %q, want %q", seen, want)
+	}
+}
