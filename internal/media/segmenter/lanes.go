@@ -84,7 +84,7 @@ func (v *videoLane) push(u *timed) (done sample, ok bool) {
 	s.out = fmp4.Sample{
 		Offset:  int32(int64(ticks(max(u.show, 0), fmp4.VideoScale)) - int64(s.tick)),
 		Sync:    u.Key,
-		Payload: withoutParameterSets(u),
+		Payload: u.Payload, // parameter sets stay in band: players that ignore a second init segment need them
 	}
 	if v.held {
 		done, ok = v.finish(s.at), true
@@ -115,26 +115,6 @@ func (v *videoLane) change(u *timed) *media.Track {
 	}
 	v.track = t
 	return &t
-}
-
-// withoutParameterSets leaves SPS and PPS out of a picture: in an avc1 track they live in the init segment only.
-func withoutParameterSets(u *timed) [][]byte {
-	keep := 0
-	for _, n := range u.Payload {
-		if t := media.NALType(n); t != media.NALSPS && t != media.NALPPS {
-			keep++
-		}
-	}
-	if keep == len(u.Payload) || keep == 0 {
-		return u.Payload
-	}
-	out := make([][]byte, 0, keep)
-	for _, n := range u.Payload {
-		if t := media.NALType(n); t != media.NALSPS && t != media.NALPPS {
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 // audioTolerance is how far the timestamps of audio may stray from the count of its samples. They are rounded to

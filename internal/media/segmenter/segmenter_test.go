@@ -394,8 +394,8 @@ func TestParameterSetsChange(t *testing.T) {
 	if s := b.segments[3]; s.Init != 1 || !s.Independent {
 		t.Errorf("segment 3 must need init 1 and start at an IDR picture: %+v", s.Open)
 	}
-	if first := b.read(b.segments[3].parts[0], 1)[1].samples[0].Data; first[4] != 0x65 {
-		t.Errorf("the parameter sets were not taken out of the picture: %x", first[:8])
+	if first := b.read(b.segments[3].parts[0], 1)[1].samples[0].Data; !bytes.Equal(first[4:4+len(mediatest.OtherSPS())], mediatest.OtherSPS()) {
+		t.Errorf("the picture has lost its parameter sets: %x", first[:40])
 	}
 }
 

@@ -82,7 +82,7 @@ func (w *writer) part(k cut, g *Segmenter) {
 		p := &Part{
 			Sequence: w.sequence, Index: w.index, Start: w.from, End: k.at,
 			Independent: w.keys || !g.pictures, Pictures: len(w.runs[0].Samples),
-			Bytes:       fmp4.AppendPart(nil, w.fragment, w.runs),
+			Bytes: fmp4.AppendPart(nil, w.fragment, w.runs),
 		}
 		w.index++
 		w.from = k.at
