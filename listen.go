@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/barrage-live/barrage/actors/packager"
@@ -51,6 +52,11 @@ func (p *platform) listen(ctx context.Context) error {
 	bound := func(l net.Listener) net.Listener { return ws.Bound(l, p.connections(), figures.WS) }
 	if err := p.serveHTTP(ctx, "http", p.cfg.HTTP, bound, public); err != nil {
 		return err
+	}
+	if n, err := p.channels.Settle(ctx); err != nil {
+		return fmt.Errorf("settle channels: %w", err)
+	} else if n > 0 {
+		p.log.Info("settled broadcasts that an earlier run left unfinished", slog.Int("channels", n))
 	}
 	if err := p.openIngest(ctx); err != nil {
 		return err
@@ -94,10 +100,10 @@ func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
 	programs, err := api.New(api.Deps{
 		Config: api.Config{
 			Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public,
-			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
+			RTMPPort: port(p.cfg.RTMP), Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},
 		Tokens: p.tokens, Accounts: p.accounts, Sessions: p.sessions, SessionViews: p.sessions,
-		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms,
+		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Audience: p.rooms,
 		Limiter: api.LimiterFunc(p.allow), Log: p.log, Metrics: api.NewMetrics(p.registry),
 	})
 	if err != nil {
@@ -210,6 +216,16 @@ func (t TLS) certificate() (*tls.Config, error) {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// port is that of an address; 0 if it has none of its own.
+func port(addr string) int {
+	_, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(text) // conf has checked the address
+	return n
 }
 
 func prefixes(texts []string) ([]netip.Prefix, error) {

@@ -28,6 +28,11 @@ func (c *Client) Card(ctx context.Context, room id.Room) (Card, error) {
 	return ask[Card](ctx, c, room, about{})
 }
 
+// Info says what is true of the room now: how many watch, and whether it is live.
+func (c *Client) Info(ctx context.Context, room id.Room) (Info, error) {
+	return ask[Info](ctx, c, room, look{})
+}
+
 // Attach subscribes a node: the batches after the returned position go to sink, without a hole. It is soft state: attach
 // again every 20 s, or it ends after 60 s; a sessions report renews it too. Attaching again replaces the sink and returns the
 // position now, so a node that lost batches sees the gap. A batch with Closed ends the attachment.

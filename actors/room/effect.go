@@ -10,7 +10,7 @@ import (
 // waiter names someone who waits for an answer; zero is nobody.
 type waiter uint32
 
-// The commands. Those up to about are asked from outside, the rest are the shell's.
+// The commands. Those up to look are asked from outside, the rest are the shell's.
 type (
 	createRoom struct {
 		Channel id.Channel
@@ -48,6 +48,7 @@ type (
 	}
 	setOffline struct{}
 	about      struct{}
+	look       struct{}
 
 	// appended tells how the append in flight ended.
 	appended struct{ Err error }

@@ -55,6 +55,8 @@ func (s *state) govern(now time.Time, w waiter, cmd any) {
 		s.answerTo(w, nil)
 	case about:
 		s.answerTo(w, s.card.Card)
+	case look:
+		s.answerTo(w, s.info())
 	case mutes:
 		s.answerTo(w, s.listMutes(now))
 	case configure:

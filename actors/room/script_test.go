@@ -104,6 +104,8 @@ func (s script) command() any {
 		return setOffline{}
 	case "about":
 		return about{}
+	case "look":
+		return look{}
 	}
 	s.d.Fatalf(s.t, "no such command")
 	return nil

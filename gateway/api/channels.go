@@ -243,7 +243,9 @@ func (s *server) view(ctx context.Context, ch channel.Channel) (Channel, error) 
 		v.StartMS = ch.Start.UnixMilli()
 	}
 	if s.Audience != nil {
-		v.Viewers = s.Audience.Viewers(ctx, ch.Room)
+		if info, err := s.Audience.Info(ctx, ch.Room); err == nil { // a list without counts is better than none
+			v.Viewers = info.Online
+		}
 	}
 	return v, nil
 }

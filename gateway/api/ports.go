@@ -68,9 +68,9 @@ type Rooms interface {
 	Unmute(ctx context.Context, r id.Room, user id.User) error
 }
 
-// Audience counts who watches. It answers at once with what is known.
+// Audience knows who watches; room.Client fills it.
 type Audience interface {
-	Viewers(ctx context.Context, r id.Room) int
+	Info(ctx context.Context, r id.Room) (room.Info, error)
 }
 
 // Limiter counts within sliding windows; the cache's driver fills it.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
@@ -55,7 +56,9 @@ func newWorld(t *testing.T, change func(*api.Config)) *world {
 
 type fixedAudience int
 
-func (a fixedAudience) Viewers(context.Context, id.Room) int { return int(a) }
+func (a fixedAudience) Info(context.Context, id.Room) (room.Info, error) {
+	return room.Info{Online: int(a)}, nil
+}
 
 // counter is a limiter that counts exactly and never forgets.
 type counter struct {
