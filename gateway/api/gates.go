@@ -54,8 +54,16 @@ func (s *server) record(log *slog.Logger, r *http.Request, w middleware.WrapResp
 	status := max(w.Status(), http.StatusOK)
 	s.Metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	s.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
-	log.Info("request", slog.String("route", route), slog.String("path", r.URL.Path), slog.Int("status", status),
+	log.Log(r.Context(), logLevel(r, status), "request", slog.String("route", route), slog.String("path", r.URL.Path), slog.Int("status", status),
 		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.addr.String()))
+}
+
+// logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers only.
+func logLevel(r *http.Request, status int) slog.Level {
+	if status < http.StatusBadRequest && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 func methods() []string {
