@@ -177,7 +177,7 @@ func TestPingIsAnsweredInOrder(t *testing.T) {
 
 func short() gateway.Config {
 	return gateway.Config{WS: ws.Config{
-		FirstFrame: 300 * time.Millisecond, Idle: 900 * time.Millisecond, PingAfter: 300 * time.Millisecond,
+		FirstFrame: 500 * time.Millisecond, Idle: 3 * time.Second, PingAfter: 500 * time.Millisecond,
 		Unfinished: 300 * time.Millisecond, CloseGrace: 300 * time.Millisecond,
 	}}
 }
@@ -210,7 +210,7 @@ func TestSilenceIsClosed(t *testing.T) {
 	t.Run("those who answer stay", func(t *testing.T) {
 		silent := gatewaytest.DialRaw(t, w.Addr, wire.JSON, nil)
 		silent.Ended()
-		quiet := time.NewTimer(1500 * time.Millisecond) // longer than Idle: only their pongs keep the neighbours alive
+		quiet := time.NewTimer(4 * time.Second) // longer than Idle: only their pongs keep the neighbours alive
 		<-quiet.C
 		n.undisturbed()
 	})

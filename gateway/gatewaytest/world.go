@@ -175,7 +175,8 @@ func (v *Viewer) MustSay(text string) *wirepb.Posted {
 	v.tb.Helper()
 	p, err := v.Say(text)
 	if err != nil {
-		v.tb.Fatal(err)
+		code, reason := v.Closed()
+		v.tb.Fatalf("%v; closed %d %s", err, code, reason)
 	}
 	return p
 }

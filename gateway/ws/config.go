@@ -43,6 +43,7 @@ type Config struct {
 const (
 	maxFragments   = 16
 	maxQueued      = 32
+	maxQueuedBytes = 32 << 10
 	framesPerS     = 20
 	framesBurst    = 60
 	refusalsPerS   = 1

@@ -80,8 +80,10 @@ type Conn struct {
 		alarm time.Duration
 		event any
 	}
-	jobs  backlog
-	timer wheel.Timer[*Conn]
+	jobs backlog
+	// timer and planned, the moment it is armed for, belong to deadlines.
+	timer   wheel.Timer[*Conn]
+	planned time.Duration
 }
 
 // ID numbers the connections of this process.

@@ -26,9 +26,12 @@ func newDeadlines(start time.Time) *deadlines {
 // arm sees to it that c is looked at by the given time, not later than planned before.
 func (d *deadlines) arm(c *Conn, at time.Duration) {
 	d.mu.Lock()
-	c.timer.Value = c
+	defer d.mu.Unlock()
+	if c.timer.Armed() && c.planned <= at {
+		return
+	}
+	c.timer.Value, c.planned = c, at
 	d.mu.wheel.Add(&c.timer, d.start.Add(at))
-	d.mu.Unlock()
 }
 
 func (d *deadlines) disarm(c *Conn) {

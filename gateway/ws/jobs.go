@@ -30,12 +30,13 @@ type job struct {
 	event   any
 }
 
-// backlog holds the jobs of one connection in order. Messages are bounded by maxQueued (policy: refuse, the client is told);
-// the other jobs are few by their nature.
+// backlog holds the jobs of one connection in order. Messages are bounded by maxQueued and maxQueuedBytes (policy: refuse, the
+// client is told); the other jobs are few by their nature.
 type backlog struct {
 	sync.Mutex
 	list      []job
 	messages  int
+	bytes     int  // of the messages
 	scheduled bool // a worker has it, or it waits for one
 	ended     bool // jobClosed has been queued
 }
@@ -44,12 +45,13 @@ type backlog struct {
 func (c *Conn) enqueue(j job) bool {
 	q := &c.jobs
 	q.Lock()
-	if q.ended || j.kind == jobMessage && q.messages >= maxQueued {
+	if q.ended || j.kind == jobMessage && q.full(len(j.payload)) {
 		q.Unlock()
 		return false
 	}
 	if j.kind == jobMessage {
 		q.messages++
+		q.bytes += len(j.payload)
 	}
 	q.ended = j.kind == jobClosed
 	q.list = append(q.list, j)
@@ -60,6 +62,11 @@ func (c *Conn) enqueue(j job) bool {
 		c.server.pool.submit(c)
 	}
 	return true
+}
+
+// full reports whether one more message of n bytes is too much. A single one never is.
+func (q *backlog) full(n int) bool {
+	return q.messages >= maxQueued || q.messages > 0 && q.bytes+n > maxQueuedBytes
 }
 
 // next takes the first job, or gives the worker free.
@@ -75,6 +82,7 @@ func (q *backlog) next() (job, bool) {
 	q.list = q.list[1:]
 	if j.kind == jobMessage {
 		q.messages--
+		q.bytes -= len(j.payload)
 	}
 	return j, true
 }

@@ -205,6 +205,10 @@ func TestPoolIsFairAndBounded(t *testing.T) {
 	if busy.enqueue(job{kind: jobMessage}) {
 		t.Error("a message above the bound is taken")
 	}
+	large := job{kind: jobMessage, payload: make([]byte, maxQueuedBytes/2+1)}
+	if heavy := (&backlog{messages: 1, bytes: maxQueuedBytes / 2}); !heavy.full(len(large.payload)) || heavy.full(1) {
+		t.Error("the bound on bytes does not hold")
+	}
 	if !busy.enqueue(job{kind: jobClosed}) || busy.enqueue(job{kind: jobNotify}) {
 		t.Error("the end is not the end")
 	}
