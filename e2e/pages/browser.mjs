@@ -92,13 +92,14 @@ export class Person {
   }
 
   /** Waits until the picture moves. */
-  moving(timeout = 20_000) {
-    return this.page.waitForFunction(async () => {
+  async moving(timeout = 20_000) {
+    await this.page.evaluate(() => (window.seen.lookedAt = null))
+    return this.page.waitForFunction(() => {
       const video = document.querySelector('video')
-      const before = video.currentTime
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      return video.currentTime > before && video.videoWidth > 0
-    }, undefined, { timeout })
+      const before = window.seen.lookedAt
+      window.seen.lookedAt = video ? { video, time: video.currentTime } : null
+      return before?.video === video && video.videoWidth > 0 && video.currentTime > before.time
+    }, undefined, { timeout, polling: 200 })
   }
 
   overflow() {

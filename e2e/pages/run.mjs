@@ -24,6 +24,10 @@ const world = {
   check(name, ok, detail = '') {
     if (!ok) throw new Error(`${name}${detail === '' ? '' : ': ' + JSON.stringify(detail)}`)
   },
+  /** Like check, for what does not keep the next steps from going on. */
+  note(name, ok, detail) {
+    if (!ok) report.faults.push(`${name}: ${JSON.stringify(detail)}`)
+  },
   async shot(person, name) {
     if (shots !== '') await person.page.screenshot({ path: join(shots, `${name}.png`) })
   },

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const readyMs = 30_000
+// The server reads BARRAGE_* as settings and refuses those it does not know, such as ours.
+const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_')))
 
 /** The binary under test: BARRAGE_BINARY, or one built now. */
 async function binary() {
@@ -37,7 +39,7 @@ export class Server {
   async launch(http, rtmp) {
     this.process = spawn(this.binary, [
       'serve', '--http', http, '--rtmp', rtmp, '--admin', '127.0.0.1:0', '--data', this.data, '--log.format', 'json', ...this.args,
-    ], { stdio: ['ignore', 'ignore', 'pipe'] })
+    ], { stdio: ['ignore', 'ignore', 'pipe'], env: bare })
     this.ended = once(this.process, 'exit')
     await new Promise((resolve, reject) => {
       const limit = setTimeout(() => reject(new Error(`the server was not ready in time\n${this.tail()}`)), readyMs)

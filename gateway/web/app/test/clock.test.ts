@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { codecName } from '@/live/codec'
 import { mediaTime } from '@/live/clock'
 import { phaseOf } from '@/live/phase'
 import { rtmpServer } from '@/live/rtmp'
@@ -31,8 +32,12 @@ describe('the phase of the stage', () => {
 describe('the server part of a publishing address', () => {
   for (const c of [
     { name: 'leaves out the key', url: 'rtmp://h:1935/live/7-abc', key: '7-abc', want: 'rtmp://h:1935/live' },
-    { name: 'keeps an address without a key', url: 'rtmp://h/live/', key: '7-abc', want: 'rtmp://h/live' },
-    { name: 'is the usual one when none is named', url: '', key: '7-abc', want: 'rtmp://page/live' },
-  ]) it(c.name, () => expect(rtmpServer({ rtmp_url: c.url, stream_key: c.key }, 'page')).toBe(c.want))
-  it('is the usual one before a key was made', () => expect(rtmpServer(null, 'page')).toBe('rtmp://page/live'))
+    { name: 'is an address without a key', url: 'rtmp://h/live', key: '7-abc', want: 'rtmp://h/live' },
+    { name: 'has no slash at its end', url: 'rtmp://h/live/', key: '7-abc', want: 'rtmp://h/live' },
+  ]) it(c.name, () => expect(rtmpServer({ rtmp_url: c.url, stream_key: c.key })).toBe(c.want))
+})
+
+describe('codecs', () => {
+  it('are called by the name people use', () =>
+    expect(['avc1.42c01f', 'H264', 'hvc1.1.6.L93', 'av01.0.05M.08', 'mp4a.40.2', 'Opus', 'odd'].map(codecName)).toEqual(['H.264', 'H.264', 'H.265', 'AV1', 'AAC', 'Opus', 'odd']))
 })

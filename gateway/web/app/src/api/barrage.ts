@@ -8,8 +8,7 @@ export class Barrage {
   constructor(private readonly api: Api) {}
 
   async live(signal?: AbortSignal): Promise<Channel[]> {
-    const page = await this.api.get<{ channels: Channel[] | null }>('/v1/channels?live=true', signal ? { signal } : {})
-    return page.channels ?? []
+    return (await this.api.get<{ channels: Channel[] }>('/v1/channels?live=true', signal ? { signal } : {})).channels
   }
 
   channel(name: string, signal?: AbortSignal): Promise<Channel> {
@@ -17,7 +16,7 @@ export class Barrage {
   }
 
   async mine(): Promise<Channel[]> {
-    return (await this.api.get<{ channels: Channel[] | null }>('/v1/me/channels')).channels ?? []
+    return (await this.api.get<{ channels: Channel[] }>('/v1/me/channels')).channels
   }
 
   create(name: string, title: string): Promise<Channel> {
@@ -29,7 +28,7 @@ export class Barrage {
   }
 
   async keys(channel: string): Promise<StreamKey[]> {
-    return (await this.api.get<{ keys: StreamKey[] | null }>(`/v1/channels/${at(channel)}/keys`)).keys ?? []
+    return (await this.api.get<{ keys: StreamKey[] }>(`/v1/channels/${at(channel)}/keys`)).keys
   }
 
   mint(channel: string): Promise<MintedKey> {

@@ -30,15 +30,21 @@ export interface Channel {
 
 export interface StreamKey {
   id: string
-  created_at?: string
+  /** The first letters of the secret part. */
+  hint: string
+  created_at: string
   last_used_at?: string
+  /** Set when a newer key was made. */
   expires_at?: string
-  revoked?: boolean
+  revoked: boolean
+  in_use: boolean
 }
 
-export interface MintedKey extends StreamKey {
+export interface MintedKey {
+  id: string
   stream_key: string
   rtmp_url: string
+  created_at: string
 }
 
 export interface Ingest {
@@ -51,5 +57,5 @@ export interface Ingest {
   video_codec: string
   audio_codec: string
   since_ms: number
-  warnings: { code: string; message: string }[] | null
+  warnings: { code: string; message: string }[]
 }

@@ -60,6 +60,7 @@ export class Player {
   constructor(private readonly video: HTMLVideoElement) {
     const on = (name: string, f: () => void) => video.addEventListener(name, f, { signal: this.listeners.signal })
     on('playing', () => this.started())
+    on('canplay', () => this.tighten())
     on('pause', () => (this.state.paused = true))
     on('play', () => (this.state.paused = false))
     on('volumechange', () => {
@@ -168,6 +169,16 @@ export class Player {
     this.recoveries = this.recoveries.filter((at) => at > now - 60_000)
     this.recoveries.push(now)
     return this.recoveries.length <= recoveriesPerMinute
+  }
+
+  /** Before the first picture: what was loaded while the start was on its way is skipped, instead of being caught up later. */
+  private tighten(): void {
+    const edge = this.hls?.liveSyncPosition ?? null
+    if (this.state.picture || edge === null) return
+    const { buffered, currentTime } = this.video
+    for (let i = 0; i < buffered.length; i++) {
+      if (buffered.start(i) <= edge && edge < buffered.end(i) && edge > currentTime) this.video.currentTime = edge
+    }
   }
 
   private started(): void {
