@@ -90,12 +90,11 @@ e2e-obs: build $(PLAY)
 	deploy/setup/apt.sh obs
 	node e2e/obs/obs.mjs
 
-## lint: golangci-lint, buf lint, shellcheck
+## lint: golangci-lint, shellcheck
 .PHONY: lint
-lint: $(BIN)/golangci-lint $(BIN)/buf
+lint: $(BIN)/golangci-lint
 	deploy/setup/apt.sh lint
 	shellcheck deploy/setup/*.sh .ci/run
-	$(BIN)/buf lint
 	$(BIN)/golangci-lint run ./...
 
 ## fmt: format the Go sources
