@@ -156,33 +156,3 @@ func increment(t *testing.T, s *table.Store, mark []byte) (bool, error) {
 	}
 	return false, err
 }
-
-// TestWriterPassesFaultsOn shows that each append gets the fault of its own batch.
-func TestWriterPassesFaultsOn(t *testing.T) {
-	s := open(t, dice(3, 0.3, 0.3))
-	w := table.NewWriter(s, table.WriterConfig{})
-	outcome := make([]error, 200)
-	for i := range outcome {
-		b := table.Batch{Table: "t", Partition: fmt.Sprint(i), Ops: []table.Op{table.Put([]byte("k"), nil)}}
-		if err := w.Append(t.Context(), b, func(err error) { outcome[i] = err }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[fault.Kind]int{}
-	for i, err := range outcome {
-		_, got := s.Get(t.Context(), "t", fmt.Sprint(i), []byte("k"))
-		there := got == nil
-		if refused := errors.Is(err, errDown); refused == there {
-			t.Errorf("batch %d answered %v, and is there: %v", i, err, there)
-		}
-		if err != nil {
-			seen[fault.KindOf(err)]++
-		}
-	}
-	if len(seen) != 2 || seen[fault.Timeout] < 20 || seen[fault.Unavailable] < 20 {
-		t.Errorf("faults: %v", seen)
-	}
-}

@@ -11,18 +11,12 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// Bench measures a driver: durable writes with growing concurrency, grouped writes, and reads.
+// Bench measures a driver: durable writes with growing concurrency, and reads.
 func Bench(b *testing.B, open func(b *testing.B) Harness) {
 	for _, writers := range []int{1, 16, 64, 256} {
 		b.Run(fmt.Sprintf("write/writers=%d", writers), func(b *testing.B) {
 			s := benchStore(b, open)
 			benchWrite(b, s, writers)
-		})
-	}
-	for _, partitions := range []int{64, 1024} {
-		b.Run(fmt.Sprintf("writer/partitions=%d", partitions), func(b *testing.B) {
-			s := benchStore(b, open)
-			benchWriter(b, s, partitions)
 		})
 	}
 	b.Run("read", func(b *testing.B) { benchRead(b, benchStore(b, open)) })
@@ -70,40 +64,6 @@ func benchWrite(b *testing.B, s *table.Store, writers int) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "batches/s")
-}
-
-// benchWriter appends through one Writer as actors do: every partition has one batch under way.
-func benchWriter(b *testing.B, s *table.Store, partitions int) {
-	w := table.NewWriter(s, table.WriterConfig{})
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	b.ReportAllocs()
-	b.ResetTimer()
-	for p := range partitions {
-		wg.Add(1)
-		name := fmt.Sprint("room", p)
-		var step func(err error)
-		step = func(err error) {
-			n := next.Add(1)
-			if err != nil || n > int64(b.N) {
-				if err != nil {
-					b.Error(err)
-				}
-				wg.Done()
-				return
-			}
-			if err := w.Append(context.Background(), post(name, int(n)), step); err != nil {
-				b.Error(err)
-				wg.Done()
-			}
-		}
-		step(nil)
-	}
-	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "batches/s")
-	if err := w.Close(context.Background()); err != nil {
-		b.Error(err)
-	}
 }
 
 func benchRead(b *testing.B, s *table.Store) {
