@@ -22,6 +22,7 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/egress/hls"
@@ -282,4 +283,20 @@ func Eventually(tb testing.TB, within time.Duration, what string, holds func() b
 			tb.Fatalf("not within %v: %s", within, what)
 		}
 	}
+}
+
+// Play writes what a source makes between two times since its start, each unit when it is due, and returns when the last
+// of it would have been shown. In a synctest bubble that takes no time.
+func Play(tb testing.TB, s *live.Stream, src mediatest.Source, from, to time.Duration) {
+	tb.Helper()
+	for _, u := range src.Units(to) {
+		if u.Arrival.Sub(src.Start) < from {
+			continue
+		}
+		<-time.After(time.Until(u.Arrival))
+		if err := s.Write(u); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	<-time.After(time.Until(src.Start.Add(to)))
 }

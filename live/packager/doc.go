@@ -17,6 +17,8 @@
 //     is made or sent.
 //  3. A request that waits for a part is registered under that part and woken when it is there, when its context ends,
 //     when the broadcast ends, or after three target durations; Waiting tells how many there are.
+//     One without directives waits only when the broadcast begins, for the first complete segment: readers that know no
+//     parts give up on a playlist without any.
 //  4. A part can be read as long as it is listed and three target durations more, a segment as long as the blob
 //     store keeps it. The hinted part can be asked for before it exists.
 //  5. The blob store may be slow or away: the last seconds are served from memory, the queue to it is bounded, and

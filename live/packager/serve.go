@@ -16,7 +16,7 @@ const headroom = 1.1
 
 // Multivariant gives the multivariant playlist, waiting for the first part if need be.
 func (p *Packager) Multivariant(ctx context.Context) (Document, error) {
-	if _, err := p.Playlist(ctx, m3u8.Directives{Part: -1}); err != nil {
+	if _, err := p.wait(ctx, m3u8.Directives{Block: true}); err != nil { // for part 0 of segment 0
 		return Document{}, err
 	}
 	p.mu.Lock()

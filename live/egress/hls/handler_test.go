@@ -1,0 +1,217 @@
+package hls_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/m3u8"
+	"github.com/barrage-live/barrage/live/egress/hls"
+	"github.com/barrage-live/barrage/live/packager"
+)
+
+// fixed is a Source with one big segment and a playlist that fails as it is told to.
+type fixed struct {
+	segment []byte
+	err     error
+	asked   int
+}
+
+// Locate implements hls.Locator.
+func (f *fixed) Locate(_ context.Context, channel string) (hls.Source, error) {
+	f.asked++
+	if channel != "c" {
+		return nil, fault.New(fault.NotFound, "no_channel", "there is no such channel")
+	}
+	return f, nil
+}
+
+// Multivariant implements hls.Source.
+func (f *fixed) Multivariant(context.Context) (packager.Document, error) {
+	text := func() []byte { return []byte("#EXTM3U\n") }
+	return packager.Document{Plain: text, Gzip: text}, f.err
+}
+
+// Playlist implements hls.Source.
+func (f *fixed) Playlist(context.Context, m3u8.Directives) (*packager.Snapshot, error) {
+	return nil, f.err
+}
+
+type file struct{ *bytes.Reader }
+
+func (file) Close() error { return nil }
+
+// Open implements hls.Source.
+func (f *fixed) Open(context.Context, id.Broadcast, packager.Name) (io.ReadSeekCloser, error) {
+	return file{bytes.NewReader(f.segment)}, f.err
+}
+
+func newHandler(f *fixed) http.Handler {
+	return hls.New(hls.Config{Locator: f, Log: slog.New(slog.DiscardHandler), Metrics: hls.NewMetrics(prometheus.NewRegistry())})
+}
+
+const segmentPath = "/live/c/source/" + broadcast + "/0.m4s"
+
+func TestErrorsAreProblems(t *testing.T) {
+	cases := []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{fault.New(fault.NotFound, "no_media", "x"), 404, "no_media"},
+		{fault.New(fault.Invalid, "playlist_too_far", "x"), 400, "playlist_too_far"},
+		{fault.New(fault.Unavailable, "playlist_timeout", "x").After(time.Second), 503, "playlist_timeout"},
+		{io.ErrUnexpectedEOF, 500, "internal"},
+	}
+	for _, c := range cases {
+		t.Run(c.code, func(t *testing.T) {
+			h := newHandler(&fixed{err: c.err})
+			for _, path := range []string{"/live/c/index.m3u8", "/live/c/source/index.m3u8", segmentPath} {
+				rec := httptest.NewRecorder()
+				h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+				if rec.Code != c.status || rec.Header().Get("Content-Type") != "application/problem+json" ||
+					!strings.Contains(rec.Body.String(), fmt.Sprintf("%q", c.code)) {
+					t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+				}
+			}
+		})
+	}
+}
+
+func TestPathsThatNameNothing(t *testing.T) {
+	f := &fixed{}
+	h := newHandler(f)
+	for _, path := range []string{
+		"/", "/live/", "/live/c", "/live/c/", "/live//index.m3u8", "/live/c/source/", "/live/c/source/x/0.m4s",
+		"/live/c/source/" + broadcast + "/", "/live/c/source/" + broadcast + "/0.m4s/", "/live/c/source/" + broadcast + "/../0.m4s",
+		"/live/c/source/" + strings.ToUpper(broadcast) + "/0.m4s", "/live/" + strings.Repeat("c", 200) + "/index.m3u8",
+		"/live/c/index.m3u8/", "/live/c/source/" + broadcast + "/00.m4s",
+	} {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if rec.Code != http.StatusNotFound {
+			t.Errorf("%q: %d", path, rec.Code)
+		}
+	}
+	if f.asked != 0 {
+		t.Errorf("the locator was asked %d times for nothing", f.asked)
+	}
+}
+
+func TestLocatorIsNotAskedForEveryRequest(t *testing.T) {
+	f := &fixed{}
+	h := newHandler(f)
+	for range 100 {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, segmentPath, nil))
+	}
+	if f.asked > 3 {
+		t.Errorf("asked %d times", f.asked)
+	}
+	for range 3 {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/live/x/index.m3u8", nil))
+	}
+	if f.asked < 4 {
+		t.Error("what is not there was remembered")
+	}
+}
+
+// TestSlowClientIsCutOff opens a segment far larger than the socket buffers and reads nothing.
+func TestSlowClientIsCutOff(t *testing.T) {
+	h := newHandler(&fixed{segment: make([]byte, 8<<20)})
+	finished := make(chan time.Duration, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		// The deadline of the handler is minutes for 8 MB; the test moves every deadline that is set nearer.
+		h.ServeHTTP(hasty{w}, r)
+		finished <- time.Since(begin)
+	}))
+	defer s.Close()
+	nc, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = nc.Close() }()
+	if _, err := fmt.Fprintf(nc, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", segmentPath); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case d := <-finished:
+		if d < 200*time.Millisecond {
+			t.Errorf("ended after %v, before the deadline", d)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("a client that reads nothing holds the handler")
+	}
+}
+
+// hasty is a response writer whose write deadlines come sooner.
+type hasty struct{ http.ResponseWriter }
+
+// SetWriteDeadline moves a deadline to 300 ms from now.
+func (h hasty) SetWriteDeadline(t time.Time) error {
+	if !t.IsZero() {
+		t = time.Now().Add(300 * time.Millisecond)
+	}
+	return http.NewResponseController(h.ResponseWriter).SetWriteDeadline(t)
+}
+
+// TestDeadlineEndsWithTheAnswer holds that a connection can be used again after the deadline of an earlier answer.
+func TestDeadlineEndsWithTheAnswer(t *testing.T) {
+	h := newHandler(&fixed{segment: []byte("x")})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/other" {
+			<-time.After(400 * time.Millisecond) // behind the deadline that the answer before had
+			_, _ = io.WriteString(w, strings.Repeat("y", 1<<16))
+			return
+		}
+		h.ServeHTTP(hasty{w}, r)
+	}))
+	defer s.Close()
+	for _, path := range []string{segmentPath, "/other"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := s.Client().Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		_ = res.Body.Close()
+	}
+}
+
+// TestHTTP2 is point 23 for servers with TLS.
+func TestHTTP2(t *testing.T) {
+	s := httptest.NewUnstartedServer(newHandler(&fixed{segment: make([]byte, 1<<20)}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+segmentPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if b, err := io.ReadAll(res.Body); err != nil || len(b) != 1<<20 || res.ProtoMajor != 2 {
+		t.Errorf("HTTP/%d, %d bytes, %v", res.ProtoMajor, len(b), err)
+	}
+}
