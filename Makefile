@@ -62,6 +62,7 @@ test-web: $(MODULES)
 
 .PHONY: test-go
 test-go: web
+	deploy/setup/apt.sh test
 	$(GO) vet ./...
 	$(GO) test -timeout 10m $(PACKAGES)
 
@@ -78,7 +79,7 @@ $(PLAY): e2e/pages/package-lock.json
 ## race: the Go tests under the race detector
 .PHONY: race
 race: web
-	deploy/setup/apt.sh race
+	deploy/setup/apt.sh test race
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(PACKAGES)
 
 ## e2e: the binary from outside, and OBS under a virtual display

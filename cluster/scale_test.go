@@ -84,7 +84,7 @@ func TestCrowd(t *testing.T) {
 	}
 	left := (int64(heap()) - int64(before)) / crowd
 	t.Logf("%d bytes an actor stay behind, in maps that do not shrink", left)
-	if left > 320 {
+	if left > idleBudget/2 {
 		t.Errorf("%d bytes an actor stay behind after passivation", left)
 	}
 	runtime.KeepAlive(n)
