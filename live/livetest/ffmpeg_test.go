@@ -180,7 +180,9 @@ func watch(t *testing.T, url string) *watcher {
 	go func() { w.ended <- c.Wait2() }()
 	t.Cleanup(func() {
 		c.Close()
-		<-w.ended
+		if err := <-w.ended; err == nil {
+			t.Error("gohlslib ended without a reason")
+		}
 	})
 	return w
 }

@@ -196,7 +196,7 @@ func TestDeltaRebuildsTheFullText(t *testing.T) {
 		cfg := config()
 		cfg.Window = time.Duration(rapid.IntRange(0, 90).Draw(t, "window")) * time.Second
 		f := newFiller(cfg)
-		removed, discontinuities := 0, []bool{}
+		var discontinuities []bool
 		for range rapid.IntRange(1, 120).Draw(t, "segments") {
 			d := len(discontinuities) > 0 && rapid.IntRange(0, 9).Draw(t, "discontinuity") == 0
 			if d && rapid.Bool().Draw(t, "new init") {
@@ -205,7 +205,7 @@ func TestDeltaRebuildsTheFullText(t *testing.T) {
 			discontinuities = append(discontinuities, d)
 			f.segment(rapid.IntRange(1, 8).Draw(t, "parts"), d)
 			text := f.Text()
-			removed = int(text.First)
+			removed := int(text.First)
 			m := parse(t, text.Full())
 			if m.MediaSequence != removed || m.MediaSequence+len(m.Segments) != len(discontinuities) {
 				t.Fatalf("sequence %d with %d segments of %d", m.MediaSequence, len(m.Segments), len(discontinuities))

@@ -214,7 +214,7 @@ func (w *Writer) Text() *Text {
 	if len(w.listed) > 0 && !w.listed[0].statesMap {
 		t.firstMap = appendMap(nil, w.listed[0].uriMap)
 	}
-	t.old = w.old[:len(w.old):len(w.old)]
+	t.old = slices.Clip(w.old)
 	t.tail = w.appendTail(make([]byte, 0, 4096))
 	t.skipped, t.rest = w.skip()
 	return t

@@ -109,11 +109,12 @@ func fit(want, frame time.Duration) time.Duration {
 	if frame <= 0 {
 		return want
 	}
-	if n := want / frame; n > 0 && n*frame*100 >= want*85 {
+	if whole := want - want%frame; whole*100 >= want*85 {
 		return want
 	}
-	n := (want + frame/2) / frame
-	return (max(n, 1)*frame*105/100 + 9*time.Millisecond).Truncate(10 * time.Millisecond)
+	pictures := max(want+frame/2, frame)
+	fitted := pictures - pictures%frame
+	return (fitted*105/100 + 9*time.Millisecond).Truncate(10 * time.Millisecond)
 }
 
 // median is the middle duration of samples.

@@ -115,6 +115,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 			policy = cacheWaited
 		}
 		return sendText(w, r, s.For(d), policy)
+	case kindMedia, kindUnknown: // an unknown one never gets here
 	}
 	body, err := source.Open(ctx, t.broadcast, t.name)
 	if err != nil {

@@ -3,6 +3,7 @@ package rtmp_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -123,7 +124,7 @@ func aac() *message.Audio {
 		ChunkStreamID: message.AudioChunkStreamID, MessageStreamID: 0x1000000, Codec: message.CodecMPEG4Audio,
 		Rate: message.AudioRate44100, Depth: message.AudioDepth16, IsStereo: true, AACType: message.AudioAACTypeConfig,
 		AACConfig: &mpeg4audio.AudioSpecificConfig{
-			Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2,
+			Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2,
 		},
 	}
 }
@@ -157,17 +158,24 @@ func (c *client) unit(u media.Unit) error {
 // play sends what a source makes in a time, as fast as it goes.
 func (c *client) play(src mediatest.Source, d time.Duration) {
 	c.t.Helper()
+	if err := c.tryPlay(src, d); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// tryPlay is play for another goroutine than the test's.
+func (c *client) tryPlay(src mediatest.Source, d time.Duration) error {
 	src.Millis = true
-	c.send(metadata(7, map[bool]float64{true: 10}[src.Sound]))
-	c.send(avc(mediatest.SPS(), mediatest.PPS()))
+	err := errors.Join(c.Write(metadata(7, map[bool]float64{true: 10}[src.Sound])), c.Write(avc(mediatest.SPS(), mediatest.PPS())))
 	if src.Sound {
-		c.send(aac())
+		err = errors.Join(err, c.Write(aac()))
 	}
 	for _, u := range src.Units(d) {
-		if err := c.unit(u); err != nil {
-			c.t.Fatal(err)
+		if err == nil {
+			err = c.unit(u)
 		}
 	}
+	return err
 }
 
 // chunk makes one raw chunk of format 0 that announces a length.

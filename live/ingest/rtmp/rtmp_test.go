@@ -83,10 +83,11 @@ func TestUnitsArriveAsSent(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			w := livetest.New(t, livetest.Config{})
+			c.src.Millis = true
 			before := time.Now()
 			p := publish(t, w, "a")
-			go p.play(c.src, 3*time.Second)
-			c.src.Millis = true
+			played := make(chan error, 1)
+			go func() { played <- p.tryPlay(c.src, 3*time.Second) }()
 			r := reader(t, w, "a")
 			want := c.src.Units(3 * time.Second)
 			u := next(t, r) // the newest IDR picture when the reader came
@@ -107,6 +108,9 @@ func TestUnitsArriveAsSent(t *testing.T) {
 				if u.Arrival.Before(before) || u.Arrival.After(time.Now()) {
 					t.Fatalf("unit %d arrived at %v", i, u.Arrival)
 				}
+			}
+			if err := <-played; err != nil {
+				t.Error(err)
 			}
 		})
 	}
