@@ -137,6 +137,7 @@ vuln: $(BIN)/govulncheck web
 ## cover: how much of the code the tests run
 .PHONY: cover
 cover: web
+	deploy/setup/apt.sh test
 	$(GO) test -coverprofile $(BIN)/cover.out -coverpkg ./... $(PACKAGES)
 	$(GO) tool cover -func $(BIN)/cover.out | tail -n 1
 
