@@ -11,11 +11,10 @@ import (
 	"strings"
 )
 
-const adminUsage = `usage: barrage admin create HANDLE [--data DIR] [--KEY VALUE ...]
+const adminUsage = "usage: barrage admin create HANDLE [--data DIR] [--KEY VALUE ...]"
 
-Makes an account with every role on the data folder of a stopped server and prints its password once.`
-
-// admin is the command line's way to the first administrator: whoever can write the data folder may make one.
+// admin is the command line's way to the first administrator: whoever can write the data folder of a stopped server may make an
+// account with every role, whose password is printed once.
 func admin(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if len(args) < 2 || args[0] != "create" || strings.HasPrefix(args[1], "-") {
 		return errors.New(adminUsage)

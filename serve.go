@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -67,14 +68,14 @@ func (s *steps) add(what string, undo func(context.Context) error) {
 }
 
 // undo undoes all of them, even if some fail.
-func (s steps) undo(ctx context.Context, log *slog.Logger) error {
+func (s *steps) undo(ctx context.Context, log *slog.Logger) error {
 	var errs []error
-	for i := len(s) - 1; i >= 0; i-- {
+	for _, part := range slices.Backward(*s) {
 		begin := time.Now()
-		err := s[i].undo(ctx)
-		log.Debug("stopped part", slog.String("part", s[i].what), slog.Duration("took", time.Since(begin)))
+		err := part.undo(ctx)
+		log.Debug("stopped part", slog.String("part", part.what), slog.Duration("took", time.Since(begin)))
 		if err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", s[i].what, err))
+			errs = append(errs, fmt.Errorf("stop %s: %w", part.what, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -247,8 +248,8 @@ func (w *killWorld) readHistory(t *testing.T) {
 		before.Epoch, before.Offset = place(page.GetDanmaku()[0].GetPosition())
 		pause(t.Context(), 60*time.Millisecond) // the limit of requests per second of one connection
 	}
-	for i := len(pages) - 1; i >= 0; i-- {
-		for _, d := range pages[i] {
+	for _, page := range slices.Backward(pages) {
+		for _, d := range page {
 			r := history.Record{Kind: history.Hist, Node: "final", User: d.GetUser(), Key: d.GetKey(), Hash: hash(d.GetText())}
 			r.Epoch, r.Offset = place(d.GetPosition())
 			w.record(r)

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// encodings are the compressed copies the build may leave beside a file, best first.
-var encodings = [...]struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
+// encoding is a compressed copy that the build may leave beside a file.
+type encoding struct{ name, suffix string }
+
+// encodings are those copies, best first.
+func encodings() [2]encoding { return [...]encoding{{"br", ".br"}, {"gzip", ".gz"}} }
 
 // asset is one file with everything its answers need; immutable after load.
 type asset struct {
@@ -19,7 +22,7 @@ type asset struct {
 	tag         string // the base of the strong ETag; a compressed copy has its own
 	immutable   bool   // its name holds a hash of its content
 	body        []byte
-	encoded     [len(encodings)][]byte // by the index of encodings; nil where the build left no copy
+	encoded     [2][]byte // by the index of encodings; nil where the build left no copy
 }
 
 // load reads every file of the build once. A copy such as app.js.br belongs to app.js and is not served by its own name.
@@ -45,7 +48,7 @@ func load(files fs.FS) (map[string]*asset, error) {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
 	for name, a := range assets {
-		for i, e := range encodings {
+		for i, e := range encodings() {
 			a.encoded[i] = copies[name+e.suffix]
 		}
 	}
@@ -53,7 +56,7 @@ func load(files fs.FS) (map[string]*asset, error) {
 }
 
 func isCopy(name string) bool {
-	for _, e := range encodings {
+	for _, e := range encodings() {
 		if strings.HasSuffix(name, e.suffix) {
 			return true
 		}
@@ -93,7 +96,7 @@ func contentType(name string) string {
 
 // pick chooses the copy for an Accept-Encoding header: its encoding (empty for plain), its suffix for the ETag, its bytes.
 func (a *asset) pick(accept string) (encoding, suffix string, body []byte) {
-	for i, e := range encodings {
+	for i, e := range encodings() {
 		if a.encoded[i] != nil && accepts(accept, e.name) {
 			return e.name, e.suffix, a.encoded[i]
 		}

@@ -155,7 +155,7 @@ func TestUnchangedFilesAreNotSentAgain(t *testing.T) {
 
 func TestHeadHasHeadersAndNoBody(t *testing.T) {
 	res := ask(newHandler(t, pages), http.MethodHead, "/favicon.svg")
-	if got := text(t, res); res.StatusCode != 200 || got != "" || res.Header.Get("Content-Length") != "6" {
+	if got := text(t, res); res.StatusCode != http.StatusOK || got != "" || res.Header.Get("Content-Length") != "6" {
 		t.Fatalf("got %d %q %v", res.StatusCode, got, res.Header)
 	}
 }
@@ -201,7 +201,7 @@ func TestWithoutBuiltPagesTheStartPageSaysHow(t *testing.T) {
 		t.Fatal("an empty build counts as built")
 	}
 	res := ask(h, http.MethodGet, "/")
-	if body := text(t, res); res.StatusCode != 200 || !strings.Contains(body, "make web") {
+	if body := text(t, res); res.StatusCode != http.StatusOK || !strings.Contains(body, "make web") {
 		t.Fatalf("got %d %q", res.StatusCode, body)
 	}
 }
@@ -225,8 +225,8 @@ func TestTheEmbeddedBuildIsWhole(t *testing.T) {
 	if strings.Contains(body, "<style") || strings.Contains(body, " style=") || strings.Contains(body, "<script>") {
 		t.Fatalf("the document holds inline code, which its policy forbids: %q", body)
 	}
-	for _, part := range strings.Split(body, `"`) {
-		if strings.HasPrefix(part, "/") && ask(h, http.MethodGet, part).StatusCode != 200 {
+	for part := range strings.SplitSeq(body, `"`) {
+		if strings.HasPrefix(part, "/") && ask(h, http.MethodGet, part).StatusCode != http.StatusOK {
 			t.Errorf("the document names %q, which is not there", part)
 		}
 	}
