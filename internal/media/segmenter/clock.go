@@ -8,6 +8,8 @@ const (
 	slewUp   = time.Millisecond
 	// maxLead is how far the clock may run ahead of arrival before it is stepped.
 	maxLead = 100 * time.Millisecond
+	// stepPause is how much of the timeline lies between two steps at least.
+	stepPause = 30 * time.Second
 	// clockWindow is the span of the running minimum.
 	clockWindow = 30 * time.Second
 )
@@ -27,8 +29,11 @@ type clock struct {
 	low, before time.Duration
 	seen        bool
 	windowFrom  time.Duration
-	// floor is the media time already given out.
-	floor time.Duration
+	// floor is the media time already given out. Where it did not let the clock go as low as the delays say, bias is
+	// what was missing: the clock stays that much above them.
+	floor, bias time.Duration
+	stepped     time.Duration // timeline of the last step
+	steps       bool
 }
 
 // restart forgets the delays of the last publication; what was given out stays given out.
@@ -36,7 +41,7 @@ func (c *clock) restart(end time.Duration) {
 	if c.decided {
 		c.floor = max(c.floor, end+c.offset)
 	}
-	c.decided, c.seen = false, false
+	c.decided, c.seen, c.bias = false, false, 0
 }
 
 // observe takes the arrival of a unit that is to be presented at t of the timeline.
@@ -59,19 +64,20 @@ func (c *clock) place(arrival time.Time) time.Duration {
 
 // open gives the media time of a segment that starts at t, and reports whether the clock had to be stepped.
 func (c *clock) open(t time.Duration) (at time.Duration, stepped bool) {
-	want := min(c.low, c.before)
+	want := min(c.low, c.before) + c.bias
 	switch {
 	case !c.decided:
 		c.offset, c.decided = c.low, true
-	case want < c.offset-maxLead:
-		c.offset, stepped = want, true
+	case want < c.offset-maxLead && (!c.steps || t-c.stepped > stepPause):
+		c.offset, c.stepped, c.steps, stepped = want, t, true, true
 	case want < c.offset:
 		c.offset -= min(slewDown, c.offset-want)
 	case want > c.offset:
 		c.offset += min(slewUp, want-c.offset)
 	}
-	if t+c.offset < c.floor {
-		c.offset = c.floor - t
+	if short := c.floor - t - c.offset; short > 0 {
+		c.offset += short
+		c.bias += short
 	}
 	c.floor = t + c.offset
 	return c.floor, stepped

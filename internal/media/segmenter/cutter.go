@@ -10,6 +10,9 @@ import (
 // jitter is what timestamps in milliseconds may lack to a round duration.
 const jitter = 20 * time.Millisecond
 
+// rounding is how much longer than its bound a segment may be and still be rounded down to it (draft section 4.4.3.1).
+const rounding = 450 * time.Millisecond
+
 // cut is a decided end of a part.
 type cut struct {
 	at time.Duration
@@ -27,7 +30,7 @@ type cutter struct {
 
 	open          bool
 	segment, part time.Duration // where the ones being filled began
-	until         time.Duration // end of the last sample placed
+	until, frame  time.Duration // end and duration of the last sample placed
 	independent   bool
 	cuts          []cut
 	hardCuts      *uint64
@@ -73,7 +76,12 @@ func (c *cutter) before(s *sample) {
 // lastPart decides whether a part that has to end is the last of its segment: because the next one might not fit,
 // because it is too short to be anything else, or because audio may be cut anywhere.
 func (c *cutter) lastPart(segment, part time.Duration) bool {
-	return segment+c.target > c.longest || !c.full(part) || (!c.pictures && segment >= c.shortest-jitter)
+	next := c.target // as much of it as whole pictures fill
+	if c.frame > 0 && c.frame <= c.target {
+		next -= c.target % c.frame
+	}
+	return segment+next > c.longest+jitter || segment+c.target > c.longest+rounding ||
+		!c.full(part) || (!c.pictures && segment >= c.shortest-jitter)
 }
 
 // full reports whether a part is long enough to be followed by another in its segment.

@@ -16,7 +16,7 @@
 //  1. Every part lasts at most PartTarget, and every part but the last of its segment at least 85 % of it. PartTarget is
 //     fitted to the frame rate of the first publication and then never changes.
 //  2. A segment starts at an IDR picture, unless none came within SegmentMax: then it is cut without one and says so.
-//     No segment lasts longer than SegmentMax.
+//     Rounded to whole seconds no segment lasts longer than SegmentMax.
 //  3. The decode time of a track's part is exactly the end of its part before, unless media are really missing there.
 //  4. Sequence numbers rise by one over reconnects, jumps of the timestamps and changes of the parameter sets; each of
 //     these sets Discontinuity on the next segment. No input ends the broadcast.

@@ -274,7 +274,7 @@ func (g *Segmenter) place(s sample) {
 	} else {
 		g.audio.queue = append(g.audio.queue, s)
 	}
-	g.until = s.until
+	g.until, g.frame = s.until, s.until-s.at
 	g.within(&s)
 }
 

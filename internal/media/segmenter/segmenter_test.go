@@ -150,7 +150,7 @@ func (b *broadcast) checkParts(s *segment, target time.Duration) {
 	if sum != s.close.Duration() {
 		b.t.Errorf("segment %d lasts %v, its parts %v", s.Sequence, s.close.Duration(), sum)
 	}
-	if s.close.Duration() > b.g.Target() {
+	if s.close.Duration().Round(time.Second) > b.g.Target() {
 		b.t.Errorf("segment %d lasts %v, over the target", s.Sequence, s.close.Duration())
 	}
 	if s.Independent != s.parts[0].Independent && s.Independent {
