@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -32,7 +33,8 @@ export class Server {
     s.binary = await binary()
     s.data = await mkdtemp(join(tmpdir(), 'barrage-pages-'))
     s.args = args
-    await s.launch('127.0.0.1:0', '127.0.0.1:0')
+    // Streamers are told the port of the configuration, so it has to be a real one.
+    await s.launch('127.0.0.1:0', `127.0.0.1:${await freePort()}`)
     return s
   }
 
@@ -82,6 +84,15 @@ export class Server {
     await this.end('SIGKILL')
     await rm(this.data, { recursive: true, force: true })
   }
+}
+
+async function freePort() {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address()
+  listener.close()
+  await once(listener, 'close')
+  return port
 }
 
 function parse(line) {

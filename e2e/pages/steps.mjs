@@ -61,7 +61,7 @@ async function createChannel(world) {
   world.key = await field.inputValue()
   world.check('a stream key is shown', world.key.length > 20)
   const server = await page.getByLabel('Server', { exact: true }).inputValue()
-  world.note('the server address can be published to as it is', `${server}/${world.key}` === world.server.rtmp(world.key), server)
+  world.check('the server address can be published to as it is', `${server}/${world.key}` === world.server.rtmp(world.key), server)
   await page.getByRole('button', { name: 'Copy Stream key' }).click()
   world.check('the key is copied', (await page.evaluate(() => navigator.clipboard.readText())) === world.key)
 }

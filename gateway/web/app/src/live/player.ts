@@ -27,6 +27,8 @@ export interface PlayerState {
 const catchUpRate = 1.08
 const sampleMs = 250
 const behindSlackSeconds = 2.5
+// Someone this far behind did not choose to be: the tab slept, or the network was gone. Catching up would take minutes.
+const jumpSeconds = 10
 const retryBaseMs = 1000
 const retryCapMs = 8000
 const recoveriesPerMinute = 3
@@ -35,6 +37,8 @@ const config: Partial<HlsConfig> = {
   lowLatencyMode: true,
   maxLiveSyncPlaybackRate: catchUpRate,
   liveDurationInfinity: true,
+  // After a stall a little more distance is kept; the library's whole second would be kept for the rest of the visit.
+  liveSyncOnStallIncrease: 0.25,
   backBufferLength: 30,
   maxBufferLength: 20,
   // Nothing is re-muxed (the segments are fMP4 already), so a worker would only cost a round trip.
@@ -195,5 +199,6 @@ export class Player {
     state.latency = latency > 0 ? latency : null
     const target = hls.targetLatency ?? 0
     state.behind = latency > target + behindSlackSeconds
+    if (latency > target + jumpSeconds && !video.paused) this.goLive()
   }
 }

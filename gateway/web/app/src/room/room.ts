@@ -75,11 +75,11 @@ export class Room {
     return () => this.drawers.delete(draw)
   }
 
-  /** Posts; rejects with a refusal, which also tells how long to wait. */
-  async post(draft: Draft): Promise<void> {
+  /** Posts; rejects with a refusal, which also tells how long to wait. Slow mode spares who is not paced. */
+  async post(draft: Draft, paced: boolean): Promise<void> {
     try {
       await this.socket.post(draft, crypto.randomUUID())
-      if (this.view.state.slowModeSeconds > 0) this.view.waitUntil = Date.now() + this.view.state.slowModeSeconds * 1000
+      if (paced && this.view.state.slowModeSeconds > 0) this.view.waitUntil = Date.now() + this.view.state.slowModeSeconds * 1000
     } catch (e) {
       if (isRefusal(e) && e.code === 'slow_mode' && e.retryAfterMs > 0) this.view.waitUntil = Date.now() + e.retryAfterMs
       throw e

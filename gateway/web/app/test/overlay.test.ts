@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Overlay } from '@/danmaku/overlay'
+import { defaults } from '@/settings/store'
+import type { Danmaku } from '@/socket/protocol'
+
+let still = false
+let overlay: Overlay
+let stage: HTMLElement
+
+const word = (text: string, more: Partial<Danmaku> = {}): Danmaku => ({
+  position: { epoch: '1', offset: '1' }, key: 'k', user: '7', name: 'ann', text, mode: 'scroll', colour: 0xff8800, size: 'normal',
+  mediaTimeMs: null, sentAtMs: 0, ...more,
+})
+const drawn = () => [...stage.querySelectorAll<HTMLElement>('.danmaku')]
+
+/** Lets the library take up what was emitted. */
+const frame = () => vi.advanceTimersByTimeAsync(40)
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  // There is no layout here: every box is as big as a picture.
+  vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(640)
+  vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(360)
+  still = false
+  stage = document.createElement('div')
+  document.body.append(stage)
+  overlay = new Overlay(stage, () => still)
+  overlay.apply({ ...defaults })
+})
+
+afterEach(() => {
+  overlay.close()
+  stage.remove()
+  vi.useRealTimers()
+})
+
+describe('the overlay', () => {
+  for (const text of ['<img src=x onerror=alert(1)>', '<script>alert(1)</script>', '&amp;', '  spaced  ']) {
+    it(`draws ${text} as text`, async () => {
+      overlay.draw(word(text), { own: false })
+      await frame()
+      expect(drawn().map((d) => d.textContent)).toEqual([text])
+      expect(drawn()[0]?.children).toHaveLength(0)
+    })
+  }
+
+  it('shows colour, size and whose it is', async () => {
+    overlay.draw(word('mine', { size: 'large' }), { own: true })
+    overlay.draw(word('black', { colour: 0 }), { own: false })
+    await frame()
+    const [mine, black] = drawn()
+    expect(mine?.className).toBe('danmaku danmaku-large danmaku-own')
+    expect(mine?.style.color).toBe('#ff8800')
+    expect(black?.className).toBe('danmaku danmaku-normal danmaku-dark')
+  })
+
+  it('lets nothing scroll for who asks for less motion', async () => {
+    still = true
+    overlay.draw(word('calm'), { own: false })
+    await frame()
+    const at = () => drawn()[0]?.parentElement?.style.transform
+    const before = at()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(at()).toBe(before)
+  })
+
+  it('takes settings over at once', () => {
+    overlay.apply({ ...defaults, opacity: 0.4, scale: 1.5, area: 'half' })
+    expect(stage.dataset.area).toBe('half')
+    expect([stage.style.getPropertyValue('--danmaku-opacity'), stage.style.getPropertyValue('--danmaku-scale')]).toEqual(['0.4', '1.5'])
+  })
+
+  it('is emptied when danmaku are switched off', async () => {
+    overlay.draw(word('gone'), { own: false })
+    await frame()
+    overlay.apply({ ...defaults, on: false })
+    expect(drawn()).toEqual([])
+  })
+
+  it('draws no more at once than can be read', async () => {
+    for (let i = 0; i < 200; i++) {
+      overlay.draw(word(`w${i}`), { own: false })
+      if (i % 10 === 9) await frame()
+    }
+    expect(drawn().length).toBeLessThanOrEqual(160)
+  })
+
+  it('leaves nothing behind', async () => {
+    overlay.draw(word('x'), { own: false })
+    await frame()
+    overlay.close()
+    expect(drawn()).toEqual([])
+    overlay = new Overlay(stage, () => still)
+  })
+})
