@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wireclient"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
@@ -30,6 +33,7 @@ func TestPostsAreDrawnOnEveryOverlay(t *testing.T) {
 	publish(t, s.rtmp(st.Key))
 	await(t, "channel live", 20*time.Second, func() bool { return s.channel(t, "overlay").Live })
 	o := openOverlays(t, s.url("/overlay"))
+	heard := listen(t, s, st)
 	sent := postMany(t, s, st)
 
 	var reply overlayReply
@@ -37,24 +41,72 @@ func TestPostsAreDrawnOnEveryOverlay(t *testing.T) {
 		reply = o.report(t)
 		return len(reply.Drawn[0]) >= overlayPosts && len(reply.Drawn[1]) >= overlayPosts
 	})
+	heard.report(t, "a Go client heard", sent)
 	for i, drawn := range reply.Drawn {
-		delays := make([]time.Duration, 0, overlayPosts)
-		seen := map[string]bool{}
+		seen := &sightings{}
 		for _, d := range drawn {
-			at, ours := sent[d.Text]
-			if !ours || seen[d.Text] {
-				t.Errorf("overlay %d drew %q, which was not posted or drawn before", i, d.Text)
-			}
-			seen[d.Text] = true
-			delays = append(delays, time.UnixMilli(d.At).Sub(at))
+			seen.add(d.Text, time.UnixMilli(d.At))
 		}
-		slices.Sort(delays)
-		t.Logf("overlay %d: %d drawn; from post to picture p50 %v, p99 %v, max %v", i, len(delays),
-			delays[len(delays)/2].Round(time.Millisecond), delays[len(delays)*99/100].Round(time.Millisecond), delays[len(delays)-1].Round(time.Millisecond))
+		seen.report(t, fmt.Sprintf("overlay %d drew", i), sent)
 	}
 	if len(reply.Faults) > 0 {
 		t.Errorf("the pages complained: %q", reply.Faults)
 	}
+}
+
+// sightings are the texts one observer saw, and when.
+type sightings struct {
+	mu    sync.Mutex
+	texts []string
+	times []time.Time
+}
+
+func (s *sightings) add(text string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.texts, s.times = append(s.texts, text), append(s.times, at)
+}
+
+// report fails the test unless every post was seen exactly once, and logs how long that took.
+func (s *sightings) report(t *testing.T, what string, sent map[string]time.Time) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := map[string]bool{}
+	delays := make([]time.Duration, 0, len(s.texts))
+	for i, text := range s.texts {
+		at, ours := sent[text]
+		if !ours || seen[text] {
+			t.Errorf("%s %q, which was not posted or came before", what, text)
+		}
+		seen[text] = true
+		delays = append(delays, s.times[i].Sub(at).Round(time.Millisecond))
+	}
+	if len(delays) != len(sent) {
+		t.Fatalf("%s %d of %d", what, len(delays), len(sent))
+	}
+	slices.Sort(delays)
+	t.Logf("%s %d: p50 %v, p99 %v, max %v after the post", what, len(delays),
+		delays[len(delays)/2], delays[len(delays)*99/100], delays[len(delays)-1])
+}
+
+// listen watches the room as a guest over a socket.
+func listen(t *testing.T, s *server, st streamer) *sightings {
+	t.Helper()
+	heard := &sightings{}
+	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: wire.Proto, OnFrame: func(f *wirepb.ServerFrame) {
+		for _, d := range f.GetBatch().GetDanmaku() {
+			heard.add(d.GetText(), time.Now())
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if _, err := conn.Join(t.Context(), st.Room, position.Position{}, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	return heard
 }
 
 // postMany posts the danmaku in parallel and returns when each was handed to its socket.
