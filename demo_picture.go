@@ -26,5 +26,5 @@ func picture(ctx context.Context, target string, log *slog.Logger) error {
 		log.Warn("the test picture ended", slog.String("output", strings.TrimSpace(string(out))), slog.Any("error", err))
 		return errors.New("ffmpeg ended by itself")
 	}
-	return nil //nolint:nilerr // it was told to end
+	return nil
 }

@@ -39,7 +39,7 @@ func publish(t *testing.T, target string, args ...string) (stop func()) {
 			t.Errorf("ffmpeg ended by itself: %v\n%s", err, out.String())
 		default:
 			cancel()
-			_ = <-done // killed, as told
+			t.Log("ffmpeg was told to end:", <-done)
 		}
 	}
 	t.Cleanup(func() { stop() })
