@@ -4,6 +4,7 @@ import { chromium } from 'playwright-core'
 const flags = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
+  '--host-resolver-rules=MAP barrage.test 127.0.0.1',
 ]
 
 export const desktop = { width: 1280, height: 800 }

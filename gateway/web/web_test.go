@@ -183,7 +183,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
-			"Cross-Origin-Opener-Policy": "same-origin",
+			"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "",
 		} {
 			if got := header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
@@ -192,6 +192,13 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		if header.Get("Permissions-Policy") == "" {
 			t.Errorf("%s: no Permissions-Policy", path)
 		}
+	}
+}
+
+func TestOverTLSThePageIsKeptApartFromItsOpener(t *testing.T) {
+	header := ask(newHandler(t, pages), http.MethodGet, "https://example.com/").Header
+	if got := header.Get("Cross-Origin-Opener-Policy"); got != "same-origin" {
+		t.Fatalf("got %q", got)
 	}
 }
 

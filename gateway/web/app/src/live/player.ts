@@ -26,9 +26,13 @@ export interface PlayerState {
 // Catching up faster than this is heard.
 const catchUpRate = 1.08
 const sampleMs = 250
+// A start may be corrected by one skip: within this time, by at least so much, with at least so much loaded behind it.
+const settleMs = 3000
+const worthASkipSeconds = 0.25
+const safeSeconds = 0.3
 const behindSlackSeconds = 2.5
-// Someone this far behind did not choose to be: the tab slept, or the network was gone. Catching up would take minutes.
-const jumpSeconds = 10
+// Someone this far behind did not choose to be: the tab slept, or the network was gone. Playing faster would not catch up.
+const jumpSeconds = 5
 const retryBaseMs = 1000
 const retryCapMs = 8000
 const recoveriesPerMinute = 3
@@ -59,6 +63,7 @@ export class Player {
   private retryTimer: ReturnType<typeof setTimeout> | undefined
   private readonly sampler: ReturnType<typeof setInterval>
   private lastTime = -1
+  private settled = false
   private readonly listeners = new AbortController()
 
   constructor(private readonly video: HTMLVideoElement) {
@@ -81,6 +86,7 @@ export class Player {
   load(url: string): void {
     this.stop()
     this.url = url
+    this.settled = false
     Object.assign(this.state, { picture: false, moving: false, failed: false, latency: null, behind: false })
     if (Hls.isSupported()) this.attach(url)
     else if ('ManagedMediaSource' in globalThis && this.video.canPlayType('application/vnd.apple.mpegurl') !== '') {
@@ -175,18 +181,21 @@ export class Player {
     return this.recoveries.length <= recoveriesPerMinute
   }
 
-  /** Before the first picture: what was loaded while the start was on its way is skipped, instead of being caught up later. */
+  /** At the start: what was loaded while the start was on its way is skipped, instead of being caught up later. */
   private tighten(): void {
     const edge = this.hls?.liveSyncPosition ?? null
-    if (this.state.picture || edge === null) return
-    const { buffered, currentTime } = this.video
+    if (this.settled || edge === null || edge < this.video.currentTime + worthASkipSeconds) return
+    const { buffered } = this.video
     for (let i = 0; i < buffered.length; i++) {
-      if (buffered.start(i) <= edge && edge < buffered.end(i) && edge > currentTime) this.video.currentTime = edge
+      if (edge < buffered.start(i) || edge + safeSeconds > buffered.end(i)) continue
+      this.settled = true
+      this.video.currentTime = edge
     }
   }
 
   private started(): void {
     this.failures = 0
+    if (!this.state.picture) setTimeout(() => (this.settled = true), settleMs)
     Object.assign(this.state, { picture: true, moving: true, failed: false, blocked: false })
   }
 
@@ -195,6 +204,7 @@ export class Player {
     state.moving = state.picture && !video.paused && video.currentTime !== this.lastTime
     this.lastTime = video.currentTime
     if (!state.picture || !hls) return
+    this.tighten()
     const latency = hls.latency
     state.latency = latency > 0 ? latency : null
     const target = hls.targetLatency ?? 0

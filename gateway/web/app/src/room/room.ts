@@ -78,7 +78,7 @@ export class Room {
   /** Posts; rejects with a refusal, which also tells how long to wait. Slow mode spares who is not paced. */
   async post(draft: Draft, paced: boolean): Promise<void> {
     try {
-      await this.socket.post(draft, crypto.randomUUID())
+      await this.socket.post(draft, newKey())
       if (paced && this.view.state.slowModeSeconds > 0) this.view.waitUntil = Date.now() + this.view.state.slowModeSeconds * 1000
     } catch (e) {
       if (isRefusal(e) && e.code === 'slow_mode' && e.retryAfterMs > 0) this.view.waitUntil = Date.now() + e.retryAfterMs
@@ -104,6 +104,11 @@ export class Room {
     for (const line of all.splice(0, Math.max(0, all.length - lineLimit))) this.seen.delete(line.id)
     this.lines.value = all
   }
+}
+
+/** A key nobody else draws. Not randomUUID, which browsers keep from pages that came without TLS. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function lineId(d: Danmaku): string {
