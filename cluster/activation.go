@@ -257,7 +257,7 @@ func (a *activation) quiet(now time.Time) time.Duration {
 // later, without being woken.
 func (a *activation) due(now time.Time) {
 	if quiet := a.quiet(now); quiet < a.kind.idle {
-		a.node.clock.arm(&a.idle, now.Add(a.kind.idle-quiet))
+		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle-quiet))
 		return
 	}
 	a.box.post(urgent, signalIdle)
@@ -271,9 +271,9 @@ func (a *activation) considerIdle(now time.Time) {
 	quiet := a.quiet(now)
 	switch {
 	case a.pinned, a.outstanding > 0, a.box.depth() > 0, a.owes(now):
-		a.node.clock.arm(&a.idle, now.Add(a.kind.idle))
+		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle))
 	case quiet < a.kind.idle:
-		a.node.clock.arm(&a.idle, now.Add(a.kind.idle-quiet))
+		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle-quiet))
 	default:
 		a.ending = endIdle
 		a.flush()

@@ -67,7 +67,7 @@ func (a *activation) loaded(l loaded) {
 	a.actor, a.phase = l.actor, active
 	a.touch(now)
 	if a.kind.idle > 0 {
-		a.node.clock.arm(&a.idle, now.Add(a.kind.idle))
+		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle))
 	}
 	if s, ok := a.actor.(Starter); ok {
 		a.step(nil, now, s.Start)
@@ -119,7 +119,7 @@ func (a *activation) flushed(err error) {
 		if a.ending == endIdle && fault.KindOf(err) != fault.Fenced {
 			now := time.Now()
 			a.phase, a.ending = active, endNone
-			a.node.clock.arm(&a.idle, now.Add(a.kind.idle))
+			a.node.clock.Arm(&a.idle, now.Add(a.kind.idle))
 			a.settle()
 			return
 		}
@@ -165,7 +165,7 @@ func (a *activation) bury(cause string) {
 	}
 	a.owed, a.waitsForOwed = nil, false
 	a.stopTimers()
-	a.node.clock.disarm(&a.idle)
+	a.node.clock.Disarm(&a.idle)
 	a.actor, a.pinned, a.ending, a.awaiting = nil, false, endNone, 0
 	a.life++
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wheel"
 )
 
 // Node is the actors of this process. It is safe for concurrent use.
@@ -29,7 +30,7 @@ type Node struct {
 	system     *actor.ActorSystem
 	dispatcher dispatcher
 	turns      sync.WaitGroup
-	clock      *clock
+	clock      *wheel.Clock[due]
 	claims     pool
 	gates      [coordination.Shards]atomic.Pointer[gate]
 
@@ -91,7 +92,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	for _, k := range cfg.Kinds {
 		n.kinds[k.Name] = newKind(k, cfg)
 	}
-	n.clock = startClock(begin)
+	n.clock = startClock()
 	n.trust(begin)
 	go n.keepLease()
 	return n, nil
@@ -306,7 +307,7 @@ func (n *Node) Close() {
 			k.workers.close()
 			k.loaders.close()
 		}
-		n.clock.close()
+		n.clock.Close()
 		<-n.renewed
 		n.turns.Wait()
 		n.leave()

@@ -146,7 +146,11 @@ func (a *actor) announce(t *cluster.Turn) {
 		case a.stale:
 			a.announce(t)
 		case err != nil:
-			t.Log().Warn("the state of the channel was not taken", slog.Any("error", err))
+			level := slog.LevelWarn
+			if fault.CodeOf(err) == "draining" { // the node ends; its next run reads the table
+				level = slog.LevelDebug
+			}
+			t.Log().Log(context.Background(), level, "the state of the channel was not taken", slog.Any("error", err))
 			if !a.state.live() {
 				t.After(retryAnnounce, announceAgain{})
 			}

@@ -81,9 +81,8 @@ type Conn struct {
 		event any
 	}
 	jobs backlog
-	// timer and planned, the moment it is armed for, belong to deadlines.
-	timer   wheel.Timer[*Conn]
-	planned time.Duration
+	// timer belongs to the server's deadlines.
+	timer wheel.Timer[*Conn]
 }
 
 // ID numbers the connections of this process.
@@ -135,7 +134,7 @@ func (c *Conn) PostAt(at time.Time, event any) {
 	}
 	now := c.server.now()
 	c.out.alarm, c.out.event = max(at.Sub(c.server.start), 1), event
-	c.server.deadlines.arm(c, min(c.out.alarm, now+longestRest))
+	c.server.lookAt(c, min(c.out.alarm, now+longestRest))
 }
 
 // Close sends a close frame behind what waits and ends the connection when the peer has answered or CloseGrace is over.
@@ -161,7 +160,7 @@ func (c *Conn) close(code int, reason string) {
 	if c.pending.Add(-1) == 0 {
 		c.finish()
 	}
-	c.server.deadlines.arm(c, c.out.closeBy)
+	c.server.lookAt(c, c.out.closeBy)
 }
 
 // finish ends the sending direction, or all of it if the peer has said goodbye too.

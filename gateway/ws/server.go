@@ -13,6 +13,7 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/rfc6455"
+	"github.com/barrage-live/barrage/internal/wheel"
 	"github.com/barrage-live/barrage/internal/wire"
 )
 
@@ -31,13 +32,10 @@ type Server struct {
 	start     time.Time
 	admission *admission
 	poller    *poller
-	deadlines *deadlines
+	deadlines *wheel.Clock[*Conn]
 	pool      pool
 	ids       atomic.Uint64
-
-	stop     context.CancelFunc
-	watching sync.WaitGroup // the deadline goroutine
-	streams  sync.WaitGroup
+	streams   sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -56,15 +54,12 @@ func Start(cfg Config, h Handler, log *slog.Logger, m *Metrics) (*Server, error)
 		pool:      pool{max: cfg.Workers, waiting: m.waiting},
 	}
 	s.mu.conns = map[*Conn]struct{}{}
-	s.deadlines = newDeadlines(s.start)
 	p, err := startPoller(cfg)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, "no_poller", "the sockets cannot be watched", err)
 	}
 	s.poller = p
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
-	s.watching.Go(func() { s.deadlines.run(ctx) })
+	s.deadlines = wheel.Start(wheelGrain, s.look)
 	return s, nil
 }
 
@@ -124,6 +119,7 @@ func writeAll(conn net.Conn, b []byte) error {
 // begin starts a connection whose handshake is done.
 func (s *Server) begin(c *Conn, conn net.Conn, early []byte) {
 	c.in.parser = rfc6455.NewParser(rfc6455.Limits{Message: wire.MaxClientFrame, Fragments: maxFragments})
+	c.timer.Value = c
 	c.opened = s.now()
 	c.seen.Store(int64(c.opened))
 	c.receiver = s.handler.Open(c)
@@ -156,7 +152,7 @@ func (s *Server) begin(c *Conn, conn net.Conn, early []byte) {
 	}
 	s.metrics.opened.WithLabelValues(path).Inc()
 	c.enqueue(job{kind: jobStart})
-	s.deadlines.arm(c, c.opened+min(s.cfg.FirstFrame, longestRest))
+	s.lookAt(c, c.opened+min(s.cfg.FirstFrame, longestRest))
 	c.feedLocked(early)
 }
 
@@ -184,7 +180,7 @@ func (s *Server) remember(c *Conn) bool {
 
 // forget drops a connection that has ended with the code.
 func (s *Server) forget(c *Conn, code int) {
-	s.deadlines.disarm(c)
+	s.deadlines.Disarm(&c.timer)
 	s.admission.leave()
 	if c.place != nil {
 		c.place.Add(-1)
@@ -254,7 +250,6 @@ func (s *Server) Close() {
 	}
 	s.streams.Wait()
 	s.poller.stop()
-	s.stop()
-	s.watching.Wait()
+	s.deadlines.Close()
 	s.pool.done.Wait()
 }

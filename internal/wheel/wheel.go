@@ -1,8 +1,8 @@
 // Package wheel keeps very many timers cheaply: a hierarchical timing wheel of 64-slot levels.
 //
-// It owns nothing but the lists of its timers: no goroutine, no clock, no lock. Whoever holds a Wheel tells it the time
-// and delivers what came due; the cluster's node does so with one goroutine for all timers of all its actors.
-// Timers are intrusive, so that arming one allocates nothing.
+// A Wheel owns nothing but the lists of its timers: no goroutine, no clock, no lock. Whoever holds it tells it the time and delivers
+// what came due. A Clock does both, with one goroutine for any number of timers: the actors' of a node, the connections' of a
+// gateway. Timers are intrusive, so that arming one allocates nothing.
 //
 // Promises: Add and Cancel take constant time. A timer never comes due early and at most one grain late. Timers come
 // out in the order of their ticks, those of one tick in the order in which they were added. There is nothing that can fail.

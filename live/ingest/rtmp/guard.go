@@ -18,7 +18,12 @@ type guard struct {
 	idle     time.Duration
 	deadline time.Time
 	woken    atomic.Bool
+	buffer   []byte // of an accepted publisher
+	ahead    []byte // the part of buffer that the library has not read yet
 }
+
+// readAhead takes a whole picture of a usual stream at once, where the library would read pages of 4 KiB.
+const readAhead = 64 << 10
 
 // wake makes the goroutine that reads stop reading. It may be called by another one.
 func (g *guard) wake() {
@@ -31,17 +36,40 @@ const deadlineGrain = time.Second
 
 // Read implements net.Conn.
 func (g *guard) Read(p []byte) (int, error) {
-	if g.idle > 0 {
-		if next := time.Now().Add(g.idle); next.Sub(g.deadline) > deadlineGrain {
-			if err := g.SetDeadline(next); err != nil {
-				return 0, err
-			}
-			g.deadline = next
-		}
-		if g.woken.Load() { // the deadline just set may have undone that of wake
-			return 0, os.ErrDeadlineExceeded
-		}
+	if len(g.ahead) > 0 {
+		return g.take(p), nil
 	}
+	if g.idle == 0 { // nobody yet, or nobody any more: no buffer for such
+		return g.inspect(p)
+	}
+	if next := time.Now().Add(g.idle); next.Sub(g.deadline) > deadlineGrain {
+		if err := g.SetDeadline(next); err != nil {
+			return 0, err
+		}
+		g.deadline = next
+	}
+	if g.woken.Load() { // the deadline just set may have undone that of wake
+		return 0, os.ErrDeadlineExceeded
+	}
+	if g.buffer == nil {
+		g.buffer = make([]byte, readAhead)
+	}
+	n, err := g.inspect(g.buffer)
+	g.ahead = g.buffer[:n]
+	if n == 0 {
+		return 0, err
+	}
+	return g.take(p), nil // what ended the connection ends the next read too
+}
+
+func (g *guard) take(p []byte) int {
+	n := copy(p, g.ahead)
+	g.ahead = g.ahead[n:]
+	return n
+}
+
+// inspect reads and shows the inspection what came.
+func (g *guard) inspect(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	if n > 0 {
 		g.arrival = time.Now()
