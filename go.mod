@@ -1,6 +1,6 @@
 module github.com/barrage-live/barrage
 
-go 1.26.0
+go 1.26.6
 
 require (
 	github.com/Eyevinn/mp4ff v0.56.0

@@ -57,6 +57,33 @@ func TestWhatPagesNameExists(t *testing.T) {
 	}
 }
 
+// TestNamedTestsExist looks for the tests that a page names behind a file: `file` TestA, TestB.
+func TestNamedTestsExist(t *testing.T) {
+	t.Parallel()
+	list := regexp.MustCompile("`([a-z0-9_/]+_test\\.go)` (Test[A-Za-z0-9]+(?:, Test[A-Za-z0-9]+)*)")
+	found := 0
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list.FindAllStringSubmatch(string(text), -1) {
+			source, err := os.ReadFile(filepath.Join(root, m[1]))
+			if err != nil {
+				t.Fatalf("%s: %v", page, err)
+			}
+			for name := range strings.SplitSeq(m[2], ", ") {
+				if found++; !strings.Contains(string(source), "\nfunc "+name+"(t *testing.T) {") {
+					t.Errorf("%s: %s has no %s", page, m[1], name)
+				}
+			}
+		}
+	}
+	if found < 25 {
+		t.Errorf("only %d tests are named; does the pattern still match?", found)
+	}
+}
+
 // TestTheSmallestKindCompiles applies the diff of adding-a-kind.md beside the sources and builds what comes out.
 func TestTheSmallestKindCompiles(t *testing.T) {
 	t.Parallel()
