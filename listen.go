@@ -79,7 +79,7 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 		MaxConnections: p.connections() / 4 * 3, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
 	}}, gateway.Deps{
-		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Log: p.log,
+		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Sessions: p.sessions, Log: p.log,
 		Metrics: figures,
 	})
 	if err != nil {

@@ -24,6 +24,15 @@ type Verifier interface {
 	Verify(token string) (auth.Identity, error)
 }
 
+// Sessions knows which logins live; the session actors' Client is one.
+type Sessions interface {
+	// Attach tells that a socket of this node uses a login. It is refused when the login has ended or has too many sockets, and changes
+	// nothing when the socket is attached already.
+	Attach(ctx context.Context, s id.Session, node id.Node, conn string) error
+	// Detach tells that the socket is gone.
+	Detach(s id.Session, node id.Node, conn string) error
+}
+
 // Poster takes danmaku; room.Client is one.
 type Poster interface {
 	Post(ctx context.Context, r id.Room, a room.Author, d room.Draft) (p position.Position, duplicate bool, err error)
@@ -35,6 +44,7 @@ type Deps struct {
 	Rooms    hub.Rooms
 	Poster   Poster
 	Verifier Verifier
+	Sessions Sessions
 	Log      *slog.Logger
 	Metrics  *Metrics
 }

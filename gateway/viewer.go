@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -24,13 +25,14 @@ type viewer struct {
 	conn    *ws.Conn
 	state   *session.State
 	member  *hub.Member
+	name    string     // of the connection on this node
+	login   id.Session // attached to; empty for a guest
 	effects []session.Effect
 }
 
 func newViewer(g *Gateway, c *ws.Conn) *viewer {
-	v := &viewer{gateway: g, conn: c}
-	v.state = session.New("c"+strconv.FormatUint(c.ID(), 36), pingAdvice)
-	return v
+	name := "c" + strconv.FormatUint(c.ID(), 36)
+	return &viewer{gateway: g, conn: c, name: name, state: session.New(name, pingAdvice)}
 }
 
 // Start implements ws.Receiver.
@@ -68,6 +70,7 @@ func (v *viewer) Closed() {
 	if v.member != nil {
 		v.gateway.hub.Drop(v.member)
 	}
+	v.detach()
 }
 
 // Write implements hub.Socket.
@@ -144,7 +147,35 @@ func (v *viewer) deadline() (context.Context, context.CancelFunc) {
 func (v *viewer) verify(e session.Verify) session.Event {
 	who, err := v.gateway.deps.Verifier.Verify(e.Token)
 	if err == nil && v.state.Accepts(who) {
-		v.gateway.hub.Login(v.member, who.Session)
+		err = v.attach(who.Session)
 	}
 	return session.Verified{ID: e.ID, Who: who, Err: err}
+}
+
+// attach has the login know this socket, and refuses one that has ended although its token has not. The hub hears of it first, so that
+// a login that ends meanwhile closes the socket.
+func (v *viewer) attach(login id.Session) error {
+	v.gateway.hub.Login(v.member, login)
+	ctx, cancel := v.deadline()
+	defer cancel()
+	if err := v.gateway.deps.Sessions.Attach(ctx, login, v.gateway.deps.Node, v.name); err != nil {
+		v.gateway.hub.Login(v.member, v.login)
+		return err //nolint:wrapcheck // a fault that the client is told
+	}
+	if login != v.login {
+		v.detach()
+		v.login = login
+	}
+	return nil
+}
+
+// detach tells the login that this socket is gone. When that does not arrive, the login counts one socket too many until its
+// activation ends.
+func (v *viewer) detach() {
+	if v.login == "" {
+		return
+	}
+	if err := v.gateway.deps.Sessions.Detach(v.login, v.gateway.deps.Node, v.name); err != nil {
+		v.gateway.deps.Log.Debug("a login was not told of the end of a socket", slog.Any("error", err))
+	}
 }

@@ -39,6 +39,7 @@ type World struct {
 	Gateway  *gateway.Gateway
 	Registry *prometheus.Registry
 	Tokens   *Tokens
+	Logins   *Logins
 	server   *httptest.Server
 	// Addr is host:port, URL the address of the socket.
 	Addr, URL string
@@ -47,9 +48,9 @@ type World struct {
 // NewWorld starts a gateway with the configuration; secure says whether it speaks TLS.
 func NewWorld(tb testing.TB, cfg gateway.Config, secure bool) *World {
 	tb.Helper()
-	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Tokens: &Tokens{}}
+	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Tokens: &Tokens{}, Logins: NewLogins()}
 	g, err := gateway.Start(cfg, gateway.Deps{
-		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: w.Tokens,
+		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: w.Tokens, Sessions: w.Logins,
 		Log: slog.New(slog.NewTextHandler(tb.Output(), nil)), Metrics: gateway.NewMetrics(w.Registry),
 	})
 	if err != nil {

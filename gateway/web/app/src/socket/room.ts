@@ -171,8 +171,9 @@ export class RoomSocket {
     try {
       await this.ask({ auth: { token } })
     } catch (e) {
+      // A guest may still watch, so a token that stays refused, or a login with too many tabs, is not the end.
+      if (e instanceof SocketError && e.code === 'too_many_sockets') return
       if (!(e instanceof SocketError) || e.kind !== 'unauthenticated') throw e
-      // A guest may still watch, so a token that stays refused is not the end.
       if (!(await this.options.renew(token))) return
       const fresh = await this.options.token()
       if (fresh !== null) await this.ask({ auth: { token: fresh } })
