@@ -91,11 +91,12 @@ e2e-obs: build $(PLAY)
 	deploy/setup/apt.sh obs
 	node e2e/obs/obs.mjs
 
-## lint: golangci-lint, shellcheck
+## lint: golangci-lint, buf, shellcheck
 .PHONY: lint
-lint: $(BIN)/golangci-lint
+lint: $(BIN)/golangci-lint $(BIN)/buf
 	deploy/setup/apt.sh lint
 	shellcheck deploy/setup/*.sh .ci/run
+	$(BIN)/buf lint
 	$(BIN)/golangci-lint run ./...
 
 ## fmt: format the Go sources
