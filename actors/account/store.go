@@ -35,36 +35,16 @@ type store struct {
 
 // load reads a document and its version; version 0 means that there is none.
 func (s store) load(ctx context.Context, user id.User) (document, uint64, error) {
-	row, err := s.table.Get(ctx, accounts, string(user), docKey())
-	if errors.Is(err, table.ErrNoRow) {
-		return document{}, 0, nil
-	}
-	if err != nil {
-		return document{}, 0, err
-	}
-	var d document
-	if err := json.Unmarshal(row.Value, &d); err != nil {
-		return document{}, 0, fault.Wrap(fault.Internal, "account_unreadable", "a stored account cannot be read", err)
-	}
-	return d, row.Version, nil
+	return s.documents().Load(ctx, string(user))
 }
 
 // save writes the document over the version that was read and gives the new one.
 func (s store) save(ctx context.Context, epoch position.Epoch, d document, version uint64) (uint64, error) {
-	value, err := json.Marshal(d)
-	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "account_unwritable", "an account cannot be encoded", err)
-	}
-	op := table.PutIfVersion(docKey(), value, version)
-	if version == 0 {
-		op = table.PutIfAbsent(docKey(), value)
-	}
-	err = s.table.Write(ctx, table.Batch{Table: accounts, Partition: string(d.User), Epoch: epoch, Ops: []table.Op{op}})
-	if err != nil {
-		return 0, err
-	}
-	row, err := s.table.Get(ctx, accounts, string(d.User), docKey())
-	return row.Version, err
+	return s.documents().Save(ctx, epoch, string(d.User), d, version, 0)
+}
+
+func (s store) documents() table.Document[document] {
+	return table.Document[document]{Store: s.table, Table: accounts, Key: docKey(), Name: "account"}
 }
 
 // create claims the handle, writes the document and confirms the claim.

@@ -2,10 +2,8 @@ package channel
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
@@ -33,36 +31,16 @@ type store struct {
 
 // load reads a document and its version; version 0 means that there is none.
 func (s store) load(ctx context.Context, ch id.Channel) (document, uint64, error) {
-	row, err := s.table.Get(ctx, channels, string(ch), docKey())
-	if errors.Is(err, table.ErrNoRow) {
-		return document{}, 0, nil
-	}
-	if err != nil {
-		return document{}, 0, err
-	}
-	var d document
-	if err := json.Unmarshal(row.Value, &d); err != nil {
-		return document{}, 0, fault.Wrap(fault.Internal, "channel_unreadable", "a stored channel cannot be read", err)
-	}
-	return d, row.Version, nil
+	return s.documents().Load(ctx, string(ch))
 }
 
 // save writes the document over the version that was read and gives the new one.
 func (s store) save(ctx context.Context, epoch position.Epoch, d document, version uint64) (uint64, error) {
-	value, err := json.Marshal(d)
-	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "channel_unwritable", "a channel cannot be encoded", err)
-	}
-	op := table.PutIfVersion(docKey(), value, version)
-	if version == 0 {
-		op = table.PutIfAbsent(docKey(), value)
-	}
-	err = s.table.Write(ctx, table.Batch{Table: channels, Partition: string(d.ID), Epoch: epoch, Ops: []table.Op{op}})
-	if err != nil {
-		return 0, err
-	}
-	row, err := s.table.Get(ctx, channels, string(d.ID), docKey())
-	return row.Version, err
+	return s.documents().Save(ctx, epoch, string(d.ID), d, version, 0)
+}
+
+func (s store) documents() table.Document[document] {
+	return table.Document[document]{Store: s.table, Table: channels, Key: docKey(), Name: "channel"}
 }
 
 // persist writes the document, and keeps the list of unfinished broadcasts a superset of the truth: a channel is on it before

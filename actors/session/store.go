@@ -2,11 +2,8 @@ package session
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
@@ -27,37 +24,17 @@ type store struct {
 
 // load reads a document and its version; version 0 means that there is none.
 func (s store) load(ctx context.Context, session id.Session) (document, uint64, error) {
-	row, err := s.table.Get(ctx, sessions, string(session), docKey())
-	if errors.Is(err, table.ErrNoRow) {
-		return document{}, 0, nil
-	}
-	if err != nil {
-		return document{}, 0, err
-	}
-	var d document
-	if err := json.Unmarshal(row.Value, &d); err != nil {
-		return document{}, 0, fault.Wrap(fault.Internal, "session_unreadable", "a stored session cannot be read", err)
-	}
-	return d, row.Version, nil
+	return s.documents().Load(ctx, string(session))
 }
 
 // save writes the document over the version that was read and gives the new one. A new session is listed first.
 func (s store) save(ctx context.Context, epoch position.Epoch, p persist, version uint64) (uint64, error) {
-	value, err := json.Marshal(p.doc)
-	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "session_unwritable", "a session cannot be encoded", err)
-	}
-	op := table.PutIfVersion(docKey(), value, version)
 	if p.first {
 		if err := s.index(ctx, p.doc.User, table.Expiring(table.Put([]byte(p.doc.Session), nil), s.age)); err != nil {
 			return 0, err
 		}
-		op = table.PutIfAbsent(docKey(), value)
 	}
-	partition := string(p.doc.Session)
-	err = s.table.Write(ctx, table.Batch{
-		Table: sessions, Partition: partition, Epoch: epoch, Ops: []table.Op{table.Expiring(op, p.ttl)},
-	})
+	version, err := s.documents().Save(ctx, epoch, string(p.doc.Session), p.doc, version, p.ttl)
 	if err != nil {
 		return 0, err
 	}
@@ -66,8 +43,11 @@ func (s store) save(ctx context.Context, epoch position.Epoch, p persist, versio
 			return 0, err
 		}
 	}
-	row, err := s.table.Get(ctx, sessions, partition, docKey())
-	return row.Version, err
+	return version, nil
+}
+
+func (s store) documents() table.Document[document] {
+	return table.Document[document]{Store: s.table, Table: sessions, Key: docKey(), Name: "session"}
 }
 
 func (s store) index(ctx context.Context, user id.User, op table.Op) error {
