@@ -109,6 +109,7 @@ func (c *conn) detect() (*detector, error) {
 	}
 	d := &detector{}
 	for {
+		before := c.guard.chunks.total
 		m, err := c.rtmp.Read()
 		if err != nil {
 			if err = c.reason(err); errors.Is(err, errSilent) {
@@ -116,7 +117,7 @@ func (c *conn) detect() (*detector, error) {
 			}
 			return nil, err
 		}
-		known, err := d.push(arrived{m, c.guard.arrival})
+		known, err := d.push(arrived{m, c.guard.arrival, c.guard.chunks.total - before})
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +170,7 @@ func (c *conn) publish(s *live.Stream, d *detector) (err error) {
 		case isEnd(m):
 			return live.ErrEnded
 		}
-		if err := c.write(s, to, arrived{m, c.guard.arrival}); err != nil {
+		if err := c.write(s, to, arrived{Message: m, at: c.guard.arrival}); err != nil {
 			return err
 		}
 	}

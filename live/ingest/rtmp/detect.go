@@ -15,8 +15,10 @@ const (
 	// patience is how long the second track is awaited after the first media message when nothing tells that there
 	// is none.
 	patience = time.Second
-	// maxWaiting bounds the messages held until the tracks are known.
-	maxWaiting = 512
+	// maxWaiting bounds the messages held until the tracks are known, maxWaitingBytes what they weigh: an access unit may
+	// have maxMessage, so that the number alone would allow gigabytes.
+	maxWaiting      = 512
+	maxWaitingBytes = 16 << 20
 )
 
 // The refusals of what is published.
@@ -30,6 +32,8 @@ var (
 type arrived struct {
 	message.Message
 	at time.Time
+	// size is what came for it off the network; read-ahead may count a few KiB for its neighbour, the sum is right.
+	size int
 }
 
 // detector finds out which tracks a publication has. Sequence headers tell what a track is, the metadata tell which
@@ -40,11 +44,12 @@ type detector struct {
 	wantVideo, wantAudio bool // and said so
 	first                time.Time
 	waiting              []arrived
+	came                 int // bytes, at least those of waiting
 }
 
 // push takes a message and reports whether the tracks are known.
 func (d *detector) push(m arrived) (known bool, err error) {
-	isMedia := true
+	d.came += m.size
 	switch msg := m.Message.(type) {
 	case *message.Video:
 		if msg.Codec != message.CodecH264 {
@@ -72,8 +77,8 @@ func (d *detector) push(m arrived) (known bool, err error) {
 	case *message.VideoExMultitrack, *message.AudioExMultitrack:
 		return false, errCodec
 	case *message.DataAMF0:
-		isMedia = false
 		d.metadata(msg.Payload)
+		return d.decided(m.at) // it has been read: there is nothing to hold
 	default:
 		return false, nil // commands and control are not held
 	}
@@ -81,7 +86,7 @@ func (d *detector) push(m arrived) (known bool, err error) {
 		return false, err
 	}
 	d.waiting = append(d.waiting, m)
-	if isMedia && d.first.IsZero() {
+	if d.first.IsZero() {
 		d.first = m.at
 	}
 	return d.decided(m.at)
@@ -98,7 +103,7 @@ func (d *detector) decided(now time.Time) (bool, error) {
 		return true, nil
 	case some && late:
 		return true, nil
-	case len(d.waiting) >= maxWaiting:
+	case len(d.waiting) >= maxWaiting, d.came >= maxWaitingBytes:
 		if some {
 			return true, nil
 		}

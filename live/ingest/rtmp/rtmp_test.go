@@ -172,6 +172,18 @@ func TestRefusals(t *testing.T) {
 			after: func(c *client) { c.send(avc(mediatest.SPS()[:6], mediatest.PPS())) },
 			want:  "NetStream.Publish.Rejected", counted: "bad_sps",
 		},
+		{
+			name: "16 MiB of pictures and no sequence header", app: "live", command: "publish", path: "k-a",
+			after: func(c *client) {
+				for range 4 {
+					c.send(&message.Video{
+						ChunkStreamID: 6, MessageStreamID: 0x1000000, Codec: message.CodecH264, Type: message.VideoTypeAU,
+						AU: make([]byte, 4<<20),
+					})
+				}
+			},
+			want: "NetStream.Publish.Rejected", counted: "no_tracks",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
