@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
 const (
-	// archiveQueue is how many objects may wait for the blob store. The next one is lost, counted and logged.
+	// archiveQueue is how many objects may wait for the blob store, archiveBytes how many bytes the waiting ones and the one
+	// being written may have together: a count alone would let a fat stream hold gigabytes. What exceeds either bound is
+	// lost, counted and logged.
 	archiveQueue = 64
+	archiveBytes = 128 << 20
 	// archiveTries is how often one is tried, archiveTry how long each may take, archivePause how long after a failure.
 	archiveTries = 4
 	archiveTry   = 20 * time.Second
@@ -24,6 +28,7 @@ const (
 type archive struct {
 	cfg    Config
 	queue  chan item
+	held   atomic.Int64 // bytes handed over and neither written nor given up
 	done   chan struct{}
 	ctx    context.Context //nolint:containedctx // the life of the goroutine
 	cancel context.CancelFunc
@@ -44,12 +49,16 @@ func startArchive(cfg Config, result func(Name, error)) *archive {
 
 // put hands an object over without waiting.
 func (a *archive) put(n Name, body []byte) error {
-	select {
-	case a.queue <- item{n, body}:
-		return nil
-	default:
-		return fault.New(fault.Exhausted, "archive_full", "the blob store does not keep up")
+	size := int64(len(body))
+	if a.held.Add(size) <= archiveBytes {
+		select {
+		case a.queue <- item{n, body}:
+			return nil
+		default:
+		}
 	}
+	a.held.Add(-size)
+	return fault.New(fault.Exhausted, "archive_full", "the blob store does not keep up")
 }
 
 // close waits until everything handed over was written or given up. put must not be called any more.
@@ -70,6 +79,7 @@ func (a *archive) run() {
 			a.cfg.Metrics.stored.Observe(time.Since(start).Seconds())
 		}
 		a.result(it.name, err)
+		a.held.Add(-int64(len(it.body))) // last: until then the packager keeps the bytes too
 	}
 }
 

@@ -21,8 +21,8 @@
 //     parts give up on a playlist without any.
 //  4. A part can be read as long as it is listed and three target durations more, a segment as long as the blob
 //     store keeps it. The hinted part can be asked for before it exists.
-//  5. The blob store may be slow or away: the last seconds are served from memory, the queue to it is bounded, and
-//     a segment that could not be kept is counted, logged and becomes a gap.
+//  5. The blob store may be slow or away: the last seconds are served from memory, the queue to it is bounded
+//     by 64 objects and by 128 MiB, and a segment that could not be kept is counted, logged and becomes a gap.
 //
 // Refusals: fault.Invalid "playlist_too_far" and what m3u8.ParseDirectives refuses; fault.NotFound "no_media" and
 // "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed, "packager_closed"; and the blob

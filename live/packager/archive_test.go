@@ -1,0 +1,57 @@
+package packager
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
+)
+
+// TestArchiveIsBoundedByBytes fills the queue with one object that nobody writes, so that no segment fits beside it.
+func TestArchiveIsBoundedByBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
+		p := start(t, blobs)
+		fat := Name{Kind: Init, Number: 99}
+		if err := p.archive.put(fat, make([]byte, archiveBytes+1)); fault.CodeOf(err) != "archive_full" {
+			t.Fatalf("an object over the bound: %v", err)
+		}
+		if err := p.archive.put(fat, make([]byte, archiveBytes)); err != nil {
+			t.Fatalf("an object of exactly the bound: %v", err)
+		}
+		pub := attach(t, p, mediatest.Source{})
+		pub.play(0, 30*time.Second)
+		if n := len(p.archive.queue); n != 0 || p.archive.held.Load() != archiveBytes {
+			t.Errorf("%d objects and %d bytes wait", n, p.archive.held.Load())
+		}
+		if lost := testutil.ToFloat64(p.cfg.Metrics.lost); lost != 15 {
+			t.Errorf("lost: got %v, want the init segment and the 14 complete segments", lost)
+		}
+		m := text(t, p)
+		for i, s := range m.Segments {
+			if aged := len(s.Parts) == 0; s.Gap != aged {
+				t.Errorf("segment %d: gap %v, listed without parts %v", i, s.Gap, aged)
+			}
+		}
+		blobs.mu.Lock()
+		blobs.fail = true
+		blobs.mu.Unlock()
+		close(blobs.hang)
+		pub.play(pub.since(), 40*time.Second) // the object is given up, its bytes are free again
+		blobs.mu.Lock()
+		blobs.fail = false
+		blobs.mu.Unlock()
+		pub.play(pub.since(), 80*time.Second)
+		if held := p.archive.held.Load(); held != 0 {
+			t.Errorf("%d bytes are held and nothing waits", held)
+		}
+		m = text(t, p)
+		if s := m.Segments[len(m.Segments)-10]; s.Gap {
+			t.Error("segments are still lost after the store came back")
+		}
+	})
+}
