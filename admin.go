@@ -26,11 +26,10 @@ func admin(ctx context.Context, args, environ []string, stdout io.Writer) error 
 		}
 		password := newPassword()
 		account, err := p.accounts.CreateAdmin(ctx, args[1], password)
-		if err := errors.Join(err, p.steps.undo(ctx, p.log)); err != nil {
-			return err
+		if err == nil { // told before anything else can fail: nobody can ask for it again
+			fmt.Fprintf(stdout, "administrator %s\npassword      %s\n", account.Handle, password)
 		}
-		fmt.Fprintf(stdout, "administrator %s\npassword      %s\n", account.Handle, password)
-		return nil
+		return errors.Join(err, p.steps.undo(ctx, p.log))
 	})
 }
 

@@ -17,7 +17,7 @@ type Config struct {
 	Admin  string `default:"127.0.0.1:9090" format:"addr" doc:"private address of metrics, health and profiles"`
 	RTMP   string `default:":1935" format:"addr" allow:"empty" doc:"address of RTMP ingest; empty turns it off"`
 	RTMPS  string `format:"addr" allow:"empty" doc:"address of RTMP ingest over TLS; empty turns it off; needs tls.cert and tls.key"`
-	Data   string `default:"./data" doc:"folder of everything that lasts; one process at a time"`
+	Data   string `default:"./data" doc:"folder of everything that lasts, with every minute that was broadcast; one process at a time"`
 	Public string `allow:"empty" doc:"URL that viewers reach the HTTP address by, such as https://live.example.org; empty: what the request says"`
 
 	TLS     TLS
@@ -47,7 +47,7 @@ type Limits struct {
 	Connections   int           `default:"0" doc:"HTTP connections and sockets at once; 0: what the open-file limit allows"`
 	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
 	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window"`
-	Logins        int           `default:"20" min:"1" doc:"failed logins of one account, and five times as many of one address, in limits.window"`
+	Logins        int           `default:"20" min:"1" doc:"login attempts of one account, and five times as many of one address, in limits.window"`
 	Window        time.Duration `default:"10m" min:"1s" doc:"the window of the limits above"`
 	Origins       []string      `doc:"origins besides our own whose pages may open sockets and call the API"`
 	Proxies       []string      `doc:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
@@ -58,7 +58,7 @@ type Live struct {
 	Grace      time.Duration `default:"30s" min:"1s" max:"10m" doc:"how long a channel waits for its publisher to come back before the broadcast ends"`
 	DVR        time.Duration `default:"30m" min:"30s" max:"24h" doc:"how far back viewers can seek"`
 	Publishers int           `default:"1000" min:"1" doc:"RTMP connections at once"`
-	KeyOverlap time.Duration `default:"10m" max:"24h" doc:"how long older stream keys stay valid after a new one was made"`
+	KeyOverlap time.Duration `default:"10m" min:"1s" max:"24h" doc:"how long older stream keys stay valid after a new one was made"`
 }
 
 // Room shapes the rooms.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+
+	"github.com/barrage-live/barrage/internal/auth"
 )
 
 // demo is the platform as a newcomer first sees it: on a throw-away data folder, with a channel that shows a generated picture
@@ -38,7 +40,7 @@ type stage struct {
 	password string // of the account "demo", which owns the channel
 	room     string
 	socket   string
-	tokens   []string // of the bots
+	bots     []auth.Identity
 }
 
 const demoName = "demo"
@@ -58,11 +60,11 @@ func (p *platform) prepareStage(ctx context.Context) (stage, error) {
 		return s, fmt.Errorf("demo stream key: %w", err)
 	}
 	for i := range bots {
-		token, err := p.botToken(ctx, i)
+		who, err := p.bot(ctx, i)
 		if err != nil {
 			return s, fmt.Errorf("demo bot: %w", err)
 		}
-		s.tokens = append(s.tokens, token)
+		s.bots = append(s.bots, who)
 	}
 	s.room = string(ch.Room)
 	s.page = "http://" + loopback(p.faces["http"]) + "/" + demoName

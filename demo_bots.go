@@ -27,18 +27,17 @@ var (
 	botColours = [...]uint32{0xFFFFFF, 0xFFFFFF, 0xFFD166, 0x7FDBFF, 0xFF8FA3, 0xB8F2A6}
 )
 
-// botToken makes the account of a bot and logs it in.
-func (p *platform) botToken(ctx context.Context, i int) (string, error) {
+// bot makes the account of a bot and logs it in.
+func (p *platform) bot(ctx context.Context, i int) (who auth.Identity, err error) {
 	account, err := p.accounts.Register(ctx, botNames[i], newPassword())
 	if err != nil {
-		return "", err
+		return who, err
 	}
 	login, err := p.sessions.Open(ctx, account.User, "demo bot")
 	if err != nil {
-		return "", err
+		return who, err
 	}
-	who := auth.Identity{User: account.User, Session: login.Token.Session, Name: account.Handle, Roles: account.Roles}
-	return p.tokens.Mint(who, time.Now())
+	return auth.Identity{User: account.User, Session: login.Token.Session, Name: account.Handle, Roles: account.Roles}, nil
 }
 
 // runBot chats until ctx ends, about once in six seconds.
@@ -48,7 +47,7 @@ func (p *platform) runBot(ctx context.Context, i int, s stage) {
 	err := wireclient.Follow(ctx, wireclient.FollowConfig{
 		Config: wireclient.Config{URL: s.socket, Encoding: wire.Proto},
 		Rooms:  []string{s.room},
-		Token:  func(context.Context) (string, error) { return s.tokens[i], nil },
+		Token:  func(context.Context) (string, error) { return p.tokens.Mint(s.bots[i], time.Now()) },
 		OnClient: func(c *wireclient.Client) {
 			select {
 			case clients <- c:

@@ -32,6 +32,12 @@ const (
 	maxHead     = 32 << 10
 	// finishTimeout is how long requests under way have when the platform stops; then those that wait for a part are let go.
 	finishTimeout = 2 * time.Second
+	// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner: actors and playlists need
+	// the rest of that time.
+	drainSpread = 5 * time.Second
+	// bodyTimeout is how long the body of a request may take, answerTimeout the answer; playback sets its own by size.
+	bodyTimeout   = 10 * time.Second
+	answerTimeout = 60 * time.Second
 )
 
 // listen opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
@@ -50,13 +56,15 @@ func (p *platform) listen(ctx context.Context) error {
 		return err
 	}
 	bound := func(l net.Listener) net.Listener { return ws.Bound(l, p.connections(), figures.WS) }
-	if err := p.serveHTTP(ctx, "http", p.cfg.HTTP, bound, public); err != nil {
+	if err := p.serveHTTP(ctx, "http", p.cfg.HTTP, bound, hurry(public, bodyTimeout, answerTimeout)); err != nil {
 		return err
 	}
-	if n, err := p.channels.Settle(ctx); err != nil {
-		return fmt.Errorf("settle channels: %w", err)
-	} else if n > 0 {
-		p.log.Info("settled broadcasts that an earlier run left unfinished", slog.Int("channels", n))
+	settled, err := p.channels.Settle(ctx)
+	if err != nil { // the others can go on
+		p.log.Error("broadcasts of an earlier run could not be settled", slog.Any("error", err))
+	}
+	if settled > 0 {
+		p.log.Info("settled broadcasts that an earlier run left unfinished", slog.Int("channels", settled))
 	}
 	if err := p.openIngest(ctx); err != nil {
 		return err
@@ -78,7 +86,7 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 	sockets, err := gateway.Start(gateway.Config{WS: ws.Config{
 		MaxConnections: p.connections() / 4 * 3, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
-	}}, gateway.Deps{
+	}, DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, gateway.Deps{
 		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Sessions: p.sessions, Log: p.log,
 		Metrics: figures,
 	})
@@ -143,6 +151,19 @@ func (p *platform) private() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	return mux
+}
+
+// hurry bounds the time that the body of a request may take to come and the answer to go, so that nobody keeps a connection by doing
+// nothing. The server's own timeouts would also end those who wait for a part.
+func hurry(h http.Handler, body, answer time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control, now := http.NewResponseController(w), time.Now()
+		if r.ContentLength != 0 {
+			_ = control.SetReadDeadline(now.Add(body)) // the server moves it on for the next request
+		}
+		_ = control.SetWriteDeadline(now.Add(answer)) // and a connection that knows no deadlines has its own
+		h.ServeHTTP(w, r)
+	})
 }
 
 // serveHTTP opens a listener, as bound changes it, and serves it until the platform stops.

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// serve runs the platform until ctx ends, then stops it in order: no new connections, sockets told to come back,
-// publishers and playlists ended, actors flushed, storage closed.
+// serve runs the platform until ctx ends, then stops it in order: viewers' sockets told to come back, publishers let go, HTTP closed,
+// actors flushed and with them the playlists ended, storage closed.
 func serve(ctx context.Context, cfg Config, stderr io.Writer) error {
 	return serveUntil(ctx, cfg, cfg.Log.logger(stderr), func(*platform) error { <-ctx.Done(); return nil })
 }

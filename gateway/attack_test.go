@@ -207,6 +207,30 @@ func TestSilenceIsClosed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a message kept open by pings", func(t *testing.T) {
+		begun := append(bytes.Clone(ping), rfc6455.AppendMasked(nil, rfc6455.Text, false, [4]byte{}, []byte("{"))...)
+		r := gatewaytest.DialRaw(t, w.Addr, wire.JSON, begun)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if code, _ := r.Ended(); code != wire.CloseIdle {
+				t.Errorf("closed %d", code)
+			}
+		}()
+		beat := time.NewTicker(100 * time.Millisecond)
+		defer beat.Stop()
+		for begin := time.Now(); ; {
+			select {
+			case <-ended:
+				return
+			case <-beat.C:
+				r.Frame(rfc6455.Ping, true, nil)
+				if time.Since(begin) > 10*time.Second {
+					t.Fatal("the message may stay open")
+				}
+			}
+		}
+	})
 	t.Run("those who answer stay", func(t *testing.T) {
 		silent := gatewaytest.DialRaw(t, w.Addr, wire.JSON, nil)
 		silent.Ended()

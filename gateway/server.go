@@ -26,9 +26,9 @@ type Verifier interface {
 
 // Sessions knows which logins live; the session actors' Client is one.
 type Sessions interface {
-	// Attach tells that a socket of this node uses a login. It is refused when the login has ended or has too many sockets, and changes
-	// nothing when the socket is attached already.
-	Attach(ctx context.Context, s id.Session, node id.Node, conn string) error
+	// Attach tells that a socket of this node uses a login, until its token ends. It is refused when the login has ended or has too many
+	// sockets; one that is attached already stays for longer.
+	Attach(ctx context.Context, s id.Session, node id.Node, conn string, until time.Time) error
 	// Detach tells that the socket is gone.
 	Detach(s id.Session, node id.Node, conn string) error
 }

@@ -147,18 +147,18 @@ func (v *viewer) deadline() (context.Context, context.CancelFunc) {
 func (v *viewer) verify(e session.Verify) session.Event {
 	who, err := v.gateway.deps.Verifier.Verify(e.Token)
 	if err == nil && v.state.Accepts(who) {
-		err = v.attach(who.Session)
+		err = v.attach(who.Session, who.Expires)
 	}
 	return session.Verified{ID: e.ID, Who: who, Err: err}
 }
 
 // attach has the login know this socket, and refuses one that has ended although its token has not. The hub hears of it first, so that
 // a login that ends meanwhile closes the socket.
-func (v *viewer) attach(login id.Session) error {
+func (v *viewer) attach(login id.Session, until time.Time) error {
 	v.gateway.hub.Login(v.member, login)
 	ctx, cancel := v.deadline()
 	defer cancel()
-	if err := v.gateway.deps.Sessions.Attach(ctx, login, v.gateway.deps.Node, v.name); err != nil {
+	if err := v.gateway.deps.Sessions.Attach(ctx, login, v.gateway.deps.Node, v.name, until); err != nil {
 		v.gateway.hub.Login(v.member, v.login)
 		return err //nolint:wrapcheck // a fault that the client is told
 	}
@@ -169,8 +169,8 @@ func (v *viewer) attach(login id.Session) error {
 	return nil
 }
 
-// detach tells the login that this socket is gone. When that does not arrive, the login counts one socket too many until its
-// activation ends.
+// detach tells the login that this socket is gone. When that does not arrive, the login counts one socket too many until the token would
+// have ended.
 func (v *viewer) detach() {
 	if v.login == "" {
 		return

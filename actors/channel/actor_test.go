@@ -15,6 +15,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // eventually asks until yes, at most 10 s.
@@ -276,6 +277,35 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	if now.Broadcast == was.Broadcast || now.Fence <= was.Fence {
 		t.Errorf("before %+v, after %+v", was, now)
 	}
+}
+
+// TestADamagedChannelHoldsNobodyUp breaks the row of one of two channels that were live when the process ended.
+func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	damaged, whole := create(t, w, "42", "ann"), create(t, w, "43", "bob")
+	for _, c := range []channel.Channel{damaged, whole} {
+		_, key := mint(t, w, c.ID)
+		begin(t, w, key)
+		eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+	}
+	w.Kill()
+	op := table.Put([]byte("doc"), []byte("{"))
+	if err := w.Table.Write(t.Context(), table.Batch{Table: "channel", Partition: string(damaged.ID), Epoch: 1 << 20, Ops: []table.Op{op}}); err != nil {
+		t.Fatal(err)
+	}
+
+	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	n, err := w.Channels.Settle(t.Context())
+	if n != 1 || err == nil || !strings.Contains(err.Error(), string(damaged.ID)) {
+		t.Errorf("settled %d, %v", n, err)
+	}
+	eventually(t, "the whole one is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+	_, key := mint(t, w, whole.ID)
+	begin(t, w, key)
+	eventually(t, "the whole one is listed", func() bool {
+		list, err := w.Channels.ListLive(t.Context())
+		return err == nil && len(list) == 1 && list[0].ID == whole.ID
+	})
 }
 
 func TestIngest(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -36,6 +37,9 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 	folded, err := ParseName(name)
 	if err != nil {
 		return Channel{}, err
+	}
+	if reserved(folded) {
+		return Channel{}, badText("name", "name_reserved", "this name is reserved")
 	}
 	if title == "" {
 		title = name
@@ -90,7 +94,8 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 	return ask[Channel](ctx, c.node, ch, setTitle{title})
 }
 
-// ListLive gives at most MaxList channels that are live or interrupted, the newest channel first. Each was asked.
+// ListLive gives at most MaxList channels that are live or interrupted, the newest channel first. Each was asked; one that cannot answer is
+// left out, so that it does not take the others from the list.
 func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
 	listed, err := c.store.listed(ctx, listing, MaxList)
 	if err != nil {
@@ -99,30 +104,31 @@ func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
 	out := make([]Channel, 0, len(listed))
 	for _, ch := range listed {
 		got, err := c.Get(ctx, ch)
-		switch {
-		case errors.Is(err, ErrNoChannel):
-		case err != nil:
-			return nil, err
-		case got.Phase != Offline:
+		if err == nil && got.Phase != Offline {
 			out = append(out, got)
 		}
 	}
-	return out, nil
+	return out, ctx.Err() //nolint:wrapcheck // the caller's own
 }
 
 // Settle finishes the broadcasts that a process which is gone left unfinished, so that no room says live without a publisher.
-// Call it once at the start, before publishers are let in; it says how many channels it looked at.
-func (c *Client) Settle(ctx context.Context) (int, error) {
+// Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
+// named in the error and settled by whoever asks them next.
+func (c *Client) Settle(ctx context.Context) (settled int, err error) {
 	list, err := c.store.listed(ctx, unfinished, table.MaxLimit)
 	if err != nil {
 		return 0, err
 	}
+	var failed []error
 	for _, ch := range list {
-		if _, err := c.Get(ctx, ch); err != nil && !errors.Is(err, ErrNoChannel) {
-			return 0, err
+		switch _, err := c.Get(ctx, ch); {
+		case err == nil:
+			settled++
+		case !errors.Is(err, ErrNoChannel):
+			failed = append(failed, fmt.Errorf("channel %s: %w", ch, err))
 		}
 	}
-	return len(list), nil
+	return settled, errors.Join(failed...)
 }
 
 // MintKey makes a stream key. The text is given here and never again; older keys stay valid for the overlap.

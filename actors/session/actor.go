@@ -78,11 +78,10 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 			a.persist(t, e, effects[i+1:])
 			return
 		case closeSockets:
-			a.close(t, e.reason)
+			a.close(t, e)
 		case socketsChanged:
 			a.attached += e.delta
 			a.deps.Metrics.sockets.Add(float64(e.delta))
-			t.Pin(a.attached > 0)
 		case counted:
 			a.deps.Metrics.refreshes.WithLabelValues(e.result).Inc()
 		}
@@ -92,9 +91,11 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 	}
 }
 
-func (a *actor) close(t *cluster.Turn, r Reason) {
-	a.deps.Metrics.ended.WithLabelValues(string(r)).Inc()
-	t.Log().Info("session ended", slog.String("reason", string(r)), slog.String("user", string(a.state.doc.User)))
+func (a *actor) close(t *cluster.Turn, e closeSockets) {
+	if e.first {
+		a.deps.Metrics.ended.WithLabelValues(string(e.reason)).Inc()
+		t.Log().Info("session ended", slog.String("reason", string(e.reason)), slog.String("user", string(a.state.doc.User)))
+	}
 	if a.deps.Sockets != nil {
 		a.deps.Sockets.CloseSession(a.state.doc.Session, ErrEnded)
 	}

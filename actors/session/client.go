@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -123,10 +124,11 @@ func (c *Client) Get(ctx context.Context, s id.Session) (Info, error) {
 	return cluster.Ask[Info](ctx, c.node, KindName, string(s), get{})
 }
 
-// Attach tells that a socket uses the session: refused if the session does not live or has too many sockets. The session is
-// told of the socket's end by Detach; when it ends itself, it closes its sockets through Sockets.
-func (c *Client) Attach(ctx context.Context, s id.Session, node id.Node, conn string) error {
-	_, err := cluster.Ask[Info](ctx, c.node, KindName, string(s), attach{node, conn})
+// Attach tells that a socket uses the session, until that time at most, when its token ends: refused if the session does not live or has
+// too many sockets. A socket attached already stays for longer. The session is told of the socket's end by Detach; when it ends itself, it
+// closes its sockets through Sockets.
+func (c *Client) Attach(ctx context.Context, s id.Session, node id.Node, conn string, until time.Time) error {
+	_, err := cluster.Ask[Info](ctx, c.node, KindName, string(s), attach{node, conn, until})
 	return err
 }
 

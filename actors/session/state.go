@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/auth"
@@ -82,8 +83,9 @@ type (
 	}
 	get    struct{}
 	attach struct {
-		node id.Node
-		conn string
+		node  id.Node
+		conn  string
+		until time.Time
 	}
 	detach struct {
 		node id.Node
@@ -103,7 +105,10 @@ type (
 		ttl   time.Duration
 	}
 	// closeSockets ends every socket of the session.
-	closeSockets struct{ reason Reason }
+	closeSockets struct {
+		reason Reason
+		first  bool // not told again
+	}
 	// socketsChanged tells how many sockets came (or went, if negative).
 	socketsChanged struct{ delta int }
 	// counted names the result of a refresh.
@@ -123,7 +128,7 @@ type state struct {
 	cfg     Config // filled
 	exists  bool
 	doc     document
-	sockets map[socket]struct{}
+	sockets map[socket]time.Time
 }
 
 // apply performs one command and appends its effects to dst.
@@ -149,7 +154,7 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 		}
 		return append(dst, reply{s.info()})
 	case attach:
-		return s.attach(now, socket(c), dst)
+		return s.attach(now, socket{c.node, c.conn}, c.until, dst)
 	case detach:
 		return s.detach(socket(c), dst)
 	}
@@ -211,13 +216,14 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	return append(s.end(Reused, dst), counted{ErrReused.Code}, refuse{ErrReused})
 }
 
-// end is idempotent: the first reason stays.
+// end is idempotent: the first reason stays. Ending again writes and closes again, because what followed the first write may not
+// have happened.
 func (s *state) end(r Reason, dst []effect) []effect {
-	if s.doc.Ended != "" {
-		return dst
+	first := s.doc.Ended == ""
+	if first {
+		s.doc.Ended = r
 	}
-	s.doc.Ended = r
-	dst = append(dst, persist{s.doc, false, endedTTL}, closeSockets{r})
+	dst = append(dst, persist{s.doc, false, endedTTL}, closeSockets{s.doc.Ended, first})
 	if n := len(s.sockets); n > 0 {
 		s.sockets = nil
 		dst = append(dst, socketsChanged{-n})
@@ -225,21 +231,28 @@ func (s *state) end(r Reason, dst []effect) []effect {
 	return dst
 }
 
-func (s *state) attach(now time.Time, k socket, dst []effect) []effect {
+// attach notes a socket until the time given. One whose end was never told does not take a place for longer.
+func (s *state) attach(now time.Time, k socket, until time.Time, dst []effect) []effect {
 	if err := s.check(now); err != nil {
 		return append(dst, refuse{err})
 	}
-	if _, again := s.sockets[k]; again {
-		return append(dst, reply{s.info()})
+	before := len(s.sockets)
+	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool { return !until.After(now) })
+	_, again := s.sockets[k]
+	full := !again && len(s.sockets) >= s.cfg.MaxSockets
+	if !full {
+		if s.sockets == nil {
+			s.sockets = map[socket]time.Time{}
+		}
+		s.sockets[k] = until
 	}
-	if len(s.sockets) >= s.cfg.MaxSockets {
+	if n := len(s.sockets) - before; n != 0 {
+		dst = append(dst, socketsChanged{n})
+	}
+	if full {
 		return append(dst, refuse{ErrTooManySockets})
 	}
-	if s.sockets == nil {
-		s.sockets = map[socket]struct{}{}
-	}
-	s.sockets[k] = struct{}{}
-	return append(dst, socketsChanged{1}, reply{s.info()})
+	return append(dst, reply{s.info()})
 }
 
 func (s *state) detach(k socket, dst []effect) []effect {

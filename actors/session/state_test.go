@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -87,7 +88,11 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 	case "get":
 		return get{}
 	case "attach":
-		return attach{"n1", word("conn")}
+		life, err := time.ParseDuration(cmp.Or(word("for"), "15m"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return attach{"n1", word("conn"), g.now.Add(life)}
 	case "detach":
 		return detach{"n1", word("conn")}
 	}

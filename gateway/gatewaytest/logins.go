@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -28,7 +29,7 @@ func NewLogins() *Logins {
 }
 
 // Attach implements gateway.Sessions.
-func (l *Logins) Attach(_ context.Context, s id.Session, _ id.Node, conn string) error {
+func (l *Logins) Attach(_ context.Context, s id.Session, _ id.Node, conn string, _ time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.mu.ended[s] {

@@ -199,7 +199,9 @@ func (c *Conn) feedLocked(b []byte) {
 			break
 		}
 		c.seen.Store(int64(now))
-		c.partial.Store(0)
+		if m.Op == rfc6455.Text || m.Op == rfc6455.Binary { // a ping within a message does not give it more time
+			c.partial.Store(0)
+		}
 		c.take(m, now)
 	}
 	if !c.in.parser.Partial() {
@@ -303,8 +305,9 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 	case phaseClosing:
 		if now >= c.out.closeBy {
 			c.link.end()
+			return 0, false
 		}
-		return max(c.out.closeBy, now+longestRest), true
+		return c.out.closeBy, true
 	case phaseOpen:
 	}
 	next := now + longestRest

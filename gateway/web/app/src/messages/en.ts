@@ -277,6 +277,7 @@ export const en = {
   'error.code.bad_credentials': 'Name or password is wrong.',
   'error.code.handle_taken': 'This name is already taken.',
   'error.code.name_taken': 'This name is already taken.',
+  'error.code.name_reserved': 'This name is reserved. Please choose another.',
   'error.code.handle_length': 'A name has 2 to 32 characters.',
   'error.code.password_short': 'A password has at least 8 characters.',
   'error.code.password_long': 'This password is too long.',
