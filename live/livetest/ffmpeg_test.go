@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/bluenviron/gohlslib/v2"
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
+	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
 	"github.com/barrage-live/barrage/live/livetest"
@@ -274,4 +276,20 @@ func TestFFmpegWithTheWrongKey(t *testing.T) {
 	if err == nil || !strings.Contains(e.stderr.String(), "the stream key is wrong") {
 		t.Errorf("%v\n%s", err, e.stderr.String())
 	}
+}
+
+func TestFFmpegWithACodecThatIsNotCarried(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	e := encode(t, w.PublishURL("a"), "-an", "-c:v", "flv1")
+	err := <-e.done
+	e.done <- err
+	if err == nil || w.Live("a") != nil {
+		t.Errorf("it went on: %v\n%s", err, e.stderr.String())
+	}
+	livetest.Eventually(t, 5*time.Second, "the refusal is counted", func() bool {
+		families, err := w.Metrics.Gather()
+		return err == nil && slices.ContainsFunc(families, func(f *dto.MetricFamily) bool {
+			return f.GetName() == "barrage_rtmp_closed_total" && strings.Contains(f.String(), "codec_unsupported")
+		})
+	})
 }

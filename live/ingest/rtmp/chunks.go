@@ -55,7 +55,7 @@ type chunks struct {
 	head    []byte // the header being read
 	current *chunkStream
 	body    int    // bytes of the chunk's body still to come
-	control []byte // body of a message that changes this layer
+	control []byte // body of a message that changes this layer, or the beginning of one of media
 }
 
 type chunkStream struct {
@@ -175,7 +175,12 @@ func (c *chunks) take(p []byte) error {
 	s := c.current
 	c.body -= len(p)
 	s.got += len(p)
-	if (s.kind == typeSetChunkSize || s.kind == typeAbort) && len(c.control)+len(p) <= 4 {
+	switch {
+	case s.kind == typeAudio || s.kind == typeVideo:
+		if err := c.media(s, p); err != nil {
+			return err
+		}
+	case (s.kind == typeSetChunkSize || s.kind == typeAbort) && len(c.control)+len(p) <= 4:
 		c.control = append(c.control, p...)
 	}
 	if s.got < s.length {

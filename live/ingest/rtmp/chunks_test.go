@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
@@ -41,11 +42,16 @@ func TestChunksAgreeWithTheLibrary(t *testing.T) {
 				}
 				w.SetChunkSize(size)
 			}
+			kind := rapid.SampledFrom([]uint8{8, 9, 18, 20}).Draw(t, "type")
+			body := make([]byte, rapid.IntRange(0, 3000).Draw(t, "length"))
+			if tag, ok := map[uint8]byte{8: 0xaf, 9: 0x17}[kind]; ok && len(body) > 0 {
+				body[0] = tag
+			}
 			err := w.Write(&rawmessage.Message{
 				ChunkStreamID: byte(rapid.IntRange(3, 8).Draw(t, "stream")), MessageStreamID: 1,
 				Timestamp: time.Duration(rapid.Uint32().Draw(t, "timestamp")) * time.Millisecond,
-				Type:      rapid.SampledFrom([]uint8{8, 9, 18, 20}).Draw(t, "type"),
-				Body:      make([]byte, rapid.IntRange(0, 3000).Draw(t, "length")),
+				Type:      kind,
+				Body:      body,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -60,6 +66,49 @@ func TestChunksAgreeWithTheLibrary(t *testing.T) {
 			t.Fatalf("ends in the middle: head %d, body %d, partial %d", len(c.head), c.body, c.partial)
 		}
 	})
+}
+
+// TestCodecs shows the inspection the beginning of a message in pieces of every size.
+func TestCodecs(t *testing.T) {
+	cases := []struct {
+		name, body string
+		kind       byte
+		want       bool
+	}{
+		{"H.264", "\x17\x01\x00\x00\x00picture", typeVideo, true},
+		{"H.264, nothing but a tag", "\x27", typeVideo, true},
+		{"Sorenson (FLV1)", "\x12\x00\x00\x84\x00picture", typeVideo, false},
+		{"VP6", "\x14picture", typeVideo, false},
+		{"H.265 without a FourCC", "\x1c\x00\x00\x00\x00picture", typeVideo, false},
+		{"Enhanced H.264", "\x90avc1picture", typeVideo, true},
+		{"Enhanced H.265", "\x90hvc1picture", typeVideo, false},
+		{"Enhanced AV1", "\x91av01picture", typeVideo, false},
+		{"Enhanced, tracks in one", "\x96\x00avc1picture", typeVideo, false},
+		{"Enhanced, too short", "\x90avc", typeVideo, true},
+		{"AAC", "\xaf\x01sound", typeAudio, true},
+		{"Speex", "\xb6sound", typeAudio, false},
+		{"MP3", "\x2fsound", typeAudio, false},
+		{"Enhanced AAC", "\x90mp4asound", typeAudio, true},
+		{"Enhanced Opus", "\x90Opussound", typeAudio, false},
+		{"a command that looks so", "\x12\x00\x00\x84\x00", 20, true},
+		{"no body", "", typeVideo, true},
+	}
+	for _, c := range cases {
+		for piece := 1; piece <= 20; piece++ {
+			in := newChunks()
+			in.handshake, in.total, in.verified = 0, 1, true
+			for range 2 { // the second begins where the first has left the state
+				head := []byte{6, 0, 0, 0, 0, 0, byte(len(c.body)), c.kind, 0, 0, 0, 0}
+				err := feedAll(in, append(head, c.body...), piece)
+				if (err == nil) != c.want || (err != nil && !errors.Is(err, errCodec)) {
+					t.Fatalf("%s, in pieces of %d: %v", c.name, piece, err)
+				}
+				if err != nil {
+					break
+				}
+			}
+		}
+	}
 }
 
 // FuzzChunks holds that the library, behind the inspection, never makes more of its input than the limits allow, and that

@@ -73,6 +73,14 @@ func (c *client) send(m message.Message) {
 	}
 }
 
+// raw sends bytes that the library would not write.
+func (c *client) raw(b []byte) {
+	c.t.Helper()
+	if _, err := c.nc.Write(b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // status reads on to the next onStatus and gives its code; the error in words when the connection ends instead.
 func (c *client) status() string {
 	c.t.Helper()

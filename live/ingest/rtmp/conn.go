@@ -76,9 +76,11 @@ func (c *conn) serve() error {
 	return c.publish(stream, d)
 }
 
-// refuse tells the client why, if there is still somebody to tell.
+// refuse tells the client why, if there is still somebody to tell. Whose chunks were refused hears of it when it has shown
+// a key; strangers do not.
 func (c *conn) refuse(err error) error {
-	if e := fault.From(err); e.Code != errLost.Code && e.Code != errSilent.Code && c.guard.refused == nil {
+	heard := c.guard.refused == nil || c.guard.chunks.verified
+	if e := fault.From(err); heard && e.Code != errLost.Code && e.Code != errSilent.Code && e.Code != errStopping.Code {
 		tell(c.guard, c.rtmp, err)
 	}
 	return err
@@ -166,7 +168,7 @@ func (c *conn) publish(s *live.Stream, d *detector) (err error) {
 		case s.Err() != nil:
 			return c.refuse(s.Err())
 		case err != nil:
-			return c.reason(err)
+			return c.refuse(c.reason(err))
 		case isEnd(m):
 			return live.ErrEnded
 		}

@@ -22,6 +22,7 @@
 //
 // What a client sees when it is refused is an onStatus of level error with one of these codes, a description in words,
 // and the end of the connection (see refuse.go): NetStream.Publish.BadName for a wrong key or path,
-// NetStream.Publish.Denied for one that may not publish now, NetStream.Publish.Rejected for media we do not carry,
-// NetStream.Play.Failed for a player, NetStream.Failed when it is our fault. What is not RTMP is closed without a word.
+// NetStream.Publish.Denied for one that may not publish now, NetStream.Publish.Rejected for media we do not carry or
+// cannot read, NetStream.Play.Failed for a player, NetStream.Failed when it is our fault. What is not RTMP is closed
+// without a word while no key has been verified. Codecs are judged by the first bytes of each message (see codec.go).
 package rtmp

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/bluenviron/gortmplib"
@@ -23,7 +24,7 @@ func status(err error) string {
 	case errors.Is(err, live.ErrTakenOver):
 		return "NetStream.Publish.BadName"
 	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == errReconfigured.Code, e.Code == "bad_sps",
-		e.Code == "bad_audio_config":
+		e.Code == "bad_audio_config", e.Code == errProtocol.Code:
 		return "NetStream.Publish.Rejected"
 	}
 	switch e.Kind {
@@ -87,6 +88,11 @@ func (c *conn) reason(err error) error {
 	}
 	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
+	}
+	// The library takes one SPS and one PPS. This is the only thing it says of a codec that codec.go cannot see, and it says
+	// so in words alone; should they change, the publisher is refused all the same, as errProtocol.
+	if strings.Contains(err.Error(), "parameters are not supported") {
+		return errCodec
 	}
 	return errProtocol
 }
