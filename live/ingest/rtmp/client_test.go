@@ -29,14 +29,28 @@ type client struct {
 	nc net.Conn
 }
 
-// connect opens a connection and leads it up to a command, "publish" or "play".
-func connect(t *testing.T, w *livetest.World, app, command, name string) *client {
+// dial opens a connection from one of this machine's addresses and says nothing.
+func dial(t *testing.T, w *livetest.World, from string) net.Conn {
 	t.Helper()
-	nc, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", w.RTMP.Addr().String())
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	nc, err := d.DialContext(context.Background(), "tcp", w.RTMP.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = nc.Close() })
+	return nc
+}
+
+// connect opens a connection and leads it up to a command, "publish" or "play".
+func connect(t *testing.T, w *livetest.World, app, command, name string) *client {
+	t.Helper()
+	return connectFrom(t, w, "127.0.0.1", app, command, name)
+}
+
+// connectFrom is connect from another address.
+func connectFrom(t *testing.T, w *livetest.World, from, app, command, name string) *client {
+	t.Helper()
+	nc := dial(t, w, from)
 	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,11 @@ type Config struct {
 	Gate    ingest.Gate
 	Log     *slog.Logger
 	Metrics *Metrics
-	// MaxConns is how many connections may be open; the next is closed at once. 0 means 1000.
+	// MaxConns is how many connections with a verified key may be open; the next is refused. 0 means 1000.
 	MaxConns int
+	// MaxUnverified is how many others may be open, MaxPerAddress how many of these from one IPv4 address or IPv6 /64; the
+	// next is closed at once. 0 means 1000 and 16.
+	MaxUnverified, MaxPerAddress int
 	// Handshake is how long a connection may take from its start to its publish command; 0 means 10 s.
 	Handshake time.Duration
 	// Detect is how long it may take from there until its tracks are known; 0 means 10 s.
@@ -23,8 +26,10 @@ type Config struct {
 }
 
 const (
-	defaultMaxConns = 1000
-	defaultTimeout  = 10 * time.Second
+	defaultMaxConns      = 1000
+	defaultMaxUnverified = 1000
+	defaultMaxPerAddress = 16
+	defaultTimeout       = 10 * time.Second
 	// gateTimeout bounds every question to the Gate.
 	gateTimeout = 5 * time.Second
 )
@@ -32,6 +37,12 @@ const (
 func (c Config) filled() Config {
 	if c.MaxConns <= 0 {
 		c.MaxConns = defaultMaxConns
+	}
+	if c.MaxUnverified <= 0 {
+		c.MaxUnverified = defaultMaxUnverified
+	}
+	if c.MaxPerAddress <= 0 {
+		c.MaxPerAddress = defaultMaxPerAddress
 	}
 	for _, d := range []*time.Duration{&c.Handshake, &c.Detect, &c.Idle} {
 		if *d <= 0 {

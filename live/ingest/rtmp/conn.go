@@ -23,6 +23,7 @@ type conn struct {
 	rtmp   *gortmplib.ServerConn
 	log    *slog.Logger
 	remote string
+	place  *place
 	ctx    context.Context //nolint:containedctx // the life of the server
 }
 
@@ -56,6 +57,9 @@ func (c *conn) serve() error {
 	}
 	p := ingest.Publication{Protocol: "rtmp", Remote: c.remote}
 	if err := c.verify(&p); err != nil {
+		return c.refuse(err)
+	}
+	if err := c.place.verify(); err != nil {
 		return c.refuse(err)
 	}
 	c.guard.chunks.verified = true

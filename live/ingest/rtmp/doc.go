@@ -12,7 +12,8 @@
 //
 //  1. Before its key is verified a connection costs at most preAuthBytes of input and one message of preAuthMessage;
 //     after, one of maxMessage at a time, and until its tracks are known maxWaiting messages of maxWaitingBytes in sum.
-//     Chunks that would make more of it are refused before they are read.
+//     Chunks that would make more of it are refused before they are read. Connections without a verified key are
+//     bounded in sum and for each address and take no publisher's slot.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else was done.
 //  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.
 //  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody else is told

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"testing"
 	"time"
@@ -206,15 +205,30 @@ func TestConnectionLimit(t *testing.T) {
 	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 2}})
 	publish(t, w, "a")
 	publish(t, w, "b")
-	nc, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.RTMP.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = nc.Close() }()
-	if n, err := nc.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Error("a third connection is served")
+	third := connect(t, w, "live", "publish", "k-c")
+	if got := third.status(); got != "NetStream.Publish.Denied" || !third.closed() {
+		t.Errorf("a third publisher sees %s", got)
 	}
 	counted(t, w, "too_many_connections", 1)
+}
+
+// TestSilentConnectionsKeepNobodyOut opens more connections from one address than there are slots of publishers.
+func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
+	const open, perAddress = 40, 16
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 2, Handshake: 20 * time.Second}})
+	for range open {
+		_ = dial(t, w, "127.0.0.1")
+	}
+	counted(t, w, "too_many_connections", open-perAddress)
+	p := connectFrom(t, w, "127.0.0.2", "live", "publish", "k-a")
+	if got := p.status(); got != "NetStream.Publish.Start" {
+		t.Fatalf("the publisher sees %s", got)
+	}
+	p.play(mediatest.Source{}, time.Second)
+	reader(t, w, "a")
+	if n := closedBy(t, w, "too_many_connections"); n != open-perAddress {
+		t.Errorf("%v of %d were refused", n, open)
+	}
 }
 
 func TestCloseTellsTheGate(t *testing.T) {

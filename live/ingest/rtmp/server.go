@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortmplib"
+
+	"github.com/barrage-live/barrage/internal/fault"
 )
 
 // Server takes RTMP connections on one listener.
@@ -17,7 +19,7 @@ type Server struct {
 	ln     net.Listener
 	ctx    context.Context //nolint:containedctx // the life of the server: questions to the Gate end with it
 	cancel context.CancelFunc
-	slots  chan struct{}
+	places *admission
 	done   sync.WaitGroup
 
 	mu struct {
@@ -30,7 +32,7 @@ type Server struct {
 // Start serves a listener, which may speak TLS and which the Server closes. Close the Server.
 func Start(cfg Config, ln net.Listener) *Server {
 	cfg = cfg.filled()
-	s := &Server{cfg: cfg, ln: ln, slots: make(chan struct{}, cfg.MaxConns)}
+	s := &Server{cfg: cfg, ln: ln, places: newAdmission(cfg)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.mu.conns = make(map[*conn]struct{})
 	s.done.Add(1)
@@ -78,28 +80,28 @@ func (s *Server) accept() {
 			continue
 		}
 		s.cfg.Metrics.accepted.Inc()
-		select {
-		case s.slots <- struct{}{}:
-			s.start(nc)
-		default:
-			s.cfg.Metrics.closed.WithLabelValues("too_many_connections").Inc()
+		p, err := s.places.enter(nc.RemoteAddr())
+		if err != nil {
+			s.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
 			_ = nc.Close() // it was never served
+			continue
 		}
+		s.start(nc, p)
 	}
 }
 
-func (s *Server) start(nc net.Conn) {
+func (s *Server) start(nc net.Conn, p *place) {
 	g := &guard{Conn: nc, chunks: newChunks()}
 	remote := nc.RemoteAddr().String()
 	c := &conn{
-		cfg: s.cfg, guard: g, rtmp: &gortmplib.ServerConn{RW: g}, remote: remote, ctx: s.ctx,
+		cfg: s.cfg, guard: g, rtmp: &gortmplib.ServerConn{RW: g}, remote: remote, ctx: s.ctx, place: p,
 		log: s.cfg.Log.With(slog.String("protocol", "rtmp"), slog.String("remote", remote)),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.closed {
 		_ = nc.Close() // it came while the server was closing
-		<-s.slots
+		p.leave()
 		return
 	}
 	s.mu.conns[c] = struct{}{}
@@ -108,6 +110,6 @@ func (s *Server) start(nc net.Conn) {
 		s.mu.Lock()
 		delete(s.mu.conns, c)
 		s.mu.Unlock()
-		<-s.slots
+		p.leave()
 	})
 }
