@@ -57,7 +57,8 @@ type Limits struct {
 type Live struct {
 	Grace      time.Duration `default:"30s" min:"1s" max:"10m" doc:"how long a channel waits for its publisher to come back before the broadcast ends"`
 	DVR        time.Duration `default:"30m" min:"30s" max:"24h" doc:"how far back viewers can seek"`
-	Publishers int           `default:"1000" min:"1" doc:"RTMP connections at once"`
+	Publishers int           `default:"1000" min:"1" doc:"RTMP publishers at once"`
+	MaxBitrate int           `default:"60000000" min:"100000" doc:"bits per second of one publisher, on average after a burst of four seconds; whoever sends more is refused"`
 	KeyOverlap time.Duration `default:"10m" min:"1s" max:"24h" doc:"how long older stream keys stay valid after a new one was made"`
 }
 

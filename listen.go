@@ -224,7 +224,9 @@ func (p *platform) openIngest(ctx context.Context) error {
 			}
 			l = tls.NewListener(l, shown)
 		}
-		server := rtmp.Start(rtmp.Config{Gate: p.gate, Log: p.log, Metrics: figures, MaxConns: p.cfg.Live.Publishers}, l)
+		server := rtmp.Start(rtmp.Config{
+			Gate: p.gate, Log: p.log, Metrics: figures, MaxConns: p.cfg.Live.Publishers, MaxBitrate: p.cfg.Live.MaxBitrate,
+		}, l)
 		p.steps.add(face.name, func(context.Context) error { server.Close(); return nil })
 	}
 	return nil

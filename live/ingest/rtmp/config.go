@@ -17,6 +17,9 @@ type Config struct {
 	// MaxUnverified is how many others may be open, MaxPerAddress how many of these from one IPv4 address or IPv6 /64; the
 	// next is closed at once. 0 means 1000 and 16.
 	MaxUnverified, MaxPerAddress int
+	// MaxBitrate is how many bits per second a publisher may send, on average; bursts of four seconds' worth are free. 0
+	// means 60,000,000.
+	MaxBitrate int
 	// Handshake is how long a connection may take from its start to its publish command; 0 means 10 s.
 	Handshake time.Duration
 	// Detect is how long it may take from there until its tracks are known; 0 means 10 s.
@@ -29,6 +32,7 @@ const (
 	defaultMaxConns      = 1000
 	defaultMaxUnverified = 1000
 	defaultMaxPerAddress = 16
+	defaultMaxBitrate    = 60_000_000
 	defaultTimeout       = 10 * time.Second
 	// gateTimeout bounds every question to the Gate.
 	gateTimeout = 5 * time.Second
@@ -43,6 +47,9 @@ func (c Config) filled() Config {
 	}
 	if c.MaxPerAddress <= 0 {
 		c.MaxPerAddress = defaultMaxPerAddress
+	}
+	if c.MaxBitrate <= 0 {
+		c.MaxBitrate = defaultMaxBitrate
 	}
 	for _, d := range []*time.Duration{&c.Handshake, &c.Detect, &c.Idle} {
 		if *d <= 0 {

@@ -63,6 +63,7 @@ func (c *conn) serve() error {
 		return c.refuse(err)
 	}
 	c.guard.chunks.verified = true
+	c.guard.bitrate = newBitrate(c.cfg.MaxBitrate, time.Now())
 	if err := c.rtmp.AcceptAction(); err != nil {
 		return c.reason(err)
 	}

@@ -13,7 +13,7 @@
 //  1. Before its key is verified a connection costs at most preAuthBytes of input and one message of preAuthMessage;
 //     after, one of maxMessage at a time, and until its tracks are known maxWaiting messages of maxWaitingBytes in sum.
 //     Chunks that would make more of it are refused before they are read. Connections without a verified key are
-//     bounded in sum and for each address and take no publisher's slot.
+//     bounded in sum and for each address and take no publisher's slot. A publisher has Config.MaxBitrate.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else was done.
 //  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.
 //  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody else is told
@@ -24,6 +24,6 @@
 // What a client sees when it is refused is an onStatus of level error with one of these codes, a description in words,
 // and the end of the connection (see refuse.go): NetStream.Publish.BadName for a wrong key or path,
 // NetStream.Publish.Denied for one that may not publish now, NetStream.Publish.Rejected for media we do not carry or
-// cannot read, NetStream.Play.Failed for a player, NetStream.Failed when it is our fault. What is not RTMP is closed
+// cannot read, or too much of them, NetStream.Play.Failed for a player, NetStream.Failed when it is our fault. What is not RTMP is closed
 // without a word while no key has been verified. Codecs are judged by the first bytes of each message (see codec.go).
 package rtmp

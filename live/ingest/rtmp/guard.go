@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// guard stands between the network and the library: it notes when bytes arrive, shows them to the chunk inspection
-// first, and keeps the idle deadline. One goroutine reads and writes it.
+// guard stands between the network and the library: it notes when bytes arrive, counts them, shows them to the chunk
+// inspection first, and keeps the idle deadline. One goroutine reads and writes it.
 type guard struct {
 	net.Conn
 	chunks  *chunks
 	arrival time.Time
-	refused error // by the inspection; what the library makes of it says less
+	refused error   // by the inspection; what the library makes of it says less
+	bitrate bitrate // none before the key is verified: chunks bounds what comes until then
 	// idle, when not zero, moves the deadline on with what arrives.
 	idle     time.Duration
 	deadline time.Time
@@ -73,7 +74,10 @@ func (g *guard) inspect(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	if n > 0 {
 		g.arrival = time.Now()
-		if g.refused = g.chunks.feed(p[:n]); g.refused != nil {
+		if g.refused = g.bitrate.take(n, g.arrival); g.refused == nil {
+			g.refused = g.chunks.feed(p[:n])
+		}
+		if g.refused != nil {
 			return 0, g.refused
 		}
 	}

@@ -24,7 +24,7 @@ func status(err error) string {
 	case errors.Is(err, live.ErrTakenOver):
 		return "NetStream.Publish.BadName"
 	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == errReconfigured.Code, e.Code == "bad_sps",
-		e.Code == "bad_audio_config", e.Code == errProtocol.Code:
+		e.Code == "bad_audio_config", e.Code == errProtocol.Code, e.Code == errBitrate.Code:
 		return "NetStream.Publish.Rejected"
 	}
 	switch e.Kind {
@@ -41,8 +41,8 @@ const (
 	// farewell is how long a refused client gets to read why.
 	farewell = time.Second
 	// farewellBytes is how much of what it still sends is read meanwhile: closing over unread bytes would reset the
-	// connection and take the refusal with it.
-	farewellBytes = 1 << 20
+	// connection and take the refusal with it. Socket buffers of both sides may be full when a publisher sends too much.
+	farewellBytes = 8 << 20
 )
 
 // tell sends a refusal and waits until the client has closed, for a while.

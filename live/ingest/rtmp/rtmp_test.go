@@ -148,6 +148,25 @@ func TestNothingIsPublished(t *testing.T) {
 	counted(t, w, "no_tracks", 1)
 }
 
+func TestBitrateIsBounded(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxBitrate: 1_000_000}}) // 500 kB at once
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{}, time.Second)
+	reader(t, w, "a")
+	// Twice the burst, and less beyond it than the server reads after its refusal.
+	if err := p.unit(media.Unit{DTS: time.Second, PTS: time.Second, Payload: [][]byte{make([]byte, 1_000_000)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.status(); got != "NetStream.Publish.Rejected" || !p.closed() {
+		t.Errorf("the publisher sees %s", got)
+	}
+	counted(t, w, "bitrate_too_high", 1)
+	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+		n, err := w.Ends("a")
+		return n == 1 && fault.CodeOf(err) == "bitrate_too_high"
+	})
+}
+
 func TestSilentPublisherIsClosed(t *testing.T) {
 	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{Idle: 300 * time.Millisecond}})
 	p := publish(t, w, "a")
