@@ -3,7 +3,7 @@ package rtmp
 import (
 	"net"
 	"os"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -16,24 +16,62 @@ type guard struct {
 	refused error   // by the inspection; what the library makes of it says less
 	bitrate bitrate // none before the key is verified: chunks bounds what comes until then
 	// idle, when not zero, moves the deadline on with what arrives.
-	idle     time.Duration
-	deadline time.Time
-	woken    atomic.Bool
-	buffer   []byte // of an accepted publisher
-	ahead    []byte // the part of buffer that the library has not read yet
+	idle   time.Duration
+	buffer []byte // of an accepted publisher
+	ahead  []byte // the part of buffer that the library has not read yet
+
+	// mu orders the deadlines of the reader and of wake; see there.
+	mu struct {
+		sync.Mutex
+		deadline time.Time
+		woken    bool // the reader must stop: deadlines are not moved on
+		telling  bool // it has stopped and takes leave of the client: it must not be woken
+	}
 }
 
 // readAhead takes a whole picture of a usual stream at once, where the library would read pages of 4 KiB.
 const readAhead = 64 << 10
 
-// wake makes the goroutine that reads stop reading. It may be called by another one.
+// wake makes the goroutine that reads stop reading. It may be called by another one. When the reader has found its reason
+// to stop already, wake leaves alone the deadline by which the client is told.
 func (g *guard) wake() {
-	g.woken.Store(true)
-	_ = g.SetReadDeadline(time.Unix(1, 0)) // a connection that cannot take it does not block either
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.woken = true
+	if !g.mu.telling {
+		_ = g.SetReadDeadline(time.Unix(1, 0)) // a connection that cannot take it does not block either
+	}
+}
+
+// takeLeave gives what is still said to the client, and heard from it, a last deadline.
+func (g *guard) takeLeave(d time.Duration) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.idle = 0
+	g.mu.telling = true
+	return g.SetDeadline(time.Now().Add(d))
 }
 
 // deadlineGrain is how much a deadline may lag, so that not every read sets one.
 const deadlineGrain = time.Second
+
+// extend moves the idle deadline on.
+func (g *guard) extend() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.woken { // a new deadline would undo that of wake
+		return os.ErrDeadlineExceeded
+	}
+	next := time.Now().Add(g.idle)
+	if next.Sub(g.mu.deadline) <= deadlineGrain {
+		return nil
+	}
+	if err := g.SetDeadline(next); err != nil {
+		return err
+	}
+	g.mu.deadline = next
+	return nil
+}
 
 // Read implements net.Conn.
 func (g *guard) Read(p []byte) (int, error) {
@@ -43,14 +81,8 @@ func (g *guard) Read(p []byte) (int, error) {
 	if g.idle == 0 { // nobody yet, or nobody any more: no buffer for such
 		return g.inspect(p)
 	}
-	if next := time.Now().Add(g.idle); next.Sub(g.deadline) > deadlineGrain {
-		if err := g.SetDeadline(next); err != nil {
-			return 0, err
-		}
-		g.deadline = next
-	}
-	if g.woken.Load() { // the deadline just set may have undone that of wake
-		return 0, os.ErrDeadlineExceeded
+	if err := g.extend(); err != nil {
+		return 0, err
 	}
 	if g.buffer == nil {
 		g.buffer = make([]byte, readAhead)

@@ -47,8 +47,7 @@ const (
 
 // tell sends a refusal and waits until the client has closed, for a while.
 func tell(g *guard, sc *gortmplib.ServerConn, err error) {
-	g.idle = 0
-	if g.SetDeadline(time.Now().Add(farewell)) != nil {
+	if g.takeLeave(farewell) != nil {
 		return
 	}
 	if sc.Write(&message.CommandAMF0{
