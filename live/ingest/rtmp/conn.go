@@ -139,6 +139,7 @@ func (c *conn) detect() (*detector, error) {
 func (c *conn) publish(s *live.Stream, d *detector) (err error) {
 	c.log = c.log.With(slog.String("stream", string(s.ID())))
 	c.log.Info("publishing")
+	err = errPanic // what is left when nothing below returns
 	watched := make(chan struct{})
 	gone := make(chan struct{})
 	go func() {
