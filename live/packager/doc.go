@@ -20,7 +20,8 @@
 //     One without directives waits only when the broadcast begins, for the first complete segment: readers that know no
 //     parts give up on a playlist without any.
 //  4. A part can be read as long as it is listed and three target durations more, a segment as long as the blob
-//     store keeps it. The hinted part can be asked for before it exists.
+//     store keeps it. An init segment is in memory while a segment listed needs it and three target durations more. The
+//     hinted part can be asked for before it exists.
 //  5. The blob store may be slow or away: the last seconds are served from memory, the queue to it is bounded
 //     by 64 objects and by 128 MiB, and a segment that could not be kept is counted, logged and becomes a gap.
 //

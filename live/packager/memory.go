@@ -18,14 +18,62 @@ type held struct {
 	stored   bool // in the blob store, or given up
 }
 
-// memory holds the segments of the last seconds, oldest first. The Packager's lock guards it.
-type memory struct {
-	segments []*held
-	inits    [][]byte
+// heldInit is an init segment in memory.
+type heldInit struct {
+	number uint64
+	body   []byte
+	last   uint64 // the newest segment that needs it
+	// unlisted is the length of the broadcast when it was found that no segment listed needs it; zero while one does.
+	unlisted time.Duration
 }
 
-func (m *memory) open(sequence uint64) {
+// memory holds the segments of the last seconds, oldest first, and the init segments of all that are listed. The
+// Packager's lock guards it.
+type memory struct {
+	segments []*held
+	inits    []*heldInit
+	length   time.Duration // of all segments that were ever closed
+}
+
+// init finds an init segment. Those asked for are mostly the newest.
+func (m *memory) init(number uint64) *heldInit {
+	for _, h := range slices.Backward(m.inits) {
+		if h.number == number {
+			return h
+		}
+	}
+	return nil
+}
+
+// configure takes the init segment of the segments opened from now on and reports whether it was not held before.
+func (m *memory) configure(number uint64, body []byte) bool {
+	if m.init(number) != nil {
+		return false
+	}
+	m.inits = append(m.inits, &heldInit{number: number, body: body})
+	return true
+}
+
+// forget lets go of init segments that no segment from first on has needed for a span.
+func (m *memory) forget(first uint64, span time.Duration) {
+	m.inits = slices.DeleteFunc(m.inits, func(h *heldInit) bool {
+		switch {
+		case h.last >= first:
+			h.unlisted = 0
+		case h.unlisted == 0:
+			h.unlisted = m.length
+		default:
+			return m.length-h.unlisted >= span
+		}
+		return false
+	})
+}
+
+func (m *memory) open(sequence, init uint64) {
 	m.segments = append(m.segments, &held{sequence: sequence})
+	if h := m.init(init); h != nil {
+		h.last = sequence
+	}
 }
 
 func (m *memory) add(b []byte) {
@@ -37,6 +85,7 @@ func (m *memory) add(b []byte) {
 func (m *memory) close(c *segmenter.Close) *held {
 	s := m.segments[len(m.segments)-1]
 	s.duration = c.Duration()
+	m.length += s.duration
 	n := 0
 	for _, p := range s.parts {
 		n += len(p)
@@ -87,8 +136,8 @@ func (m *memory) find(sequence uint64) *held {
 // get gives the bytes of an object if they are here.
 func (m *memory) get(n Name) []byte {
 	if n.Kind == Init {
-		if n.Number < uint64(len(m.inits)) {
-			return m.inits[n.Number]
+		if h := m.init(n.Number); h != nil {
+			return h.body
 		}
 		return nil
 	}

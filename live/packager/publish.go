@@ -12,6 +12,9 @@ import (
 // more in which they can still be asked for.
 const memoryTargets = 6
 
+// initTargets is how long an init segment stays in memory after the last segment that needs it has left the playlist.
+const initTargets = 3
+
 // publish applies what the segmenter made and lets everybody see it. arrival is that of the unit that completed
 // it, zero when none did.
 func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
@@ -29,6 +32,7 @@ func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	}
 	s := newSnapshot(p.mu.playlist.Text(), &p.zip)
 	p.snapshot.Store(s)
+	p.mu.memory.forget(s.First, initTargets*p.target)
 	p.wake(s, false)
 	if !arrival.IsZero() {
 		p.cfg.Metrics.delay.Observe(time.Since(arrival).Seconds())
@@ -40,16 +44,17 @@ func (p *Packager) apply(e segmenter.Event, rest []segmenter.Event) {
 	m := &p.mu
 	switch e := e.(type) {
 	case *segmenter.Init:
-		m.memory.inits = append(m.memory.inits, e.Bytes)
 		m.tracks = e.Tracks
-		p.keep(Name{Kind: Init, Number: uint64(e.Number)}, e.Bytes)
+		if m.memory.configure(uint64(e.Number), e.Bytes) {
+			p.keep(Name{Kind: Init, Number: uint64(e.Number)}, e.Bytes)
+		}
 	case *segmenter.Open:
 		if m.playlist == nil {
 			m.playlist = m3u8.NewWriter(m3u8.Config{
 				Target: p.target, PartTarget: p.cutter.PartTarget(), Window: p.cfg.Window,
 			})
 		}
-		m.memory.open(e.Sequence)
+		m.memory.open(e.Sequence, uint64(e.Init))
 		m.playlist.Open(m3u8.Segment{
 			URI: p.uri(Name{Number: e.Sequence}), Map: p.uri(Name{Kind: Init, Number: uint64(e.Init)}),
 			Time: p.cfg.Start.Add(e.Media), Discontinuity: e.Discontinuity, Independent: e.Independent,
@@ -131,6 +136,7 @@ func (p *Packager) count(now segmenter.Counters) {
 		{"audio_dropped", now.AudioDropped, old.AudioDropped},
 		{"hole", now.Holes, old.Holes},
 		{"hard_cut", now.HardCuts, old.HardCuts},
+		{"picture_dropped", now.PicturesDropped, old.PicturesDropped},
 		{"clock_step", now.ClockSteps, old.ClockSteps},
 	} {
 		if c.now > c.then {

@@ -10,9 +10,10 @@ import (
 // would be written. Everything an event points to is immutable and belongs to the receiver.
 type Event interface{ event() }
 
-// Init is a new configuration: all segments opened after it need these bytes first.
+// Init is a change of the configuration: all segments opened after it need these bytes first.
 type Init struct {
-	// Number counts the configurations of the broadcast from 0.
+	// Number counts the configurations of the broadcast from 0. One that comes back has its old number and the same bytes,
+	// unless many others came between.
 	Number int
 	Bytes  []byte
 	Tracks []media.Track
@@ -82,6 +83,8 @@ type Counters struct {
 	Holes uint64
 	// HardCuts counts segments that had to start without an IDR picture.
 	HardCuts uint64
+	// PicturesDropped counts pictures dropped because the parameter sets changed too often.
+	PicturesDropped uint64
 	// ClockSteps counts corrections of the media clock that needed a discontinuity.
 	ClockSteps uint64
 }

@@ -1,6 +1,7 @@
 package segmenter
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/media"
@@ -33,13 +34,18 @@ func fromTicks(n uint64, scale uint32) time.Duration {
 // nominalFrame is the duration of a picture of which nothing is known.
 const nominalFrame = 33 * time.Millisecond
 
+// earlyChanges is how many times in a publication the parameter sets may change again within SegmentMin. Each change
+// needs a segment of its own, so an encoder that alternates between two sets would otherwise make one of every picture.
+const earlyChanges = 30
+
 // videoLane holds the last picture until the next tells how long it lasts.
 //
 // Decode times are moved by the reorder delay of the first picture (PTS - DTS), so that an IDR picture is decoded
 // and shown at the same time on the timeline and B-frames get negative offsets: then part boundaries, audio and
 // program-date-time all speak of what is seen.
 type videoLane struct {
-	track   media.Track
+	track   media.Track // of the pictures that are kept
+	coming  media.Track // of the pictures that come
 	number  uint32
 	delay   time.Duration
 	started bool
@@ -49,11 +55,17 @@ type videoLane struct {
 	frame   time.Duration // its duration
 	queue   []sample
 	count   *Counters
+
+	shortest time.Duration // what a segment must last before other parameter sets end it, but for the early ones
+	changed  time.Duration // time of the last change
+	early    int           // changes that came too soon and were followed
+	broken   bool          // pictures were dropped; what follows needs a key picture
 }
 
 func (v *videoLane) restart(t media.Track, number int, end time.Duration) {
 	*v = videoLane{
-		track: t, number: uint32(number), frame: nominalFrame, end: end, queue: v.queue[:0], count: v.count,
+		track: t, coming: t, number: uint32(number), frame: nominalFrame, end: end, queue: v.queue[:0], count: v.count,
+		shortest: v.shortest,
 	}
 }
 
@@ -70,16 +82,39 @@ func (v *videoLane) follow(at time.Duration) time.Duration {
 	return at
 }
 
-// push takes a picture and reports the sample it completed.
-func (v *videoLane) push(u *timed) (done sample, ok bool) {
+// admit decides whether a picture is kept, and gives the configuration that holds from it if that is another one.
+// segment is where the one that the picture may end began.
+func (v *videoLane) admit(u *timed, segment time.Duration) (fresh *media.Track, ok bool) {
+	if !v.started && !u.Key {
+		return nil, false
+	}
+	v.learn(u)
+	same, at := sameSets(&v.coming, &v.track), u.at+v.delay
+	late := same || at-max(segment, v.changed) >= v.shortest-jitter
+	if (v.broken && !u.Key) || (!late && v.early == earlyChanges) {
+		v.broken = true
+		v.count.PicturesDropped++
+		return nil, false
+	}
+	v.broken = false
+	if same {
+		return nil, true
+	}
+	if !late {
+		v.early++
+	}
+	v.track, v.changed = v.coming, at
+	t := v.track
+	return &t, true
+}
+
+// push takes a picture that was admitted and reports the sample it completed.
+func (v *videoLane) push(u *timed, fresh *media.Track) (done sample, ok bool) {
 	if !v.started {
-		if !u.Key {
-			return sample{}, false
-		}
 		v.started = true
 		v.delay = min(max(u.show-u.at, 0), time.Second)
 	}
-	s := sample{at: v.follow(u.at + v.delay), key: u.Key, fresh: v.change(u)}
+	s := sample{at: v.follow(u.at + v.delay), key: u.Key, fresh: fresh}
 	s.tick = ticks(s.at, fmp4.VideoScale)
 	s.out = fmp4.Sample{
 		Offset:  int32(int64(ticks(max(u.show, 0), fmp4.VideoScale)) - int64(s.tick)),
@@ -103,19 +138,18 @@ func (v *videoLane) finish(until time.Duration) sample {
 	return s
 }
 
-// change gives the track's new description when the unit brings one that can be read.
-func (v *videoLane) change(u *timed) *media.Track {
-	if u.SPS == nil || u.PPS == nil || (string(u.SPS) == string(v.track.SPS) && string(u.PPS) == string(v.track.PPS)) {
-		return nil
-	}
-	t := v.track
+// learn notes the parameter sets that a unit brings, if they can be read. A publisher may send them once only, with the
+// first picture they hold for, so they are remembered even when that picture is dropped.
+func (v *videoLane) learn(u *timed) {
+	t := v.coming
 	t.SPS, t.PPS = u.SPS, u.PPS
-	if t.Validate() != nil {
-		return nil
+	if u.SPS == nil || u.PPS == nil || sameSets(&t, &v.coming) || t.Validate() != nil {
+		return
 	}
-	v.track = t
-	return &t
+	v.coming = t
 }
+
+func sameSets(a, b *media.Track) bool { return bytes.Equal(a.SPS, b.SPS) && bytes.Equal(a.PPS, b.PPS) }
 
 // audioTolerance is how far the timestamps of audio may stray from the count of its samples. They are rounded to
 // milliseconds by RTMP, which a decoder would hear as jitter; the count is exact.

@@ -66,6 +66,7 @@ func New(cfg Config, start time.Time) *Segmenter {
 	cfg = cfg.filled()
 	g := &Segmenter{cfg: cfg, clock: clock{start: start}}
 	g.line.count, g.video.count, g.audio.count = &g.count, &g.count, &g.count
+	g.video.shortest = cfg.SegmentMin
 	g.shortest, g.longest, g.hardCuts = cfg.SegmentMin, cfg.SegmentMax, &g.count.HardCuts
 	g.resumeAt = g.resume
 	return g
@@ -176,6 +177,10 @@ func (g *Segmenter) resume(arrival time.Time) time.Duration {
 
 func (g *Segmenter) pushVideo(t *timed) {
 	v := &g.video
+	fresh, ok := v.admit(t, g.segment)
+	if !ok {
+		return
+	}
 	limit := g.longestFrame()
 	if gap := t.at + v.delay - v.pending.at; v.held && gap > limit &&
 		(g.audioTrack < 0 || !g.audio.covers(v.pending.at, t.at, limit)) {
@@ -186,7 +191,7 @@ func (g *Segmenter) pushVideo(t *timed) {
 	if !g.pictures && t.Key {
 		g.follow(true)
 	}
-	if s, ok := v.push(t); ok {
+	if s, ok := v.push(t, fresh); ok {
 		g.lead(s)
 		g.ahead(v.pending, v.frame)
 	}
@@ -268,6 +273,9 @@ func (g *Segmenter) place(s sample) {
 		g.begin(&s)
 		g.write.from = s.at
 		g.audio.queue = g.write.take(g.audio.queue, s.at, nil)
+		if s.fresh != nil {
+			g.reconfigure(s.fresh)
+		}
 	}
 	if g.pictures {
 		g.video.queue = append(g.video.queue, s)
@@ -345,8 +353,13 @@ func (g *Segmenter) emit(k cut) {
 	g.audio.queue = w.take(g.audio.queue, k.at, &fmp4.Run{Track: g.audio.number})
 	w.part(k, g)
 	if k.fresh != nil {
-		g.tracks[0] = *k.fresh
-		w.configure(g.tracks)
-		w.discontinue()
+		g.reconfigure(k.fresh)
 	}
+}
+
+// reconfigure announces new parameter sets for what follows.
+func (g *Segmenter) reconfigure(fresh *media.Track) {
+	g.tracks[0] = *fresh
+	g.write.configure(g.tracks)
+	g.write.discontinue()
 }

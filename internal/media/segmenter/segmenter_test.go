@@ -82,7 +82,7 @@ func (b *broadcast) take(events []segmenter.Event) {
 	for _, e := range events {
 		switch e := e.(type) {
 		case *segmenter.Init:
-			b.inits = append(b.inits, e)
+			b.init(e)
 		case *segmenter.Open:
 			b.segments = append(b.segments, &segment{Open: *e})
 		case *segmenter.Part:
@@ -96,6 +96,17 @@ func (b *broadcast) take(events []segmenter.Event) {
 		case *segmenter.Close:
 			b.last().close = e
 		}
+	}
+}
+
+// init keeps an init segment under its number, which it must keep too.
+func (b *broadcast) init(e *segmenter.Init) {
+	b.t.Helper()
+	switch {
+	case e.Number == len(b.inits):
+		b.inits = append(b.inits, e)
+	case e.Number > len(b.inits) || !bytes.Equal(b.inits[e.Number].Bytes, e.Bytes):
+		b.t.Fatalf("init segment %d is not the %d. and not what it was", e.Number, len(b.inits))
 	}
 }
 

@@ -2,11 +2,21 @@ package segmenter
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/fmp4"
 )
+
+// knownInits is how many init segments are remembered, so that one that comes back keeps its number.
+const knownInits = 8
+
+// numbered is an init segment and its number.
+type numbered struct {
+	number int
+	bytes  []byte
+}
 
 // writer turns decided parts into events and numbers them.
 type writer struct {
@@ -24,7 +34,9 @@ type writer struct {
 
 	tracks  []media.Track
 	init    []byte
-	number  int // of init; the first is 0
+	number  int        // of init; the first is 0
+	known   []numbered // init and those before it, the one used last at the end
+	numbers int        // how many were given out
 	stale   bool
 	any     bool // a segment was written
 	breaks  bool // the next segment does not continue the one before
@@ -107,16 +119,32 @@ func (w *writer) full() bool {
 	return false
 }
 
+// recall gives an init segment the number it had before, or the next one.
+func (w *writer) recall(b []byte) numbered {
+	i := slices.IndexFunc(w.known, func(k numbered) bool { return bytes.Equal(k.bytes, b) })
+	k := numbered{w.numbers, b}
+	switch {
+	case i >= 0:
+		k = w.known[i]
+		w.known = slices.Delete(w.known, i, i+1)
+	case len(w.known) == knownInits:
+		w.known = slices.Delete(w.known, 0, 1)
+	}
+	if i < 0 {
+		w.numbers++
+	}
+	w.known = append(w.known, k)
+	return k
+}
+
 func (w *writer) openSegment(g *Segmenter) {
 	if w.stale {
 		w.stale = false
 		b, err := fmp4.Init(w.tracks)
 		if err == nil && !bytes.Equal(b, w.init) {
-			if w.init != nil {
-				w.number++
-			}
-			w.init = b
-			w.events = append(w.events, &Init{Number: w.number, Bytes: b, Tracks: w.tracks})
+			k := w.recall(b)
+			w.init, w.number = k.bytes, k.number
+			w.events = append(w.events, &Init{Number: k.number, Bytes: k.bytes, Tracks: w.tracks})
 		}
 	}
 	at, stepped := g.clock.open(w.from)

@@ -1,0 +1,65 @@
+package packager
+
+import (
+	"encoding/binary"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/media/mediatest"
+)
+
+// TestInitSegmentsAreForgotten changes the parameter sets with every segment. The store loses all, so that what can be
+// read is in memory.
+func TestInitSegmentsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blobs := &brokenBlobs{Blobs: newBlobs(t), fail: true}
+		p := start(t, blobs)
+		pub := attach(t, p, mediatest.Source{GOP: 30})
+		for i, u := range pub.src.Units(3 * time.Minute) {
+			if u.Key {
+				u.SPS, u.PPS = mediatest.SPS(), binary.BigEndian.AppendUint32(mediatest.PPS(), uint32(i)|1<<31)
+			}
+			<-time.After(time.Until(u.Arrival))
+			if err := pub.stream.Write(u); err != nil {
+				t.Fatal(err)
+			}
+			if i%300 == 0 {
+				synctest.Wait()
+				p.mu.Lock()
+				n := len(p.mu.memory.inits)
+				p.mu.Unlock()
+				if n > 60+12+2 {
+					t.Fatalf("%d init segments are in memory after %v", n, pub.since())
+				}
+			}
+		}
+		synctest.Wait()
+		m := text(t, p)
+		for i := range m.Segments {
+			read(t, p, Name{Kind: Init, Number: uint64(m.MediaSequence + i)}.String())
+		}
+	})
+}
+
+func TestInitSegmentThatComesBackIsStoredAgain(t *testing.T) {
+	var m memory
+	if !m.configure(0, []byte("a")) || m.configure(0, []byte("a")) {
+		t.Fatal("an init segment is new once")
+	}
+	m.open(0, 0)
+	m.length = 10 * time.Second
+	m.forget(0, 12*time.Second)
+	m.forget(1, 12*time.Second)
+	m.length = 21 * time.Second
+	if m.forget(1, 12*time.Second); m.init(0) == nil {
+		t.Error("it was forgotten before its grace was over")
+	}
+	m.length = 22 * time.Second
+	if m.forget(1, 12*time.Second); m.init(0) != nil {
+		t.Error("it was not forgotten")
+	}
+	if !m.configure(0, []byte("a")) {
+		t.Error("it is not new after it was forgotten")
+	}
+}
