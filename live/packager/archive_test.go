@@ -55,3 +55,38 @@ func TestArchiveIsBoundedByBytes(t *testing.T) {
 		}
 	})
 }
+
+// TestSegmentLostLateBecomesAGap lets the store time out, so that the archive gives a segment up when its parts have
+// long left the playlist.
+func TestSegmentLostLateBecomesAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
+		p := startListing(t, blobs, 10*time.Minute)
+		pub := attach(t, p, mediatest.Source{GOP: 120})
+		giveUp := archiveTries*archiveTry + (archiveTries-1)*archivePause
+		pub.play(0, 2*giveUp-10*time.Second) // the init segment is given up, segment 0 not yet
+		read(t, p, "0.m4s")
+		pub.play(pub.since(), 2*giveUp+10*time.Second)
+		lists := func(want int) {
+			t.Helper()
+			m := text(t, p)
+			gaps := 0
+			for i, s := range m.Segments {
+				if s.Gap {
+					gaps++
+				} else {
+					read(t, p, Name{Number: uint64(m.MediaSequence + i)}.String())
+				}
+			}
+			if gaps != want {
+				t.Errorf("%d of %d segments are gaps, want %d", gaps, len(m.Segments), want)
+			}
+		}
+		lists(1)
+		if !text(t, p).Segments[0].Gap {
+			t.Error("the segment that was given up is no gap")
+		}
+		p.Finish() // what is queued is given up
+		lists(len(text(t, p).Segments))
+	})
+}

@@ -8,7 +8,7 @@
 //	Attach ---> [live] --Interrupt, end of the Stream--> [interrupted] --Attach--> [live] (discontinuity)
 //	               \______________ Finish _________________/
 //	                                  v
-//	                               [ended]  ENDLIST; nothing changes any more; Close frees the memory
+//	                               [ended]  ENDLIST; only losses still change it; Close frees the memory
 //
 // Promises:
 //
@@ -24,6 +24,8 @@
 //     hinted part can be asked for before it exists.
 //  5. The blob store may be slow or away: the last seconds are served from memory, the queue to it is bounded
 //     by 64 objects and by 128 MiB, and a segment that could not be kept is counted, logged and becomes a gap.
+//     The archive may learn of it minutes later: until then the segment is served from memory. A player that has it in
+//     its list and asks for delta updates does not hear of the gap; it gets "no_media" and goes on behind it.
 //
 // Refusals: fault.Invalid "playlist_too_far" and what m3u8.ParseDirectives refuses; fault.NotFound "no_media" and
 // "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed, "packager_closed"; and the blob

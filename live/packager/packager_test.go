@@ -44,8 +44,14 @@ func newBlobs(t *testing.T) *blob.Store {
 
 func start(t *testing.T, blobs Blobs) *Packager {
 	t.Helper()
+	return startListing(t, blobs, time.Minute)
+}
+
+// startListing starts a Packager whose playlist lists a window of the past.
+func startListing(t *testing.T, blobs Blobs, window time.Duration) *Packager {
+	t.Helper()
 	p, err := Start(Config{
-		Channel: channel, Broadcast: broadcast, Start: time.Now(), Blobs: blobs, Window: time.Minute,
+		Channel: channel, Broadcast: broadcast, Start: time.Now(), Blobs: blobs, Window: window,
 		Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {

@@ -98,11 +98,14 @@ func (p *Packager) keep(n Name, body []byte) {
 	}
 }
 
-// archived hears from the archive.
+// archived hears from the archive. A loss is shown at once: behind the end no part comes that would show it.
 func (p *Packager) archived(n Name, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle(n, err)
+	if err != nil && p.mu.playlist != nil {
+		p.snapshot.Store(newSnapshot(p.mu.playlist.Text(), &p.zip))
+	}
 }
 
 // settle notes that an object is stored or given up. The caller holds the lock.

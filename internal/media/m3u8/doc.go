@@ -4,7 +4,8 @@
 // A Writer holds the text of one media playlist with low-latency parts. Its owner (live/packager, one goroutine) tells
 // it of segments and parts as they come and takes a Text after each: an immutable view that any number of goroutines
 // may read. The lines of a segment that is complete and no longer listed with parts are written once and only ever
-// appended, so a playlist of hours costs a part no more than one of seconds. ParseDirectives is called by egress.
+// appended, so a playlist of hours costs a part no more than one of seconds; only a segment that is lost later (Lose)
+// costs a copy of them. ParseDirectives is called by egress.
 //
 // Promises:
 //

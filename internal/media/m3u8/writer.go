@@ -1,6 +1,7 @@
 package m3u8
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"time"
@@ -42,6 +43,8 @@ const (
 	keepTargets = 3
 )
 
+const gap = "#EXT-X-GAP\n"
+
 // Writer holds the text of one media playlist. It is not safe for concurrent use; its Texts are.
 type Writer struct {
 	cfg  Config
@@ -67,6 +70,7 @@ type entry struct {
 	discontinuity bool
 	uriMap        string
 	statesMap     bool // in its own lines, because it changed there
+	lost          bool // its lines in old say so
 }
 
 // lines are those of a segment whose parts are still listed.
@@ -132,12 +136,28 @@ func (w *Writer) Close(hint string) {
 	w.trim()
 }
 
-// Lose marks a complete segment whose bytes will not be there, if its lines can still be changed: from the time its parts
-// are not listed any longer it is a gap (EXT-X-GAP).
+// Lose marks a complete segment whose bytes will not be there as a gap (EXT-X-GAP): from now on, or from the time its parts
+// are not listed any longer, or from the end of the playlist. One that is not listed is none.
 func (w *Writer) Lose(sequence uint64) {
-	from := w.first + uint64(len(w.listed)-w.unaged())
-	if sequence >= from && sequence-from < uint64(len(w.recent)) {
-		w.recent[sequence-from].lost = true
+	old := len(w.listed) - w.unaged()
+	i := int(sequence - w.first)
+	switch {
+	case sequence < w.first || sequence-w.first >= uint64(old+len(w.recent)):
+	case i >= old:
+		w.recent[i-old].lost = true
+	case !w.listed[i].lost:
+		w.loseOld(i)
+	}
+}
+
+// loseOld rewrites the old text with a gap in the i-th segment, in new memory, because Texts hold what was.
+func (w *Writer) loseOld(i int) {
+	old := w.listed[:len(w.listed)-w.unaged()]
+	at := old[i].at + bytes.Index(w.old[old[i].at:], []byte("#EXTINF:"))
+	w.old = slices.Concat(w.old[:at], []byte(gap), w.old[at:])
+	old[i].lost = true
+	for k := range old[i+1:] {
+		old[i+1+k].at += len(gap)
 	}
 }
 
@@ -154,10 +174,11 @@ func (w *Writer) age() {
 	}
 	for i := range keep {
 		l := &w.recent[i]
-		w.listed[len(w.listed)-len(w.recent)+i].at = len(w.old)
+		e := &w.listed[len(w.listed)-len(w.recent)+i]
+		e.at, e.lost = len(w.old), l.lost
 		w.old = append(w.old, l.tags...)
 		if l.lost {
-			w.old = append(w.old, "#EXT-X-GAP\n"...)
+			w.old = append(w.old, gap...)
 		}
 		w.old = append(w.old, l.end...)
 	}
@@ -247,7 +268,11 @@ func (w *Writer) unaged() int {
 func (w *Writer) appendTail(dst []byte) []byte {
 	for i := range w.recent {
 		l := &w.recent[i]
-		dst = append(append(append(dst, l.tags...), l.parts...), l.end...)
+		dst = append(append(dst, l.tags...), l.parts...)
+		if l.lost && w.ended { // nothing moves its lines any more
+			dst = append(dst, gap...)
+		}
+		dst = append(dst, l.end...)
 	}
 	if l := w.open; l != nil {
 		dst = append(append(dst, l.tags...), l.parts...)
