@@ -110,7 +110,7 @@ func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
 			Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public,
 			RTMPPort: port(p.cfg.RTMP), Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},
-		Tokens: p.tokens, Accounts: p.accounts, Sessions: p.sessions, SessionViews: p.sessions,
+		Tokens: p.tokens, Accounts: p.accounts, Members: p.accounts, Sessions: p.sessions, SessionViews: p.sessions,
 		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Audience: p.rooms,
 		Limiter: api.LimiterFunc(p.allow), Log: p.log, Metrics: api.NewMetrics(p.registry),
 	})

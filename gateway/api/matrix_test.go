@@ -26,6 +26,8 @@ var cells = map[string]struct {
 	"list-sessions":  {want: [6]int{401, 200, 200, 200, 200, 200}},
 	"end-session":    {want: [6]int{401, 404, 404, 204, 404, 404}},
 	"end-sessions":   {want: [6]int{401, 200, 200, 200, 200, 200}},
+	"get-user":       {want: [6]int{401, 403, 403, 403, 200, 200}},
+	"update-user":    {want: [6]int{401, 403, 403, 403, 403, 200}, body: `{"roles":["moderator"],"disabled":true}`},
 	"list-channels":  {want: [6]int{200, 200, 200, 200, 200, 200}},
 	"create-channel": {want: [6]int{401, 201, 409, 409, 201, 201}, body: `{"name":"fresh","title":"Fresh"}`},
 	"my-channels":    {want: [6]int{401, 200, 200, 200, 200, 200}},
@@ -94,7 +96,7 @@ func newStage(t *testing.T) *stage {
 	session, _, _ := strings.Cut(second.text("refresh_token"), ".")
 	s.replace = strings.NewReplacer(
 		"{channel}", "owners", "{room}", fmt.Sprint(ch["room"]), "{key}", key.text("id"), "{session}", session,
-		"{user}", string(s.people["viewer"].account.User), "{refresh}", second.text("refresh_token"),
+		"{user}", string(s.people["viewer"].account.User), "{handle}", "viewer1", "{refresh}", second.text("refresh_token"),
 	)
 	return s
 }

@@ -22,6 +22,13 @@ type Accounts interface {
 	GrantRole(ctx context.Context, user id.User, role auth.Role) (account.Account, error)
 }
 
+// Members is how administrators change accounts; account.Client fills it.
+type Members interface {
+	ByHandle(ctx context.Context, handle string) (account.Account, error)
+	SetRoles(ctx context.Context, user id.User, roles auth.Roles) (account.Account, error)
+	SetDisabled(ctx context.Context, user id.User, disabled bool) (account.Account, error)
+}
+
 // Sessions begins and ends logins; session.Client fills it.
 type Sessions interface {
 	Open(ctx context.Context, user id.User, device string) (session.Rotation, error)
@@ -92,6 +99,7 @@ type Deps struct {
 	Config       Config
 	Tokens       *auth.Tokens
 	Accounts     Accounts
+	Members      Members
 	Sessions     Sessions
 	SessionViews SessionViews
 	Channels     Channels

@@ -47,6 +47,7 @@ func New(d Deps) (http.Handler, error) {
 	s.describe(router)
 	s.accounts()
 	s.sessions()
+	s.members()
 	s.channels()
 	s.keys()
 	s.rooms()

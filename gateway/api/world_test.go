@@ -44,7 +44,7 @@ func newWorld(t *testing.T, change func(*api.Config)) *world {
 	}
 	var err error
 	w.handler, err = api.New(api.Deps{
-		Config: cfg, Tokens: w.Tokens, Accounts: w.Accounts, Sessions: w.Sessions, SessionViews: w.Sessions,
+		Config: cfg, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts, Sessions: w.Sessions, SessionViews: w.Sessions,
 		Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Audience: fixedAudience(7),
 		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: api.NewMetrics(w.registry),
 	})

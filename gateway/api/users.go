@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// An administrator who shut everybody out, themselves last, could only be helped at the command line.
+var errOwnAccount = fault.New(fault.Conflict, "own_account", "ask another administrator to change your own account")
+
+// Member is an account as those see it who look after the platform.
+type Member struct {
+	User
+	Disabled bool `json:"disabled" doc:"may not log in"`
+}
+
+type memberOut struct{ Body Member }
+
+type memberIn struct {
+	Handle string `path:"handle" maxLength:"256"`
+}
+
+type patchMemberIn struct {
+	Handle string `path:"handle" maxLength:"256"`
+	Body   struct {
+		Roles    *[]string `json:"roles,omitempty" doc:"all that the account has from now on, of viewer, streamer, moderator, admin; viewer is always among them" nullable:"false"`
+		Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones"`
+	}
+}
+
+func (s *server) members() {
+	add(s, operation{"get-user", http.MethodGet, "/v1/users/{handle}", "Look at an account", "users", 0, users}, s.getMember)
+	add(s, operation{"update-user", http.MethodPatch, "/v1/users/{handle}", "Change the roles of an account, or shut it out", "users", 0, users}, s.patchMember)
+}
+
+func (s *server) getMember(ctx context.Context, in *memberIn) (*memberOut, error) {
+	if err := s.allowed(ctx, false, auth.Moderator, auth.Admin); err != nil {
+		return nil, err
+	}
+	a, err := s.Members.ByHandle(ctx, in.Handle)
+	return showMember(a), err
+}
+
+func (s *server) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
+	if err := s.allowed(ctx, false, auth.Admin); err != nil {
+		return nil, err
+	}
+	roles, err := parseRoles(in.Body.Roles)
+	if err != nil {
+		return nil, err
+	}
+	i, err := asker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.Members.ByHandle(ctx, in.Handle)
+	if err != nil {
+		return nil, err
+	}
+	if a.User == i.User {
+		return nil, errOwnAccount
+	}
+	if in.Body.Roles != nil {
+		if a, err = s.Members.SetRoles(ctx, a.User, roles); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Disabled != nil {
+		if a, err = s.disable(ctx, a, *in.Body.Disabled); err != nil {
+			return nil, err
+		}
+	}
+	s.Log.Info("account changed", slog.String("user", string(a.User)), slog.Any("roles", a.Roles.Strings()),
+		slog.Bool("disabled", a.Disabled), slog.String("by", string(i.User)))
+	return showMember(a), nil
+}
+
+// disable shuts an account out or lets it in again. Its logins are ended after no new one can begin.
+func (s *server) disable(ctx context.Context, a account.Account, disabled bool) (account.Account, error) {
+	a, err := s.Members.SetDisabled(ctx, a.User, disabled)
+	if err != nil || !disabled {
+		return a, err
+	}
+	_, err = s.Sessions.RevokeAll(ctx, a.User, "")
+	return a, err
+}
+
+func parseRoles(names *[]string) (auth.Roles, error) {
+	if names == nil {
+		return nil, nil
+	}
+	roles := make([]auth.Role, 0, len(*names))
+	for _, name := range *names {
+		role, err := auth.ParseRole(name)
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return auth.NewRoles(roles...), nil
+}
+
+func showMember(a account.Account) *memberOut {
+	return &memberOut{Member{User{string(a.User), a.Handle, a.Roles.Strings()}, a.Disabled}}
+}
