@@ -99,17 +99,6 @@ func (b *broadcast) take(events []segmenter.Event) {
 	}
 }
 
-// init keeps an init segment under its number, which it must keep too.
-func (b *broadcast) init(e *segmenter.Init) {
-	b.t.Helper()
-	switch {
-	case e.Number == len(b.inits):
-		b.inits = append(b.inits, e)
-	case e.Number > len(b.inits) || !bytes.Equal(b.inits[e.Number].Bytes, e.Bytes):
-		b.t.Fatalf("init segment %d is not the %d. and not what it was", e.Number, len(b.inits))
-	}
-}
-
 func (b *broadcast) last() *segment {
 	b.t.Helper()
 	if len(b.segments) == 0 {

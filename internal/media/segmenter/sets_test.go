@@ -1,6 +1,7 @@
 package segmenter_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -9,6 +10,17 @@ import (
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 )
+
+// init keeps an init segment under its number, which it must keep too.
+func (b *broadcast) init(e *segmenter.Init) {
+	b.t.Helper()
+	switch {
+	case e.Number == len(b.inits):
+		b.inits = append(b.inits, e)
+	case e.Number > len(b.inits) || !bytes.Equal(b.inits[e.Number].Bytes, e.Bytes):
+		b.t.Fatalf("init segment %d is not the %d. and not what it was", e.Number, len(b.inits))
+	}
+}
 
 // withSets gives every key picture the parameter sets that pps tells for it.
 func withSets(units []media.Unit, pps func(i int) []byte) []media.Unit {
