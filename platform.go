@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -59,20 +60,22 @@ type platform struct {
 }
 
 // openPlatform opens storage and actors. On an error everything that was opened is closed again.
-func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (p *platform, err error) {
-	p = &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), faces: map[string]string{}}
-	defer func() {
-		if err != nil {
-			_ = p.steps.undo(ctx, log)
-		}
-	}()
-	if err = os.MkdirAll(cfg.Data, 0o755); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (*platform, error) {
+	p := &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), faces: map[string]string{}}
+	if err := p.openAll(ctx); err != nil {
+		return nil, errors.Join(err, p.steps.undo(ctx, log))
 	}
-	if err = p.openStorage(); err != nil {
-		return nil, err
+	return p, nil
+}
+
+func (p *platform) openAll(ctx context.Context) error {
+	if err := os.MkdirAll(p.cfg.Data, 0o755); err != nil {
+		return fmt.Errorf("data folder: %w", err)
 	}
-	return p, p.openActors(ctx)
+	if err := p.openStorage(); err != nil {
+		return err
+	}
+	return p.openActors(ctx)
 }
 
 func (p *platform) openStorage() error {
@@ -81,7 +84,7 @@ func (p *platform) openStorage() error {
 		Log: p.log, Metrics: pebbletable.NewMetrics(p.registry),
 	})
 	if err != nil {
-		return fmt.Errorf("tables: %w", err)
+		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
 	}
 	p.tables = table.New(engine)
 	p.steps.add("tables", func(context.Context) error { return p.tables.Close() })

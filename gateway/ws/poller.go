@@ -26,8 +26,11 @@ func startPoller(cfg Config) (*poller, error) {
 		BodyAllocator:      mempool.NewAligned(),
 	})
 	e.OnData(func(nc *nbio.Conn, b []byte) {
-		if c, ok := nc.Session().(*Conn); ok {
-			c.feed(b)
+		switch s := nc.Session().(type) {
+		case *Conn:
+			s.feed(b)
+		case greeting:
+			s <- struct{}{}
 		}
 	})
 	// Called with nbio's lock of the connection held: Conn.written touches atomics and the queue only.
@@ -45,7 +48,11 @@ func startPoller(cfg Config) (*poller, error) {
 	if err := e.Start(); err != nil {
 		return nil, fmt.Errorf("start the poller: %w", err)
 	}
-	return &poller{engine: e}, nil
+	p := &poller{engine: e}
+	if err := p.greet(cfg.Pollers); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // adopt duplicates the descriptor of a connection and lets the poller watch it; the original is closed. c.in is held, so that

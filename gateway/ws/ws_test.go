@@ -2,6 +2,7 @@ package ws
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -188,6 +189,17 @@ func TestDescriptorsLeaveAReserve(t *testing.T) {
 }
 
 // TestPoolIsFairAndBounded keeps the only worker busy with one connection: another gets its turn in between.
+// TestStoppedAtOnce stops servers whose pollers may not have run yet.
+func TestStoppedAtOnce(t *testing.T) {
+	for range 50 {
+		s, err := Start(Config{Pollers: 3}, nil, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+}
+
 func TestPoolIsFairAndBounded(t *testing.T) {
 	s := &Server{metrics: NewMetrics(prometheus.NewRegistry())}
 	s.pool = pool{max: 1, waiting: s.metrics.waiting}
