@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/internal/conf"
 	"github.com/barrage-live/barrage/internal/fault"
 )
@@ -89,7 +90,13 @@ func (c Config) Validate() error {
 	if c.RTMPS != "" && (c.TLS.Cert == "" || c.TLS.Key == "") {
 		return fault.New(fault.Invalid, "no_certificate", "rtmps needs tls.cert and tls.key").In("rtmps")
 	}
-	return nil
+	if c.RTMPS == "" && (c.TLS.Cert != "" || c.TLS.Key != "") {
+		return fault.New(fault.Invalid, "unused_certificate", "only rtmps uses a certificate, and it is off; for HTTPS put a proxy in front").In("tls.cert")
+	}
+	if _, err := prefixes(c.Limits.Proxies); err != nil {
+		return err
+	}
+	return api.Config{Public: c.Public, Origins: c.Limits.Origins}.Validate() //nolint:wrapcheck // a fault that names the setting
 }
 
 // reserved are variables of the build and the tests that carry our prefix without being settings.

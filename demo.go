@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/auth"
 )
@@ -19,6 +20,7 @@ func demo(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	}
 	defer os.RemoveAll(folder)
 	cfg.Data, cfg.Log.Level = folder, "warn"
+	cfg.Stop.Timeout = demoStop
 	log := cfg.Log.logger(stderr)
 	return serveUntil(ctx, cfg, log, func(p *platform) error {
 		stage, err := p.prepareStage(ctx)
@@ -32,6 +34,9 @@ func demo(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 		return picture(ctx, stage.publish, log)
 	})
 }
+
+// demoStop bounds the end of the demo: nobody but bots has to be asked to come back.
+const demoStop = 4 * time.Second
 
 // stage is what the demo set up before it begins.
 type stage struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/web"
 	"github.com/barrage-live/barrage/gateway/ws"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/metrics"
 	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/ingest/rtmp"
@@ -108,7 +110,8 @@ func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
 	programs, err := api.New(api.Deps{
 		Config: api.Config{
 			Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public,
-			RTMPPort: port(p.cfg.RTMP), Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
+			RTMPPort: port(cmp.Or(p.cfg.RTMP, p.cfg.RTMPS)), RTMPS: p.cfg.RTMP == "" && p.cfg.RTMPS != "",
+			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},
 		Tokens: p.tokens, Accounts: p.accounts, Members: p.accounts, Sessions: p.sessions, SessionViews: p.sessions,
 		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Audience: p.rooms,
@@ -255,8 +258,11 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 	out := make([]netip.Prefix, len(texts))
 	for i, text := range texts {
 		prefix, err := netip.ParsePrefix(text)
+		if addr, bad := netip.ParseAddr(text); err != nil && bad == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
 		if err != nil {
-			return nil, fmt.Errorf("limits.proxies: %w", err)
+			return nil, fault.Newf(fault.Invalid, "bad_network", "%q is neither a network such as 10.0.0.0/8 nor an address", text).In("limits.proxies")
 		}
 		out[i] = prefix
 	}

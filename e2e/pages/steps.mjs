@@ -38,6 +38,19 @@ async function emptyHome(world) {
   await world.shot(ann, 'home-empty-desktop')
 }
 
+async function focusComesBack(world) {
+  const { page } = world.ann
+  for (const leave of [() => page.keyboard.press('Escape'), () => page.getByRole('button', { name: 'Close' }).click()]) {
+    await page.getByRole('button', { name: 'Log in' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor()
+    await leave()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    const focused = await page.evaluate(() => document.activeElement.textContent.trim())
+    world.check('a closed dialog gives the focus back', focused === 'Log in', focused)
+  }
+}
+
 async function register(world) {
   const { ann } = world
   await ann.register('Ann', 'correct horse battery')
@@ -408,6 +421,6 @@ async function revokeKey(world) {
 }
 
 export const all = [
-  emptyHome, register, createChannel, waitOffline, goLive, measurePlayback, chat, styles, hostileTexts, pictureTime, settingsAreKept, moderate,
+  emptyHome, focusComesBack, register, createChannel, waitOffline, goLive, measurePlayback, chat, styles, hostileTexts, pictureTime, settingsAreKept, moderate,
   editTitle, screenshots, keyboardOnly, interruption, restart, ending, logoutAndLost, revokeKey,
 ]

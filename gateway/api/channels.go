@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -252,9 +253,6 @@ func (s *server) view(ctx context.Context, ch channel.Channel) (Channel, error) 
 
 // rtmpURL is where streamers publish to, without the key.
 func (s *server) rtmpURL(ctx context.Context) string {
-	if s.Config.RTMP != "" {
-		return s.Config.RTMP
-	}
 	u := url.URL{Scheme: "rtmp", Host: callerOf(ctx).host, Path: "/live"}
 	if public, err := url.Parse(s.Config.Public); err == nil && public.Host != "" {
 		u.Host = public.Host
@@ -264,7 +262,11 @@ func (s *server) rtmpURL(ctx context.Context) string {
 		host = "[" + host + "]"
 	}
 	u.Host = host
-	if port := s.Config.RTMPPort; port != 0 && port != 1935 {
+	if s.Config.RTMPS {
+		u.Scheme = "rtmps"
+	}
+	// 1935 is what RTMP means without a port. Programs do not agree what RTMPS means.
+	if port := cmp.Or(s.Config.RTMPPort, 1935); port != 1935 || s.Config.RTMPS {
 		u.Host += ":" + strconv.Itoa(port)
 	}
 	return u.String()

@@ -94,16 +94,19 @@ func TestWhereStreamersPublish(t *testing.T) {
 		"another port":       {api.Config{RTMPPort: 1936}, "rtmp://example.com:1936/live"},
 		"the public host":    {api.Config{Public: "https://live.example.org:8443"}, "rtmp://live.example.org/live"},
 		"an IPv6 host":       {api.Config{Public: "http://[2001:db8::1]:8080", RTMPPort: 1936}, "rtmp://[2001:db8::1]:1936/live"},
-		"as configured":      {api.Config{RTMP: "rtmps://in.example.org/live/"}, "rtmps://in.example.org/live"},
+		"over TLS":           {api.Config{RTMPS: true, RTMPPort: 1935}, "rtmps://example.com:1935/live"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(have *api.Config) {
-				have.Public, have.RTMP, have.RTMPPort = c.cfg.Public, c.cfg.RTMP, c.cfg.RTMPPort
+				have.Public, have.RTMPS, have.RTMPPort = c.cfg.Public, c.cfg.RTMPS, c.cfg.RTMPPort
 			})
 			p := w.join("ann")
 			w.own(p, "anns")
 			if a := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token}); a.text("rtmp_url") != c.want {
 				t.Errorf("got %s", a.text("rtmp_url"))
+			}
+			if a := w.do(call{method: "GET", path: "/v1/channels/anns/keys", token: p.token}); a.text("rtmp_url") != c.want {
+				t.Errorf("listed with %s", a.text("rtmp_url"))
 			}
 		})
 	}

@@ -19,11 +19,9 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
 	Public string
-	// RTMP is the URL that streamers publish to, such as "rtmp://live.example.org/live"; empty: the host of Public, or of the
-	// request, and RTMPPort.
-	RTMP string
-	// RTMPPort is where RTMP listens; zero means 1935.
+	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935. RTMPS says that it speaks TLS.
 	RTMPPort int
+	RTMPS    bool
 	// MaxBody is how many bytes of a body are read; zero means 64 KiB.
 	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.
@@ -55,7 +53,6 @@ func (c Config) filled() Config {
 		c.Window = 10 * time.Minute
 	}
 	c.Public = strings.TrimSuffix(c.Public, "/")
-	c.RTMP = strings.TrimSuffix(c.RTMP, "/")
 	return c
 }
 
@@ -63,13 +60,11 @@ func (c Config) filled() Config {
 func (c Config) Validate() error {
 	for _, o := range c.Origins {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(o); err != nil {
-			return fault.Newf(fault.Invalid, "bad_origin", "%q is not an origin such as https://live.example.org", o).In("origins")
+			return fault.Newf(fault.Invalid, "bad_origin", "%q is not an origin such as https://live.example.org", o).In("limits.origins")
 		}
 	}
-	for field, s := range map[string]string{"public": c.Public, "rtmp": c.RTMP} {
-		if u, err := url.Parse(s); s != "" && (err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "") {
-			return fault.Newf(fault.Invalid, "bad_url", "%q is not a URL", s).In(field)
-		}
+	if u, err := url.Parse(c.Public); c.Public != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "") {
+		return fault.Newf(fault.Invalid, "bad_url", "%q is not an address such as https://live.example.org", c.Public).In("public")
 	}
 	return nil
 }

@@ -294,7 +294,7 @@ func TestTheLogHoldsNoSecrets(t *testing.T) {
 func TestConfigRefusals(t *testing.T) {
 	for name, c := range map[string]api.Config{
 		"origin with path": {Origins: []string{"https://a.example/x"}}, "any origin": {Origins: []string{"*"}}, "null origin": {Origins: []string{"null"}},
-		"public without scheme": {Public: "live.example.org"}, "rtmp without host": {RTMP: "rtmp:///live"},
+		"public without scheme": {Public: "live.example.org"}, "public that is no page": {Public: "ftp://live.example.org"},
 	} {
 		if err := c.Validate(); err == nil {
 			t.Errorf("%s is taken", name)

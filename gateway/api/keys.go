@@ -33,7 +33,8 @@ type MintedKey struct {
 
 type keysOut struct {
 	Body struct {
-		Keys []StreamKey `json:"keys" nullable:"false"`
+		Keys    []StreamKey `json:"keys" nullable:"false"`
+		RTMPURL string      `json:"rtmp_url" doc:"the server to enter beside a key"`
 	}
 }
 
@@ -57,6 +58,7 @@ func (s *server) listKeys(ctx context.Context, in *channelIn) (*keysOut, error) 
 	}
 	list, err := s.StreamKeys.Keys(ctx, ch.ID)
 	out := &keysOut{}
+	out.Body.RTMPURL = s.rtmpURL(ctx)
 	out.Body.Keys = make([]StreamKey, 0, len(list))
 	for _, k := range list {
 		out.Body.Keys = append(out.Body.Keys, keyOf(k))

@@ -11,17 +11,6 @@ export const session = new Session(kept)
 export const barrage = new Barrage(session.api)
 export const settings = keep(kept)
 
-const serverKey = 'barrage.rtmp'
-
-/** The publishing address that came with the last stream key, or the usual one of the host. */
-export function publishingServer(host: string): string {
-  return kept.getItem(serverKey) ?? `rtmp://${host}/live`
-}
-
-export function rememberServer(url: string): void {
-  kept.setItem(serverKey, url)
-}
-
 export interface Notice {
   id: number
   text: string

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { codecName } from '@/live/codec'
 import { mediaTime } from '@/live/clock'
 import { phaseOf } from '@/live/phase'
-import { rtmpServer } from '@/live/rtmp'
 
 describe('media time', () => {
   const start = Date.UTC(2026, 0, 1)
@@ -27,14 +26,6 @@ describe('the phase of the stage', () => {
     { name: 'interrupted once it stands still', state: 'interrupted', seen: true, picture: true, moving: false, want: 'interrupted' },
     { name: 'interrupted without a picture', state: 'interrupted', seen: true, picture: false, moving: false, want: 'interrupted' },
   ] as const) it(c.name, () => expect(phaseOf(c)).toBe(c.want))
-})
-
-describe('the server part of a publishing address', () => {
-  for (const c of [
-    { name: 'leaves out the key', url: 'rtmp://h:1935/live/7-abc', key: '7-abc', want: 'rtmp://h:1935/live' },
-    { name: 'is an address without a key', url: 'rtmp://h/live', key: '7-abc', want: 'rtmp://h/live' },
-    { name: 'has no slash at its end', url: 'rtmp://h/live/', key: '7-abc', want: 'rtmp://h/live' },
-  ]) it(c.name, () => expect(rtmpServer({ rtmp_url: c.url, stream_key: c.key })).toBe(c.want))
 })
 
 describe('codecs', () => {

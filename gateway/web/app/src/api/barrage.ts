@@ -27,8 +27,8 @@ export class Barrage {
     return this.api.call('PATCH', `/v1/channels/${at(channel)}`, { body: { title } })
   }
 
-  async keys(channel: string): Promise<StreamKey[]> {
-    return (await this.api.get<{ keys: StreamKey[] }>(`/v1/channels/${at(channel)}/keys`)).keys
+  keys(channel: string): Promise<{ keys: StreamKey[]; rtmp_url: string }> {
+    return this.api.get(`/v1/channels/${at(channel)}/keys`)
   }
 
   mint(channel: string): Promise<MintedKey> {
