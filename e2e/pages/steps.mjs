@@ -222,6 +222,16 @@ async function pictureTime(world) {
   await viewer.moving()
 }
 
+async function networkGone(world) {
+  const { viewer } = world
+  viewer.expected.push(/ERR_INTERNET_DISCONNECTED/)
+  await viewer.context.setOffline(true)
+  await viewer.page.getByText('The picture is waiting for the network').waitFor()
+  await viewer.context.setOffline(false)
+  await viewer.moving(30_000)
+  await viewer.page.getByText('The picture is waiting for the network').waitFor({ state: 'detached' })
+}
+
 async function settingsAreKept(world) {
   const { page } = world.viewer
   await page.getByRole('button', { name: 'Danmaku settings' }).click()
@@ -421,6 +431,6 @@ async function revokeKey(world) {
 }
 
 export const all = [
-  emptyHome, focusComesBack, register, createChannel, waitOffline, goLive, measurePlayback, chat, styles, hostileTexts, pictureTime, settingsAreKept, moderate,
+  emptyHome, focusComesBack, register, createChannel, waitOffline, goLive, measurePlayback, chat, styles, hostileTexts, pictureTime, networkGone, settingsAreKept, moderate,
   editTitle, screenshots, keyboardOnly, interruption, restart, ending, logoutAndLost, revokeKey,
 ]

@@ -8,6 +8,8 @@ export interface PlayerState {
   picture: boolean
   /** The picture moves. */
   moving: boolean
+  /** The picture should move and has not for a while. */
+  stuck: boolean
   paused: boolean
   /** Autoplay was only allowed without sound. */
   silenced: boolean
@@ -26,6 +28,8 @@ export interface PlayerState {
 // Catching up faster than this is heard.
 const catchUpRate = 1.08
 const sampleMs = 250
+// A picture that stands still for longer is told.
+const stuckMs = 1000
 // A start may be corrected by one skip: within this time, by at least so much, with at least so much loaded behind it.
 const settleMs = 3000
 const worthASkipSeconds = 0.25
@@ -53,7 +57,7 @@ const config: Partial<HlsConfig> = {
 
 export class Player {
   readonly state = reactive<PlayerState>({
-    picture: false, moving: false, paused: true, silenced: false, blocked: false, failed: false, unsupported: false,
+    picture: false, moving: false, stuck: false, paused: true, silenced: false, blocked: false, failed: false, unsupported: false,
     latency: null, behind: false, width: 0, height: 0,
   })
   private hls: Hls | null = null
@@ -63,6 +67,7 @@ export class Player {
   private retryTimer: ReturnType<typeof setTimeout> | undefined
   private readonly sampler: ReturnType<typeof setInterval>
   private lastTime = -1
+  private stillMs = 0
   private settled = false
   private readonly listeners = new AbortController()
 
@@ -87,7 +92,7 @@ export class Player {
     this.stop()
     this.url = url
     this.settled = false
-    Object.assign(this.state, { picture: false, moving: false, failed: false, latency: null, behind: false })
+    Object.assign(this.state, { picture: false, moving: false, stuck: false, failed: false, latency: null, behind: false })
     if (Hls.isSupported()) this.attach(url)
     else if ('ManagedMediaSource' in globalThis && this.video.canPlayType('application/vnd.apple.mpegurl') !== '') {
       this.video.src = url
@@ -103,7 +108,7 @@ export class Player {
     this.url = ''
     this.video.removeAttribute('src')
     this.video.load()
-    Object.assign(this.state, { picture: false, moving: false, latency: null, behind: false })
+    Object.assign(this.state, { picture: false, moving: false, stuck: false, latency: null, behind: false })
   }
 
   close(): void {
@@ -203,6 +208,8 @@ export class Player {
     const { video, state, hls } = this
     state.moving = state.picture && !video.paused && video.currentTime !== this.lastTime
     this.lastTime = video.currentTime
+    this.stillMs = state.moving || !state.picture || video.paused ? 0 : this.stillMs + sampleMs
+    state.stuck = this.stillMs > stuckMs
     if (!state.picture || !hls) return
     this.tighten()
     const latency = hls.latency

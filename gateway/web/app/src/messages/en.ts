@@ -87,6 +87,8 @@ export const en = {
   'player.interrupted.lead': 'Stay here: the picture comes back by itself.',
   'player.ended.heading': 'The stream has ended',
   'player.ended.lead': 'Thanks for watching. The chat stays open.',
+  'player.stuck.heading': 'The picture is waiting for the network',
+  'player.stuck.lead': 'It goes on by itself, at the live edge.',
   'player.failed.heading': 'The picture cannot be played',
   'player.failed.lead': 'Trying again in a moment.',
   'player.unsupported.heading': 'This browser cannot play live pictures',

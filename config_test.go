@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestTheExampleIsRead loads the settings that are shown to operators.
+func TestTheExampleIsRead(t *testing.T) {
+	cfg, _, err := load([]string{"--config", "deploy/barrage.yaml"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Data != "/var/lib/barrage" || cfg.Public != "https://live.example.org" || len(cfg.Limits.Proxies) != 1 || cfg.Live.DVR.Hours() != 2 {
+		t.Errorf("read %+v", cfg)
+	}
+}
+
+// TestSettingsThatCannotBe are refused when they are read, with the name of the setting.
+func TestSettingsThatCannotBe(t *testing.T) {
+	for _, c := range []struct{ args, names string }{
+		{"--public foo", "public"},
+		{"--public ftp://live.example.org", "public"},
+		{"--limits.proxies 10.0.0.0/99", "limits.proxies"},
+		{"--limits.origins *", "limits.origins"},
+		{"--tls.cert cert.pem", "tls.cert"},
+		{"--rtmps :1936", "rtmps"},
+		{"--live.key_overlap 0s", "live.key_overlap"},
+		{"--nonsense 1", "nonsense"},
+	} {
+		if _, _, err := load(strings.Fields(c.args), nil); err == nil || !strings.Contains(err.Error(), c.names) {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+	if cfg, _, err := load([]string{"--limits.proxies", "127.0.0.1"}, nil); err != nil || len(cfg.Limits.Proxies) != 1 {
+		t.Errorf("a single address: %v", err)
+	}
+}
