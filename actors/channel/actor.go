@@ -46,6 +46,11 @@ func Kind(d Deps) cluster.Kind {
 			if err != nil {
 				return nil, err
 			}
+			if version != 0 {
+				if err := s.mend(ctx, doc); err != nil {
+					return nil, err
+				}
+			}
 			core := state{cfg: cfg, exists: version != 0, doc: doc, phase: Offline}
 			return &actor{deps: d, store: s, state: core, version: version}, nil
 		},

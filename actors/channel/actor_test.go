@@ -279,6 +279,38 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	}
 }
 
+// TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the claim of the name expire.
+func TestANameThatWasNotConfirmed(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c, other := create(t, w, "42", "ann"), create(t, w, "43", "bob")
+	w.Kill()
+	forget := func(name string, op table.Op) {
+		t.Helper()
+		if err := w.Table.Write(t.Context(), table.Batch{Table: "channel_name", Partition: name, Ops: []table.Op{op}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget("ann", table.Delete([]byte("channel")))
+	forget("bob", table.Put([]byte("channel"), []byte(c.ID))) // taken meanwhile
+
+	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	if _, err := w.Channels.Resolve(t.Context(), "ann"); !errors.Is(err, channel.ErrNoChannel) {
+		t.Fatalf("the name is there: %v", err)
+	}
+	if own, err := w.Channels.Owned(t.Context(), "42"); err != nil || own.ID != c.ID {
+		t.Fatalf("the owner's: %+v, %v", own, err)
+	}
+	if got, err := w.Channels.Resolve(t.Context(), "ann"); got != c.ID || err != nil {
+		t.Errorf("the name after that: %v, %v", got, err)
+	}
+	if _, err := w.Channels.Get(t.Context(), other.ID); err != nil {
+		t.Errorf("one whose name is lost: %v", err)
+	}
+	if got, err := w.Channels.Resolve(t.Context(), "bob"); got != c.ID || err != nil {
+		t.Errorf("a name that is another's now: %v, %v", got, err)
+	}
+}
+
 // TestADamagedChannelHoldsNobodyUp breaks the row of one of two channels that were live when the process ended.
 func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	w := channeltest.New(t, channeltest.Config{})

@@ -59,7 +59,7 @@ func (s store) persist(ctx context.Context, epoch position.Epoch, p persist, ver
 }
 
 // found claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
-// that expire and a channel that nobody can find.
+// that expire and a channel that nobody can find, or one that only its owner finds until mend has given it its name back.
 func (s store) found(ctx context.Context, epoch position.Epoch, d document, rooms Rooms) (uint64, error) {
 	if err := s.claim(ctx, byOwner, string(d.Owner), d.ID); err != nil {
 		return 0, instead(err, ErrChannelExists)
@@ -78,6 +78,17 @@ func (s store) found(ctx context.Context, epoch position.Epoch, d document, room
 		return 0, instead(err, ErrChannelExists)
 	}
 	return version, instead(s.confirm(ctx, names, d.Name, d.ID), ErrNameTaken)
+}
+
+// mend claims the name of a channel that was lost between the two confirmations of found. A name that somebody else has by now stays
+// theirs.
+func (s store) mend(ctx context.Context, d document) error {
+	_, err := s.ours(ctx, names, d.Name, d.ID)
+	if !errors.Is(err, table.ErrNoRow) {
+		return instead(err, nil)
+	}
+	op := table.PutIfAbsent(claimKey(), []byte(d.ID))
+	return instead(s.table.Write(ctx, table.Batch{Table: names, Partition: d.Name, Ops: []table.Op{op}}), nil)
 }
 
 // claim takes a name for a while, on condition that nobody else has it.
