@@ -35,8 +35,8 @@ type ending uint8
 const (
 	endNone ending = iota
 	endIdle
-	endStop
 	endDrain
+	endStop // an actor that gave up on its state must not execute what waits, not even in a drain
 )
 
 // owedPause is how long a drain waits before it looks again whether an activation has given the answers it owes.
@@ -238,7 +238,7 @@ func (a *activation) steer(s signal) {
 	case signalIdle:
 		a.considerIdle(time.Now())
 	case signalDrain:
-		a.ending, a.waitsForOwed = endDrain, false
+		a.ending, a.waitsForOwed = max(a.ending, endDrain), false
 		a.settle()
 	case signalDrop:
 		a.finish("dropped", a.node.refusal())

@@ -178,6 +178,41 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// TestStopInADrain has an actor give up on its state while messages wait and the node drains: they are refused, not executed.
+func TestStopInADrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var executed []any
+		n, r := sleepers(t, func(t *cluster.Turn, msg any) {
+			executed = append(executed, msg)
+			t.Await(func(context.Context) (any, error) { time.Sleep(time.Second); return nil, nil },
+				func(t *cluster.Turn, _ any, _ error) {
+					if msg == 1 {
+						t.Stop()
+					}
+					t.Reply(msg)
+				})
+		})
+		answers := make(chan error, 4)
+		for i := range 4 {
+			go func() { _, err := ask(t, n, "a", "k", i); answers <- err }()
+			synctest.Wait()
+		}
+		if err := n.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		for range 4 {
+			if err := <-answers; err != nil {
+				wantDraining(t, err)
+				refused++
+			}
+		}
+		if !slices.Equal(executed, []any{0, 1}) || refused != 2 || len(r.flushes) != 1 {
+			t.Errorf("executed %v, %d refused, %d flushes", executed, refused, len(r.flushes))
+		}
+	})
+}
+
 func TestDrainWaitsForOwedAnswers(t *testing.T) {
 	cases := []struct {
 		name string

@@ -76,5 +76,5 @@ func (t *Turn) Await(work func(ctx context.Context) (any, error), done func(t *T
 func (t *Turn) Pin(pinned bool) { t.a.pinned = pinned }
 
 // Stop ends the activation after this turn, its works and their done functions: it is flushed, and the next message,
-// waiting or new, activates the actor anew.
-func (t *Turn) Stop() { t.a.ending = max(t.a.ending, endStop) }
+// waiting or new, activates the actor anew, or is refused by a node that drains.
+func (t *Turn) Stop() { t.a.ending = endStop }
