@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/subnet"
 )
 
 // caller is who sends a request, as far as the connection tells.
@@ -33,18 +34,8 @@ func who(ctx context.Context) (auth.Identity, bool) {
 	return i, ok
 }
 
-// prefix is what rate limits count: an IPv4 address, or the /64 an IPv6 caller can walk freely.
-func (c caller) prefix() string {
-	bits := 64
-	if c.addr.Is4() {
-		bits = 32
-	}
-	p, err := c.addr.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
-}
+// prefix is what rate limits count.
+func (c caller) prefix() string { return subnet.Of(c.addr).String() }
 
 // caller reads the connection, and what trusted proxies say of the one behind them.
 func (s *server) caller(r *http.Request) caller {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/subnet"
 )
 
 // maxAddresses bounds the table of addresses. When it is full of busy ones, those not in it share one bucket.
@@ -61,16 +62,9 @@ func (a *admission) drain() {
 	a.mu.Unlock()
 }
 
-// bucket finds the bucket of an address; a house usually holds a whole /64 of IPv6.
+// bucket finds the bucket of an address.
 func (a *admission) bucket(addr netip.Addr, now time.Duration) *bucket {
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return &a.mu.others
-	}
+	prefix := subnet.Of(addr)
 	if b, ok := a.mu.buckets[prefix]; ok {
 		return b
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/subnet"
 )
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
@@ -83,21 +84,8 @@ func (a *admission) forget(address netip.Prefix) {
 	}
 }
 
-// prefix is what counts as one address: an IPv4 address, or the /64 that a house has of IPv6. What is neither counts
-// together.
+// prefix is what counts as one address. What has none counts together.
 func prefix(remote net.Addr) netip.Prefix {
-	ap, err := netip.ParseAddrPort(remote.String())
-	if err != nil {
-		return netip.Prefix{}
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	p, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
+	from, _ := netip.ParseAddrPort(remote.String()) // zero if it is none
+	return subnet.Of(from.Addr())
 }
