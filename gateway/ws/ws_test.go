@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -188,7 +189,6 @@ func TestDescriptorsLeaveAReserve(t *testing.T) {
 	}
 }
 
-// TestPoolIsFairAndBounded keeps the only worker busy with one connection: another gets its turn in between.
 // TestStoppedAtOnce stops servers whose pollers may not have run yet.
 func TestStoppedAtOnce(t *testing.T) {
 	for range 50 {
@@ -200,6 +200,34 @@ func TestStoppedAtOnce(t *testing.T) {
 	}
 }
 
+// TestStartsWhateverNumbersAreFree fills the gaps among the open descriptors, so that the next numbers come in sequence, and starts at
+// every remainder: nbio spreads by number, and each poller has to be reached.
+func TestStartsWhateverNumbersAreFree(t *testing.T) {
+	for range 600 { // far from 512 and 1,024: where the kernel enlarges its table, a number is skipped
+		open(t)
+	}
+	for pollers := 1; pollers <= 9; pollers++ {
+		for range pollers {
+			open(t)
+			s, err := Start(Config{Pollers: pollers}, nil, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
+			if err != nil {
+				t.Fatalf("%d pollers: %v", pollers, err)
+			}
+			s.Close()
+		}
+	}
+}
+
+func open(t *testing.T) {
+	t.Helper()
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+}
+
+// TestPoolIsFairAndBounded keeps the only worker busy with one connection: another gets its turn in between.
 func TestPoolIsFairAndBounded(t *testing.T) {
 	s := &Server{metrics: NewMetrics(prometheus.NewRegistry())}
 	s.pool = pool{max: 1, waiting: s.metrics.waiting}
