@@ -69,7 +69,7 @@ test-go: web
 .PHONY: test-e2e
 test-e2e: build $(PLAY)
 	deploy/setup/apt.sh test
-	$(GO) test -count 1 -timeout 15m ./e2e/...
+	$(GO) test -count 1 -timeout 40m ./e2e/...
 	node e2e/pages/run.mjs
 
 $(PLAY): e2e/pages/package-lock.json

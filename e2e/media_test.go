@@ -80,10 +80,10 @@ func TestFFmpegPublishIsPlayable(t *testing.T) {
 	s := start(t, t.TempDir())
 	st := s.streamer(t, "picture")
 	stop := publish(t, s.rtmp(st.Key))
-	took := await(t, "channel live after publish", 10*time.Second, func() bool { return s.channel(t, "picture").Live })
+	took := await(t, "channel live after publish", 60*time.Second, func() bool { return s.channel(t, "picture").Live })
 	t.Logf("channel shows live after %v (with the start of ffmpeg)", took)
 	playlist := s.url("/live/picture/index.m3u8")
-	await(t, "first playlist", 10*time.Second, func() bool {
+	await(t, "first playlist", 60*time.Second, func() bool {
 		res, err := http.Get(playlist)
 		if err != nil {
 			return false
@@ -102,11 +102,11 @@ func TestFFmpegPublishIsPlayable(t *testing.T) {
 	})
 	t.Run("loss keeps the playlist and return continues it", func(t *testing.T) {
 		stop()
-		await(t, "interrupted", 10*time.Second, func() bool { return s.channel(t, "picture").State == "interrupted" })
+		await(t, "interrupted", 60*time.Second, func() bool { return s.channel(t, "picture").State == "interrupted" })
 		before := mediaPlaylist(t, s)
 		again := publish(t, s.rtmp(st.Key))
-		await(t, "live again", 15*time.Second, func() bool { return s.channel(t, "picture").State == "live" })
-		await(t, "discontinuity in the playlist", 10*time.Second, func() bool {
+		await(t, "live again", 60*time.Second, func() bool { return s.channel(t, "picture").State == "live" })
+		await(t, "discontinuity in the playlist", 60*time.Second, func() bool {
 			return strings.Contains(mediaPlaylist(t, s), "#EXT-X-DISCONTINUITY\n")
 		})
 		if strings.Contains(before, "#EXT-X-ENDLIST") {

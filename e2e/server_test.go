@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -80,6 +81,8 @@ func launch(data string, args ...string) (*server, error) {
 		"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--rtmp", "127.0.0.1:0",
 		"--data", data, "--log.format", "json",
 	}, args...)...)
+	// The server reads BARRAGE_* as settings; those of whoever runs the tests are not meant for it.
+	s.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BARRAGE_") })
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -90,7 +90,7 @@ func TestBadFramesCloseTheirConnectionOnly(t *testing.T) {
 			if code, _ := r.Ended(); code != c.code {
 				t.Errorf("closed %d, want %d", code, c.code)
 			}
-			if d := time.Since(begin); d > 5*time.Second {
+			if d := time.Since(begin); d > 15*time.Second {
 				t.Errorf("took %v", d)
 			}
 			n.undisturbed()
@@ -177,7 +177,7 @@ func TestPingIsAnsweredInOrder(t *testing.T) {
 
 func short() gateway.Config {
 	return gateway.Config{WS: ws.Config{
-		FirstFrame: 500 * time.Millisecond, Idle: 3 * time.Second, PingAfter: 500 * time.Millisecond,
+		FirstFrame: 2 * time.Second, Idle: 3 * time.Second, PingAfter: 500 * time.Millisecond,
 		Unfinished: 300 * time.Millisecond, CloseGrace: 300 * time.Millisecond,
 	}}
 }
@@ -318,11 +318,11 @@ func TestManySilentConnections(t *testing.T) {
 	w := gatewaytest.NewWorld(t, cfg, false)
 	n := beside(t, w)
 	var opening sync.WaitGroup
-	conns := make([]net.Conn, many)
+	conns := make(chan net.Conn, many)
 	for lane := range 16 {
 		opening.Go(func() {
 			for i := lane; i < many; i += 16 {
-				conns[i] = silent(t, w.Addr)
+				conns <- silent(t, w.Addr)
 			}
 		})
 	}
@@ -334,8 +334,11 @@ func TestManySilentConnections(t *testing.T) {
 	if got := w.Metric(t, "barrage_ws_connections_closed_total", fmt.Sprint(wire.CloseIdle)); got != many {
 		t.Errorf("%v closed as idle, want %d", got, many)
 	}
-	for _, c := range conns {
-		_ = c.Close()
+	close(conns)
+	for c := range conns {
+		if c != nil { // the failure has been told
+			_ = c.Close()
+		}
 	}
 }
 

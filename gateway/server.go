@@ -16,7 +16,6 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/internal/rfc6455"
 )
 
 // Verifier checks access tokens; auth.Tokens is one.
@@ -98,7 +97,7 @@ func (g *Gateway) Connections() int { return g.server.Len() }
 func (g *Gateway) Open(c *ws.Conn) ws.Receiver { return newViewer(g, c) }
 
 // Drain lets the clients go: new ones are refused, those here are asked to come back within DrainSpread, and each is closed
-// 1012 at a random moment of that time. It returns when all are gone, or with the error of ctx.
+// 1012 at a random moment of that time, behind the answers to what it had sent. It returns when all are gone, or with the error of ctx.
 func (g *Gateway) Drain(ctx context.Context) error {
 	g.server.Refuse()
 	conns := g.server.Conns()
@@ -112,7 +111,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 		if err := pause(ctx, time.Until(at)); err != nil {
 			return err
 		}
-		c.Close(rfc6455.CloseRestart, "the node is going away")
+		c.Post(session.Drained{})
 	}
 	return g.server.Wait(ctx) //nolint:wrapcheck // a fault already
 }

@@ -191,18 +191,21 @@ func TestTokens(t *testing.T) {
 		gatewaytest.Refused(t, err, "other_user")
 	})
 	t.Run("expiry while connected closes 4401", func(t *testing.T) {
-		v := w.Enter(wire.JSON, "ann-s1-200ms")
+		v := w.Enter(wire.JSON, "")
+		if _, err := v.Auth(v.Context(), "ann-s1-200ms"); err != nil {
+			t.Fatal(err)
+		}
 		if code := v.AwaitEnd(); code != fault.Unauthenticated.CloseCode() {
 			t.Errorf("closed %d", code)
 		}
 		v.Await(func(f *wirepb.ServerFrame) bool { return f.GetId() == 0 && f.GetError().GetCode() == "token_expired" })
 	})
 	t.Run("a newer token keeps the connection", func(t *testing.T) {
-		v := w.Enter(wire.JSON, "ann-s1-300ms")
+		v := w.Enter(wire.JSON, "ann-s1-2s")
 		if _, err := v.Auth(v.Context(), "ann-s1-1h"); err != nil {
 			t.Fatal(err)
 		}
-		old := w.Enter(wire.Proto, "ann-s1-500ms") // ends after the first token would have
+		old := w.Enter(wire.Proto, "ann-s1-3s") // ends after the first token would have
 		old.AwaitEnd()
 		v.MustSay("still here")
 	})

@@ -18,7 +18,7 @@ type counter struct{ n int }
 
 func (c *counter) add(now time.Time, n int) string {
 	c.n += n
-	return fmt.Sprintf("%d at %s", c.n, now.Format(time.TimeOnly))
+	return fmt.Sprintf("%d at %s", c.n, now.UTC().Format(time.TimeOnly))
 }
 
 func TestScripts(t *testing.T) {

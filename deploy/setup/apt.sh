@@ -69,8 +69,10 @@ fi
 echo "installing: ${missing[*]}" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# A fresh machine may be updating itself, and a mirror may miss a beat.
+patient=(-o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
 export DEBIAN_FRONTEND=noninteractive
-if ! { "${as_root[@]}" apt-get -q update && "${as_root[@]}" apt-get -q install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+if ! { "${as_root[@]}" apt-get -q "${patient[@]}" update && "${as_root[@]}" apt-get -q "${patient[@]}" install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
   tail -n 20 "$log" >&2
   echo "apt-get could not install: ${missing[*]}" >&2
   exit 1

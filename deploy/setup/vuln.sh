@@ -5,7 +5,8 @@
 #
 # The public database is asked first. Where it cannot be reached, a folder named by BARRAGE_VULNDB serves instead; it
 # holds the OSV files of the Go vulnerability database. Without either nothing is checked: the script then says so on a
-# line of its own and ends with 3, so that no caller can take silence for a clean result.
+# line of its own and ends with 77, so that no caller can take silence for a clean result. (govulncheck ends with 3 when it
+# has found something.)
 set -euo pipefail
 govulncheck=$1
 public=https://vuln.go.dev
@@ -48,4 +49,4 @@ if [ -n "${BARRAGE_VULNDB:-}" ]; then
   exec "$govulncheck" -db "file://$(realpath "$BARRAGE_VULNDB")" ./...
 fi
 echo "vuln: NOT CHECKED: $public cannot be reached and BARRAGE_VULNDB names no folder"
-exit 3
+exit 77

@@ -92,7 +92,7 @@ async function goLive(world) {
   await world.viewer.moving()
   world.measured.page_plays_after_publish_ms = Date.now() - began
   await world.ann.page.getByText('Mbit/s').waitFor()
-  for (const figure of [/^(29|30|31) fps$/, /^2 s$/, /^1280 × 720$/, /^H.264 \+ AAC$/]) await world.ann.page.getByText(figure).waitFor()
+  for (const figure of [/^(2[5-9]|3[0-5]) fps$/, /^2 s$/, /^1280 × 720$/, /^H.264 \+ AAC$/]) await world.ann.page.getByText(figure).waitFor()
   world.check('the open room page was not reloaded', await world.viewer.page.evaluate(() => window.sameDocument === true))
 }
 
@@ -188,9 +188,9 @@ async function styles(world) {
     const a = find()
     await new Promise((resolve) => setTimeout(resolve, 300))
     const b = find()
-    return { x: b.x - a.x, y: b.y - document.querySelector('.stage').getBoundingClientRect().y }
+    return a && b && { x: b.x - a.x, y: b.y - document.querySelector('.stage').getBoundingClientRect().y }
   })
-  world.check('a top danmaku stands at the top', still.x === 0 && still.y < 60, still)
+  world.check('a top danmaku stands at the top', still?.x === 0 && still.y < 60, still)
   await bob.page.getByLabel('Scroll', { exact: true }).check({ force: true })
   await bob.page.getByLabel('Normal', { exact: true }).check({ force: true })
   await bob.page.getByRole('button', { name: 'Style' }).click()
@@ -253,11 +253,11 @@ async function settingsAreKept(world) {
 async function moderate(world) {
   const { ann, bob } = world
   await ann.page.goto(world.server.url('/studio'))
-  await ann.page.getByLabel('Slow mode').fill('3')
+  await ann.page.getByLabel('Slow mode').fill('20')
   await ann.page.getByRole('button', { name: 'Save' }).click()
-  await bob.page.getByText('Slow mode: one danmaku every 3 s').waitFor()
+  await bob.page.getByText('Slow mode: one danmaku every 20 s').waitFor()
   await bob.say('slowly')
-  await bob.page.getByText(/Wait [123] s/).first().waitFor()
+  await bob.page.getByText(/Wait 1?[0-9] s/).first().waitFor()
   await ann.page.getByLabel('Slow mode').fill('0')
   await ann.page.getByRole('button', { name: 'Save' }).click()
   await bob.page.getByText('Slow mode: one danmaku').waitFor({ state: 'detached' })
@@ -266,7 +266,6 @@ async function moderate(world) {
   await line.getByRole('button', { name: 'Moderate Bob' }).click()
   await ann.page.getByRole('button', { name: '10 minutes' }).click()
   await ann.page.getByText('Bob is muted').waitFor()
-  await bob.page.waitForTimeout(3000)
   await bob.say('am I muted?')
   await bob.page.getByText('You are muted in this room').waitFor()
   await line.hover()
@@ -366,7 +365,7 @@ async function interruption(world) {
   const at = await world.bob.say('back again')
   const shown = await viewer.drawn('back again')
   world.measured.post_to_other_overlay_after_reconnect_ms = shown.at - at
-  world.check('danmaku keep their picture after it', shown.at - at < 4000, shown.at - at)
+  world.bar('danmaku reach the other overlay within 4 s after it', shown.at - at < 4000)
 }
 
 async function restart(world) {

@@ -10,4 +10,5 @@
 //
 //	Opened ──> guest ──Verified──> user ──Expired, Revoked──> closed 4401
 //	             └── Join ─> Enter ─> Entered ─> Release (the answer, then the batches that came meanwhile)
+//	guest, user ──Drained──> closed 1012
 package session

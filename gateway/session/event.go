@@ -63,6 +63,8 @@ type (
 	}
 	// Draining says that the node goes away within Within.
 	Draining struct{ Within time.Duration }
+	// Drained says that this connection's time is over.
+	Drained struct{}
 )
 
 // Entry is what a client learns on entering a room.
@@ -144,6 +146,7 @@ func (Expired) event()  {}
 func (Revoked) event()  {}
 func (Evicted) event()  {}
 func (Draining) event() {}
+func (Drained) event()  {}
 
 func (Send) effect()        {}
 func (Verify) effect()      {}

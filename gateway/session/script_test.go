@@ -28,7 +28,7 @@ import (
 //	entered id=1 room=42 head=1-5 [recovered] [reason=too_old] [danmaku=2]
 //	posted id=1 room=42 key=k at=1-6 [duplicate]
 //	read id=1 room=42 danmaku=2 [more]
-//	expired | revoked err=… | evicted room=42 err=… | draining within=5s
+//	expired | revoked err=… | evicted room=42 err=… | draining within=5s | drained
 func TestScripts(t *testing.T) {
 	actortest.Scripts(t, "testdata", func() actortest.Core {
 		s := New("c1", 25*time.Second)
@@ -83,6 +83,8 @@ func scripted(now time.Time, d *datadriven.TestData) Event {
 	case "draining":
 		within, _ := time.ParseDuration(a["within"])
 		return Draining{within}
+	case "drained":
+		return Drained{}
 	}
 	panic("no such command: " + d.Cmd)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -78,6 +79,9 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 		return refuse(dst, 0, fault.From(e.Err).In(string(e.Room)))
 	case Draining:
 		return append(dst, Send{reconnectFrame(e.Within)})
+	case Drained:
+		s.over = true
+		return append(dst, Close{Code: rfc6455.CloseRestart, Reason: "the node is going away"})
 	}
 	return dst
 }

@@ -67,7 +67,7 @@ func (e *encoder) stop() {
 // segments waits until the channel has a number of complete segments and gives the playlist.
 func segments(t *testing.T, w *livetest.World, channel string, n int) *playlist.Media {
 	t.Helper()
-	livetest.Eventually(t, 10*time.Second, "the broadcast begins", func() bool { return w.Packager(channel) != nil })
+	livetest.Eventually(t, 30*time.Second, "the broadcast begins", func() bool { return w.Packager(channel) != nil })
 	url := w.URL(channel, "source/index.m3u8")
 	status, _, body := w.Get(t, url)
 	if m := parse(t, status, body); m.MediaSequence+len(m.Segments) >= n {
@@ -111,7 +111,7 @@ func TestFFmpegToFFprobe(t *testing.T) {
 	t.Logf("first segment after %v", time.Since(began).Round(time.Millisecond))
 	segments(t, w, "a", 4)
 	e.stop()
-	livetest.Eventually(t, 5*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
+	livetest.Eventually(t, 30*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
 	w.Finish("a")
 	out, err := exec.Command("ffprobe", "-v", "error", "-count_packets", "-show_streams", "-of", "json", w.URL("a", "index.m3u8")).Output()
 	if err != nil {
@@ -228,18 +228,18 @@ func TestFFmpegReconnects(t *testing.T) {
 	first := encode(t, w.PublishURL("a"))
 	before := segments(t, w, "a", 2)
 	first.kill()
-	livetest.Eventually(t, 5*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
+	livetest.Eventually(t, 30*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
 	second := encode(t, w.PublishURL("a"), "-s", "320x180")
-	livetest.Eventually(t, 10*time.Second, "the publisher is back", func() bool { return w.Live("a") != nil })
+	livetest.Eventually(t, 30*time.Second, "the publisher is back", func() bool { return w.Live("a") != nil })
 	m := segments(t, w, "a", len(before.Segments)+4)
 	second.stop()
-	livetest.Eventually(t, 5*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
+	livetest.Eventually(t, 30*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
 	w.Finish("a")
 	breaks := 0
 	for i, s := range m.Segments {
 		if s.Discontinuity {
 			breaks++
-			if gap := s.DateTime.Sub(m.Segments[i-1].DateTime.Add(m.Segments[i-1].Duration)); gap < 0 || gap > 8*time.Second {
+			if gap := s.DateTime.Sub(m.Segments[i-1].DateTime.Add(m.Segments[i-1].Duration)); gap < 0 || gap > 30*time.Second {
 				t.Errorf("the clock has a gap of %v", gap)
 			}
 		}
@@ -263,7 +263,7 @@ func TestFFmpegWithReorderedPicturesAndNoSound(t *testing.T) {
 		t.Errorf("health: %+v", h)
 	}
 	e.stop()
-	livetest.Eventually(t, 5*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
+	livetest.Eventually(t, 30*time.Second, "the publisher has left", func() bool { return w.Live("a") == nil })
 	w.Finish("a")
 	decodes(t, w.URL("a", "index.m3u8"))
 }
@@ -286,7 +286,7 @@ func TestFFmpegWithACodecThatIsNotCarried(t *testing.T) {
 	if err == nil || w.Live("a") != nil {
 		t.Errorf("it went on: %v\n%s", err, e.stderr.String())
 	}
-	livetest.Eventually(t, 5*time.Second, "the refusal is counted", func() bool {
+	livetest.Eventually(t, 30*time.Second, "the refusal is counted", func() bool {
 		families, err := w.Metrics.Gather()
 		return err == nil && slices.ContainsFunc(families, func(f *dto.MetricFamily) bool {
 			return f.GetName() == "barrage_rtmp_closed_total" && strings.Contains(f.String(), "codec_unsupported")

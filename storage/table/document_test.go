@@ -46,10 +46,10 @@ func TestDocument(t *testing.T) {
 		t.Errorf("a save of a lower epoch: %v", err)
 	}
 	expect("two", second)
-	if _, err := save(2, "brief", second, 50*time.Millisecond); err != nil {
+	if _, err := save(2, "brief", second, time.Second); err != nil {
 		t.Errorf("a document with an end: %v", err)
 	}
-	for left := 100; left > 0; left-- {
+	for left := 600; left > 0; left-- {
 		if _, version, err := notes.Load(t.Context(), "p"); err != nil || version == 0 {
 			break
 		}

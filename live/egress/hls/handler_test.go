@@ -129,11 +129,11 @@ func TestLocatorIsNotAskedForEveryRequest(t *testing.T) {
 
 // TestSlowClientIsCutOff opens a segment far larger than the socket buffers and reads nothing.
 func TestSlowClientIsCutOff(t *testing.T) {
-	h := newHandler(&fixed{segment: make([]byte, 8<<20)})
+	h := newHandler(&fixed{segment: make([]byte, 64<<20)})
 	finished := make(chan time.Duration, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
-		// The deadline of the handler is minutes for 8 MB; the test moves every deadline that is set nearer.
+		// The deadline of the handler is minutes for 64 MB; the test moves every deadline that is set nearer.
 		h.ServeHTTP(hasty{w}, r)
 		finished <- time.Since(begin)
 	}))
@@ -148,10 +148,10 @@ func TestSlowClientIsCutOff(t *testing.T) {
 	}
 	select {
 	case d := <-finished:
-		if d < 200*time.Millisecond {
+		if d < hastyDeadline/2 {
 			t.Errorf("ended after %v, before the deadline", d)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("a client that reads nothing holds the handler")
 	}
 }
@@ -159,10 +159,12 @@ func TestSlowClientIsCutOff(t *testing.T) {
 // hasty is a response writer whose write deadlines come sooner.
 type hasty struct{ http.ResponseWriter }
 
-// SetWriteDeadline moves a deadline to 300 ms from now.
+const hastyDeadline = 2 * time.Second
+
+// SetWriteDeadline moves a deadline to hastyDeadline from now.
 func (h hasty) SetWriteDeadline(t time.Time) error {
 	if !t.IsZero() {
-		t = time.Now().Add(300 * time.Millisecond)
+		t = time.Now().Add(hastyDeadline)
 	}
 	return http.NewResponseController(h.ResponseWriter).SetWriteDeadline(t)
 }
@@ -172,7 +174,7 @@ func TestDeadlineEndsWithTheAnswer(t *testing.T) {
 	h := newHandler(&fixed{segment: []byte("x")})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/other" {
-			<-time.After(400 * time.Millisecond) // behind the deadline that the answer before had
+			<-time.After(hastyDeadline + time.Second/2) // behind the deadline that the answer before had
 			_, _ = io.WriteString(w, strings.Repeat("y", 1<<16))
 			return
 		}

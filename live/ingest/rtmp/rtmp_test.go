@@ -44,13 +44,13 @@ func closedBy(t *testing.T, w *livetest.World, code string) float64 {
 
 func counted(t *testing.T, w *livetest.World, code string, n float64) {
 	t.Helper()
-	livetest.Eventually(t, 5*time.Second, code+" is counted", func() bool { return closedBy(t, w, code) >= n })
+	livetest.Eventually(t, 30*time.Second, code+" is counted", func() bool { return closedBy(t, w, code) >= n })
 }
 
 // reader follows a channel's stream.
 func reader(t *testing.T, w *livetest.World, channel string) *live.Reader {
 	t.Helper()
-	livetest.Eventually(t, 5*time.Second, "the stream begins", func() bool { return w.Live(channel) != nil })
+	livetest.Eventually(t, 30*time.Second, "the stream begins", func() bool { return w.Live(channel) != nil })
 	r := w.Live(channel).NewReader()
 	t.Cleanup(r.Close)
 	return r
@@ -161,20 +161,20 @@ func TestBitrateIsBounded(t *testing.T) {
 		t.Errorf("the publisher sees %s", got)
 	}
 	counted(t, w, "bitrate_too_high", 1)
-	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+	livetest.Eventually(t, 30*time.Second, "the end is told", func() bool {
 		n, err := w.Ends("a")
 		return n == 1 && fault.CodeOf(err) == "bitrate_too_high"
 	})
 }
 
 func TestSilentPublisherIsClosed(t *testing.T) {
-	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{Idle: 300 * time.Millisecond}})
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{Idle: 2 * time.Second}})
 	p := publish(t, w, "a")
 	p.play(mediatest.Source{}, time.Second)
 	if !p.closed() {
 		t.Error("the connection stays open")
 	}
-	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+	livetest.Eventually(t, 30*time.Second, "the end is told", func() bool {
 		n, err := w.Ends("a")
 		return n == 1 && fault.CodeOf(err) == "publisher_silent"
 	})
@@ -185,7 +185,7 @@ func TestProperEnd(t *testing.T) {
 	p := publish(t, w, "a")
 	p.play(mediatest.Source{}, time.Second)
 	p.send(&message.CommandAMF0{ChunkStreamID: 3, Name: "FCUnpublish", CommandID: 4, Arguments: []any{nil, "k-a"}})
-	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+	livetest.Eventually(t, 30*time.Second, "the end is told", func() bool {
 		n, err := w.Ends("a")
 		return n == 1 && errors.Is(err, live.ErrEnded)
 	})
@@ -197,7 +197,7 @@ func TestBrokenConnection(t *testing.T) {
 	p.play(mediatest.Source{}, time.Second)
 	reader(t, w, "a")
 	_ = p.nc.Close()
-	livetest.Eventually(t, 5*time.Second, "the end is told", func() bool {
+	livetest.Eventually(t, 30*time.Second, "the end is told", func() bool {
 		n, err := w.Ends("a")
 		return n == 1 && fault.CodeOf(err) == "publisher_lost"
 	})

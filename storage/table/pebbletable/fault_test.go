@@ -115,6 +115,9 @@ func TestDiskTrouble(t *testing.T) {
 	}
 }
 
+// patience is how long an answer or a recovery may take here: a bound on hanging, not a measure of speed.
+const patience = 30 * time.Second
+
 // trouble writes from many sides until the refusals are settled.
 func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 	t.Helper()
@@ -124,11 +127,12 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 		wg.Go(func() {
 			for i := range 20 {
 				key := fmt.Sprintf("during%d.%d", w, i)
-				start := time.Now()
-				err := put(t.Context(), s, key)
-				if d := time.Since(start); d > 2*time.Second {
-					t.Errorf("an answer took %v", d)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				err := put(ctx, s, key)
+				if ctx.Err() != nil {
+					t.Errorf("no answer within %v", patience)
 				}
+				cancel()
 				switch {
 				case err == nil:
 					mu.Lock()
@@ -145,12 +149,8 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 	if code == "" {
 		return
 	}
-	start := time.Now()
 	if err := put(t.Context(), s, "refused"); fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
 		t.Errorf("a write in the midst of it: %v, want %s with advice", err, code)
-	}
-	if d := time.Since(start); d > 100*time.Millisecond {
-		t.Errorf("the refusal took %v", d)
 	}
 	if err := s.Fence(t.Context(), "t", "other", 1); fault.CodeOf(err) != code {
 		t.Errorf("a fence in the midst of it: %v, want %s", err, code)
@@ -168,7 +168,7 @@ func reads(t *testing.T, s *table.Store) {
 // recovers waits until a write is accepted, and checks that nothing acknowledged is gone.
 func recovers(t *testing.T, s *table.Store, acked map[string]bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
 		err := put(ctx, s, "after")
@@ -176,7 +176,7 @@ func recovers(t *testing.T, s *table.Store, acked map[string]bool) {
 			break
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("no write is accepted within 5 s after the disk works again: %v", err)
+			t.Fatalf("no write is accepted within %v after the disk works again: %v", patience, err)
 		}
 	}
 	acked["after"] = true

@@ -49,6 +49,20 @@ describe('the chat', () => {
     room.close()
   })
 
+  it('lets those who wait go when slow mode ends', async () => {
+    const room = await open()
+    const configured = (seconds: number) => Line.last.say({ room_state: { room: '3', online: 1, max_length: 100, slow_mode_seconds: seconds } })
+    configured(20)
+    await vi.waitFor(() => expect(room.view.state.slowModeSeconds).toBe(20))
+    const posting = room.post({ text: 'hi', mode: 'scroll', colour: 0xffffff, size: 'normal', mediaTimeMs: null }, true)
+    Line.last.answer({ posted: { room: '3', position: { epoch: '1', offset: '1' } } })
+    await posting
+    expect(room.view.waitUntil).toBeGreaterThan(Date.now() + 15_000)
+    configured(0)
+    await vi.waitFor(() => expect(room.view.waitUntil).toBeLessThanOrEqual(Date.now()))
+    room.close()
+  })
+
   it('draws what comes, but not what was said before', async () => {
     const room = await open()
     const drawn: string[] = []

@@ -15,7 +15,7 @@ export type Line = { id: string; danmaku: Danmaku } | { id: string; missed: true
 export interface View {
   connection: Connection
   state: RoomState
-  /** Until when slow mode (or a refusal) keeps us from posting; ms of the local clock. */
+  /** Until when slow mode keeps us from posting; ms of the local clock. */
   waitUntil: number
 }
 
@@ -41,7 +41,7 @@ export class Room {
       renew: (token) => session.renew(token),
       events: {
         danmaku: (list, source) => this.arrived(list, source),
-        state: (state) => (this.view.state = { ...state, maxLength: state.maxLength || defaultMaxLength }),
+        state: (state) => this.changed(state),
         connection: (connection) => (this.view.connection = connection),
         missed: () => this.broke(),
       },
@@ -84,6 +84,12 @@ export class Room {
       if (isRefusal(e) && e.code === 'slow_mode' && e.retryAfterMs > 0) this.view.waitUntil = Date.now() + e.retryAfterMs
       throw e
     }
+  }
+
+  private changed(state: RoomState): void {
+    this.view.state = { ...state, maxLength: state.maxLength || defaultMaxLength }
+    // A slow mode made shorter, or ended, holds for those who wait already.
+    this.view.waitUntil = Math.min(this.view.waitUntil, Date.now() + state.slowModeSeconds * 1000)
   }
 
   private arrived(list: Danmaku[], source: Source): void {
