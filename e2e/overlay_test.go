@@ -21,7 +21,7 @@ import (
 const (
 	overlayPosts   = 1000
 	overlayPosters = 5
-	// overlayPause keeps the posts at 12 a second: a page shows 150 danmaku at once, each for 8 s, and leaves the rest out.
+	// overlayPause keeps the posts at 12 a second: a page shows 150 danmaku at once, each for 5 s here, and leaves the rest out.
 	overlayPause = 410 * time.Millisecond
 )
 

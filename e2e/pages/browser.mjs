@@ -49,7 +49,7 @@ export class Person {
     p.context = await browser.newContext({ viewport, hasTouch: touch, isMobile: touch, permissions: ['clipboard-read', 'clipboard-write'] })
     await p.context.addInitScript(watch)
     p.page = await p.context.newPage()
-    p.page.setDefaultTimeout(15_000)
+    p.page.setDefaultTimeout(30_000)
     p.page.on('console', (m) => {
       if (m.type() === 'error' || m.type() === 'warning') p.fault(`console ${m.type()}: ${m.text()} (${m.location().url})`)
     })
@@ -83,17 +83,17 @@ export class Person {
   }
 
   /** Waits until the overlay drew a text, and gives how. */
-  async drawn(text, timeout = 15_000) {
+  async drawn(text, timeout = 30_000) {
     const handle = await this.page.waitForFunction((t) => window.seen.drawn.find((d) => d.text === t), text, { timeout, polling: 50 })
     return handle.jsonValue()
   }
 
-  phase(wanted, timeout = 20_000) {
+  phase(wanted, timeout = 40_000) {
     return this.page.locator(`.stage[data-phase="${wanted}"]`).waitFor({ timeout })
   }
 
   /** Waits until the picture moves. */
-  async moving(timeout = 20_000) {
+  async moving(timeout = 40_000) {
     await this.page.evaluate(() => (window.seen.lookedAt = null))
     return this.page.waitForFunction(() => {
       const video = document.querySelector('video')
