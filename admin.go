@@ -8,18 +8,21 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
-const adminUsage = "usage: barrage admin create HANDLE [--data DIR] [--KEY VALUE ...]"
-
 // admin is the command line's way to the first administrator: whoever can write the data folder of a stopped server may make an
 // account with every role, whose password is printed once.
-func admin(ctx context.Context, args, environ []string, stdout io.Writer) error {
-	if len(args) < 2 || args[0] != "create" || strings.HasPrefix(args[1], "-") {
-		return errors.New(adminUsage)
+func admin(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
+	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+		return help(stdout, aboutAdmin)
 	}
-	return withConfig(args[2:], environ, stdout, func(cfg Config) error {
+	if len(args) < 2 || args[0] != "create" || strings.HasPrefix(args[1], "-") {
+		fmt.Fprint(stderr, aboutAdmin)
+		return errMisused
+	}
+	return withConfig(aboutAdmin, args[2:], environ, stdout, func(cfg Config) error {
 		p, err := openPlatform(ctx, cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err

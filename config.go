@@ -108,12 +108,11 @@ func load(args, environ []string) (Config, conf.Origins, error) {
 	return cfg, origins, err
 }
 
-// withConfig loads the settings and goes on with them, or prints the list of settings when help was asked for.
-func withConfig(args, environ []string, stdout io.Writer, next func(Config) error) error {
+// withConfig loads the settings and goes on with them, or prints what the command is about when help was asked for.
+func withConfig(about string, args, environ []string, stdout io.Writer, next func(Config) error) error {
 	cfg, _, err := load(args, environ)
 	if errors.Is(err, conf.ErrHelp) {
-		fmt.Fprint(stdout, "Settings: flag, environment variable, default, meaning\n\n")
-		return conf.Usage(stdout, new(Config))
+		return help(stdout, about)
 	}
 	if err != nil {
 		return err
@@ -121,8 +120,13 @@ func withConfig(args, environ []string, stdout io.Writer, next func(Config) erro
 	return next(cfg)
 }
 
+func help(stdout io.Writer, about string) error {
+	fmt.Fprint(stdout, about, "\nSettings: flag, environment variable, default, meaning\n\n")
+	return conf.Usage(stdout, new(Config)) //nolint:wrapcheck // of the writer
+}
+
 func printConfig(args, environ []string, stdout io.Writer) error {
-	return withConfig(args, environ, stdout, func(cfg Config) error {
+	return withConfig(aboutConfig, args, environ, stdout, func(cfg Config) error {
 		_, origins, err := load(args, environ)
 		if err != nil {
 			return err

@@ -30,6 +30,31 @@ const usage = `barrage: live rooms with danmaku, from OBS to the browser
 Settings come from flags, then BARRAGE_* variables, then the YAML file. "barrage serve --help" lists them.
 `
 
+// What "barrage COMMAND --help" says before the list of settings.
+const (
+	aboutServe = `usage: barrage serve [--config FILE] [--KEY VALUE ...]
+
+Runs the platform until Ctrl-C or SIGTERM, then stops in order.
+`
+	aboutDemo = `usage: barrage demo [--KEY VALUE ...]
+
+Runs the platform with a test picture and chatting bots, and prints where to watch. Needs ffmpeg. Its data go to a folder of
+its own, which is removed at the end: data, log.level and stop.timeout have no effect.
+`
+	aboutAdmin = `usage: barrage admin create HANDLE [--data DIR] [--KEY VALUE ...]
+
+Makes an account with every role and prints its password, once. The server must be stopped; later administrators are made
+over the API.
+`
+	aboutConfig = `usage: barrage config [--config FILE] [--KEY VALUE ...]
+
+Prints the settings that "barrage serve" would use, and where each comes from.
+`
+)
+
+// errMisused says that the command line is not one of ours.
+var errMisused = errors.New("misused")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
@@ -46,11 +71,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	var err error
 	switch command, rest := args[0], args[1:]; command {
 	case "serve":
-		err = withConfig(rest, environ, stdout, func(cfg Config) error { return serve(ctx, cfg, stderr) })
+		err = withConfig(aboutServe, rest, environ, stdout, func(cfg Config) error { return serve(ctx, cfg, stderr) })
 	case "demo":
-		err = withConfig(rest, environ, stdout, func(cfg Config) error { return demo(ctx, cfg, stdout, stderr) })
+		err = withConfig(aboutDemo, rest, environ, stdout, func(cfg Config) error { return demo(ctx, cfg, stdout, stderr) })
 	case "admin":
-		err = admin(ctx, rest, environ, stdout)
+		err = admin(ctx, rest, environ, stdout, stderr)
 	case "config":
 		err = printConfig(rest, environ, stdout)
 	case "version", "--version":
@@ -74,6 +99,8 @@ func exitCode(err error, stderr io.Writer) int {
 		for _, f := range faults {
 			fmt.Fprintln(stderr, "  "+f.String())
 		}
+		return 2
+	case errors.Is(err, errMisused):
 		return 2
 	}
 	fmt.Fprintln(stderr, "barrage:", err)

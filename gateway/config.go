@@ -10,13 +10,13 @@ import (
 // Config tunes the gateway. The zero value works.
 type Config struct {
 	// WS bounds the transport.
-	WS ws.Config `yaml:"ws"`
+	WS ws.Config
 	// Hub tunes the rooms of this node.
-	Hub hub.Config `yaml:"hub"`
+	Hub hub.Config
 	// AskTimeout bounds one request of a client; 0 means 5 s.
-	AskTimeout time.Duration `yaml:"ask_timeout"`
+	AskTimeout time.Duration
 	// DrainSpread is the time over which clients are asked to come back when the node goes away; 0 means 5 s.
-	DrainSpread time.Duration `yaml:"drain_spread"`
+	DrainSpread time.Duration
 }
 
 func (c Config) filled() Config {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/barrage-live/barrage/internal/auth"
@@ -40,29 +39,10 @@ func (c caller) prefix() string { return subnet.Of(c.addr).String() }
 // caller reads the connection, and what trusted proxies say of the one behind them.
 func (s *server) caller(r *http.Request) caller {
 	c := caller{secure: r.TLS != nil, host: r.Host, device: r.UserAgent()}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return c
+	peer := subnet.Caller(r.RemoteAddr, nil, nil)
+	if subnet.Inside(s.Config.Proxies, peer) {
+		c.secure = c.secure || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 	}
-	c.addr = peer.Addr().Unmap().WithZone("")
-	if !s.trusted(c.addr) {
-		return c
-	}
-	c.secure = c.secure || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		a, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			break // what lies behind an unreadable hop is not to be believed
-		}
-		c.addr = a.Unmap().WithZone("")
-		if !s.trusted(c.addr) {
-			break
-		}
-	}
+	c.addr = subnet.Caller(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.Config.Proxies)
 	return c
-}
-
-func (s *server) trusted(a netip.Addr) bool {
-	return slices.ContainsFunc(s.Config.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }

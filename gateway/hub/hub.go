@@ -27,15 +27,15 @@ type Rooms interface {
 // Config tunes the hub. The zero value works.
 type Config struct {
 	// Shards is the number of writing goroutines; 0 means GOMAXPROCS.
-	Shards int `yaml:"shards"`
+	Shards int
 	// Renew is how often the node attaches again; 0 means 20 s.
-	Renew time.Duration `yaml:"renew"`
+	Renew time.Duration
 	// Grace is how long a room stays attached after the last connection left; 0 means 10 s.
-	Grace time.Duration `yaml:"grace"`
+	Grace time.Duration
 	// ReportEvery is the least time between two reports of how many are here; 0 means 1 s.
-	ReportEvery time.Duration `yaml:"report_every"`
+	ReportEvery time.Duration
 	// AskTimeout bounds a question of the hub to a room; 0 means 5 s.
-	AskTimeout time.Duration `yaml:"ask_timeout"`
+	AskTimeout time.Duration
 }
 
 func (c Config) filled() Config {

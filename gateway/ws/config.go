@@ -10,33 +10,33 @@ import (
 // Config bounds the transport. The zero value is the documented protocol.
 type Config struct {
 	// MaxConnections bounds the sockets; 0 means three quarters of what Budget leaves to clients.
-	MaxConnections int `yaml:"max_connections"`
+	MaxConnections int
 	// Origins may embed the client besides the server's own origin, each as scheme://host[:port]; "*" admits all.
-	Origins []string `yaml:"origins"`
+	Origins []string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; empty means none.
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	TrustedProxies []netip.Prefix
 	// HandshakeRate is how many upgrades a second one address may ask for in the long run; 0 means 200.
-	HandshakeRate float64 `yaml:"handshake_rate"`
+	HandshakeRate float64
 	// HandshakeBurst is how many it may ask for at once; 0 means 2000.
-	HandshakeBurst int `yaml:"handshake_burst"`
+	HandshakeBurst int
 	// FirstFrame is how long a new connection may say nothing; 0 means 10 s.
-	FirstFrame time.Duration `yaml:"first_frame"`
+	FirstFrame time.Duration
 	// Idle is how long a connection may say nothing later, pongs counting; 0 means 60 s.
-	Idle time.Duration `yaml:"idle"`
+	Idle time.Duration
 	// PingAfter is the silence after which the server pings; 0 means 25 s.
-	PingAfter time.Duration `yaml:"ping_after"`
+	PingAfter time.Duration
 	// Unfinished is how long a message may take to arrive; 0 means 10 s.
-	Unfinished time.Duration `yaml:"unfinished"`
+	Unfinished time.Duration
 	// CloseGrace is how long a closing connection has to send what waits and to hear the peer's close; 0 means 5 s.
-	CloseGrace time.Duration `yaml:"close_grace"`
+	CloseGrace time.Duration
 	// MaxPending bounds the bytes waiting for one socket besides those in the kernel; 0 means 256 KiB.
-	MaxPending int `yaml:"max_pending"`
+	MaxPending int
 	// SendBuffer is SO_SNDBUF; 0 means 64 KiB.
-	SendBuffer int `yaml:"send_buffer"`
+	SendBuffer int
 	// Workers bounds the goroutines that run requests; 0 means 512.
-	Workers int `yaml:"workers"`
+	Workers int
 	// Pollers is the number of poller goroutines; 0 means GOMAXPROCS.
-	Pollers int `yaml:"pollers"`
+	Pollers int
 }
 
 // The limits on one connection that internal/wire/SPEC.md promises to clients.

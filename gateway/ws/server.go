@@ -13,6 +13,7 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/rfc6455"
+	"github.com/barrage-live/barrage/internal/subnet"
 	"github.com/barrage-live/barrage/internal/wheel"
 	"github.com/barrage-live/barrage/internal/wire"
 )
@@ -68,7 +69,7 @@ func (s *Server) now() time.Duration { return since(s.start) }
 
 // ServeHTTP upgrades a request to a websocket or refuses it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	addr := clientAddr(r, s.cfg.TrustedProxies)
+	addr := subnet.Caller(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.cfg.TrustedProxies)
 	up, bad := checkUpgrade(r, s.cfg.Origins)
 	if bad == nil {
 		bad = s.admit(addr)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"testing"
@@ -105,29 +104,6 @@ func TestAdmission(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-func TestClientAddr(t *testing.T) {
-	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	for _, c := range []struct {
-		name, remote string
-		forwarded    []string
-		want         string
-	}{
-		{"direct", "198.51.100.7:5000", nil, "198.51.100.7"},
-		{"a forged header", "198.51.100.7:5000", []string{"192.0.2.1"}, "198.51.100.7"},
-		{"behind a proxy", "10.0.0.1:5000", []string{"192.0.2.1"}, "192.0.2.1"},
-		{"behind two, with a forged part", "10.0.0.1:5000", []string{"203.0.113.1, 192.0.2.1", "10.0.0.2"}, "192.0.2.1"},
-		{"nonsense", "10.0.0.1:5000", []string{"unknown"}, "10.0.0.1"},
-		{"IPv4 inside IPv6", "[::ffff:198.51.100.7]:5000", nil, "198.51.100.7"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": c.forwarded}}
-			if got := clientAddr(r, trusted); got.String() != c.want {
-				t.Errorf("got %v, want %s", got, c.want)
-			}
-		})
-	}
 }
 
 func TestBoundShedsAboveItsLimit(t *testing.T) {
