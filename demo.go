@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/auth"
@@ -46,12 +47,13 @@ type stage struct {
 	room     string
 	socket   string
 	bots     []auth.Identity
+	said     *atomic.Int64 // lines of the chatter
 }
 
 const demoName = "demo"
 
 func (p *platform) prepareStage(ctx context.Context) (stage, error) {
-	s := stage{password: newPassword()}
+	s := stage{password: newPassword(), said: new(atomic.Int64)}
 	owner, err := p.accounts.Register(ctx, demoName, s.password)
 	if err != nil {
 		return s, fmt.Errorf("demo account: %w", err)

@@ -16,13 +16,15 @@ import (
 // bots is how many of them chat in the demo's room.
 const bots = 6
 
-// The demo's chatter. Bots say it over real sockets, like any viewer.
+// The demo's chatter, said line by line by whichever bot speaks next, over real sockets, like any viewer.
 var (
 	botNames = [bots]string{"mira", "tomas", "little_bear", "juno", "pixel", "nightowl"}
 	botLines = [...]string{
-		"first!", "the colours!", "hello from my phone", "这个画面好稳", "привет всем", "is this live?",
-		"it is, look at the clock", "弹幕测试", "no lag here", "that beep again", "great test picture", "233333",
-		"wave from the train", "can you see me?", "yes we can", "top of the screen, please", "こんにちは", "good night all",
+		"first!", "hello from my phone", "is this live?", "it is, look at the clock", "这个画面好稳", "привет всем",
+		"those colours!", "弹幕测试", "no lag here either", "hola a todos", "what is that beep?", "once a second, like a clock",
+		"great test picture", "233333", "can you see me?", "we can", "waving from the train", "こんにちは",
+		"so smooth", "哈哈哈哈", "who else is in bed already?", "me", "me too", "does it work in the bus?",
+		"I am in the bus", "안녕하세요", "turn the opacity down if it is too much", "done, much better", "bonsoir", "good night all",
 	}
 	botColours = [...]uint32{0xFFFFFF, 0xFFFFFF, 0xFFD166, 0x7FDBFF, 0xFF8FA3, 0xB8F2A6}
 )
@@ -76,19 +78,20 @@ func (p *platform) talk(ctx context.Context, i int, s stage, clients <-chan *wir
 		if c == nil {
 			continue
 		}
-		if _, err := c.Post(ctx, botPost(s.room, i, n)); err != nil && ctx.Err() == nil {
+		text := botLines[int(s.said.Add(1)-1)%len(botLines)]
+		if _, err := c.Post(ctx, botPost(s.room, text, i, n)); err != nil && ctx.Err() == nil {
 			p.log.Warn("a demo bot was refused", slog.String("bot", botNames[i]), slog.Any("error", err))
 		}
 	}
 }
 
-func botPost(room string, i, n int) *wirepb.Post {
+func botPost(room, text string, i, n int) *wirepb.Post {
 	mode := wirepb.Mode_MODE_SCROLL
 	if rand.IntN(12) == 0 {
 		mode = wirepb.Mode_MODE_TOP
 	}
 	return &wirepb.Post{
-		Room: room, Key: fmt.Sprintf("bot%d-%d", i, n), Text: botLines[rand.IntN(len(botLines))],
+		Room: room, Key: fmt.Sprintf("bot%d-%d", i, n), Text: text,
 		Mode: mode, Colour: botColours[rand.IntN(len(botColours))], Size: wirepb.Size_SIZE_NORMAL, MediaTimeMs: -1,
 	}
 }

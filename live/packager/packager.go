@@ -28,6 +28,7 @@ type Packager struct {
 		done chan struct{}
 	}
 	snapshot atomic.Pointer[Snapshot]
+	ended    atomic.Bool // set with mu held
 
 	mu struct {
 		sync.Mutex
@@ -38,7 +39,6 @@ type Packager struct {
 		counters segmenter.Counters
 		stream   *live.Stream // the last one attached
 		waiting  map[place]*group
-		ended    bool
 		closed   bool
 	}
 }
@@ -62,10 +62,7 @@ func Start(cfg Config) (*Packager, error) {
 // fault.Conflict "broadcast_ended" after Finish.
 func (p *Packager) Attach(s *live.Stream) error {
 	p.stop()
-	p.mu.Lock()
-	ended := p.mu.ended
-	p.mu.Unlock()
-	if ended {
+	if p.Ended() {
 		return fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 	}
 	events, err := p.cutter.Begin(s.Tracks())
@@ -126,10 +123,9 @@ func (p *Packager) Finish() {
 func (p *Packager) end() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.ended {
+	if p.ended.Swap(true) {
 		return false
 	}
-	p.mu.ended = true
 	if p.mu.playlist != nil {
 		p.mu.playlist.End()
 		p.snapshot.Store(newSnapshot(p.mu.playlist.Text(), &p.zip))
@@ -137,6 +133,9 @@ func (p *Packager) end() bool {
 	p.wake(nil, true)
 	return true
 }
+
+// Ended reports whether the broadcast is over: what it serves will not change any more.
+func (p *Packager) Ended() bool { return p.ended.Load() }
 
 // Close finishes the broadcast if need be and frees what it holds. Requests from then on read from the blob store only.
 func (p *Packager) Close() {

@@ -101,7 +101,7 @@ func (p *Packager) recent(n Name) (b []byte, hinted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b = p.mu.memory.get(n)
-	if b != nil || n.Kind != Part || p.mu.ended {
+	if b != nil || n.Kind != Part || p.Ended() {
 		return b, false
 	}
 	s := p.snapshot.Load()

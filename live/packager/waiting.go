@@ -79,7 +79,7 @@ func (p *Packager) register(d m3u8.Directives) (<-chan struct{}, *Snapshot, erro
 		return nil, s, nil
 	case p.mu.closed:
 		return nil, nil, fault.New(fault.Unavailable, "packager_closed", "the broadcast is not served here any more")
-	case p.mu.ended:
+	case p.Ended():
 		return nil, nil, errNotLive()
 	}
 	at := place{d.MSN, d.Part}

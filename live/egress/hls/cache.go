@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// locateTTL is how long the answer of the Locator is believed.
+	// locateTTL is how long the answer of the Locator is believed, unless the broadcast has ended since.
 	locateTTL = time.Second
 	// maxLocated bounds the channels remembered; when there are more, all are asked for again.
 	maxLocated = 10_000
@@ -33,7 +33,7 @@ func (c *cache) locate(ctx context.Context, channel string) (Source, error) {
 	c.mu.RLock()
 	f, ok := c.found[channel]
 	c.mu.RUnlock()
-	if ok && now.Before(f.until) {
+	if ok && now.Before(f.until) && !f.source.Ended() {
 		return f.source, nil
 	}
 	s, err := c.locator.Locate(ctx, channel)

@@ -22,6 +22,8 @@ type Source interface {
 	Playlist(ctx context.Context, d m3u8.Directives) (*packager.Snapshot, error)
 	// Open gives an object of a broadcast of the channel; the hinted part is awaited.
 	Open(ctx context.Context, broadcast id.Broadcast, n packager.Name) (io.ReadSeekCloser, error)
+	// Ended reports whether the broadcast is over, so that the channel's next one may have begun.
+	Ended() bool
 }
 
 // Locator finds the Source of a channel, named as viewers name it: by id or by name. It fails with fault.NotFound when

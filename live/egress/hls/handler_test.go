@@ -27,7 +27,11 @@ type fixed struct {
 	segment []byte
 	err     error
 	asked   int
+	ended   bool
 }
+
+// Ended implements hls.Source.
+func (f *fixed) Ended() bool { return f.ended }
 
 // Locate implements hls.Locator.
 func (f *fixed) Locate(_ context.Context, channel string) (hls.Source, error) {
@@ -124,6 +128,14 @@ func TestLocatorIsNotAskedForEveryRequest(t *testing.T) {
 	}
 	if f.asked < 4 {
 		t.Error("what is not there was remembered")
+	}
+	before := f.asked
+	f.ended = true
+	for range 3 {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, segmentPath, nil))
+	}
+	if f.asked != before+3 {
+		t.Errorf("asked %d times after the broadcast ended, want each time: the next one may have begun", f.asked-before)
 	}
 }
 

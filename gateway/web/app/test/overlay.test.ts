@@ -64,6 +64,13 @@ describe('the overlay', () => {
     expect(at()).toBe(before)
   })
 
+  it('sets off what stands still from what flies past', async () => {
+    overlay.draw(word('up', { mode: 'top' }), { own: false })
+    overlay.draw(word('by'), { own: false })
+    await frame()
+    expect(drawn().map((d) => [d.textContent, d.classList.contains('danmaku-still')]).sort()).toEqual([['by', false], ['up', true]])
+  })
+
   it('takes settings over at once', () => {
     overlay.apply({ ...defaults, opacity: 0.4, scale: 1.5, area: 'half' })
     expect(stage.dataset.area).toBe('half')

@@ -40,7 +40,8 @@ export class Overlay {
     if (this.stage.offsetHeight === 0 || this.stage.querySelectorAll('.danmaku').length >= onScreenLimit) return
     if (this.emitted >= perEngine) this.replace()
     this.emitted++
-    this.engine.emit({ mode: this.place(d.mode), render: () => render(d, look) })
+    const mode = this.place(d.mode)
+    this.engine.emit({ mode, render: () => render(d, look, mode !== 'rtl') })
   }
 
   clear(): void {
@@ -95,9 +96,10 @@ export class Overlay {
   }
 }
 
-function render(d: Danmaku, look: Look): HTMLElement {
+function render(d: Danmaku, look: Look, still: boolean): HTMLElement {
   const node = document.createElement('span')
   node.className = `danmaku danmaku-${d.size}`
+  if (still) node.classList.add('danmaku-still')
   if (look.own) node.classList.add('danmaku-own')
   if (dark(d.colour)) node.classList.add('danmaku-dark')
   node.style.color = css(d.colour)

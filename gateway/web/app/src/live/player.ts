@@ -161,6 +161,10 @@ export class Player {
     const hls = new Hls(config)
     this.hls = hls
     hls.on(Events.MANIFEST_PARSED, () => this.play())
+    hls.once(Events.LEVEL_LOADED, (_, { details }) => {
+      // Some cache on the way still had the broadcast before; what is on now will be there in a moment.
+      if (!details.live) this.retry()
+    })
     hls.on(Events.ERROR, (_, data) => this.failure(data))
     hls.loadSource(url)
     hls.attachMedia(this.video)
@@ -173,6 +177,12 @@ export class Player {
       return
     }
     this.state.failed = !this.state.picture
+    this.retry()
+  }
+
+  /** Loads the same again a little later, and meanwhile nothing. */
+  private retry(): void {
+    this.hls?.stopLoad()
     const url = this.url
     const wait = Math.min(retryCapMs, retryBaseMs * 2 ** this.failures++) * (0.5 + Math.random() / 2)
     clearTimeout(this.retryTimer)
