@@ -41,7 +41,7 @@ Runs the platform until Ctrl-C or SIGTERM, then stops in order.
 Runs the platform with a test picture and chatting bots, and prints where to watch. Needs ffmpeg. Its data go to a folder of
 its own, which is removed at the end: data, log.level and stop.timeout have no effect.
 `
-	aboutAdmin = `usage: barrage admin create HANDLE [--data DIR] [--KEY VALUE ...]
+	aboutAdmin = `usage: barrage admin create HANDLE [--config FILE] [--data DIR] [--KEY VALUE ...]
 
 Makes an account with every role and prints its password, once. The server must be stopped; later administrators are made
 over the API.

@@ -16,6 +16,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/rfc6455"
 )
 
 // Verifier checks access tokens; auth.Tokens is one.
@@ -97,7 +98,8 @@ func (g *Gateway) Connections() int { return g.server.Len() }
 func (g *Gateway) Open(c *ws.Conn) ws.Receiver { return newViewer(g, c) }
 
 // Drain lets the clients go: new ones are refused, those here are asked to come back within DrainSpread, and each is closed
-// 1012 at a random moment of that time, behind the answers to what it had sent. It returns when all are gone, or with the error of ctx.
+// 1012 at a random moment of that time, behind the answers to what it had sent. Those that take longer than that time again,
+// and those that came while it was told, are closed without waiting for answers. It returns when all are gone, or with the error of ctx.
 func (g *Gateway) Drain(ctx context.Context) error {
 	g.server.Refuse()
 	conns := g.server.Conns()
@@ -112,6 +114,14 @@ func (g *Gateway) Drain(ctx context.Context) error {
 			return err
 		}
 		c.Post(session.Drained{})
+	}
+	patient, cancel := context.WithTimeout(ctx, g.cfg.DrainSpread)
+	defer cancel()
+	if err := g.server.Wait(patient); err == nil || ctx.Err() != nil {
+		return err //nolint:wrapcheck // a fault already
+	}
+	for _, c := range g.server.Conns() {
+		c.Close(rfc6455.CloseRestart, "the node is going away")
 	}
 	return g.server.Wait(ctx) //nolint:wrapcheck // a fault already
 }

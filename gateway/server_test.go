@@ -192,7 +192,7 @@ func TestTokens(t *testing.T) {
 	})
 	t.Run("expiry while connected closes 4401", func(t *testing.T) {
 		v := w.Enter(wire.JSON, "")
-		if _, err := v.Auth(v.Context(), "ann-s1-200ms"); err != nil {
+		if _, err := v.Auth(v.Context(), "ann-s1-2s"); err != nil {
 			t.Fatal(err)
 		}
 		if code := v.AwaitEnd(); code != fault.Unauthenticated.CloseCode() {
@@ -295,6 +295,25 @@ func TestDrain(t *testing.T) {
 	_, err := wireclient.Dial(ctx, wireclient.Config{URL: w.URL})
 	if refused, ok := errors.AsType[*wireclient.Refused](err); !ok || refused.Status != 503 || refused.RetryAfter == 0 {
 		t.Errorf("a draining node answered %v", err)
+	}
+}
+
+// TestDrainDoesNotWaitForARoomThatHangs: the actors of the node still have to be flushed in the time that is left.
+func TestDrainDoesNotWaitForARoomThatHangs(t *testing.T) {
+	w := gatewaytest.NewWorld(t, gateway.Config{DrainSpread: 200 * time.Millisecond, AskTimeout: time.Hour}, false)
+	stuck, fine := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
+	w.Rooms.Hang()
+	go func() { _, _ = stuck.Say("is anybody there?") }()
+	gatewaytest.Eventually(t, "the room has the question", func() bool { return w.Rooms.Asked("post") == 1 })
+	ctx, cancel := context.WithTimeout(context.Background(), gatewaytest.Patience)
+	defer cancel()
+	if err := w.Gateway.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*gatewaytest.Viewer{stuck, fine} {
+		if code := v.AwaitEnd(); code != 1012 {
+			t.Errorf("closed %d", code)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ type Deps struct {
 	Metrics  *Metrics
 }
 
-// Kind makes channels. The key is the channel id. An activation is pinned while its broadcast goes on.
+// Kind makes channels. The key is the channel id. An activation is pinned from the begin of a broadcast until everybody has been told of its end.
 func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
 	s := store{d.Table, cfg}
@@ -65,9 +65,9 @@ type actor struct {
 	store   store
 	version uint64       // of the stored document; 0 while there is none
 	stream  *live.Stream // of the present lease; nil without one
-	pinned  bool
-	telling bool // an announcement is under way
-	stale   bool // the state changed meanwhile
+	counted bool         // in the gauge of live channels
+	telling bool         // an announcement is under way
+	stale   bool         // the state changed meanwhile
 	effects []effect
 }
 
@@ -113,13 +113,14 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 
 // Passivate takes the channel out of the gauge if the node stops while it is live.
 func (a *actor) Passivate(context.Context) error {
-	a.pin(nil, false)
+	a.count(false)
 	return nil
 }
 
 func (a *actor) command(t *cluster.Turn, cmd any) {
 	a.before = a.state
 	a.effects = a.state.apply(t.Now(), cmd, a.effects[:0])
+	a.count(a.state.live())
 	a.perform(t, a.effects)
 }
 
@@ -155,7 +156,7 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 		case after:
 			t.After(e.d, e.cmd)
 		case pin:
-			a.pin(t, e.on)
+			t.Pin(e.on)
 		}
 	}
 }

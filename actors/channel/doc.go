@@ -15,7 +15,9 @@
 //
 // Every Begin raises the fence, durably, before the packager hears of it; what an older publisher still says carries an
 // older fence and changes nothing. A broadcast keeps its id and start over reconnects and takeovers. An activation begins
-// offline: a broadcast that its predecessor left live is finished, the room is told, and the next publisher starts a new one.
+// offline: a broadcast that its predecessor left live is finished, the room is told, and the next publisher starts a new one. The
+// mark of a broadcast in the document goes only when the room has been told, so a crash in between repeats the telling. A
+// broadcast that the packager has ended or lost does not go on either: its playlist would start again at zero.
 // Client.Settle wakes every channel that has one, at the start of a process, before publishers are let in.
 // Room and listing are told what the state is by a loop that retries, so both converge on it within a beat (10 s).
 //

@@ -1,6 +1,7 @@
 package channel_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -21,6 +22,16 @@ func flakyWorld(t *testing.T) (w *channeltest.World, disk *channeltest.Flaky, c 
 	c = create(t, w, "42", "ann")
 	_, key = mint(t, w, c.ID)
 	return w, disk, c, key, begin(t, w, key)
+}
+
+// unfinished reports whether the stored document still carries the mark of a broadcast.
+func unfinished(t *testing.T, w *channeltest.World, c channel.Channel) bool {
+	t.Helper()
+	row, err := w.Table.Get(t.Context(), "channel", string(c.ID), []byte("doc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(row.Value, []byte(`"broadcast"`))
 }
 
 func title(t *testing.T, w *channeltest.World, c channel.Channel) string {
@@ -94,14 +105,53 @@ func TestAFailedEndIsTriedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			eventually(t, "the end is tried", func() bool { return len(w.Packager.Finished()) > 0 })
+			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); fault.KindOf(err) != fault.Unavailable {
+				t.Errorf("a begin while the disk is away: %v", err)
+			}
 			disk.Fail("", channeltest.None)
-			eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
-			begin(t, w, key)
-			if o := w.Packager.Openings(); o[0].Broadcast == o[1].Broadcast {
+			begin(t, w, key) // at once, before the end is tried again
+			if o := w.Packager.Openings(); o[0].Broadcast == o[1].Broadcast || o[1].Resumes {
 				t.Error("a finished broadcast goes on")
+			}
+			if p := phase(t, w, c.ID); p != channel.Live {
+				t.Errorf("the channel is %s", p)
 			}
 		})
 	}
+}
+
+func TestAnEndIsWrittenOnceTheDiskIsBack(t *testing.T) {
+	for name, how := range map[string]channeltest.Fault{"lost": channeltest.Lost, "unsure": channeltest.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, _, s := flakyWorld(t)
+			disk.Fail("channel", how)
+			if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline && !roomLive(t, w, c) })
+			disk.Fail("", channeltest.None)
+			eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
+		})
+	}
+}
+
+// TestARoomThatCouldNotBeToldIsToldAfterARestart: a room that says live without a broadcast would keep its viewers waiting for ever.
+func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
+	w, disk, c, _, s := flakyWorld(t)
+	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+	disk.Fail("room", channeltest.Lost)
+	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the broadcast is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
+	w.Kill()
+	disk.Fail("", channeltest.None)
+	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	if _, err := w.Channels.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the room is told", func() bool { return !roomLive(t, w, c) })
+	eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
 }
 
 func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {

@@ -53,18 +53,18 @@ func (a *actor) failed(t *cluster.Turn, cause error) {
 			a.giveUp(t, cause)
 			return
 		}
-		a.state.reloaded(s.doc)
-		a.version = s.version
-		if a.state.phase == Interrupted {
-			t.After(a.state.cfg.Beat, graceOver{a.state.lease})
+		a.state.doc, a.version = s.doc, s.version
+		if a.state.ending() {
+			t.After(a.state.cfg.Beat, wake{})
 		}
-		a.pin(t, a.state.live())
+		t.Pin(a.state.doc.Live != nil)
+		a.count(a.state.live())
 	})
 }
 
 func (a *actor) giveUp(t *cluster.Turn, cause error) {
 	a.kick(cause)
-	a.pin(t, false)
+	a.count(false)
 	t.Stop()
 }
 
@@ -80,13 +80,13 @@ func (a *actor) kick(reason error) {
 func (a *actor) open(t *cluster.Turn, o open, rest []effect) {
 	ch := a.state.doc.ID
 	t.Await(func(ctx context.Context) (any, error) {
-		return a.deps.Packager.Open(ctx, Opening{ch, o.broadcast, o.start, o.fence, o.tracks})
+		return a.deps.Packager.Open(ctx, Opening{ch, o.broadcast, o.resumes, o.start, o.fence, o.tracks})
 	}, func(t *cluster.Turn, v any, err error) {
 		a.deps.Metrics.leases.WithLabelValues(result(err == nil)).Inc()
 		if err != nil {
 			t.Log().Error("the packager refused a stream", slog.Any("error", err))
 			t.Fail(fault.From(err))
-			a.command(t, openFailed{o.fence})
+			a.command(t, openFailed{o.fence, fault.CodeOf(err) == fault.CodeOf(ErrEnded)})
 			return
 		}
 		a.stream = v.(*live.Stream)
@@ -154,6 +154,8 @@ func (a *actor) announce(t *cluster.Turn) {
 			if !a.state.live() {
 				t.After(retryAnnounce, announceAgain{})
 			}
+		case c.Phase == Offline:
+			a.command(t, told{})
 		}
 	})
 }
@@ -167,13 +169,10 @@ func (a *actor) publishState(ctx context.Context, c Channel) error {
 	return errors.Join(err, a.deps.Rooms.SetOffline(ctx, c.Room))
 }
 
-// pin keeps the activation while its broadcast goes on, and counts it once. Without a turn it only counts.
-func (a *actor) pin(t *cluster.Turn, on bool) {
-	if t != nil {
-		t.Pin(on)
-	}
-	if on != a.pinned {
-		a.pinned = on
+// count keeps the gauge of channels that are live.
+func (a *actor) count(on bool) {
+	if on != a.counted {
+		a.counted = on
 		delta := map[bool]float64{true: 1, false: -1}[on]
 		a.deps.Metrics.live.Add(delta)
 	}

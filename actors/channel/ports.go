@@ -4,11 +4,15 @@ import (
 	"context"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
 )
+
+// ErrEnded refuses to go on with a broadcast.
+var ErrEnded = fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 
 // Rooms is what a channel asks of its room. Each call may be repeated.
 type Rooms interface {
@@ -21,7 +25,8 @@ type Rooms interface {
 
 // Packager is what a channel asks of the packager of its broadcast.
 type Packager interface {
-	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer read.
+	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer read. It refuses ErrEnded
+	// for a broadcast that is over, and for one that should go on and is not there: a playlist never starts anew.
 	Open(ctx context.Context, o Opening) (*live.Stream, error)
 	// Interrupt tells that the publisher of the fence is gone and may return.
 	Interrupt(ctx context.Context, channel id.Channel, fence Fence) error
@@ -35,6 +40,7 @@ type Packager interface {
 type Opening struct {
 	Channel   id.Channel
 	Broadcast id.Broadcast
+	Resumes   bool      // the broadcast was opened before
 	Start     time.Time // media time zero of the broadcast
 	Fence     Fence
 	Tracks    []media.Track

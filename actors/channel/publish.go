@@ -32,8 +32,8 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		if c.fence != s.lease || s.phase != Live {
 			return dst
 		}
-		if s.request == s.doc.Live.Broadcast {
-			return s.finish(dst) // it was the first publisher: there is nothing to return to
+		if c.ended || s.request == s.doc.Live.Broadcast { // for the first publisher there is nothing to return to either
+			return s.finish(dst)
 		}
 		return s.lose(now, dst)
 	case ended:
@@ -57,10 +57,16 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		}
 		return append(dst, announce{}, after{s.cfg.Beat, c})
 	case wake:
-		if s.doc.Live == nil {
+		if !s.ending() {
 			return dst
 		}
-		return s.finish(dst)
+		return s.finish(append(dst, pin{true}))
+	case told:
+		if !s.ending() {
+			return dst
+		}
+		s.doc.Live = nil
+		return append(dst, persist{s.snapshot(), finishes}, pin{false})
 	}
 	return append(dst, refuse{errUnknown})
 }
@@ -98,7 +104,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	if was == Live {
 		dst = append(dst, kick{errTakenOver})
 	}
-	dst = append(dst, open{s.doc.Live.Broadcast, s.doc.Live.Start, s.lease, c.tracks}, announce{})
+	dst = append(dst, open{s.doc.Live.Broadcast, edge == neither, s.doc.Live.Start, s.lease, c.tracks}, announce{})
 	if was != Live && was != Interrupted {
 		dst = append(dst, after{s.cfg.Beat, beat{s.doc.Live.Broadcast}})
 	}
@@ -111,10 +117,9 @@ func (s *state) lose(now time.Time, dst []effect) []effect {
 	return append(dst, announce{}, after{s.cfg.Grace, graceOver{s.lease}})
 }
 
-// finish ends the broadcast. The packager, the room and the listing are told before the mark is taken away, so that a
-// crash between them tells them again; all of it may be said twice.
+// finish ends the broadcast: it never goes on from here. The mark stays until room and listing are told, so that a crash
+// before tells them again; all of it may be said twice.
 func (s *state) finish(dst []effect) []effect {
-	broadcast := s.doc.Live.Broadcast
-	s.doc.Live, s.phase, s.since, s.keyID = nil, Offline, time.Time{}, ""
-	return append(dst, finish{broadcast}, announce{}, persist{s.snapshot(), finishes}, pin{false})
+	s.phase, s.since, s.keyID = Offline, time.Time{}, ""
+	return append(dst, finish{s.doc.Live.Broadcast}, announce{})
 }

@@ -92,8 +92,11 @@ type (
 		broadcast id.Broadcast
 		tracks    []media.Track
 	}
-	// openFailed tells that the packager refused the lease of this fence.
-	openFailed struct{ fence Fence }
+	// openFailed tells that the packager refused the lease of this fence, for good if it has ended the broadcast.
+	openFailed struct {
+		fence Fence
+		ended bool
+	}
 	// ended tells that the publisher of this fence is gone.
 	ended struct{ fence Fence }
 	// abandoned tells that nobody waits any more for the answer to the begin of this name.
@@ -102,8 +105,10 @@ type (
 	graceOver struct{ fence Fence }
 	// beat asks a live channel to renew what it told, as long as the broadcast goes on.
 	beat struct{ broadcast id.Broadcast }
-	// wake is the first command of an activation.
+	// wake is the first command of an activation, and asks again for an end that could not be written.
 	wake struct{}
+	// told tells that room and listing have taken that the channel is offline.
+	told struct{}
 )
 
 // effect is what the shell performs, in order; after a found, persist or open the rest waits for its result.
@@ -119,9 +124,10 @@ type (
 		doc document
 		end end
 	}
-	// open gives the lease to the packager and answers the publisher with the stream.
+	// open gives the lease to the packager and answers the publisher with the stream. The packager has the broadcast if resumes.
 	open struct {
 		broadcast id.Broadcast
+		resumes   bool
 		start     time.Time
 		fence     Fence
 		tracks    []media.Track
@@ -155,6 +161,7 @@ type state struct {
 	doc    document
 
 	// Valid while live(). Then doc.Live is set, and lease <= doc.Fence: a write whose outcome was unknown may have raised it.
+	// An offline channel keeps doc.Live until everybody has been told of the end, so that a crash tells them again.
 	phase   Phase
 	since   time.Time
 	lease   Fence
@@ -162,13 +169,8 @@ type state struct {
 	keyID   string       // whose key it came with
 }
 
-// reloaded replaces the document by what is stored, after a write whose outcome is unknown.
-func (s *state) reloaded(d document) {
-	s.doc = d
-	if d.Live == nil {
-		s.phase = Offline
-	}
-}
+// ending reports whether a broadcast was begun, goes on no more, and is not finished.
+func (s *state) ending() bool { return s.doc.Live != nil && !s.live() }
 
 // apply performs one command and appends its effects to dst.
 func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {

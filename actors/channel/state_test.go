@@ -110,9 +110,11 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		g.begins++
 		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins)), nil}
 	case "open-failed":
-		return openFailed{fence()}
+		return openFailed{fence(), d.HasArg("ended")}
 	case "ended":
 		return ended{fence()}
+	case "told":
+		return told{}
 	case "abandoned":
 		return abandoned{id.Broadcast(word("request"))}
 	}
@@ -132,7 +134,7 @@ func (g *stage) apply(cmd any) string {
 		case persist:
 			fmt.Fprintf(&b, "persist fence=%d live=%v%s\n", e.doc.Fence, e.doc.Live != nil, []string{"", ", begins", ", finishes"}[e.end])
 		case open:
-			fmt.Fprintf(&b, "open %s fence=%d start=-%v\n", e.broadcast, e.fence, g.now.Sub(e.start))
+			fmt.Fprintf(&b, "open %s resumes=%v fence=%d start=-%v\n", e.broadcast, e.resumes, e.fence, g.now.Sub(e.start))
 		case kick:
 			fmt.Fprintf(&b, "kick %s\n", fault.CodeOf(e.reason))
 		case interrupt:
@@ -175,14 +177,14 @@ func (g *stage) String() string {
 }
 
 // Whatever happens in whatever order: the fence only grows, an open follows a durable fence of the same number, a broadcast
-// once finished never comes back, a live phase has a mark, and an offline channel has none.
+// once finished never comes back, it resumes exactly if it was opened before, and a live phase has a mark.
 func TestLeaseInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newStage()
 		g.state.apply(g.now, create{"11", "ann", "A", "42", "12"}, nil)
 		keys := []auth.StreamKey{auth.NewStreamKey("11"), auth.NewStreamKey("11"), auth.NewStreamKey("11")}
 		var fence Fence
-		finished := map[id.Broadcast]bool{}
+		opened, finished := map[id.Broadcast]bool{}, map[id.Broadcast]bool{}
 		for i := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
 			n := rapid.IntRange(0, 2).Draw(t, "key")
@@ -193,7 +195,9 @@ func TestLeaseInvariants(t *testing.T) {
 				mintKey{fmt.Sprint(n), keys[n]},
 				revokeKey{fmt.Sprint(n)},
 				ended{f},
-				openFailed{f},
+				openFailed{f, false},
+				openFailed{f, true},
+				told{},
 				graceOver{f},
 				abandoned{id.Broadcast(fmt.Sprint("B", i-1))},
 				beat{"B0"},
@@ -210,15 +214,15 @@ func TestLeaseInvariants(t *testing.T) {
 				case persist:
 					durable = e.doc.Fence
 				case open:
-					if e.fence <= fence || e.fence != durable || finished[e.broadcast] {
+					if e.fence <= fence || e.fence != durable || finished[e.broadcast] || e.resumes != opened[e.broadcast] {
 						t.Fatalf("%T opens %+v after fence %d, durable %d", cmd, e, fence, durable)
 					}
-					fence = e.fence
+					fence, opened[e.broadcast] = e.fence, true
 				case finish:
 					finished[e.broadcast] = true
 				}
 			}
-			if g.state.live() != (g.state.doc.Live != nil) {
+			if g.state.live() && g.state.doc.Live == nil {
 				t.Fatalf("%T leaves phase %q with mark %v", cmd, g.state.phase, g.state.doc.Live)
 			}
 		}

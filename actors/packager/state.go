@@ -11,7 +11,6 @@ import (
 // The refusals of this package.
 var (
 	ErrStaleFence = fault.New(fault.Fenced, "stale_fence", "a newer publisher has the channel")
-	ErrEnded      = fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 	ErrNotLive    = fault.New(fault.NotFound, "not_live", "nothing is on")
 )
 
@@ -95,8 +94,8 @@ func (s *state) open(c open, dst []any) []any {
 	switch {
 	case c.Fence < s.fence:
 		return append(dst, refuse{ErrStaleFence})
-	case same && s.phase == ended:
-		return append(dst, refuse{ErrEnded})
+	case same && s.phase == ended, !same && c.Resumes:
+		return append(dst, refuse{channel.ErrEnded})
 	case same && c.Fence == s.fence && s.phase == onAir:
 		return append(dst, again{})
 	case !same && s.phase != idle:

@@ -21,9 +21,9 @@ func TestScripts(t *testing.T) {
 			var fence int
 			d.MaybeScanArgs(t, "broadcast", &broadcast)
 			d.MaybeScanArgs(t, "fence", &fence)
-			b, f := id.Broadcast(broadcast), channel.Fence(fence)
+			b, f, resumes := id.Broadcast(broadcast), channel.Fence(fence), d.HasArg("resumes")
 			command := map[string]any{
-				"open":      open{channel.Opening{Broadcast: b, Fence: f}},
+				"open":      open{channel.Opening{Broadcast: b, Resumes: resumes, Fence: f}},
 				"interrupt": interrupt{f},
 				"finish":    finish{b},
 				"gone":      gone{b},

@@ -69,10 +69,18 @@ fi
 echo "installing: ${missing[*]}" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# A fresh machine may be updating itself, and a mirror may miss a beat.
-patient=(-o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
-export DEBIAN_FRONTEND=noninteractive
-if ! { "${as_root[@]}" apt-get -q "${patient[@]}" update && "${as_root[@]}" apt-get -q "${patient[@]}" install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+# A fresh machine may be updating itself, and a mirror may miss a beat. The lock of the lists is one that apt does not wait for.
+apt() { "${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 "$@"; }
+update() {
+  for _ in {1..30}; do
+    apt update >"$log" 2>&1 && return
+    grep -q 'Could not get lock' "$log" || return 1
+    sleep 10
+  done
+  return 1
+}
+if ! { update && apt install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1; }; then
   tail -n 20 "$log" >&2
   echo "apt-get could not install: ${missing[*]}" >&2
   exit 1

@@ -195,6 +195,7 @@ async function main() {
   await control('StopStream')
   await goesOn('stopped', () => control('StartStream'))
   await stop(streamer, 'SIGKILL')
+  rmSync(join(work, 'home/.config/obs-studio/.sentinel'), { recursive: true, force: true }) // later versions ask about the crash
   await goesOn('crashed', () => (streamer = obs(screen)))
 
   report.same_page = report.before.mark !== undefined && report.before.mark === report.crashed.after.mark

@@ -260,7 +260,8 @@ async function moderate(world) {
   await bob.page.getByText(/Wait 1?[0-9] s/).first().waitFor()
   await ann.page.getByLabel('Slow mode').fill('0')
   await ann.page.getByRole('button', { name: 'Save' }).click()
-  await bob.page.getByText('Slow mode: one danmaku').waitFor({ state: 'detached' })
+  // Ten seconds are less than what was left to wait: it is the streamer's change that ends it.
+  await bob.page.getByText(/^Wait \d+ s$/).waitFor({ state: 'detached', timeout: 10_000 })
   const line = ann.page.locator('.line', { hasText: 'slowly' })
   await line.hover()
   await line.getByRole('button', { name: 'Moderate Bob' }).click()
@@ -271,6 +272,7 @@ async function moderate(world) {
   await line.hover()
   await line.getByRole('button', { name: 'Moderate Bob' }).click()
   await ann.page.getByRole('button', { name: 'Lift the mute' }).click()
+  await ann.page.getByText('Bob may write again').waitFor()
   await bob.say('free again')
   await world.viewer.drawn('free again')
 }

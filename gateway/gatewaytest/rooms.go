@@ -32,6 +32,7 @@ type Rooms struct {
 		asked map[string]int
 		fail  error
 		lose  int
+		hang  bool
 	}
 }
 
@@ -143,6 +144,13 @@ func (r *Rooms) Fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.fail = err
+}
+
+// Hang leaves posts without an answer from now on.
+func (r *Rooms) Hang() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.hang = true
 }
 
 // Lose drops the next n batches on their way to the nodes.
@@ -284,10 +292,16 @@ func (r *Rooms) History(_ context.Context, name id.Room, before position.Positio
 }
 
 // Post implements gateway.Poster.
-func (r *Rooms) Post(_ context.Context, name id.Room, a room.Author, d room.Draft) (position.Position, bool, error) {
+func (r *Rooms) Post(ctx context.Context, name id.Room, a room.Author, d room.Draft) (position.Position, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("post", name)
+	if r.mu.hang {
+		r.mu.Unlock()
+		<-ctx.Done()
+		r.mu.Lock()
+		return position.Position{}, false, fault.From(ctx.Err())
+	}
 	if err != nil {
 		return position.Position{}, false, err
 	}

@@ -134,7 +134,7 @@ func (p *Packager) end() bool {
 	return true
 }
 
-// Ended reports whether the broadcast is over: what it serves will not change any more.
+// Ended reports whether the broadcast is over: no media will come any more.
 func (p *Packager) Ended() bool { return p.ended.Load() }
 
 // Close finishes the broadcast if need be and frees what it holds. Requests from then on read from the blob store only.
@@ -144,7 +144,7 @@ func (p *Packager) Close() {
 	defer p.mu.Unlock()
 	if !p.mu.closed {
 		p.mu.closed = true
-		p.mu.memory = memory{}
+		p.mu.memory, p.mu.playlist, p.mu.stream = memory{}, nil, nil
 		p.cfg.Metrics.broadcasts.Dec()
 	}
 }

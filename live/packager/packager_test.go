@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -355,6 +357,34 @@ func TestMediaOutliveTheirListing(t *testing.T) {
 			t.Error("the segment is gone with the packager")
 		}
 	})
+}
+
+// TestCloseFreesTheMedia: whoever still holds a closed Packager, such as a cache, must not keep its last seconds in memory.
+func TestCloseFreesTheMedia(t *testing.T) {
+	p := start(t, newBlobs(t))
+	stream := func() weak.Pointer[live.Stream] {
+		src := mediatest.Source{Sound: true, Start: time.Now()}
+		s := live.NewStream(id.NewStream(), src.Tracks())
+		if err := p.Attach(s); err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range src.Units(3 * time.Second) {
+			if err := s.Write(u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close(nil)
+		return weak.Make(s)
+	}()
+	<-p.pump.done
+	p.Close()
+	for range 3 {
+		runtime.GC()
+	}
+	if stream.Value() != nil || len(p.mu.memory.segments) > 0 {
+		t.Error("a closed packager holds media")
+	}
+	runtime.KeepAlive(p)
 }
 
 // brokenBlobs fails, or never returns, as long as it is told to.

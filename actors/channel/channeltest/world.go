@@ -7,6 +7,7 @@ package channeltest
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -173,6 +174,9 @@ func (p *Packager) Open(_ context.Context, o channel.Opening) (*live.Stream, err
 	}
 	if p.fence == nil {
 		p.fence = map[id.Channel]channel.Fence{}
+	}
+	if slices.Contains(p.finished, o.Broadcast) {
+		return nil, channel.ErrEnded
 	}
 	if o.Fence <= p.fence[o.Channel] {
 		return nil, table.ErrFenced

@@ -2,28 +2,40 @@ package hls
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 )
 
 const (
-	// locateTTL is how long the answer of the Locator is believed, unless the broadcast has ended since.
+	// locateTTL is how long the answer of the Locator is believed.
 	locateTTL = time.Second
+	// endedTTL is how long when the broadcast has ended: its players learn soon of the next one, and a crowd that fetches the
+	// last segments still asks the channel's actor ten times a second only.
+	endedTTL = 100 * time.Millisecond
 	// maxLocated bounds the channels remembered; when there are more, all are asked for again.
 	maxLocated = 10_000
 )
 
 // cache remembers for a moment where channels are. Only what was found is remembered, so strangers who ask for channels
-// that do not exist cannot fill it.
+// that do not exist cannot fill it, and what is too old is dropped, because it keeps a whole broadcast in memory.
 type cache struct {
 	locator Locator
 	mu      sync.RWMutex
 	found   map[string]located
+	swept   time.Time
 }
 
 type located struct {
 	source Source
-	until  time.Time
+	at     time.Time
+}
+
+func (l located) fresh(now time.Time) bool {
+	if l.source.Ended() {
+		return now.Sub(l.at) < endedTTL
+	}
+	return now.Sub(l.at) < locateTTL
 }
 
 func newCache(l Locator) *cache { return &cache{locator: l, found: make(map[string]located)} }
@@ -33,12 +45,16 @@ func (c *cache) locate(ctx context.Context, channel string) (Source, error) {
 	c.mu.RLock()
 	f, ok := c.found[channel]
 	c.mu.RUnlock()
-	if ok && now.Before(f.until) && !f.source.Ended() {
+	if ok && f.fresh(now) {
 		return f.source, nil
 	}
 	s, err := c.locator.Locate(ctx, channel)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if now.Sub(c.swept) >= locateTTL {
+		c.swept = now
+		maps.DeleteFunc(c.found, func(_ string, f located) bool { return !f.fresh(now) })
+	}
 	if err != nil {
 		delete(c.found, channel)
 		return nil, err
@@ -46,6 +62,6 @@ func (c *cache) locate(ctx context.Context, channel string) (Source, error) {
 	if len(c.found) >= maxLocated {
 		clear(c.found)
 	}
-	c.found[channel] = located{s, now.Add(locateTTL)}
+	c.found[channel] = located{s, now}
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -115,28 +116,35 @@ func TestPathsThatNameNothing(t *testing.T) {
 }
 
 func TestLocatorIsNotAskedForEveryRequest(t *testing.T) {
-	f := &fixed{}
-	h := newHandler(f)
-	for range 100 {
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, segmentPath, nil))
-	}
-	if f.asked > 3 {
-		t.Errorf("asked %d times", f.asked)
-	}
-	for range 3 {
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/live/x/index.m3u8", nil))
-	}
-	if f.asked < 4 {
-		t.Error("what is not there was remembered")
-	}
-	before := f.asked
-	f.ended = true
-	for range 3 {
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, segmentPath, nil))
-	}
-	if f.asked != before+3 {
-		t.Errorf("asked %d times after the broadcast ended, want each time: the next one may have begun", f.asked-before)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := &fixed{}
+		h := newHandler(f)
+		asked := func(requests int, path string) int {
+			before := f.asked
+			for range requests {
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+			}
+			return f.asked - before
+		}
+		if n := asked(100, segmentPath); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		if n := asked(3, "/live/x/index.m3u8"); n != 3 {
+			t.Errorf("what is not there was remembered: asked %d times", n)
+		}
+		time.Sleep(500 * time.Millisecond)
+		if n := asked(100, segmentPath); n != 0 {
+			t.Errorf("asked %d times after half a second", n)
+		}
+		f.ended = true
+		if n := asked(100, segmentPath); n != 1 {
+			t.Errorf("asked %d times after the broadcast ended: the next one may have begun", n)
+		}
+		time.Sleep(200 * time.Millisecond)
+		if n := asked(100, segmentPath); n != 1 {
+			t.Errorf("asked %d times once more", n)
+		}
+	})
 }
 
 // TestSlowClientIsCutOff opens a segment far larger than the socket buffers and reads nothing.

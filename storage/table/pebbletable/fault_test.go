@@ -149,11 +149,15 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 	if code == "" {
 		return
 	}
+	began := time.Now()
 	if err := put(t.Context(), s, "refused"); fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
 		t.Errorf("a write in the midst of it: %v, want %s with advice", err, code)
 	}
 	if err := s.Fence(t.Context(), "t", "other", 1); fault.CodeOf(err) != code {
 		t.Errorf("a fence in the midst of it: %v, want %s", err, code)
+	}
+	if took := time.Since(began); took > 5*time.Second { // milliseconds, unless the machine itself stands still
+		t.Errorf("the refusals took %v", took)
 	}
 }
 

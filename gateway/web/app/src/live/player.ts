@@ -163,7 +163,10 @@ export class Player {
     hls.on(Events.MANIFEST_PARSED, () => this.play())
     hls.once(Events.LEVEL_LOADED, (_, { details }) => {
       // Some cache on the way still had the broadcast before; what is on now will be there in a moment.
-      if (!details.live) this.retry()
+      if (!details.live && this.hls === hls) {
+        hls.detachMedia()
+        this.retry()
+      }
     })
     hls.on(Events.ERROR, (_, data) => this.failure(data))
     hls.loadSource(url)
