@@ -121,13 +121,14 @@ func (k *keeper) next(here int) time.Time {
 func (k *keeper) renew(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, k.hub.cfg.AskTimeout)
 	defer cancel()
+	ends := k.ends()
 	info, p, err := k.hub.rooms.Attach(ctx, k.room, k.hub.node, k.local)
 	if err != nil {
 		k.renewAt = now.Add(k.backoff())
 		return err //nolint:wrapcheck // looked at by tend
 	}
 	k.failures, k.moving = 0, false
-	k.renewed(info, p)
+	k.renewed(info, p, ends)
 	k.renewAt = now.Add(spreadOut(k.hub.cfg.Renew))
 	// A room that moved knows nothing of us: tell it anew.
 	k.reported, k.reportAt = -1, now

@@ -34,8 +34,8 @@ type local struct {
 		// torn: the position is not known yet, or a hole was found; batches are held until that is mended.
 		torn bool
 		held []room.Batch
-		// moved: the attachment has ended.
-		moved bool
+		// ends counts the attachments that have ended, and seen how many had when the present one was asked for.
+		ends, seen uint64
 	}
 }
 
@@ -60,7 +60,7 @@ func (l *local) Deliver(b room.Batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if b.Closed {
-		l.mu.moved = true
+		l.mu.ends++
 		l.wakeKeeper()
 		return
 	}
@@ -69,7 +69,7 @@ func (l *local) Deliver(b room.Batch) {
 
 // take passes a batch on, or holds it when something before it is missing. The lock is held.
 func (l *local) take(b room.Batch) {
-	rest := after(b.Danmaku, l.mu.window.head)
+	rest := after(b.Danmaku, l.mu.window.head.Offset)
 	if l.mu.torn || len(rest) > 0 && rest[0].Position.Offset != l.mu.window.head.Offset+1 {
 		l.tear(b)
 		return
@@ -117,12 +117,19 @@ func (l *local) attached(info room.Info, p position.Position) {
 	l.resume()
 }
 
-// renewed takes the answer to a later attachment. A position ahead of ours is a hole: batches went out while we were not
-// attached.
-func (l *local) renewed(info room.Info, p position.Position) {
+// ends is how many attachments have ended.
+func (l *local) ends() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.moved = false
+	return l.mu.ends
+}
+
+// renewed takes the answer to a later attachment that was asked for after so many had ended; an end since then is another
+// one, or the same told twice. A position ahead of ours is a hole: batches went out while we were not attached.
+func (l *local) renewed(info room.Info, p position.Position, ends uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.seen = ends
 	if info != l.mu.info {
 		l.spread(nil, &info)
 	}
@@ -145,7 +152,7 @@ func (l *local) mended(rec room.Recovery) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if rec.Recovered {
-		l.spread(after(rec.Danmaku, l.mu.window.head), nil)
+		l.spread(after(rec.Danmaku, l.mu.window.head.Offset), nil)
 	} else {
 		l.mu.window.reset(rec.Head)
 		l.clear(errGap)
@@ -199,7 +206,7 @@ func (l *local) here() int {
 func (l *local) trouble() (moved, torn bool, head position.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mu.moved, l.mu.torn, l.mu.window.head
+	return l.mu.ends != l.mu.seen, l.mu.torn, l.mu.window.head
 }
 
 func (l *local) seed(older []room.Danmaku, more bool) {

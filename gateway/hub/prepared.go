@@ -48,18 +48,18 @@ func (p *prepared) encode(e wire.Encoding, danmaku []room.Danmaku) []byte {
 	return frames
 }
 
-// behind gives the frames without the danmaku up to head.
-func (p *prepared) behind(e wire.Encoding, head position.Position) []byte {
-	rest := after(p.danmaku, head)
+// behind gives the frames without the danmaku up to an offset.
+func (p *prepared) behind(e wire.Encoding, known position.Offset) []byte {
+	rest := after(p.danmaku, known)
 	if len(rest) == len(p.danmaku) {
 		return p.bytes(e)
 	}
 	return p.encode(e, rest)
 }
 
-// after cuts off the danmaku up to head.
-func after(danmaku []room.Danmaku, head position.Position) []room.Danmaku {
-	for len(danmaku) > 0 && danmaku[0].Position.Offset <= head.Offset {
+// after cuts off the danmaku up to an offset.
+func after(danmaku []room.Danmaku, known position.Offset) []room.Danmaku {
+	for len(danmaku) > 0 && danmaku[0].Position.Offset <= known {
 		danmaku = danmaku[1:]
 	}
 	return danmaku

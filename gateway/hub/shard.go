@@ -23,6 +23,9 @@ type seat struct {
 	member *Member
 	// waiting holds the batches that come between Enter and Release; nil afterwards.
 	waiting *waiting
+	// known is the offset up to which the answer to the join went where it ran ahead of the batches, as the room's own answer
+	// does; zero once they have caught up.
+	known position.Offset
 }
 
 type waiting struct {
@@ -163,7 +166,13 @@ func (s *shard) fanOut(p *prepared) {
 		if bytes[e] == nil {
 			bytes[e] = p.bytes(e)
 		}
-		if st.member.socket.Write(bytes[e]) {
+		frames := bytes[e]
+		if st.known > 0 {
+			if frames = st.unknown(p); len(frames) == 0 {
+				continue
+			}
+		}
+		if st.member.socket.Write(frames) {
 			written++
 		} else {
 			refused++
@@ -172,6 +181,15 @@ func (s *shard) fanOut(p *prepared) {
 	s.metrics.deliveries.Add(float64(written))
 	s.metrics.refused.Add(float64(refused))
 	s.metrics.lag.Observe(time.Since(p.came).Seconds())
+}
+
+// unknown gives the frames of a batch without what the answer to the join held already.
+func (st *seat) unknown(p *prepared) []byte {
+	frames := p.behind(st.member.encoding, st.known)
+	if n := len(p.danmaku); n > 0 && p.danmaku[n-1].Position.Offset >= st.known {
+		st.known = 0
+	}
+	return frames
 }
 
 func (w *waiting) hold(p *prepared, m *Metrics) {
@@ -191,7 +209,7 @@ func (s *shard) seat(r id.Room, m *Member) {
 		s.halls[r] = h
 	}
 	if i, in := h.at[m]; in {
-		h.seats[i].waiting = &waiting{}
+		h.seats[i] = seat{member: m, waiting: &waiting{}}
 		return
 	}
 	h.at[m] = len(h.seats)
@@ -212,17 +230,18 @@ func (s *shard) release(r id.Room, m *Member, head position.Position, answer []b
 	if !in || h.seats[i].waiting == nil {
 		return
 	}
-	w := h.seats[i].waiting
-	if w.lost {
+	st := &h.seats[i]
+	if st.waiting.lost {
 		s.evict(r, m, errGap)
 		return
 	}
-	for _, p := range w.batches {
-		if frames := p.behind(m.encoding, head); len(frames) > 0 {
+	batches := st.waiting.batches
+	st.waiting, st.known = nil, head.Offset
+	for _, p := range batches {
+		if frames := st.unknown(p); len(frames) > 0 {
 			m.socket.Write(frames)
 		}
 	}
-	h.seats[i].waiting = nil
 }
 
 // vacate takes a member out of a room.

@@ -12,6 +12,11 @@ const (
 	stepPause = 30 * time.Second
 	// clockWindow is the span of the running minimum.
 	clockWindow = 30 * time.Second
+	// burstPace is how much of the timeline must pass without the delay falling by burstSlack before a publication counts as
+	// having caught up with real time, and maxBurst how long that is waited for.
+	burstPace  = 250 * time.Millisecond
+	burstSlack = 40 * time.Millisecond
+	maxBurst   = 10 * time.Second
 )
 
 // clock anchors the timeline to arrival. Media time is timeline + offset, and program-date-time is the start of the
@@ -19,8 +24,8 @@ const (
 //
 // The truth it looks for is the smallest delay: a unit can arrive late but never before it was captured, so the
 // running minimum of (arrival - PTS) is the best estimate, and a media time above it would lie in the future. The
-// first estimate is taken only after the first part's worth of units, because a publisher that has just connected
-// sends its first units in a burst, late.
+// first estimate is taken only after the first part's worth of units, and not while they still come faster than real
+// time, because a publisher that has just connected sends what it had saved up in a burst, late.
 type clock struct {
 	start   time.Time
 	offset  time.Duration
@@ -29,6 +34,8 @@ type clock struct {
 	low, before time.Duration
 	seen        bool
 	windowFrom  time.Duration
+	// burst is when the delay last fell by burstSlack, to burstLow; first is when the publication began, latest how far it is.
+	burst, burstLow, first, latest time.Duration
 	// floor is the media time already given out. Where it did not let the clock go as low as the delays say, bias is
 	// what was missing: the clock stays that much above them.
 	floor, bias time.Duration
@@ -49,12 +56,22 @@ func (c *clock) observe(arrival time.Time, t time.Duration) {
 	d := arrival.Sub(c.start) - t
 	if !c.seen {
 		c.low, c.before, c.seen, c.windowFrom = d, d, true, t
+		c.burst, c.burstLow, c.first, c.latest = t, d, t, t
 		return
+	}
+	c.latest = max(c.latest, t)
+	if d < c.burstLow-burstSlack {
+		c.burst, c.burstLow = c.latest, d
 	}
 	if t-c.windowFrom > clockWindow {
 		c.before, c.low, c.windowFrom = c.low, d, t
 	}
 	c.low = min(c.low, d)
+}
+
+// catchingUp reports whether the first estimate should wait, because the publication still sends what it had saved up.
+func (c *clock) catchingUp() bool {
+	return !c.decided && c.latest-c.burst < burstPace && c.latest-c.first < maxBurst
 }
 
 // place is where on the timeline a unit that arrives now belongs when nothing else is known.

@@ -22,7 +22,8 @@
 //     these sets Discontinuity on the next segment. No input ends the broadcast.
 //  5. Media time (Open.Media) rises; it is never more than maxLead ahead of the arrival of what it describes, and only
 //     until the next segment.
-//  6. What is held back is bounded: by one sample per track, by audioWait of video, and by maxHeld of audio.
+//  6. What is held back is bounded: by one sample per track, by audioWait of video, by maxHeld of audio, and by maxBurst of a
+//     publication that begins faster than real time.
 //  7. Parameter sets that change before a segment has lasted SegmentMin end it earlyChanges times in a publication; after
 //     that the pictures of the new ones are dropped until it has, and an IDR picture comes. Changes alone thus make no
 //     more than one segment in SegmentMin.

@@ -232,12 +232,37 @@ func TestBurstAtTheStartIsNotInTheFuture(t *testing.T) {
 	b := run(t, src.Tracks(), units)
 	b.check()
 	if b.lead > 0 {
-		// The first part's worth comes at once, 2 s late; the rest catches up with real time.
-		t.Logf("lead %v", b.lead)
+		t.Errorf("program date time was %v in the future", b.lead)
+	}
+	if d := b.discontinuities(); len(d) > 0 {
+		t.Errorf("the clock was put right behind %v: its first estimate was wrong", d)
 	}
 	tail := b.segments[len(b.segments)-1]
 	if end := tail.Media + tail.close.Duration(); end > 30*time.Second+50*time.Millisecond {
 		t.Errorf("media time ends at %v, after the last arrival", end)
+	}
+}
+
+// TestAPublisherInRealTimeIsNotHeldBack: waiting for the end of a burst that is none would delay everybody's first picture.
+func TestAPublisherInRealTimeIsNotHeldBack(t *testing.T) {
+	for _, src := range []mediatest.Source{{Sound: true}, {}, {Sound: true, BFrames: 2}} {
+		g := segmenter.New(segmenter.Config{}, mediatest.Epoch())
+		if _, err := g.Begin(src.Tracks()); err != nil {
+			t.Fatal(err)
+		}
+		first := func() time.Duration {
+			for _, u := range src.Units(5 * time.Second) {
+				for _, e := range g.Push(u) {
+					if _, ok := e.(*segmenter.Part); ok {
+						return u.Arrival.Sub(mediatest.Epoch())
+					}
+				}
+			}
+			return time.Minute
+		}()
+		if first > 800*time.Millisecond {
+			t.Errorf("%+v: the first part came after %v", src, first)
+		}
 	}
 }
 

@@ -286,8 +286,11 @@ func (g *Segmenter) place(s sample) {
 	g.within(&s)
 }
 
-// drain writes the parts whose end is decided and whose audio is there.
+// drain writes the parts whose end is decided and whose audio is there, once their time is known.
 func (g *Segmenter) drain() {
+	if g.clock.catchingUp() {
+		return
+	}
 	n := 0
 	for n < len(g.cuts) && g.audioReady(g.cuts[n].at) {
 		g.emit(g.cuts[n])

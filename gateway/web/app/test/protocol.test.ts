@@ -83,10 +83,12 @@ describe('encoding', () => {
 
 describe('positions', () => {
   const at = (epoch: string, offset: string) => ({ epoch, offset })
-  it('follow each other within an epoch only', () => {
+  it('follow each other by one, over a change of the owner too', () => {
     expect(follows(at('1', '9007199254740993'), at('1', '9007199254740994'))).toBe(true)
     expect(follows(at('1', '5'), at('1', '7'))).toBe(false)
-    expect(follows(at('1', '5'), at('2', '6'))).toBe(false)
+    expect(follows(at('1', '5'), at('2', '6'))).toBe(true)
+    expect(follows(at('1', '5'), at('2', '1'))).toBe(false)
+    expect(follows(at('2', '5'), at('1', '6'))).toBe(false)
   })
   it('are ordered by epoch, then offset', () => {
     expect(Math.sign(compare(at('1', '9'), at('2', '1')))).toBe(-1)
