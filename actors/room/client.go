@@ -75,9 +75,9 @@ func (c *Client) History(
 	return p.Danmaku, p.More, err
 }
 
-// Configure sets the room. Refusals: Invalid "bad_slow_mode", "bad_max_length".
-func (c *Client) Configure(ctx context.Context, room id.Room, s Settings) error {
-	_, err := ask[any](ctx, c, room, configure{s})
+// Configure changes the settings of the room. Refusals: Invalid "bad_slow_mode", "bad_max_length".
+func (c *Client) Configure(ctx context.Context, room id.Room, a Adjustment) error {
+	_, err := ask[any](ctx, c, room, configure(a))
 	return err
 }
 

@@ -98,12 +98,18 @@ type Draft struct {
 	MediaTime time.Duration
 }
 
-// Settings are what a room's owner sets. The zero value means no slow mode and the default length.
+// Settings are what a room's owner sets.
 type Settings struct {
 	// SlowMode is the least time between two danmaku of one user; zero is none, at most an hour.
 	SlowMode time.Duration
-	// MaxLength bounds a text in code points; zero means DefaultLength, at most MaxLength.
+	// MaxLength bounds a text in code points, 1 to MaxLength; DefaultLength at first.
 	MaxLength int
+}
+
+// Adjustment changes the settings it names and leaves the others, so that two who adjust different ones do not undo each other.
+type Adjustment struct {
+	SlowMode  *time.Duration
+	MaxLength *int
 }
 
 // Card is what a room is and how it is set.

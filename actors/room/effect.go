@@ -34,7 +34,7 @@ type (
 		Before position.Position
 		Limit  int
 	}
-	configure struct{ Settings Settings }
+	configure Adjustment
 	mute      struct {
 		User  id.User
 		Until time.Time

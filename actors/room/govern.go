@@ -37,7 +37,7 @@ func (s *state) applyUnknown(now time.Time, w waiter, cmd any) {
 			Room: s.room, Channel: c.Channel, Owner: c.Owner,
 			Settings: Settings{MaxLength: DefaultLength}, Created: now.UTC().Truncate(time.Millisecond),
 		}}
-		s.save(w, change{create: true})
+		s.save(w, change{create: true}, nil)
 	default:
 		s.refuse(w, errNoRoom)
 		s.emit(effect{do: doStop})
@@ -60,12 +60,13 @@ func (s *state) govern(now time.Time, w waiter, cmd any) {
 	case mutes:
 		s.answerTo(w, s.listMutes(now))
 	case configure:
-		s.configure(w, c.Settings)
+		s.configure(w, Adjustment(c))
 	case mute:
 		s.mute(now, w, c)
 	case unmute:
+		undo := s.remute(c.User)
 		delete(s.muted, c.User)
-		s.save(w, change{unmute: c.User})
+		s.save(w, change{unmute: c.User}, undo)
 	case setLive:
 		if c.Broadcast == "" || c.Start.IsZero() {
 			s.refuse(w, errBadLive)
@@ -81,28 +82,29 @@ func (s *state) govern(now time.Time, w waiter, cmd any) {
 	}
 }
 
-func (s *state) configure(w waiter, c Settings) {
-	c.SlowMode = c.SlowMode.Truncate(time.Millisecond)
-	if c.MaxLength == 0 {
-		c.MaxLength = DefaultLength
+func (s *state) configure(w waiter, c Adjustment) {
+	old := s.card.Settings
+	set := old
+	if c.SlowMode != nil {
+		set.SlowMode = c.SlowMode.Truncate(time.Millisecond)
+	}
+	if c.MaxLength != nil {
+		set.MaxLength = *c.MaxLength
 	}
 	switch {
-	case c.SlowMode < 0 || c.SlowMode > maxSlowMode:
+	case set.SlowMode < 0 || set.SlowMode > maxSlowMode:
 		s.refuse(w, errBadSlowMode)
 		return
-	case c.MaxLength < 0 || c.MaxLength > MaxLength:
+	case set.MaxLength < 1 || set.MaxLength > MaxLength:
 		s.refuse(w, errBadLength)
 		return
-	case c == s.card.Settings:
+	case set == old:
 		s.answerTo(w, nil)
 		return
 	}
-	if c.SlowMode == 0 {
-		s.pace.clear()
-	}
-	s.card.Settings = c
+	s.card.Settings = set
 	s.fanout.stale = true
-	s.save(w, change{})
+	s.save(w, change{}, func() { s.card.Settings = old })
 }
 
 func (s *state) setBroadcast(w waiter, b id.Broadcast, start time.Time) {
@@ -110,9 +112,10 @@ func (s *state) setBroadcast(w waiter, b id.Broadcast, start time.Time) {
 		s.answerTo(w, nil)
 		return
 	}
+	old := s.card
 	s.card.broadcast, s.card.start = b, start
 	s.fanout.stale = true
-	s.save(w, change{})
+	s.save(w, change{}, func() { s.card = old })
 }
 
 func (s *state) mute(now time.Time, w waiter, c mute) {
@@ -132,8 +135,20 @@ func (s *state) mute(now time.Time, w waiter, c mute) {
 	m := Mute{
 		User: c.User, Until: c.Until.UTC().Truncate(time.Millisecond), By: c.By, At: now.UTC().Truncate(time.Millisecond),
 	}
+	undo := s.remute(c.User)
 	s.muted[c.User] = m
-	s.save(w, change{mute: &m})
+	s.save(w, change{mute: &m}, undo)
+}
+
+// remute is what brings the mute of a user back to what it is now.
+func (s *state) remute(user id.User) (undo func()) {
+	m, was := s.muted[user]
+	return func() {
+		delete(s.muted, user)
+		if was {
+			s.muted[user] = m
+		}
+	}
 }
 
 func (s *state) isMuted(user id.User, now time.Time) bool {
@@ -163,22 +178,30 @@ func (s *state) listMutes(now time.Time) []Mute {
 }
 
 // save writes a change; its asker is answered once it is durable. Memory already shows it, which nobody can see before:
-// other commands wait, and if the write fails the activation ends.
-func (s *state) save(w waiter, c change) {
+// other commands wait. If the storage refuses it, undo takes it back; without one the activation ends.
+func (s *state) save(w waiter, c change, undo func()) {
 	c.card = s.card
-	s.saving = w
+	s.saving, s.undo = w, undo
 	s.emit(effect{do: doSave, change: &c})
 }
 
 func (s *state) saved(now time.Time, err error) {
-	w := s.saving
-	s.saving = 0
+	w, undo := s.saving, s.undo
+	s.saving, s.undo = 0, nil
 	if err == nil {
+		if s.card.Settings.SlowMode == 0 {
+			s.pace.clear()
+		}
 		s.answerTo(w, nil)
 		s.schedule(now)
 		return
 	}
-	told, _ := outcome(err)
+	told, sure := outcome(err)
 	s.refuse(w, told)
+	if sure && undo != nil {
+		undo()
+		s.schedule(now)
+		return
+	}
 	s.fail(now, errMoved)
 }

@@ -89,7 +89,8 @@ func (s script) command() any {
 		return history{s.position("before"), s.number("limit", 3)}
 	case "configure":
 		slow, _ := time.ParseDuration(s.word("slow", "0s"))
-		return configure{Settings{slow, s.number("length", 0)}}
+		length := s.number("length", DefaultLength)
+		return configure{&slow, &length}
 	case "mute":
 		span, _ := time.ParseDuration(s.word("for", "1m"))
 		return mute{id.User(s.word("user", "u2")), s.now.Add(span), "u1"}

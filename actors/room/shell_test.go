@@ -53,7 +53,7 @@ func TestFanOut(t *testing.T) {
 func TestRestartContinues(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
 		first := x.mustPost("2", "k", "a")
-		if err := x.rooms.Configure(t.Context(), theRoom, room.Settings{SlowMode: 2 * time.Second, MaxLength: 20}); err != nil {
+		if err := x.rooms.Configure(t.Context(), theRoom, room.Adjustment{SlowMode: new(2 * time.Second), MaxLength: new(20)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := x.rooms.Mute(t.Context(), theRoom, "3", time.Now().Add(time.Hour), theOwner); err != nil {
@@ -254,7 +254,7 @@ func TestGovernance(t *testing.T) {
 			t.Fatal(err)
 		}
 		x.mustPost("3", "k", "a")
-		if err := x.rooms.Configure(ctx, theRoom, room.Settings{MaxLength: 3}); err != nil {
+		if err := x.rooms.Configure(ctx, theRoom, room.Adjustment{MaxLength: new(3)}); err != nil {
 			t.Fatal(err)
 		}
 		_, _, err = x.post("3", "l", "four")

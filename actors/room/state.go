@@ -41,6 +41,7 @@ type state struct {
 	muted map[id.User]Mute
 	// saving is owed an answer once the change being written is durable; no other command comes between.
 	saving waiter
+	undo   func() // takes that change back
 
 	// The log: everything up to head is durable. inflight is being appended, pending waits for its turn; together they
 	// continue head without a hole, so a failed append can leave none.
@@ -275,8 +276,12 @@ func (s *state) notAppended(now time.Time, err error) {
 	s.schedule(now)
 }
 
-// fail refuses everything that waits and ends the activation. What was not yet handed to the log was certainly not done.
+// fail refuses everything that waits and ends the activation. What was not yet handed to the log was certainly not done; what
+// is on its way there may still be.
 func (s *state) fail(now time.Time, err error) {
+	if s.flying {
+		err = errUnknown
+	}
 	s.refuseAll(err, errMoved)
 	s.close(now)
 	s.emit(effect{do: doStop})

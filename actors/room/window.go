@@ -109,7 +109,7 @@ func (p *pace) wait(user id.User, now time.Time, slow time.Duration) time.Durati
 	if !ok {
 		return 0
 	}
-	return max(0, last.Add(slow).Sub(now))
+	return min(slow, max(0, last.Add(slow).Sub(now))) // not more, should the clock have been set back
 }
 
 // forgive takes back what note recorded of a user whose post came to nothing.

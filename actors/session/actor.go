@@ -82,6 +82,9 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 		case socketsChanged:
 			a.attached += e.delta
 			a.deps.Metrics.sockets.Add(float64(e.delta))
+			t.Pin(a.attached > 0) // else the next activation would not know of them
+		case expireAt:
+			t.After(e.at.Sub(t.Now()), expire{})
 		case counted:
 			a.deps.Metrics.refreshes.WithLabelValues(e.result).Inc()
 		}

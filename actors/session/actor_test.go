@@ -175,6 +175,27 @@ func TestTooManySessionsEndTheOldest(t *testing.T) {
 // hence is when a token that is made now ends.
 func hence() time.Time { return time.Now().Add(15 * time.Minute) }
 
+// TestAnIdleSessionKnowsItsSockets: a viewer who only watches says nothing to the session for as long as the token lives.
+func TestAnIdleSessionKnowsItsSockets(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{Session: session.Config{Idle: 50 * time.Millisecond}})
+	s := open(t, w, "42").Token.Session
+	open(t, w, "43")
+	if err := w.Sessions.Attach(t.Context(), s, "n", "1", hence()); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); w.Node.Active() > 1; <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the session without a socket stays active")
+		}
+	}
+	if i, err := w.Sessions.Get(t.Context(), s); err != nil || i.Sockets != 1 {
+		t.Errorf("the session counts %d sockets, %v", i.Sockets, err)
+	}
+	if err := w.Sessions.Detach(s, "n", "1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSockets(t *testing.T) {
 	w := channeltest.New(t, channeltest.Config{Session: session.Config{MaxSockets: 2}})
 	s := open(t, w, "42").Token.Session

@@ -91,6 +91,8 @@ type (
 		node id.Node
 		conn string
 	}
+	// expire forgets sockets whose time is over.
+	expire struct{}
 )
 
 // effect is what the shell performs, in order; after a persist the rest waits until it is durable.
@@ -111,6 +113,8 @@ type (
 	}
 	// socketsChanged tells how many sockets came (or went, if negative).
 	socketsChanged struct{ delta int }
+	// expireAt asks for an expire.
+	expireAt struct{ at time.Time }
 	// counted names the result of a refresh.
 	counted struct{ result string }
 )
@@ -157,6 +161,8 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 		return s.attach(now, socket{c.node, c.conn}, c.until, dst)
 	case detach:
 		return s.detach(socket(c), dst)
+	case expire:
+		return s.expire(now, dst)
 	}
 	return append(dst, refuse{fault.Newf(fault.Internal, "unknown_command", "a session does not know %T", cmd)})
 }
@@ -252,7 +258,16 @@ func (s *state) attach(now time.Time, k socket, until time.Time, dst []effect) [
 	if full {
 		return append(dst, refuse{ErrTooManySockets})
 	}
-	return append(dst, reply{s.info()})
+	return append(dst, expireAt{until}, reply{s.info()})
+}
+
+func (s *state) expire(now time.Time, dst []effect) []effect {
+	before := len(s.sockets)
+	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool { return !until.After(now) })
+	if n := len(s.sockets) - before; n != 0 {
+		dst = append(dst, socketsChanged{n})
+	}
+	return dst
 }
 
 func (s *state) detach(k socket, dst []effect) []effect {

@@ -95,6 +95,8 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return attach{"n1", word("conn"), g.now.Add(life)}
 	case "detach":
 		return detach{"n1", word("conn")}
+	case "expire":
+		return expire{}
 	}
 	return d.Cmd
 }
@@ -118,6 +120,8 @@ func (g *stage) describe(effects []effect) string {
 			fmt.Fprintf(&b, "close sockets: %s\n", e.reason)
 		case socketsChanged:
 			fmt.Fprintf(&b, "sockets %+d\n", e.delta)
+		case expireAt:
+			fmt.Fprintf(&b, "expire in %v\n", e.at.Sub(g.now))
 		case counted:
 			fmt.Fprintf(&b, "count %s\n", e.result)
 		}

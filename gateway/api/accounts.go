@@ -100,12 +100,26 @@ func (s *server) login(ctx context.Context, in *credentialsIn) (*grantOut, error
 	return s.open(ctx, a, in.Body.Cookie)
 }
 
+// open begins a session. Who was shut out while the password was looked at, and whose sessions were ended before this one
+// began, is refused as well.
 func (s *server) open(ctx context.Context, a account.Account, cookie bool) (*grantOut, error) {
 	r, err := s.Sessions.Open(ctx, a.User, callerOf(ctx).device)
 	if err != nil {
 		return nil, err
 	}
+	if a, err = s.present(ctx, r); err != nil {
+		return nil, err
+	}
 	return s.grant(ctx, a, r, cookie)
+}
+
+// present gives the account of a session as it is now; if it is shut out the session is ended.
+func (s *server) present(ctx context.Context, r session.Rotation) (account.Account, error) {
+	a, err := s.Accounts.Get(ctx, r.User)
+	if err == nil && a.Disabled {
+		err = errors.Join(errDisabled, s.Sessions.Revoke(ctx, a.User, r.Session))
+	}
+	return a, err
 }
 
 // refresh rotates the token, and looks at the account as it is now.
@@ -118,10 +132,7 @@ func (s *server) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.Accounts.Get(ctx, r.User)
-	if err == nil && a.Disabled {
-		err = errors.Join(errDisabled, s.Sessions.Revoke(ctx, a.User, r.Session))
-	}
+	a, err := s.present(ctx, r)
 	if err != nil {
 		return nil, err
 	}

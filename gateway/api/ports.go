@@ -70,7 +70,7 @@ type StreamKeys interface {
 type Rooms interface {
 	Card(ctx context.Context, r id.Room) (room.Card, error)
 	History(ctx context.Context, r id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error)
-	Configure(ctx context.Context, r id.Room, s room.Settings) error
+	Configure(ctx context.Context, r id.Room, a room.Adjustment) error
 	Mute(ctx context.Context, r id.Room, user id.User, until time.Time, by id.User) error
 	Unmute(ctx context.Context, r id.Room, user id.User) error
 }

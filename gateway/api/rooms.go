@@ -106,16 +106,17 @@ func (s *server) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, erro
 	if err != nil {
 		return nil, err
 	}
-	set := card.Settings
+	adjust := room.Adjustment{MaxLength: in.Body.MaxLength}
 	if in.Body.SlowModeSeconds != nil {
-		set.SlowMode = time.Duration(*in.Body.SlowModeSeconds) * time.Second
+		adjust.SlowMode = new(time.Duration(*in.Body.SlowModeSeconds) * time.Second)
 	}
-	if in.Body.MaxLength != nil {
-		set.MaxLength = *in.Body.MaxLength
-	}
-	if err := s.Rooms.Configure(ctx, card.Room, set); err != nil {
+	if err := s.Rooms.Configure(ctx, card.Room, adjust); err != nil {
 		return nil, err
 	}
+	if card, err = s.Rooms.Card(ctx, card.Room); err != nil {
+		return nil, err
+	}
+	set := card.Settings
 	return &roomOut{Room{string(card.Room), string(card.Channel), int(set.SlowMode / time.Second), set.MaxLength}}, nil
 }
 

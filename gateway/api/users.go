@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
 	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 )
 
 // An administrator who shut everybody out, themselves last, could only be helped at the command line.
@@ -29,7 +32,7 @@ type patchMemberIn struct {
 	Handle string `path:"handle" maxLength:"256"`
 	Body   struct {
 		Roles    *[]string `json:"roles,omitempty" doc:"all that the account has from now on, of viewer, streamer, moderator, admin; viewer is always among them" nullable:"false"`
-		Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones"`
+		Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones, and revokes the stream keys of the channel"`
 	}
 }
 
@@ -80,14 +83,34 @@ func (s *server) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut
 	return showMember(a), nil
 }
 
-// disable shuts an account out or lets it in again. Its logins are ended after no new one can begin.
+// disable shuts an account out or lets it in again. Its logins and stream keys are ended after no new ones can be had; keys
+// have to be made anew when it is let in.
 func (s *server) disable(ctx context.Context, a account.Account, disabled bool) (account.Account, error) {
 	a, err := s.Members.SetDisabled(ctx, a.User, disabled)
 	if err != nil || !disabled {
 		return a, err
 	}
 	_, err = s.Sessions.RevokeAll(ctx, a.User, "")
-	return a, err
+	return a, errors.Join(err, s.revokeKeys(ctx, a.User))
+}
+
+// revokeKeys ends every stream key of a user's channel, and with them a broadcast that goes on.
+func (s *server) revokeKeys(ctx context.Context, user id.User) error {
+	c, err := s.ChannelViews.Owned(ctx, user)
+	if errors.Is(err, channel.ErrNoChannel) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	keys, err := s.StreamKeys.Keys(ctx, c.ID)
+	for _, k := range keys {
+		if k.Revoked.IsZero() {
+			_, revoked := s.StreamKeys.RevokeKey(ctx, c.ID, k.ID)
+			err = errors.Join(err, revoked)
+		}
+	}
+	return err
 }
 
 func parseRoles(names *[]string) (auth.Roles, error) {

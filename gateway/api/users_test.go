@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 )
 
 func TestAdministratorsChangeAccounts(t *testing.T) {
@@ -31,10 +33,19 @@ func TestAdministratorsChangeAccounts(t *testing.T) {
 	login := func() answer {
 		return w.do(call{method: "POST", path: "/v1/auth/login", body: map[string]any{"handle": "ann", "password": "correct horse"}})
 	}
+	ch, _ := w.own(ann, "annlive")["id"].(string)
+	_, key, err := w.Channels.MintKey(t.Context(), id.Channel(ch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := w.Publish(t, key.Reveal())
 	if a := patch(boss, "ann", map[string]any{"disabled": true}); a.status != http.StatusOK || a.json["disabled"] != true {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	login().want(t, http.StatusForbidden, "account_disabled")
+	if <-stream.Done(); fault.CodeOf(stream.Err()) != "key_revoked" {
+		t.Errorf("the broadcast ended with %v", stream.Err())
+	}
 	w.do(call{method: "GET", path: "/v1/me", token: ann.token}).want(t, http.StatusUnauthorized, "session_ended")
 	if a := patch(boss, "ann", map[string]any{"disabled": false}); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)

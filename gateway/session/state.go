@@ -122,8 +122,11 @@ func (s *State) verified(now time.Time, e Verified, dst []Effect) []Effect {
 }
 
 func (s *State) expired(now time.Time, dst []Effect) []Effect {
-	if s.who.User == "" || s.who.Expires.After(now) {
-		return dst // a newer token has come meanwhile
+	switch {
+	case s.who.User == "":
+		return dst
+	case s.who.Expires.After(now): // a newer token has come meanwhile, or the clock was set back
+		return append(dst, ExpireAt{s.who.Expires})
 	}
 	return s.end(dst, errExpired)
 }

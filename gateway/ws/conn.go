@@ -125,7 +125,8 @@ func (c *Conn) Post(event any) bool {
 	return c.enqueue(job{kind: jobNotify, event: event})
 }
 
-// PostAt posts an event at a moment, at most a tenth of a second late. It replaces the one asked for before.
+// PostAt posts an event at a moment, at most a tenth of a second late. It replaces the one asked for before. When the wall clock
+// is set meanwhile, the event comes as much too early or too late: who needs the moment looks at the clock and asks again.
 func (c *Conn) PostAt(at time.Time, event any) {
 	c.out.Lock()
 	defer c.out.Unlock()
@@ -133,7 +134,7 @@ func (c *Conn) PostAt(at time.Time, event any) {
 		return
 	}
 	now := c.server.now()
-	c.out.alarm, c.out.event = max(at.Sub(c.server.start), 1), event
+	c.out.alarm, c.out.event = max(now+time.Until(at), 1), event
 	c.server.lookAt(c, min(c.out.alarm, now+longestRest))
 }
 

@@ -245,8 +245,10 @@ func (s *Server) Close() {
 	s.mu.closed = true
 	s.mu.Unlock()
 	for _, c := range s.Conns() {
-		c.in.Lock() // begin holds it until the link stands
-		c.link.end()
+		c.in.Lock() // begin holds it until the link stands, or could not be made
+		if c.link != nil {
+			c.link.end()
+		}
 		c.in.Unlock()
 	}
 	s.streams.Wait()

@@ -51,6 +51,21 @@ type flight struct {
 	err      error         // set before done is closed; then the outcome is unknown
 }
 
+// fail notes that the outcome of all the group wrote is unknown.
+func (f *flight) fail(err error) {
+	f.err = err
+	for _, r := range f.requests {
+		if r.state.Load() != claimed {
+			continue
+		}
+		for i := range r.errs {
+			if r.errs[i] == nil {
+				r.errs[i] = err
+			}
+		}
+	}
+}
+
 // commit is the committer: the one goroutine that decides and writes. It ends when stop is closed and the queue is empty.
 func (e *engine) commit() {
 	defer close(e.committed)
@@ -126,7 +141,7 @@ func (e *engine) wait() {
 		if f.barrier != nil {
 			if err := f.barrier.SyncWait(); err != nil {
 				e.guard.kill(err)
-				f.err = unknown(err)
+				f.fail(unknown(err))
 			} else {
 				_ = f.barrier.Close()
 			}
