@@ -37,7 +37,8 @@
 // # Failure
 //
 // An append the storage refuses without having done anything (Unavailable, Exhausted) refuses the posts that wait and the
-// room goes on: watching and history do not suffer from a full disk. Any other failed write leaves the outcome unknown:
+// room goes on, and so it does after a change that the storage refuses: watching and history of a room in use do not suffer
+// from a full disk (one that is not cannot be opened then, because opening fences). Any other failed write leaves the outcome unknown:
 // the posts in flight are refused Timeout "outcome_unknown", those behind them Unavailable "room_restarting", attached nodes
 // get a batch with Closed, and the activation ends. The next one fences its partition, then reads the tail, so a write of
 // the past cannot appear behind what it has read. Epochs tell owners apart, not activations of one owner; between

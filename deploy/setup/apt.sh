@@ -9,7 +9,7 @@ set -euo pipefail
 packages() {
   case $1 in
     demo) echo ffmpeg ;;
-    test) echo ffmpeg chromium chromium-sandbox fonts-noto-cjk mpv vlc-bin vlc-plugin-base procps ;;
+    test) echo ffmpeg chromium chromium-sandbox fonts-noto-cjk mpv procps ;;
     race) echo gcc libc6-dev ;;
     lint) echo shellcheck ;;
     obs) echo ffmpeg chromium chromium-sandbox obs-studio obs-plugins xvfb xauth libgl1-mesa-dri dbus-x11 ;;
@@ -23,8 +23,7 @@ packages() {
 # The command that shows that a package is there on a system that is not Debian; most are named like their package.
 command_of() {
   case $1 in
-    chromium-sandbox | fonts-noto-cjk | vlc-plugin-base | obs-plugins | libgl1-mesa-dri | libc6-dev | xauth | dbus-x11) echo true ;;
-    vlc-bin) echo cvlc ;;
+    chromium-sandbox | fonts-noto-cjk | obs-plugins | libgl1-mesa-dri | libc6-dev | xauth | dbus-x11) echo true ;;
     obs-studio) echo obs ;;
     xvfb) echo Xvfb ;;
     procps) echo ps ;;

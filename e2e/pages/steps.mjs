@@ -1,6 +1,7 @@
 // The journey, in order; each step leaves the world as the next one needs it. A step throws if what it looks for is not so.
 import AxeBuilder from '@axe-core/playwright'
 import { desktop, narrow, Person, phone } from './browser.mjs'
+import { decodesWhole, hole } from './hole.mjs'
 import { Publisher } from './publisher.mjs'
 
 const hostile = [
@@ -92,6 +93,7 @@ async function goLive(world) {
   await world.viewer.moving()
   world.measured.page_plays_after_publish_ms = Date.now() - began
   await world.ann.page.getByText('Mbit/s').waitFor()
+  await world.ann.moving() // the streamer sees the picture too
   for (const figure of [/^(2[5-9]|3[0-5]) fps$/, /^2 s$/, /^1280 × 720$/, /^H.264 \+ AAC$/]) await world.ann.page.getByText(figure).waitFor()
   world.check('the open room page was not reloaded', await world.viewer.page.evaluate(() => window.sameDocument === true))
 }
@@ -395,6 +397,7 @@ async function ending(world) {
   await world.publisher.stop('SIGINT')
   await viewer.phase('ended', world.graceMs + 20_000)
   await world.shot(viewer, 'room-ended')
+  await decodesWhole(world)
   let stale = 0
   await viewer.page.route('**/source/index.m3u8', async (route) => {
     const body = await (await route.fetch()).text()
@@ -441,5 +444,5 @@ async function revokeKey(world) {
 
 export const all = [
   emptyHome, focusComesBack, register, createChannel, waitOffline, goLive, measurePlayback, chat, styles, hostileTexts, pictureTime, networkGone, settingsAreKept, moderate,
-  editTitle, screenshots, keyboardOnly, interruption, restart, ending, logoutAndLost, revokeKey,
+  editTitle, screenshots, keyboardOnly, interruption, restart, hole, ending, logoutAndLost, revokeKey,
 ]
