@@ -67,6 +67,12 @@ func (s *sightings) add(text string, at time.Time) {
 	s.texts, s.times = append(s.texts, text), append(s.times, at)
 }
 
+func (s *sightings) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.texts)
+}
+
 // report fails the test unless every post was seen exactly once, and logs how long that took.
 func (s *sightings) report(t *testing.T, what string, sent map[string]time.Time) {
 	t.Helper()
