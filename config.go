@@ -100,7 +100,7 @@ func (c Config) Validate() error {
 }
 
 // reserved are variables of the build and the tests that carry our prefix without being settings.
-var reserved = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS"}
+var reserved = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS", "BARRAGE_BARS"}
 
 func load(args, environ []string) (Config, conf.Origins, error) {
 	var cfg Config
