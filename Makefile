@@ -20,7 +20,7 @@ PAGES    := $(BIN)/.pages
 PAGESRC  := $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/.cache/*' -not -name '*.tsbuildinfo' 2>/dev/null)
 PLAY     := e2e/pages/node_modules/.package-lock.json
 PACKAGES = $$($(GO) list ./... | grep -v /e2e)
-test-e2e e2e-obs: export BARRAGE_BINARY = $(BIN)/barrage
+test-e2e e2e-obs bars: export BARRAGE_BINARY = $(BIN)/barrage
 
 ## run: build everything and start the server in the foreground (ARGS='--http :9000')
 .PHONY: run
@@ -90,6 +90,18 @@ e2e: test-e2e e2e-obs
 e2e-obs: build $(PLAY)
 	deploy/setup/apt.sh obs
 	node e2e/obs/obs.mjs
+
+# What the measuring tests are called; each holds its figures against their limits when BARRAGE_BARS is set.
+BARS = ^(TestFFmpegPublishIsPlayable|TestPostsAreDrawnOnEveryOverlay|TestAckedDanmakuSurviveKill|TestWakingManyWaiters)$$
+
+## bars: the figures the product promises, measured and held against their limits; needs a quiet machine
+.PHONY: bars
+bars: build $(PLAY)
+	deploy/setup/apt.sh test
+	missed=0; \
+	  BARRAGE_BARS=1 $(GO) test -count 1 -p 1 -v -timeout 40m -run '$(BARS)' ./e2e ./live/livetest || missed=1; \
+	  node e2e/pages/run.mjs --strict || missed=1; \
+	  exit $$missed
 
 ## lint: golangci-lint, buf, shellcheck
 .PHONY: lint

@@ -15,6 +15,7 @@ import (
 // Config is every setting of the platform. Only this package knows all of them; each floor is handed its own part.
 type Config struct {
 	HTTP   string `default:":8080" format:"addr" doc:"address of the API, the pages, playback and the sockets"`
+	HTTPS  string `format:"addr" allow:"empty" doc:"address of the same over TLS; empty turns it off; needs tls.cert and tls.key"`
 	Admin  string `default:"127.0.0.1:9090" format:"addr" doc:"private address of metrics, health and profiles"`
 	RTMP   string `default:":1935" format:"addr" allow:"empty" doc:"address of RTMP ingest; empty turns it off"`
 	RTMPS  string `format:"addr" allow:"empty" doc:"address of RTMP ingest over TLS; empty turns it off; needs tls.cert and tls.key"`
@@ -87,11 +88,13 @@ type Stop struct {
 
 // Validate reports settings that do not fit together.
 func (c Config) Validate() error {
-	if c.RTMPS != "" && (c.TLS.Cert == "" || c.TLS.Key == "") {
-		return fault.New(fault.Invalid, "no_certificate", "rtmps needs tls.cert and tls.key").In("rtmps")
+	for _, face := range []struct{ name, addr string }{{"https", c.HTTPS}, {"rtmps", c.RTMPS}} {
+		if face.addr != "" && (c.TLS.Cert == "" || c.TLS.Key == "") {
+			return fault.Newf(fault.Invalid, "no_certificate", "%s needs tls.cert and tls.key", face.name).In(face.name)
+		}
 	}
-	if c.RTMPS == "" && (c.TLS.Cert != "" || c.TLS.Key != "") {
-		return fault.New(fault.Invalid, "unused_certificate", "only rtmps uses a certificate, and it is off; for HTTPS put a proxy in front").In("tls.cert")
+	if c.HTTPS == "" && c.RTMPS == "" && (c.TLS.Cert != "" || c.TLS.Key != "") {
+		return fault.New(fault.Invalid, "unused_certificate", "only https and rtmps use a certificate, and both are off").In("tls.cert")
 	}
 	if _, err := prefixes(c.Limits.Proxies); err != nil {
 		return err
@@ -100,7 +103,7 @@ func (c Config) Validate() error {
 }
 
 // reserved are variables of the build and the tests that carry our prefix without being settings.
-var reserved = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS"}
+var reserved = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS", "BARRAGE_BARS"}
 
 func load(args, environ []string) (Config, conf.Origins, error) {
 	var cfg Config

@@ -24,7 +24,11 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		{"--limits.proxies 10.0.0.0/99", "limits.proxies"},
 		{"--limits.origins *", "limits.origins"},
 		{"--tls.cert cert.pem", "tls.cert"},
+		{"--tls.key key.pem", "tls.cert"},
 		{"--rtmps :1936", "rtmps"},
+		{"--https :8443", "https"},
+		{"--https :8443 --tls.cert cert.pem", "https"},
+		{"--https :8443 --tls.key key.pem", "https"},
 		{"--live.key_overlap 0s", "live.key_overlap"},
 		{"--nonsense 1", "nonsense"},
 	} {

@@ -37,6 +37,9 @@ const (
 	// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner: actors and playlists need
 	// the rest of that time.
 	drainSpread = 5 * time.Second
+	// maxStreams is how many requests one HTTP/2 connection may have under way: the least that RFC 9113 recommends, and far more than
+	// a player waits for.
+	maxStreams = 100
 	// bodyTimeout is how long the body of a request may take, answerTimeout the answer; playback sets its own by size.
 	bodyTimeout   = 10 * time.Second
 	answerTimeout = 60 * time.Second
@@ -50,16 +53,21 @@ func (p *platform) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	public, err := p.routes(sockets)
+	routes, err := p.routes(sockets)
 	if err != nil {
 		return err
 	}
-	if err := p.serveHTTP(ctx, "admin", p.cfg.Admin, func(l net.Listener) net.Listener { return l }, p.private()); err != nil {
+	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, p.private()); err != nil {
 		return err
 	}
-	bound := func(l net.Listener) net.Listener { return ws.Bound(l, p.connections(), figures.WS) }
-	if err := p.serveHTTP(ctx, "http", p.cfg.HTTP, bound, hurry(public, bodyTimeout, answerTimeout)); err != nil {
+	places, public := ws.NewPlaces(p.connections(), figures.WS), hurry(routes, bodyTimeout, answerTimeout)
+	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
+	}
+	if p.cfg.HTTPS != "" {
+		if err := p.serveHTTP(ctx, face{name: "https", addr: p.cfg.HTTPS, places: places, secure: true}, public); err != nil {
+			return err
+		}
 	}
 	settled, err := p.channels.Settle(ctx)
 	if err != nil { // the others can go on
@@ -169,27 +177,55 @@ func hurry(h http.Handler, body, answer time.Duration) http.Handler {
 	})
 }
 
-// serveHTTP opens a listener, as bound changes it, and serves it until the platform stops.
-func (p *platform) serveHTTP(
-	ctx context.Context, face, addr string, bound func(net.Listener) net.Listener, h http.Handler,
-) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+// face is a listener of the platform.
+type face struct {
+	name, addr string
+	secure     bool       // speaks TLS
+	places     *ws.Places // of its connections; nil: they are not counted
+}
+
+// listenTo begins to listen, below TLS.
+func (p *platform) listenTo(ctx context.Context, f face) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
 	if err != nil {
-		return fmt.Errorf("%s: %w", face, err)
+		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
-	p.listening(face, l.Addr())
+	p.faces[f.name] = l.Addr().String()
+	p.log.Info("listening", slog.String("face", f.name), slog.String("addr", l.Addr().String()))
+	if f.places != nil {
+		l = f.places.Bound(l)
+	}
+	return l, nil
+}
+
+// serveHTTP serves a face until the platform stops.
+func (p *platform) serveHTTP(ctx context.Context, f face, h http.Handler) error {
+	l, err := p.listenTo(ctx, f)
+	if err != nil {
+		return err
+	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	server := &http.Server{
 		BaseContext: func(net.Listener) context.Context { return base },
 		Handler:     h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
-		ErrorLog: slog.NewLogLogger(p.log.With(slog.String("face", face)).Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(p.log.With(slog.String("face", f.name)).Handler(), slog.LevelDebug),
+		// The deadlines of an answer end its stream only: a connection that reads nothing would stay.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: answerTimeout},
+	}
+	serve := server.Serve
+	if f.secure {
+		if server.TLSConfig, err = p.cfg.TLS.certificate(); err != nil {
+			cancel()
+			return errors.Join(err, l.Close())
+		}
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") } // which offers HTTP/2, too
 	}
 	go func() {
-		if err := server.Serve(bound(l)); !errors.Is(err, http.ErrServerClosed) {
-			p.failed <- fmt.Errorf("%s: %w", face, err)
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- fmt.Errorf("%s: %w", f.name, err)
 		}
 	}()
-	p.steps.add(face, func(ctx context.Context) error {
+	p.steps.add(f.name, func(ctx context.Context) error {
 		defer time.AfterFunc(finishTimeout, cancel).Stop()
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
@@ -200,27 +236,18 @@ func (p *platform) serveHTTP(
 	return nil
 }
 
-func (p *platform) listening(face string, addr net.Addr) {
-	p.faces[face] = addr.String()
-	p.log.Info("listening", slog.String("face", face), slog.String("addr", addr.String()))
-}
-
 // openIngest opens the listeners that publishers come to.
 func (p *platform) openIngest(ctx context.Context) error {
 	figures := rtmp.NewMetrics(p.registry)
-	for _, face := range []struct {
-		name, addr string
-		secure     bool
-	}{{"rtmp", p.cfg.RTMP, false}, {"rtmps", p.cfg.RTMPS, true}} {
-		if face.addr == "" {
+	for _, f := range []face{{name: "rtmp", addr: p.cfg.RTMP}, {name: "rtmps", addr: p.cfg.RTMPS, secure: true}} {
+		if f.addr == "" {
 			continue
 		}
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", face.addr)
+		l, err := p.listenTo(ctx, f)
 		if err != nil {
-			return fmt.Errorf("%s: %w", face.name, err)
+			return err
 		}
-		p.listening(face.name, l.Addr())
-		if face.secure {
+		if f.secure {
 			shown, err := p.cfg.TLS.certificate()
 			if err != nil {
 				return errors.Join(err, l.Close())
@@ -230,7 +257,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 		server := rtmp.Start(rtmp.Config{
 			Gate: p.gate, Log: p.log, Metrics: figures, MaxConns: p.cfg.Live.Publishers, MaxBitrate: p.cfg.Live.MaxBitrate,
 		}, l)
-		p.steps.add(face.name, func(context.Context) error { server.Close(); return nil })
+		p.steps.add(f.name, func(context.Context) error { server.Close(); return nil })
 	}
 	return nil
 }

@@ -53,8 +53,9 @@ func TestAckedDanmakuSurviveKill(t *testing.T) {
 	stop()
 	w.readHistory(t)
 	report := w.check(t)
-	t.Logf("%d kills in %v; %.0f posts/s acknowledged while up\n%s", cycles, time.Since(begin).Round(time.Second),
-		float64(w.acked.Load())/up.Seconds(), report)
+	rate := float64(w.acked.Load()) / up.Seconds()
+	t.Logf("%d kills in %v; %.0f posts/s acknowledged while up\n%s", cycles, time.Since(begin).Round(time.Second), rate, report)
+	bar(t, rate >= 200, "200 posts/s, not %.0f", rate)
 	switch {
 	case !report.Good():
 		t.Error("a promise was broken")

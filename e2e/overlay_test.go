@@ -23,6 +23,10 @@ const (
 	overlayPosters = 5
 	// overlayPause keeps the posts at 12 a second: a page shows 150 danmaku at once, each for 5 s here, and leaves the rest out.
 	overlayPause = 410 * time.Millisecond
+	// overlayTick is that of a room with few viewers.
+	overlayTick = 100 * time.Millisecond
+	// overlayLimit is how late danmaku may be on a busy machine.
+	overlayLimit = 10 * time.Second
 )
 
 // TestPostsAreDrawnOnEveryOverlay has a Go client of five connections post a thousand danmaku into a live room that two browsers
@@ -67,6 +71,12 @@ func (s *sightings) add(text string, at time.Time) {
 	s.texts, s.times = append(s.texts, text), append(s.times, at)
 }
 
+func (s *sightings) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.texts)
+}
+
 // report fails the test unless every post was seen exactly once, and logs how long that took.
 func (s *sightings) report(t *testing.T, what string, sent map[string]time.Time) {
 	t.Helper()
@@ -86,8 +96,12 @@ func (s *sightings) report(t *testing.T, what string, sent map[string]time.Time)
 		t.Fatalf("%s %d of %d", what, len(delays), len(sent))
 	}
 	slices.Sort(delays)
-	t.Logf("%s %d: p50 %v, p99 %v, max %v after the post", what, len(delays),
-		delays[len(delays)/2], delays[len(delays)*99/100], delays[len(delays)-1])
+	p99 := delays[len(delays)*99/100]
+	t.Logf("%s %d: p50 %v, p99 %v, max %v after the post", what, len(delays), delays[len(delays)/2], p99, delays[len(delays)-1])
+	if p99 > overlayLimit {
+		t.Errorf("%s p99 %v after the post", what, p99)
+	}
+	bar(t, p99 <= overlayTick+150*time.Millisecond, "%s within the tick and 150 ms, not %v", what, p99)
 }
 
 // listen watches the room as a guest over a socket.

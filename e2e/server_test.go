@@ -81,8 +81,7 @@ func launch(data string, args ...string) (*server, error) {
 		"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--rtmp", "127.0.0.1:0",
 		"--data", data, "--log.format", "json",
 	}, args...)...)
-	// The server reads BARRAGE_* as settings; those of whoever runs the tests are not meant for it.
-	s.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BARRAGE_") })
+	s.cmd.Env = environment()
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -101,6 +100,12 @@ func launch(data string, args ...string) (*server, error) {
 		s.kill()
 		return nil, fmt.Errorf("the server was not ready in 30 s\n%s", s.logs())
 	}
+}
+
+// environment is that of the tests without BARRAGE_*: the binary reads those as settings, and those of whoever runs the tests are not
+// meant for it.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BARRAGE_") })
 }
 
 // follow keeps the log and collects the addresses from the "listening" lines until "ready".

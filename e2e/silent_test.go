@@ -27,11 +27,15 @@ func TestSilentConnectionsHurtNobody(t *testing.T) {
 	requireFiles(t, silentSockets+500)
 	s := start(t, t.TempDir(), "--limits.handshakes", "20000")
 	st := s.streamer(t, "quiet")
-	ann, bob := s.viewer(t, st), s.viewer(t, st)
-	chat := startChat(t, ann, bob, st.Room)
+	chat := startChat(t, s, st)
 
-	conns := openSilent(t, s.faces["http"], silentSockets)
-	await(t, "posts while 19,000 say nothing", 60*time.Second, func() bool { return chat.delivered.Load() > 100 })
+	conns, upgraded := openSilent(t, s.faces["http"], silentSockets)
+	if upgraded <= silentSockets/4 {
+		t.Errorf("only %d sockets are silent: that hurts nobody anyway", upgraded)
+	}
+	await(t, "posts while 19,000 say nothing", 60*time.Second, func() bool {
+		return chat.delivered.Load() > 100 || len(chat.done) > 0 // stop tells what went wrong
+	})
 	newcomer := s.viewer(t, st)
 	if _, err := newcomer.Ping(t.Context()); err != nil {
 		t.Errorf("a newcomer beside the silent: %v", err)
@@ -63,7 +67,13 @@ func requireFiles(t *testing.T, n uint64) {
 // viewer joins the room as a fresh connection of the streamer's account.
 func (s *server) viewer(t *testing.T, st streamer) *wireclient.Client {
 	t.Helper()
-	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: wire.Proto})
+	return s.listener(t, st, nil)
+}
+
+// listener is a viewer that tells of every frame.
+func (s *server) listener(t *testing.T, st streamer, hear func(*wirepb.ServerFrame)) *wireclient.Client {
+	t.Helper()
+	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: wire.Proto, OnFrame: hear})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,32 +87,40 @@ func (s *server) viewer(t *testing.T, st streamer) *wireclient.Client {
 	return conn
 }
 
+// chatLimit is how long a round of a chat may take on a busy machine; who waits for longer has noticed something.
+const chatLimit = 5 * time.Second
+
 // chat is one viewer posting to another for as long as something bad goes on beside them.
 type chat struct {
+	room      string
+	from, to  *wireclient.Client
+	heard     chan string // texts that came over the socket of to
 	delivered atomic.Int64
 	slowest   atomic.Int64
 	cancel    context.CancelFunc
 	done      chan error
 }
 
-func startChat(t *testing.T, from, to *wireclient.Client, room string) *chat {
+func startChat(t *testing.T, s *server, st streamer) *chat {
 	t.Helper()
-	c := &chat{done: make(chan error, 1)}
+	c := &chat{room: st.Room, heard: make(chan string, 16), done: make(chan error, 1)}
+	c.from = s.viewer(t, st)
+	c.to = s.listener(t, st, func(f *wirepb.ServerFrame) {
+		for _, d := range f.GetBatch().GetDanmaku() {
+			c.heard <- d.GetText() // never more than the one of the round, as long as none comes twice
+		}
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	c.cancel = cancel
 	go func() {
 		for i := 0; ctx.Err() == nil; i++ {
 			begin := time.Now()
-			if _, err := from.Post(ctx, &wirepb.Post{Room: room, Key: fmt.Sprintf("chat-%d", i), Text: "still here", MediaTimeMs: -1}); err != nil {
-				if ctx.Err() == nil {
-					c.done <- fmt.Errorf("post: %w", err)
-					return
-				}
-				break
-			}
-			if _, err := to.Ping(ctx); err != nil && ctx.Err() == nil {
-				c.done <- fmt.Errorf("ping: %w", err)
+			if err := c.round(ctx, i); err != nil && ctx.Err() == nil {
+				c.done <- err
 				return
+			}
+			if ctx.Err() != nil {
+				break // a round that was cut short says nothing
 			}
 			c.slowest.Store(max(c.slowest.Load(), int64(time.Since(begin))))
 			c.delivered.Add(1)
@@ -113,17 +131,44 @@ func startChat(t *testing.T, from, to *wireclient.Client, room string) *chat {
 	return c
 }
 
+// round posts a text and waits until the other viewer has it.
+func (c *chat) round(ctx context.Context, i int) error {
+	text := fmt.Sprintf("still here %d", i)
+	if _, err := c.from.Post(ctx, &wirepb.Post{Room: c.room, Key: fmt.Sprintf("chat-%d", i), Text: text, MediaTimeMs: -1}); err != nil {
+		return fmt.Errorf("post: %w", err)
+	}
+	select {
+	case got := <-c.heard:
+		if got != text {
+			return fmt.Errorf("heard %q instead of %q", got, text)
+		}
+	case <-c.to.Done():
+		return errors.New("the socket of the other viewer has ended")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if _, err := c.to.Ping(ctx); err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	return nil
+}
+
 func (c *chat) stop(t *testing.T) {
 	t.Helper()
 	c.cancel()
 	if err := <-c.done; err != nil {
 		t.Errorf("a healthy viewer noticed: %v", err)
 	}
-	t.Logf("healthy viewers: %d rounds, slowest %v", c.delivered.Load(), time.Duration(c.slowest.Load()).Round(time.Millisecond))
+	slowest := time.Duration(c.slowest.Load()).Round(time.Millisecond)
+	if slowest > chatLimit {
+		t.Errorf("a danmaku was %v on its way", slowest)
+	}
+	t.Logf("healthy viewers: %d rounds, slowest %v", c.delivered.Load(), slowest)
 }
 
-// openSilent opens n connections; every second one upgrades to a websocket first. Refused ones count too: the server sheds them.
-func openSilent(t *testing.T, addr string, n int) []net.Conn {
+// openSilent opens n connections; every second one upgrades to a websocket first. The server sheds some, which is as good: how many
+// it took is the second result.
+func openSilent(t *testing.T, addr string, n int) ([]net.Conn, int64) {
 	t.Helper()
 	conns := make([]net.Conn, n)
 	var next, upgraded, refused atomic.Int64
@@ -156,7 +201,7 @@ func openSilent(t *testing.T, addr string, n int) []net.Conn {
 			open = append(open, c)
 		}
 	}
-	return open
+	return open, upgraded.Load()
 }
 
 func upgrade(conn net.Conn, addr string) error {

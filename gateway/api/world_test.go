@@ -37,18 +37,26 @@ type world struct {
 
 func newWorld(t *testing.T, change func(*api.Config)) *world {
 	t.Helper()
+	return newWorldOf(t, func(d *api.Deps) {
+		if change != nil {
+			change(&d.Config)
+		}
+	})
+}
+
+// newWorldOf is newWorld with other things to stand on.
+func newWorldOf(t *testing.T, change func(*api.Deps)) *world {
+	t.Helper()
 	w := &world{World: channeltest.New(t, channeltest.Config{}), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
-	cfg := api.Config{Logins: 1000, Registrations: 1000}
-	if change != nil {
-		change(&cfg)
-	}
-	var err error
-	w.handler, err = api.New(api.Deps{
-		Config: cfg, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts, Sessions: w.Sessions, SessionViews: w.Sessions,
+	deps := api.Deps{
+		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts,
+		Sessions: w.Sessions, SessionViews: w.Sessions,
 		Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Audience: fixedAudience(7),
 		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: api.NewMetrics(w.registry),
-	})
-	if err != nil {
+	}
+	change(&deps)
+	var err error
+	if w.handler, err = api.New(deps); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
@@ -33,6 +34,7 @@ type Rooms struct {
 		fail  error
 		lose  int
 		hang  bool
+		post  gateway.Poster
 	}
 }
 
@@ -151,6 +153,13 @@ func (r *Rooms) Hang() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.hang = true
+}
+
+// PostTo has p take the posts from now on.
+func (r *Rooms) PostTo(p gateway.Poster) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.post = p
 }
 
 // Lose drops the next n batches on their way to the nodes.
@@ -296,6 +305,11 @@ func (r *Rooms) Post(ctx context.Context, name id.Room, a room.Author, d room.Dr
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("post", name)
+	if p := r.mu.post; p != nil {
+		r.mu.Unlock()
+		defer r.mu.Lock()
+		return p.Post(ctx, name, a, d)
+	}
 	if r.mu.hang {
 		r.mu.Unlock()
 		<-ctx.Done()

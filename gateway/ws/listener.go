@@ -9,17 +9,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Bound limits how many connections of a listener are open, those that became websockets included. Above the limit a new one
-// is accepted and closed at once (policy: shed), so that clients never use up the open files of the process.
-func Bound(l net.Listener, limit int, m *Metrics) net.Listener {
-	return &bounded{Listener: l, limit: int64(limit), shed: m.shed}
-}
-
-type bounded struct {
-	net.Listener
+// Places limit how many connections of their listeners are open together, those that became websockets included. Above the limit a
+// new one is accepted and closed at once (policy: shed), so that clients never use up the open files of the process.
+type Places struct {
 	limit int64
 	open  atomic.Int64
 	shed  prometheus.Counter
+}
+
+// NewPlaces makes as many as limit.
+func NewPlaces(limit int, m *Metrics) *Places { return &Places{limit: int64(limit), shed: m.shed} }
+
+// Bound has the connections of a listener take places.
+func (p *Places) Bound(l net.Listener) net.Listener { return &bounded{l, p} }
+
+type bounded struct {
+	net.Listener
+	places *Places
 }
 
 // Accept waits for a connection within the limit.
@@ -29,11 +35,11 @@ func (l *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err //nolint:wrapcheck // net/http looks at what it is
 		}
-		if l.open.Add(1) <= l.limit {
-			return &counted{Conn: conn, open: &l.open}, nil
+		if l.places.open.Add(1) <= l.places.limit {
+			return &counted{Conn: conn, open: &l.places.open}, nil
 		}
-		l.open.Add(-1)
-		l.shed.Inc()
+		l.places.open.Add(-1)
+		l.places.shed.Inc()
 		_ = conn.Close() // it was never used
 	}
 }

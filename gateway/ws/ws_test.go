@@ -106,38 +106,43 @@ func TestAdmission(t *testing.T) {
 	})
 }
 
-func TestBoundShedsAboveItsLimit(t *testing.T) {
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestPlacesShedAboveTheirLimit has two listeners share two places.
+func TestPlacesShedAboveTheirLimit(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
-	b := Bound(l, 2, m)
-	defer b.Close()
+	places := NewPlaces(2, m)
 	accepted := make(chan net.Conn)
-	go func() {
-		for {
-			c, err := b.Accept()
-			if err != nil {
-				close(accepted)
-				return
-			}
-			accepted <- c
+	listen := func() (addr string) {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	dial := func() net.Conn {
-		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		t.Cleanup(func() { _ = l.Close() })
+		b := places.Bound(l)
+		go func() {
+			for {
+				c, err := b.Accept()
+				if err != nil {
+					return
+				}
+				accepted <- c
+			}
+		}()
+		return l.Addr().String()
+	}
+	one, other := listen(), listen()
+	dial := func(addr string) net.Conn {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
 		return c
 	}
-	dial()
+	dial(one)
 	first := <-accepted
-	dial()
+	dial(other)
 	second := <-accepted
-	shed := dial()
+	shed := dial(other)
 	if err := shed.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +154,7 @@ func TestBoundShedsAboveItsLimit(t *testing.T) {
 	}
 	_ = first.Close()
 	_ = first.Close() // gives its place back once
-	dial()
+	dial(one)
 	third := <-accepted
 	place := second.(*counted).moveOut()
 	_ = second.Close()
