@@ -47,7 +47,7 @@ func owners() []housetest.Owner {
 		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp"}, Why: "a protocol stays with its adapter"},
 		{Imports: "github.com/bluenviron/mediacommon/v2", Folders: []string{"internal/media", "live/ingest"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
 		{Imports: "github.com/Eyevinn/mp4ff", Folders: []string{"internal/media"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
-		{Imports: "github.com/cockroachdb/pebble/v2", Folders: []string{"storage/table/pebbletable", "storage/eventlog/filelog"}, Tests: true, Why: "elsewhere it is a table"},
+		{Imports: "github.com/cockroachdb/pebble/v2", Folders: []string{"storage/table/pebbletable"}, Tests: true, Why: "elsewhere it is a table"},
 		{Imports: "github.com/cockroachdb/pebble/v2/vfs", Folders: []string{"storage"}, Tests: true, Why: "the file system that tests can break belongs to storage"},
 		{Imports: "github.com/danielgtaylor/huma/v2", Folders: []string{"gateway/api", "."}, Why: "the HTTP interface is declared in one place"},
 		{Imports: "github.com/go-chi/chi/v5", Folders: []string{"gateway/api", "."}, Why: "routes are laid in one place"},

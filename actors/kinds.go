@@ -1,7 +1,7 @@
 // Package actors is the census: the written-out list of every kind of actor that lives on a node.
 //
 // It owns no state. The composition root builds Deps, gives Kinds to cluster.Start, and then calls Bridge.Connect, before any
-// listener opens. A new kind is one folder beside this file and one line in Kinds.
+// listener opens. A new kind is one folder beside this file and one entry in Kinds.
 //
 // It promises nothing but the list and fails in no way of its own; how each kind behaves is said by its package.
 package actors

@@ -1,6 +1,10 @@
 package packager
 
 import (
+	"context"
+	"io"
+	"maps"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,7 +13,36 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/storage/blob"
 )
+
+// countingBlobs counts the writes of each object.
+type countingBlobs struct {
+	Blobs
+	mu   sync.Mutex
+	puts map[string]int
+}
+
+func (b *countingBlobs) Put(ctx context.Context, key string, r io.Reader) (blob.Info, error) {
+	b.mu.Lock()
+	b.puts[key]++
+	b.mu.Unlock()
+	return b.Blobs.Put(ctx, key, r)
+}
+
+// once checks that these objects of the broadcast, and no others, were written, each a single time.
+func (b *countingBlobs) once(t *testing.T, names ...string) {
+	t.Helper()
+	want := map[string]int{}
+	for _, n := range names {
+		want[prefix(channel, broadcast)+n] = 1
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !maps.Equal(b.puts, want) {
+		t.Errorf("written: %v, want %v", b.puts, want)
+	}
+}
 
 // TestArchiveIsBoundedByBytes fills the queue with one object that nobody writes, so that no segment fits beside it.
 func TestArchiveIsBoundedByBytes(t *testing.T) {

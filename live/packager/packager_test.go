@@ -129,7 +129,8 @@ func read(t *testing.T, p *Packager, name string) []byte {
 
 func TestLifeOfABroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		blobs := &countingBlobs{Blobs: newBlobs(t), puts: map[string]int{}}
+		p := start(t, blobs)
 		first := attach(t, p, mediatest.Source{Sound: true})
 		first.play(0, 10*time.Second)
 		first.stream.Close(nil)
@@ -158,6 +159,7 @@ func TestLifeOfABroadcast(t *testing.T) {
 		if err := p.Attach(first.stream); fault.CodeOf(err) != "broadcast_ended" {
 			t.Errorf("attach behind the end: %v", err)
 		}
+		blobs.once(t, "init-0.mp4", "0.m4s", "1.m4s", "2.m4s", "3.m4s", "4.m4s", "5.m4s", "6.m4s", "7.m4s", "8.m4s", "9.m4s")
 	})
 }
 

@@ -26,5 +26,7 @@
 //	I8   posts of one connection to one room, each sent once, are in the log in the order of their Seq
 //	I10  what a resume calls recovered is everything: from a position the history knows, complete up to the head, unchanged
 //
-// The numbers are those of the reliability plan; I9 and those above I10 are about other services.
+// The numbers are those of the reliability plan. Its I9, fencing, is implied: a post that an old owner acknowledged, though it
+// was first invoked after a post of a newer owner was OK, would lie behind that one (I1, I7) with a lower epoch (I6). What
+// is above I10, such as liveness and the promises of other services, is not judged here.
 package history

@@ -12,7 +12,7 @@
 // Refusals: fault.Invalid (sizes), fault.Conflict (condition not met), fault.Fenced, fault.Unavailable (engine; nothing
 // was done), fault.Timeout (ErrUnknown or a deadline: the write may or may not have happened, so read before you
 // decide), ErrCorrupt. The embedded driver is pebbletable. Who writes to many partitions at once shares flushes
-// through a Writer.
+// through WriteAll.
 package table
 
 import (

@@ -185,6 +185,17 @@ func Shift(units []media.Unit, from int, by time.Duration) []media.Unit {
 	return units
 }
 
+// Swell makes the payload of what arrives between two times since the first unit so many times as large.
+func Swell(units []media.Unit, from, to time.Duration, times int) []media.Unit {
+	for i := range units {
+		if at := units[i].Arrival.Sub(units[0].Arrival); at >= from && at < to {
+			b := units[i].Payload[0]
+			units[i].Payload = [][]byte{append(b[:len(b):len(b)], make([]byte, (times-1)*len(b))...)}
+		}
+	}
+	return units
+}
+
 // Index is the first unit that arrives at or after a time since the source's start.
 func Index(units []media.Unit, d time.Duration) int {
 	return slices.IndexFunc(units, func(u media.Unit) bool { return u.Arrival.Sub(units[0].Arrival) >= d })

@@ -1,16 +1,21 @@
 package hls_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing/synctest"
 	"time"
 
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 )
@@ -121,24 +126,29 @@ func point17(w *world) {
 }
 
 func point18(w *world) {
-	w.publish(mediatest.Source{Sound: true, Size: 8000}, 20*time.Second)
-	var mv playlist.Multivariant
-	if err := mv.Unmarshal(w.get("/live/c/index.m3u8").Body.Bytes()); err != nil {
-		w.Fatal(err)
-	}
-	v := mv.Variants[0]
-	if v.URI != "source/index.m3u8" || v.Resolution != "1920x1080" || strings.Join(v.Codecs, ",") != "avc1.42c028,mp4a.40.2" || *v.FrameRate != 30 {
+	src := mediatest.Source{Sound: true, Size: 8000, Start: time.Now()}
+	w.feed(src, mediatest.Swell(src.Units(20*time.Second), 8*time.Second, 12*time.Second, 3))
+	v := w.variant()
+	if v.URI != "source/index.m3u8" || *v.FrameRate != 30 {
 		w.Errorf("got %+v", v)
 	}
 	_, m := w.text(playlists)
+	describes(w, v, broadcast+"/init-0.mp4")
 	bits, peak := 0.0, 0.0
 	var span time.Duration
 	for _, s := range m.Segments {
 		b := float64(len(w.object(s.URI))) * 8
 		bits, span, peak = bits+b, span+s.Duration, max(peak, b/s.Duration.Seconds())
 	}
-	if mean := bits / span.Seconds(); float64(v.Bandwidth) < peak || float64(*v.AverageBandwidth) < 0.9*mean || float64(*v.AverageBandwidth) > 1.1*mean {
-		w.Errorf("bandwidth %d and %d, measured %.0f and %.0f", v.Bandwidth, *v.AverageBandwidth, peak, mean)
+	mean := bits / span.Seconds()
+	if peak < 2*mean {
+		w.Fatalf("a peak of %.0f over a mean of %.0f shows nothing", peak, mean)
+	}
+	if float64(v.Bandwidth) < peak || float64(v.Bandwidth) > 1.2*peak {
+		w.Errorf("bandwidth %d, measured a peak of %.0f", v.Bandwidth, peak)
+	}
+	if average := float64(*v.AverageBandwidth); average < 0.9*mean || average > 1.1*mean {
+		w.Errorf("average bandwidth %.0f, measured %.0f", average, mean)
 	}
 	w.stream.Close(nil)
 	units := mediatest.Source{Sound: true, Start: time.Now()}.Units(6 * time.Second)
@@ -154,6 +164,43 @@ func point18(w *world) {
 		"#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\""+broadcast+"/init-1.mp4\"\n")
 	if string(w.object(broadcast+"/init-0.mp4")) == string(w.object(broadcast+"/init-1.mp4")) {
 		w.Error("the second init segment is the first")
+	}
+	describes(w, w.variant(), broadcast+"/init-1.mp4")
+}
+
+// variant is the one of the multivariant playlist.
+func (w *world) variant() *playlist.MultivariantVariant {
+	w.Helper()
+	var mv playlist.Multivariant
+	if err := mv.Unmarshal(w.get("/live/c/index.m3u8").Body.Bytes()); err != nil || len(mv.Variants) != 1 {
+		w.Fatalf("%d variants, %v", len(mv.Variants), err)
+	}
+	return mv.Variants[0]
+}
+
+// describes checks that a variant says of its media what their init segment says.
+func describes(w *world, v *playlist.MultivariantVariant, initURI string) {
+	w.Helper()
+	var in fmp4.Init
+	if err := in.Unmarshal(bytes.NewReader(w.object(initURI))); err != nil {
+		w.Fatal(err)
+	}
+	var names []string
+	size := ""
+	for _, t := range in.Tracks {
+		switch c := t.Codec.(type) {
+		case *codecs.H264:
+			var sps h264.SPS
+			if err := sps.Unmarshal(c.SPS); err != nil {
+				w.Fatal(err)
+			}
+			names, size = append(names, fmt.Sprintf("avc1.%x", c.SPS[1:4])), fmt.Sprintf("%dx%d", sps.Width(), sps.Height())
+		case *codecs.MPEG4Audio:
+			names = append(names, fmt.Sprintf("mp4a.40.%d", c.Config.Type))
+		}
+	}
+	if len(names) != 2 || !slices.Equal(names, v.Codecs) || size != v.Resolution {
+		w.Errorf("%s holds %q of %s, announced are %q of %s", initURI, names, size, v.Codecs, v.Resolution)
 	}
 }
 

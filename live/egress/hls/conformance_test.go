@@ -243,10 +243,16 @@ func point8(w *world) {
 			w.Errorf("the media sequence went back from %d to %d", removed, m.MediaSequence)
 		}
 		removed = m.MediaSequence
-		breaks := (m.MediaSequence - 1) / 15
-		if m.DiscontinuitySequence != nil && *m.DiscontinuitySequence != breaks {
-			w.Errorf("discontinuity sequence %d with %d segments removed", *m.DiscontinuitySequence, removed)
+		said := 0 // what players take it for when it is not there
+		if m.DiscontinuitySequence != nil {
+			said = *m.DiscontinuitySequence
 		}
+		if breaks := (m.MediaSequence - 1) / 15; said != breaks {
+			w.Errorf("discontinuity sequence %d with %d segments removed, want %d", said, removed, breaks)
+		}
+	}
+	if removed <= 15 {
+		w.Errorf("only %d segments were removed, and no discontinuity with them", removed)
 	}
 }
 

@@ -16,6 +16,8 @@
 //	E10  After a crash every acknowledged event is at its place and every acknowledged cursor where it was. (Crasher)
 //	E11  Consume hands over every event in order, at least once, and goes on after a failure where it had committed.
 //	E12  Close leaves no goroutine behind.
+//	E13  While calls fail before and after their effect, an event with an ID that is sent until it is acknowledged is there
+//	     once, where it was acknowledged, and a consumer that begins again misses none.
 package eventlogtest
 
 import (
@@ -49,8 +51,9 @@ const partitions = 4
 
 type rig struct {
 	*testing.T
-	h   Harness
-	log *eventlog.Log
+	h      Harness
+	driver driver.Driver
+	log    *eventlog.Log
 }
 
 // Run proves all promises for the driver behind the harnesses that open gives.
@@ -71,6 +74,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{9, "cancelled contexts", cancelled},
 		{10, "crash", crash},
 		{11, "consume", consume},
+		{13, "faults", faults},
 	} {
 		t.Run(fmt.Sprintf("E%02d %s", p.number, p.name), func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
@@ -92,7 +96,7 @@ func (r *rig) open() {
 	if err != nil {
 		r.Fatalf("open: %v", err)
 	}
-	r.log = eventlog.New(d)
+	r.driver, r.log = d, eventlog.New(d)
 }
 
 func (r *rig) close() {

@@ -26,7 +26,7 @@ func TestSweep(t *testing.T) {
 	s := table.New(d)
 	write := func(ops ...table.Op) {
 		t.Helper()
-		if err := s.Write(t.Context(), table.Batch{Table: "t", Partition: "p", Ops: ops}); err != nil {
+		if err := s.Write(t.Context(), table.Batch{Table: "t", Partition: "p", Epoch: 3, Ops: ops}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,6 +63,9 @@ func TestSweep(t *testing.T) {
 	}
 	if rows, reminders := count(t, d, spaceRow), count(t, d, spaceExpiry); rows != 2 || reminders != 0 {
 		t.Errorf("%d rows and %d reminders are left at the end, want 2 and 0", rows, reminders)
+	}
+	if n := count(t, d, spaceFence); n != 1 {
+		t.Errorf("%d fences are left, want 1", n)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

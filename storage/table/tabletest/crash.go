@@ -5,13 +5,15 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
 // crashes is how many times the power fails in one run.
 const crashes = 12
 
-// crash takes the power while writers write and readers read, again and again, on one growing storage.
+// crash takes the power while writers write and readers read, again and again, on one growing storage. Before each crash a
+// new owner takes another partition over.
 func crash(r *rig) {
 	c, ok := r.h.(Crasher)
 	if !ok {
@@ -23,6 +25,7 @@ func crash(r *rig) {
 		l := &load{store: r.store, round: round, acked: map[string]bool{}, read: map[string]bool{}, stop: make(chan struct{})}
 		l.start(r)
 		l.wait(5 + rng.IntN(60))
+		epoch := takeOver(r, round)
 		ackedNow, readNow := l.snapshot()
 		c.Crash(rng)
 		close(l.stop)
@@ -36,10 +39,24 @@ func crash(r *rig) {
 		}
 		r.open()
 		checkTags(r, r.all("p"), acked, read, l.rows())
+		fenceIs(r, fmt.Sprintf("after crash %d", round), "t", "owned", epoch)
 	}
 	if len(acked) == 0 {
 		r.Error("no write was acknowledged before a crash; the test shows nothing")
 	}
+}
+
+// takeOver raises the fence of a partition and gives the epoch that was acknowledged, in turn with a row and without.
+func takeOver(r *rig, round int) position.Epoch {
+	r.Helper()
+	b := table.Batch{Table: "t", Partition: "owned", Epoch: position.Epoch(10 * (round + 1))}
+	if round%2 == 1 {
+		b.Ops = []table.Op{table.Put([]byte("owner"), fmt.Append(nil, round))}
+	}
+	if err := r.store.Write(r.Context(), b); err != nil {
+		r.Errorf("takeover under load: %v", err)
+	}
+	return b.Epoch
 }
 
 // load is writers and a reader that note what they were told.

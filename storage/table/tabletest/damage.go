@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -13,6 +14,12 @@ const damages = 60
 
 // handful is how many of the last writes may vanish without a word after a crash: nothing written later vouches for them.
 const handful = 5
+
+// fencedAt is the row before which the fence of partition "owned" is raised for the last time, to lastFence.
+const (
+	fencedAt  = 300
+	lastFence = 9
+)
 
 func damageAfterClose(r *rig) {
 	d, ok := r.h.(Damager)
@@ -27,7 +34,10 @@ func damageAfterClose(r *rig) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		got := inspect(r, what, written)
+		got, open := inspect(r, what, written)
+		if open {
+			r.Errorf("%s: the fence is gone without a word", what)
+		}
 		if got < 0 {
 			detected++
 		} else if got < len(written) {
@@ -54,9 +64,11 @@ func damageAfterCrash(r *rig) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		switch got := inspect(r, what, written); {
+		switch got, open := inspect(r, what, written); {
 		case got < 0:
 			detected++
+		case open && got > fencedAt:
+			r.Errorf("%s: the fence is gone without a word, and rows that came later are there", what)
 		case got < len(written)-handful && !cut:
 			r.Errorf("%s: %d of %d rows are gone without a word", what, len(written)-got, len(written))
 		case got < len(written):
@@ -68,10 +80,16 @@ func damageAfterCrash(r *rig) {
 	r.open()
 }
 
-// fill writes rows one after the other, some into files of their own because the storage is reopened in between.
+// fill writes rows one after the other, some into files of their own because the storage is reopened in between, and
+// raises a fence in each life of the storage.
 func fill(r *rig) map[string]string {
 	written := map[string]string{}
 	for i := range 400 {
+		if i == 100 || i == fencedAt {
+			if err := r.store.Fence(r.Context(), "t", "owned", position.Epoch(lastFence*i/fencedAt)); err != nil {
+				r.Fatal(err)
+			}
+		}
 		k, v := fmt.Sprintf("%04d", i), fmt.Sprintf("value %d of many", i*i)
 		written[k] = v
 		r.write("p", table.Put([]byte(k), []byte(v)))
@@ -82,18 +100,34 @@ func fill(r *rig) map[string]string {
 	return written
 }
 
-// inspect opens a damaged storage and gives the number of rows it serves, or -1 if it reports the damage.
-func inspect(r *rig, what string, written map[string]string) int {
+// inspect opens a damaged storage and gives the number of rows it serves, or -1 if it reports the damage, and whether an
+// old owner gets through.
+func inspect(r *rig, what string, written map[string]string) (rows int, open bool) {
 	r.Helper()
 	drv, err := r.h.Open(r.clock.Now)
 	if err != nil {
 		if !errors.Is(err, table.ErrCorrupt) {
 			r.Errorf("%s: open: %v, want ErrCorrupt", what, err)
 		}
-		return -1
+		return -1, false
 	}
 	s := table.New(drv)
 	defer func() { _ = s.Close() }()
+	rows = inspectRows(r, s, what, written)
+	switch err := s.Fence(r.Context(), "t", "owned", lastFence-1); {
+	case err == nil:
+		open = true
+	case errors.Is(err, table.ErrCorrupt):
+		rows = -1
+	case !errors.Is(err, table.ErrFenced):
+		r.Errorf("%s: fence: %v", what, err)
+	}
+	return rows, open
+}
+
+// inspectRows is inspect for the rows alone.
+func inspectRows(r *rig, s *table.Store, what string, written map[string]string) int {
+	r.Helper()
 	detected := false
 	for k, v := range written {
 		if detected {

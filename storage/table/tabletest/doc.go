@@ -13,15 +13,16 @@
 //	P08  A batch happens wholly or not at all, and a reader never sees half of one.
 //	P09  WriteAll performs its batches in order, each by itself, with one answer each.
 //	P10  A write of a lower epoch than the partition has seen changes nothing and is refused with table.ErrFenced; an
-//	     unfenced write is one of epoch zero. Fences survive reopening, belong to one partition, and are raised even by
-//	     a batch without ops. A batch whose condition fails raises nothing.
+//	     unfenced write is one of epoch zero. Fences survive reopening and the end of all rows, belong to one partition,
+//	     and are raised even by a batch without ops; batches of one call see the fence that those before them left. A
+//	     batch whose condition fails raises nothing, and one that fails both is told that it is fenced.
 //	P11  An expired row is as good as absent to reads, conditions and pages; rewriting without TTL makes it permanent.
 //	P12  A context that ended before the call stops it, and a stopped write either happened wholly or not at all.
 //	P13  What was written is there after Close and Open, and a closed driver refuses with fault.Unavailable.
-//	P14  After a crash every acknowledged write is there, no batch is there in half, and no row that was ever read by
-//	     anyone is gone. (Crasher)
+//	P14  After a crash every acknowledged write is there, no batch is there in half, no row that was ever read by
+//	     anyone is gone, and every acknowledged fence holds. (Crasher)
 //	P15  Damaged storage is never served as a row that nobody wrote. After a clean Close every damage that takes away a row
-//	     is refused with table.ErrCorrupt; after a crash every one that hits more than the last handful of writes, unless it
-//	     cuts off the end. (Damager)
+//	     or a fence is refused with table.ErrCorrupt; after a crash every one that hits more than the last handful of writes,
+//	     unless it cuts off the end. (Damager)
 //	P16  Close leaves no goroutine behind.
 package tabletest
