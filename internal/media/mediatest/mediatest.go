@@ -190,7 +190,7 @@ func Swell(units []media.Unit, from, to time.Duration, times int) []media.Unit {
 	for i := range units {
 		if at := units[i].Arrival.Sub(units[0].Arrival); at >= from && at < to {
 			b := units[i].Payload[0]
-			units[i].Payload = [][]byte{append(b[:len(b):len(b)], make([]byte, (times-1)*len(b))...)}
+			units[i].Payload = [][]byte{append(slices.Clip(b), make([]byte, (times-1)*len(b))...)}
 		}
 	}
 	return units
