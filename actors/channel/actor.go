@@ -30,7 +30,7 @@ type Deps struct {
 	Metrics  *Metrics
 }
 
-// Kind makes channels. The key is the channel id. An activation is pinned from the begin of a broadcast until everybody has been told of its end.
+// Kind makes channels. The key is the channel id. An activation is pinned from the begin of a broadcast until room and listing have been told of its end.
 func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
 	s := store{d.Table, cfg}
@@ -68,7 +68,11 @@ type actor struct {
 	counted bool         // in the gauge of live channels
 	telling bool         // an announcement is under way
 	stale   bool         // the state changed meanwhile
-	effects []effect
+	again   bool         // an announceAgain is on its way
+	waking  bool         // a wake is on its way
+	// finished is the broadcast whose end was counted last.
+	finished id.Broadcast
+	effects  []effect
 }
 
 // Messages that the shell answers itself.
@@ -98,7 +102,11 @@ func (a *actor) Start(t *cluster.Turn) { a.command(t, wake{}) }
 func (a *actor) Receive(t *cluster.Turn, msg any) {
 	switch m := msg.(type) {
 	case announceAgain:
+		a.again = false
 		a.announce(t)
+	case wake:
+		a.waking = false
+		a.command(t, m)
 	case finishAgain:
 		a.finishPackager(t, m)
 	case measure:

@@ -111,8 +111,8 @@ func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
 	return out, ctx.Err() //nolint:wrapcheck // the caller's own
 }
 
-// Settle finishes the broadcasts that a process which is gone left unfinished, so that no room says live without a publisher.
-// Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
+// Settle begins to finish the broadcasts that a process which is gone left unfinished, so that no room says live without a
+// publisher for long. Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
 // named in the error and settled by whoever asks them next.
 func (c *Client) Settle(ctx context.Context) (settled int, err error) {
 	list, err := c.store.listed(ctx, unfinished, table.MaxLimit)
@@ -148,6 +148,12 @@ func (c *Client) Keys(ctx context.Context, ch id.Channel) ([]Key, error) {
 // RevokeKey ends a key at once; a publisher that came with it is closed with ErrKeyRevoked.
 func (c *Client) RevokeKey(ctx context.Context, ch id.Channel, key string) (Key, error) {
 	return ask[Key](ctx, c.node, ch, revokeKey{key})
+}
+
+// RevokeKeys ends every key, and a broadcast that goes on is closed with ErrKeyRevoked.
+func (c *Client) RevokeKeys(ctx context.Context, ch id.Channel) error {
+	_, err := ask[[]Key](ctx, c.node, ch, revokeKeys{})
+	return err
 }
 
 // Ingest measures the publisher of a channel.

@@ -117,6 +117,24 @@ func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 	return append(dst, reply{k.public(s)})
 }
 
+// revokeAll ends every key and the publisher, also one whose key has run out or was forgotten since it came.
+func (s *state) revokeAll(now time.Time, dst []effect) []effect {
+	s.doc.Keys = slices.Clone(s.doc.Keys)
+	changed := false
+	for i := range s.doc.Keys {
+		if k := &s.doc.Keys[i]; k.Revoked.IsZero() {
+			k.Revoked, changed = now.UTC(), true
+		}
+	}
+	if changed {
+		dst = append(dst, persist{doc: s.snapshot()})
+	}
+	if s.phase == Live {
+		dst = append(dst, kick{ErrKeyRevoked})
+	}
+	return append(dst, reply{s.keys(now)})
+}
+
 func (k *keyRecord) public(s *state) Key {
 	return Key{k.ID, k.Hint, k.Created, k.Used, k.Expires, k.Revoked, s.phase == Live && s.keyID == k.ID}
 }

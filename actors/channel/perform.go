@@ -54,7 +54,8 @@ func (a *actor) failed(t *cluster.Turn, cause error) {
 			return
 		}
 		a.state.doc, a.version = s.doc, s.version
-		if a.state.ending() {
+		if a.state.ending() && !a.waking {
+			a.waking = true
 			t.After(a.state.cfg.Beat, wake{})
 		}
 		t.Pin(a.state.doc.Live != nil)
@@ -111,8 +112,11 @@ func (a *actor) interrupt(t *cluster.Turn, fence Fence) {
 }
 
 func (a *actor) finish(t *cluster.Turn, broadcast id.Broadcast) {
-	a.deps.Metrics.finished.Inc()
-	t.Log().Info("broadcast finished", slog.String("broadcast", string(broadcast)))
+	if a.finished != broadcast { // else it is told again
+		a.finished = broadcast
+		a.deps.Metrics.finished.Inc()
+		t.Log().Info("broadcast finished", slog.String("broadcast", string(broadcast)))
+	}
 	a.finishPackager(t, finishAgain{id.Channel(t.Key()), broadcast, finishTries})
 }
 
@@ -151,7 +155,8 @@ func (a *actor) announce(t *cluster.Turn) {
 				level = slog.LevelDebug
 			}
 			t.Log().Log(context.Background(), level, "the state of the channel was not taken", slog.Any("error", err))
-			if !a.state.live() {
+			if !a.state.live() && !a.again {
+				a.again = true
 				t.After(retryAnnounce, announceAgain{})
 			}
 		case c.Phase == Offline:

@@ -84,6 +84,8 @@ type (
 	}
 	listKeys  struct{}
 	revokeKey struct{ id string }
+	// revokeKeys ends all of them, and whoever publishes.
+	revokeKeys struct{}
 	// check asks whether a begin with this key would be let in.
 	check struct{ key auth.StreamKey }
 	// begin asks for the lease; broadcast is the id to use if a new broadcast begins, and names the request.
@@ -161,7 +163,7 @@ type state struct {
 	doc    document
 
 	// Valid while live(). Then doc.Live is set, and lease <= doc.Fence: a write whose outcome was unknown may have raised it.
-	// An offline channel keeps doc.Live until everybody has been told of the end, so that a crash tells them again.
+	// An offline channel keeps doc.Live until room and listing have been told of the end, so that a crash tells them again.
 	phase   Phase
 	since   time.Time
 	lease   Fence
@@ -195,6 +197,8 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 		return append(dst, reply{s.keys(now)})
 	case revokeKey:
 		return s.revoke(now, c, dst)
+	case revokeKeys:
+		return s.revokeAll(now, dst)
 	}
 	return s.publish(now, cmd, dst)
 }

@@ -109,6 +109,8 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 	case "begin":
 		g.begins++
 		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins)), nil}
+	case "revoke-all":
+		return revokeKeys{}
 	case "open-failed":
 		return openFailed{fence(), d.HasArg("ended")}
 	case "ended":
@@ -194,6 +196,7 @@ func TestLeaseInvariants(t *testing.T) {
 				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
 				mintKey{fmt.Sprint(n), keys[n]},
 				revokeKey{fmt.Sprint(n)},
+				revokeKeys{},
 				ended{f},
 				openFailed{f, false},
 				openFailed{f, true},

@@ -188,8 +188,10 @@ func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
 	if err := r.write(ctx, ops); err != nil {
 		return err
 	}
-	_, r.card, _, err = r.get(ctx, cardKey())
-	return err
+	if _, r.card, _, err = r.get(ctx, cardKey()); err != nil {
+		return fault.Newf(fault.Internal, "version_unknown", "the room was written, its version could not be read: %v", err)
+	}
+	return nil
 }
 
 // read performs a query.

@@ -51,6 +51,7 @@ type actor struct {
 	store    store
 	version  uint64 // of the stored document; 0 while there is none
 	attached int    // sockets this activation has counted in the gauge
+	expiry   cluster.Timer
 	effects  []effect
 }
 
@@ -84,7 +85,8 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 			a.deps.Metrics.sockets.Add(float64(e.delta))
 			t.Pin(a.attached > 0) // else the next activation would not know of them
 		case expireAt:
-			t.After(e.at.Sub(t.Now()), expire{})
+			a.expiry.Stop()
+			a.expiry = t.After(e.at.Sub(t.Now()), expire{})
 		case counted:
 			a.deps.Metrics.refreshes.WithLabelValues(e.result).Inc()
 		}

@@ -113,7 +113,7 @@ type (
 	}
 	// socketsChanged tells how many sockets came (or went, if negative).
 	socketsChanged struct{ delta int }
-	// expireAt asks for an expire.
+	// expireAt asks for an expire; it replaces the one asked for before.
 	expireAt struct{ at time.Time }
 	// counted names the result of a refresh.
 	counted struct{ result string }
@@ -133,6 +133,7 @@ type state struct {
 	exists  bool
 	doc     document
 	sockets map[socket]time.Time
+	expiry  time.Time // the moment of the last expireAt; zero: none is asked for
 }
 
 // apply performs one command and appends its effects to dst.
@@ -258,14 +259,27 @@ func (s *state) attach(now time.Time, k socket, until time.Time, dst []effect) [
 	if full {
 		return append(dst, refuse{ErrTooManySockets})
 	}
-	return append(dst, expireAt{until}, reply{s.info()})
+	if s.expiry.IsZero() || until.Before(s.expiry) {
+		s.expiry = until
+		dst = append(dst, expireAt{until})
+	}
+	return append(dst, reply{s.info()})
 }
 
 func (s *state) expire(now time.Time, dst []effect) []effect {
 	before := len(s.sockets)
-	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool { return !until.After(now) })
+	s.expiry = time.Time{}
+	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool {
+		if until.After(now) && (s.expiry.IsZero() || until.Before(s.expiry)) {
+			s.expiry = until
+		}
+		return !until.After(now)
+	})
 	if n := len(s.sockets) - before; n != 0 {
 		dst = append(dst, socketsChanged{n})
+	}
+	if !s.expiry.IsZero() {
+		dst = append(dst, expireAt{s.expiry})
 	}
 	return dst
 }

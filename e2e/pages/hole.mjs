@@ -86,7 +86,7 @@ export async function decodesWhole(world) {
   const ffmpeg = spawn('ffmpeg', ['-v', 'error', '-progress', '-', '-i', world.server.url(playlistPath), '-map', '0:v', '-f', 'null', '-'], { stdio: ['ignore', 'pipe', 'ignore'] })
   let out = ''
   ffmpeg.stdout.on('data', (chunk) => (out += chunk))
-  const [code] = await once(ffmpeg, 'exit')
+  const [code] = await once(ffmpeg, 'close')
   const frames = Number(out.match(/frame=(\d+)\n(?![\s\S]*frame=)/)?.[1] ?? 0)
   world.measured.whole_broadcast = { segments: all.length, gaps: all.filter((s) => s.gap).length, seconds: Math.round(there), frames }
   world.check('ffmpeg plays over the hole to the end', code === 0 && frames > there * 30 * 0.95, world.measured.whole_broadcast)

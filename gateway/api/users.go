@@ -103,14 +103,7 @@ func (s *server) revokeKeys(ctx context.Context, user id.User) error {
 	if err != nil {
 		return err
 	}
-	keys, err := s.StreamKeys.Keys(ctx, c.ID)
-	for _, k := range keys {
-		if k.Revoked.IsZero() {
-			_, revoked := s.StreamKeys.RevokeKey(ctx, c.ID, k.ID)
-			err = errors.Join(err, revoked)
-		}
-	}
-	return err
+	return s.StreamKeys.RevokeKeys(ctx, c.ID)
 }
 
 func parseRoles(names *[]string) (auth.Roles, error) {

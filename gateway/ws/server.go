@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -200,15 +202,16 @@ func (s *Server) forget(c *Conn, code int) {
 // Refuse makes every later upgrade answer 503 "draining".
 func (s *Server) Refuse() { s.admission.drain() }
 
-// Conns lists the open connections.
+// Conns lists the open connections. Those that are being begun are waited for, so that what is posted to them comes behind Start.
 func (s *Server) Conns() []*Conn {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := make([]*Conn, 0, len(s.mu.conns))
-	for c := range s.mu.conns {
-		list = append(list, c)
-	}
-	return list
+	list := slices.AppendSeq(make([]*Conn, 0, len(s.mu.conns)), maps.Keys(s.mu.conns))
+	s.mu.Unlock()
+	return slices.DeleteFunc(list, func(c *Conn) bool {
+		c.in.Lock() // begin holds it until the link stands, or could not be made
+		defer c.in.Unlock()
+		return c.link == nil
+	})
 }
 
 // Len is the number of open connections.
@@ -245,11 +248,7 @@ func (s *Server) Close() {
 	s.mu.closed = true
 	s.mu.Unlock()
 	for _, c := range s.Conns() {
-		c.in.Lock() // begin holds it until the link stands, or could not be made
-		if c.link != nil {
-			c.link.end()
-		}
-		c.in.Unlock()
+		c.link.end()
 	}
 	s.streams.Wait()
 	s.poller.stop()

@@ -11,7 +11,7 @@ const (
 	// locateTTL is how long the answer of the Locator is believed.
 	locateTTL = time.Second
 	// endedTTL is how long when the broadcast has ended: its players learn soon of the next one, and a crowd that fetches the
-	// last segments still asks the channel's actor ten times a second only.
+	// last segments still asks the channel's actor only some ten times a second.
 	endedTTL = 100 * time.Millisecond
 	// maxLocated bounds the channels remembered; when there are more, all are asked for again.
 	maxLocated = 10_000

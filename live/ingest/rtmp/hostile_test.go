@@ -60,7 +60,8 @@ func TestHostileTimestampsOverTheWire(t *testing.T) {
 					breaks++
 				}
 			}
-			if breaks != c.breaks || !m.Endlist || sum < length-300*time.Millisecond || sum > length+300*time.Millisecond {
+			// One more is right when the machine paused in the midst of a burst.
+			if breaks < c.breaks || breaks > c.breaks+1 || !m.Endlist || sum < length-300*time.Millisecond || sum > length+300*time.Millisecond {
 				t.Errorf("%d discontinuities, end %v, %v long", breaks, m.Endlist, sum)
 			}
 

@@ -46,7 +46,7 @@ func TestAPanicEndsOneConnection(t *testing.T) {
 	}
 	w := &livetest.World{Gate: livetest.New(t, livetest.Config{}).Gate, Metrics: prometheus.NewRegistry()}
 	w.RTMP = rtmp.Start(rtmp.Config{
-		Gate: w.Gate, Log: slog.New(slog.DiscardHandler), Metrics: rtmp.NewMetrics(w.Metrics), MaxConns: 2, MaxUnverified: 1,
+		Gate: w.Gate, Log: slog.New(slog.DiscardHandler), Metrics: rtmp.NewMetrics(w.Metrics), MaxConns: 2, MaxUnverified: 2,
 	}, brittle{ln})
 	t.Cleanup(func() {
 		if err := w.RTMP.Close(); err != nil {
