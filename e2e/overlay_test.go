@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -108,18 +106,11 @@ func (s *sightings) report(t *testing.T, what string, sent map[string]time.Time)
 func listen(t *testing.T, s *server, st streamer) *sightings {
 	t.Helper()
 	heard := &sightings{}
-	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: wire.Proto, OnFrame: func(f *wirepb.ServerFrame) {
+	streamer{Room: st.Room}.enter(t, wireclient.Config{URL: s.ws(), OnFrame: func(f *wirepb.ServerFrame) {
 		for _, d := range f.GetBatch().GetDanmaku() {
 			heard.add(d.GetText(), time.Now())
 		}
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	if _, err := conn.Join(t.Context(), st.Room, position.Position{}, false, 0); err != nil {
-		t.Fatal(err)
-	}
 	return heard
 }
 

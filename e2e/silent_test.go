@@ -73,13 +73,22 @@ func (s *server) viewer(t *testing.T, st streamer) *wireclient.Client {
 // listener is a viewer that tells of every frame.
 func (s *server) listener(t *testing.T, st streamer, hear func(*wirepb.ServerFrame)) *wireclient.Client {
 	t.Helper()
-	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: wire.Proto, OnFrame: hear})
+	return st.enter(t, wireclient.Config{URL: s.ws(), OnFrame: hear})
+}
+
+// enter joins the room over a connection of its own, as the streamer's account or, without a token, as a guest.
+func (st streamer) enter(t *testing.T, cfg wireclient.Config) *wireclient.Client {
+	t.Helper()
+	cfg.Encoding = wire.Proto
+	conn, err := wireclient.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	if _, err := conn.Auth(t.Context(), st.Token); err != nil {
-		t.Fatal(err)
+	if st.Token != "" {
+		if _, err := conn.Auth(t.Context(), st.Token); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := conn.Join(t.Context(), st.Room, position.Position{}, false, 0); err != nil {
 		t.Fatal(err)

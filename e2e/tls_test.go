@@ -21,8 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -156,20 +154,9 @@ func (s secured) plays(t *testing.T, st streamer) {
 func (s secured) chats(t *testing.T, st streamer) {
 	t.Helper()
 	heard := listen(t, s.server, st)
-	conn, err := wireclient.Dial(t.Context(), wireclient.Config{
-		URL: "wss://" + s.faces["https"] + "/ws", Encoding: wire.Proto, HTTP: s.client,
-		Header: http.Header{"Origin": {"https://" + s.faces["https"]}},
+	conn := st.enter(t, wireclient.Config{
+		URL: "wss://" + s.faces["https"] + "/ws", HTTP: s.client, Header: http.Header{"Origin": {"https://" + s.faces["https"]}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	if _, err := conn.Auth(t.Context(), st.Token); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Join(t.Context(), st.Room, position.Position{}, false, 0); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: "k", Text: "sealed", MediaTimeMs: -1}); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/gateway/gatewaytest"
 	"github.com/barrage-live/barrage/gateway/ws"
@@ -300,11 +301,10 @@ func TestDrain(t *testing.T) {
 
 // TestDrainDoesNotWaitForARoomThatHangs: the actors of the node still have to be flushed in the time that is left.
 func TestDrainDoesNotWaitForARoomThatHangs(t *testing.T) {
-	w := gatewaytest.NewWorld(t, gateway.Config{DrainSpread: 200 * time.Millisecond, AskTimeout: time.Hour}, false)
+	w, a := ailingWorld(t, gateway.Config{DrainSpread: 200 * time.Millisecond, AskTimeout: time.Hour})
 	stuck, fine := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
-	w.Rooms.Hang()
-	go func() { _, _ = stuck.Say("is anybody there?") }()
-	gatewaytest.Eventually(t, "the room has the question", func() bool { return w.Rooms.Asked("post") == 1 })
+	go func() { _, _ = stuck.Say(actortest.Hang) }()
+	a.AwaitHang()
 	ctx, cancel := context.WithTimeout(context.Background(), gatewaytest.Patience)
 	defer cancel()
 	if err := w.Gateway.Drain(ctx); err != nil {

@@ -244,7 +244,7 @@ func (s *state) attach(now time.Time, k socket, until time.Time, dst []effect) [
 		return append(dst, refuse{err})
 	}
 	before := len(s.sockets)
-	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool { return !until.After(now) })
+	s.lapse(now)
 	_, again := s.sockets[k]
 	full := !again && len(s.sockets) >= s.cfg.MaxSockets
 	if !full {
@@ -266,15 +266,10 @@ func (s *state) attach(now time.Time, k socket, until time.Time, dst []effect) [
 	return append(dst, reply{s.info()})
 }
 
+// expire forgets what has lapsed and asks for the next moment.
 func (s *state) expire(now time.Time, dst []effect) []effect {
 	before := len(s.sockets)
-	s.expiry = time.Time{}
-	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool {
-		if until.After(now) && (s.expiry.IsZero() || until.Before(s.expiry)) {
-			s.expiry = until
-		}
-		return !until.After(now)
-	})
+	s.expiry = s.lapse(now)
 	if n := len(s.sockets) - before; n != 0 {
 		dst = append(dst, socketsChanged{n})
 	}
@@ -282,6 +277,17 @@ func (s *state) expire(now time.Time, dst []effect) []effect {
 		dst = append(dst, expireAt{s.expiry})
 	}
 	return dst
+}
+
+// lapse forgets the sockets whose time is over and gives the moment at which the next one's is; zero when none is left.
+func (s *state) lapse(now time.Time) (first time.Time) {
+	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool { return !until.After(now) })
+	for _, until := range s.sockets {
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+	}
+	return first
 }
 
 func (s *state) detach(k socket, dst []effect) []effect {

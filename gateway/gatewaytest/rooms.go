@@ -33,7 +33,6 @@ type Rooms struct {
 		asked map[string]int
 		fail  error
 		lose  int
-		hang  bool
 		post  gateway.Poster
 	}
 }
@@ -146,13 +145,6 @@ func (r *Rooms) Fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.fail = err
-}
-
-// Hang leaves posts without an answer from now on.
-func (r *Rooms) Hang() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.mu.hang = true
 }
 
 // PostTo has p take the posts from now on.
@@ -309,12 +301,6 @@ func (r *Rooms) Post(ctx context.Context, name id.Room, a room.Author, d room.Dr
 		r.mu.Unlock()
 		defer r.mu.Lock()
 		return p.Post(ctx, name, a, d)
-	}
-	if r.mu.hang {
-		r.mu.Unlock()
-		<-ctx.Done()
-		r.mu.Lock()
-		return position.Position{}, false, fault.From(ctx.Err())
 	}
 	if err != nil {
 		return position.Position{}, false, err

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -265,6 +266,17 @@ func (w *World) Do(tb testing.TB, method, url string, header http.Header) (int, 
 		tb.Fatal(err)
 	}
 	return res.StatusCode, res.Header, b
+}
+
+// Tally is how long the segments of a playlist last together, and how many of them follow a discontinuity.
+func Tally(m *playlist.Media) (length time.Duration, breaks int) {
+	for _, s := range m.Segments {
+		length += s.Duration
+		if s.Discontinuity {
+			breaks++
+		}
+	}
+	return length, breaks
 }
 
 // Eventually waits until a condition holds, and fails the test when it does not within a time. It is for what real

@@ -90,13 +90,8 @@ func TestSyntheticPublications(t *testing.T) {
 			w.Finish("a")
 			status, _, body := w.Get(t, w.URL("a", "source/index.m3u8"))
 			m := parse(t, status, body)
-			var sum time.Duration
-			breaks := 0
+			sum, breaks := livetest.Tally(m)
 			for _, s := range m.Segments {
-				sum += s.Duration
-				if s.Discontinuity {
-					breaks++
-				}
 				if status, _, b := w.Get(t, w.URL("a", "source/"+s.URI)); status != 200 || len(b) == 0 {
 					t.Errorf("%s: %d", s.URI, status)
 				}

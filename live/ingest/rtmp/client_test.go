@@ -177,6 +177,14 @@ func (c *client) unit(u media.Unit) error {
 	})
 }
 
+// unharmed sends a unit of sound behind the first second, as one does whom the troubles of others do not concern.
+func (c *client) unharmed(live bool) {
+	c.t.Helper()
+	if err := c.unit(media.Unit{Track: 1, DTS: time.Second, Payload: [][]byte{{1}}}); err != nil || !live {
+		c.t.Errorf("the healthy publisher noticed: %v, live %v", err, live)
+	}
+}
+
 // play sends what a source makes in a time, as fast as it goes.
 func (c *client) play(src mediatest.Source, d time.Duration) {
 	c.t.Helper()
