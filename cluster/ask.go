@@ -25,9 +25,13 @@ type Ref struct {
 // Ask sends msg to the actor and waits for its answer, which must be an R.
 //
 // The deadline of ctx, at most and by default MaxAsk from now, travels with the message: a message that is still
-// queued when it passes is not executed. Timeout therefore means that the outcome is unknown, and Ask never sends
-// twice. Every other error of this package means that nothing was executed, but Internal "actor_panicked",
-// "unanswered" and "bad_reply". An actor must not Ask itself, nor Ask inside a turn: use Turn.Await or Turn.Pipe.
+// queued when it passes is not executed. Ask never sends twice.
+//
+// Two sorts of errors of this package leave the outcome unknown: every Timeout, and the Internal ones
+// "activation_ended", "actor_panicked", "unanswered" and "bad_reply". All others mean that nothing was executed. An
+// error that the actor answered with means what the actor says it means.
+//
+// An actor must not Ask itself, nor Ask inside a turn: use Turn.Await or Turn.Pipe.
 func Ask[R any](ctx context.Context, n *Node, kind, key string, msg any) (R, error) {
 	return AskRef[R](ctx, n, Ref{Kind: kind, Key: key}, msg)
 }

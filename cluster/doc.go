@@ -2,7 +2,7 @@
 // while they are used, and are touched by one turn at a time.
 //
 // It owns the activations of this process, their mailboxes, timers and workers, and the node's lease. Actor packages
-// give it their Kinds and call each other through Ask and Tell; serve.go starts and ends it. It is the only package that
+// give it their Kinds and call each other through Ask, AskFunc and Tell; serve.go starts and ends it. It is the only package that
 // knows the actor engine (protoactor), and no type of the engine leaves it.
 //
 // An actor is addressed by kind and key. The address falls into one of 4096 shards; a node claims a shard from the
@@ -30,9 +30,10 @@
 //	Exhausted   workers_busy       Config.Backlog works wait; retry later
 //	Timeout     deadline_exceeded  nobody waits any more; the outcome is unknown
 //	Timeout     abandoned          the asker's context was cancelled; the outcome is unknown
-//	Internal    actor_panicked     the turn panicked; the activation was dropped and the next message makes another
+//	Internal    actor_panicked     the turn panicked; the activation was dropped and the next message makes another.
+//	                               How far it came is unknown
 //	Internal    activation_ended   the activation ended before its work did; the outcome is unknown
-//	Internal    unanswered         the turn ended without an answer
+//	Internal    unanswered         the turn ended without an answer; the outcome is unknown
 //	Unavailable quarantined        three panics within 60 s; rests 5 s, doubling to 5 min; RetryAfter says how long
 //	Unavailable activation_failed  Kind.Activate failed without a fault of its own
 //	Unavailable draining, closed   the node ends

@@ -14,7 +14,8 @@ type envelope struct {
 	msg      any
 	deadline time.Time // absolute; zero for Tell
 	epoch    position.Epoch
-	reply    chan result // one place, so that answering never blocks; nil for Tell
+	reply    chan result // of an Ask: one place, so that answering never blocks
+	call     *call       // of an AskFunc
 
 	answered  atomic.Bool
 	abandoned atomic.Bool
@@ -30,12 +31,19 @@ type result struct {
 	err   error
 }
 
+// asked reports whether somebody was to be answered; of a Tell nobody is.
+func (e *envelope) asked() bool { return e.reply != nil || e.call != nil }
+
 // answer gives the result to the asker; only the first counts. It reports whether it was the first of an Ask.
 func (e *envelope) answer(v any, err error) bool {
-	if e == nil || e.reply == nil || !e.answered.CompareAndSwap(false, true) {
+	if e == nil || !e.asked() || !e.answered.CompareAndSwap(false, true) {
 		return false
 	}
-	e.reply <- result{v, err}
+	if e.call != nil {
+		e.call.finish(v, err)
+	} else {
+		e.reply <- result{v, err}
+	}
 	return true
 }
 

@@ -22,6 +22,7 @@ var (
 	errUnanswered  = fault.New(fault.Internal, "unanswered", "the actor did not answer")
 	errEnded       = fault.New(fault.Internal, "activation_ended", "the actor ended before it answered")
 	errExpired     = fault.New(fault.Timeout, "deadline_exceeded", "the deadline passed before the message was executed")
+	errUnknown     = fault.New(fault.Timeout, "deadline_exceeded", "the deadline passed; the outcome is unknown")
 )
 
 func quarantined(left time.Duration) error {

@@ -183,7 +183,12 @@ func (a *activation) owe(e *envelope, now time.Time) {
 
 // owes reports whether someone still waits for a Reply that went out of its turn.
 func (a *activation) owes(now time.Time) bool {
-	a.owed = slices.DeleteFunc(a.owed, func(e *envelope) bool { return e.answered.Load() || e.expired(now) })
+	a.owed = slices.DeleteFunc(a.owed, func(e *envelope) bool {
+		if e.expired(now) {
+			e.answer(nil, errExpired) // whoever forgets an asker has told it; its own deadline may be a grain behind
+		}
+		return e.answered.Load()
+	})
 	return len(a.owed) > 0
 }
 

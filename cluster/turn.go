@@ -44,7 +44,7 @@ func (t *Turn) Fail(err error) { t.env.answer(nil, err) }
 // until its deadline. Idleness and Drain wait for it; if the activation ends first, the asker is told Internal
 // "activation_ended".
 func (t *Turn) Later() Reply {
-	if t.env == nil || t.env.reply == nil {
+	if t.env == nil || !t.env.asked() {
 		return Reply{}
 	}
 	if !t.env.taken {
