@@ -105,6 +105,7 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 	}
 	var target session.Sockets = sockets.Hub()
 	p.logins.to.Store(&target)
+	p.fanout.to.Store(sockets.Hub())
 	p.steps.add("sockets", func(context.Context) error { sockets.Close(); return nil })
 	return sockets, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/gateway/hub"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
@@ -50,6 +51,7 @@ type platform struct {
 	node     *cluster.Node
 	bridge   *actors.Bridge
 	logins   logins
+	fanout   fanout
 	tokens   *auth.Tokens
 	accounts *account.Client
 	sessions *session.Client
@@ -112,6 +114,18 @@ func (l *logins) CloseSession(s id.Session, reason error) {
 	}
 }
 
+// fanout carries batches of rooms to the sockets of this node. Like logins it is given its target later.
+type fanout struct {
+	to atomic.Pointer[hub.Hub]
+}
+
+// Deliver implements room.Fanout.
+func (f *fanout) Deliver(node id.Node, b *room.Batch) {
+	if to := f.to.Load(); to != nil {
+		to.Deliver(node, b)
+	}
+}
+
 func (p *platform) openActors(ctx context.Context) error {
 	leases, err := localstore.Open(localstore.Config{Folder: filepath.Join(p.cfg.Data, "node")})
 	if err != nil {
@@ -133,6 +147,7 @@ func (p *platform) openActors(ctx context.Context) error {
 			},
 			Room: room.Deps{
 				Store:   p.tables,
+				Fanout:  &p.fanout,
 				Config:  room.Config{Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes},
 				Metrics: room.NewMetrics(p.registry),
 			},

@@ -64,7 +64,7 @@ func phase(t *testing.T, w *channeltest.World, ch id.Channel) channel.Phase {
 
 func roomLive(t *testing.T, w *channeltest.World, c channel.Channel) bool {
 	t.Helper()
-	info, _, err := w.Rooms.Attach(t.Context(), c.Room, "node", sink{})
+	info, err := w.Rooms.Info(t.Context(), c.Room)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,10 @@ const kindName = "room"
 // mailbox is how many commands may wait for one room.
 const mailbox = 4096
 
-// Deps are what the rooms of a node need. Store and Metrics are required.
+// Deps are what the rooms of a node need. Store, Fanout and Metrics are required.
 type Deps struct {
 	Store   Store
+	Fanout  Fanout
 	Config  Config
 	Metrics *Metrics
 }
@@ -43,7 +44,7 @@ func Kind(d Deps) cluster.Kind {
 				return nil, err
 			}
 			return &shell{
-				state: newState(now, cfg, room, a.Epoch, l), rows: r, timeout: cfg.AppendTimeout, metrics: d.Metrics,
+				state: newState(now, cfg, room, a.Epoch, l), rows: r, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics,
 			}, nil
 		},
 	}
@@ -54,6 +55,7 @@ type shell struct {
 	state   *state
 	rows    *rows
 	timeout time.Duration
+	fanout  Fanout
 	metrics *Metrics
 
 	effects []effect
@@ -74,7 +76,7 @@ func (s *shell) Receive(t *cluster.Turn, msg any) {
 	switch msg.(type) {
 	case tick:
 		s.metrics.tickLag.Observe(t.Now().Sub(s.wakeAt).Seconds())
-	case report, detach: // told, not asked
+	case detach: // told, not asked
 	default:
 		_, isPost := msg.(post)
 		w = s.askers.hold(t.Later(), isPost)
@@ -155,7 +157,5 @@ func (s *shell) deliver(e effect) {
 		s.metrics.batchRows.Observe(float64(n))
 		s.metrics.tick.Observe(s.state.interval().Seconds())
 	}
-	if e.sink != nil {
-		e.sink.Deliver(e.batch)
-	}
+	s.fanout.Deliver(e.node, e.batch)
 }

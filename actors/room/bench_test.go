@@ -15,20 +15,20 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
 
-// nowhere is a sink that costs nothing.
+// nowhere takes batches at no cost.
 type nowhere struct{}
 
-func (nowhere) Deliver(Batch) {}
+func (nowhere) Deliver(id.Node, *Batch) {}
 
-// crowd is a live room with nodes of 5,000 sessions each, ready for posts.
+// crowd is a live room with nodes of 5,000 viewers each, ready for posts.
 func crowd(nodes int) (*world, time.Time) {
 	w, now := newWorld(Config{}, 1), actortest.Begin()
 	w.ask(now, createRoom{"8", "1"})
 	w.saved(now, nil)
 	for i := range nodes {
 		node := id.Node(fmt.Sprint("n", i))
-		w.ask(now, attach{Node: node, Sink: nowhere{}})
-		w.tell(now, 0, report{node, 5000})
+		w.ask(now, attach{node, 1})
+		w.ask(now, report{node, 1, 5000})
 	}
 	return w, now
 }
@@ -48,17 +48,21 @@ func newRound(nodes, posts int) *round {
 		r.posts[i] = post{Author{id.User(fmt.Sprint("u", i)), "N", nil}, Draft{Text: "hello, world"}}
 	}
 	for i := range nodes {
-		r.reports = append(r.reports, report{id.Node(fmt.Sprint("n", i)), 5000})
+		r.reports = append(r.reports, report{id.Node(fmt.Sprint("n", i)), 1, 5000})
 	}
 	return r
+}
+
+// renew has the nodes report, which is due once a minute.
+func (r *round) renew() {
+	for _, cmd := range r.reports {
+		r.w.ask(r.now, cmd)
+	}
 }
 
 // run posts once per author, under fresh keys, and ticks; it gives the number of batches delivered.
 func (r *round) run(keys []string) (delivered int) {
 	r.now = r.now.Add(time.Second)
-	for _, cmd := range r.reports {
-		r.w.tell(r.now, 0, cmd)
-	}
 	for i := range r.posts {
 		p := r.posts[i].(post)
 		p.Draft.Key = keys[i]
@@ -92,13 +96,14 @@ func freshKeys(n int, of *int) []string {
 }
 
 // TestAllocations holds the core to its budget: from post to broadcast one allocation for every ten danmaku, and per tick none
-// that grows with the nodes or their sessions.
+// that grows with the nodes or their viewers.
 func TestAllocations(t *testing.T) {
 	const posts = 100
 	perRound := map[int]float64{}
 	for _, nodes := range []int{1, 64} {
 		r, next := newRound(nodes, posts), 0
 		for range 200 { // until buffers and tables have their size
+			r.renew()
 			r.run(freshKeys(posts, &next))
 		}
 		batches := make([][]string, 21)
@@ -125,6 +130,7 @@ func BenchmarkCore(b *testing.B) {
 	r, next := newRound(4, posts), 0
 	b.ReportAllocs()
 	for b.Loop() {
+		r.renew()
 		r.run(freshKeys(posts, &next))
 	}
 	b.ReportMetric(float64(b.N*posts)/b.Elapsed().Seconds(), "posts/s")
@@ -148,7 +154,7 @@ func benchPost(b *testing.B, rooms, posters int) {
 	}
 	store := table.New(d)
 	defer func() { _ = store.Close() }()
-	n := actortest.Node(b, Kind(Deps{Store: store, Metrics: NewMetrics(prometheus.NewRegistry())}))
+	n := actortest.Node(b, Kind(Deps{Store: store, Fanout: nowhere{}, Metrics: NewMetrics(prometheus.NewRegistry())}))
 	c := NewClient(n)
 	ctx := context.Background()
 	for i := range rooms {
@@ -159,7 +165,7 @@ func benchPost(b *testing.B, rooms, posters int) {
 		if rooms == 1 {
 			continue // a room that is watched refuses beyond 40,000 posts per second: its bound on a tick
 		}
-		if _, _, err := c.Attach(ctx, key, "n", nowhere{}); err != nil {
+		if _, err := c.Attach(ctx, key, "n", 1); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -33,22 +33,24 @@ func (c *Client) Info(ctx context.Context, room id.Room) (Info, error) {
 	return ask[Info](ctx, c, room, look{})
 }
 
-// Attach subscribes a node: the batches after the returned position go to sink, without a hole. It is soft state: attach
-// again every 20 s, or it ends after 60 s; a sessions report renews it too. Attaching again replaces the sink and returns the
-// position now, so a node that lost batches sees the gap. A batch with Closed ends the attachment.
-func (c *Client) Attach(ctx context.Context, room id.Room, node id.Node, sink Sink) (Info, position.Position, error) {
-	a, err := ask[attached](ctx, c, room, attach{node, sink})
-	return a.Info, a.Position, err
+// Attach subscribes a node: the batches after the answered position go to it through Deps.Fanout, without a hole. The node
+// numbers its attachments to a room, each higher than all before; a higher one replaces a lower, the same one is answered again.
+// It is soft state: an attachment that is not reported for 60 s ends. Refusals: Invalid "bad_attachment", Conflict
+// "attachment_replaced" for a lower number than the present one's, Exhausted "too_many_nodes".
+func (c *Client) Attach(ctx context.Context, room id.Room, node id.Node, attachment uint64) (Attached, error) {
+	return ask[Attached](ctx, c, room, attach{node, attachment})
 }
 
-// Detach ends a node's subscription.
-func (c *Client) Detach(room id.Room, node id.Node) error {
-	return cluster.Tell(c.node, kindName, string(room), detach{node})
+// Report says how many viewers a node has in the room and renews its attachment; it is due every 20 s, and when the number
+// changed. The answer shows a node that lost its newest batches what it should have. One that the room does not know is refused
+// Conflict "unknown_attachment": attach anew.
+func (c *Client) Report(ctx context.Context, room id.Room, node id.Node, attachment uint64, viewers int) (Attached, error) {
+	return ask[Attached](ctx, c, room, report{node, attachment, viewers})
 }
 
-// Report says how many sessions a node has in the room. It is lost if the node is not attached.
-func (c *Client) Report(room id.Room, node id.Node, sessions int) error {
-	return cluster.Tell(c.node, kindName, string(room), report{node, sessions})
+// Detach ends an attachment, unless another one has replaced it.
+func (c *Client) Detach(room id.Room, node id.Node, attachment uint64) error {
+	return cluster.Tell(c.node, kindName, string(room), detach{node, attachment})
 }
 
 // Post returns after the danmaku is durable. A key that the author posted before, within the window Config.Window and

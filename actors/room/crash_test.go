@@ -55,7 +55,7 @@ func TestPowerFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := table.New(d)
-		n, end := actortest.Run(t, folder, room.Kind(room.Deps{Store: store, Metrics: room.NewMetrics(prometheus.NewRegistry())}))
+		n, end := actortest.Run(t, folder, room.Kind(room.Deps{Store: store, Fanout: &nodes{}, Metrics: room.NewMetrics(prometheus.NewRegistry())}))
 		c := room.NewClient(n)
 		if err := c.Create(t.Context(), theRoom, "8", theOwner); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/id"
@@ -53,7 +54,11 @@ type Danmaku struct {
 // Info is what is true of a room now.
 type Info struct {
 	Room id.Room
-	// Online is the sum of the sessions the attached nodes reported.
+	// Epoch and Version order what was said of a room at different times: by epoch, then by version, which grows with every
+	// change within an activation.
+	Epoch   position.Epoch
+	Version uint64
+	// Online is the sum of the viewers the attached nodes reported.
 	Online    int
 	SlowMode  time.Duration
 	MaxLength int // code points of a text
@@ -63,20 +68,46 @@ type Info struct {
 	BroadcastStart time.Time
 }
 
-// Batch is what happened in a room in one tick. It is immutable and shared by everyone it is delivered to.
+// Newer reports whether i was said after o: what is not newer came late and must not replace it.
+func (i Info) Newer(o Info) bool {
+	return cmp.Or(cmp.Compare(i.Epoch, o.Epoch), cmp.Compare(i.Version, o.Version)) > 0
+}
+
+// Batch is what a room says to one node. It is immutable, and what it holds is shared by all nodes.
 type Batch struct {
 	Room id.Room
-	// Danmaku are in order; their offsets are contiguous within and between the batches of one attachment.
+	// Epoch is that of the activation which speaks.
+	Epoch position.Epoch
+	// Attachment is the number the node attached with.
+	Attachment uint64
+	// Seq numbers the batches of an attachment 1, 2, 3 and so on: a missing number is a lost batch.
+	Seq uint64
+	// From and To are what the batch covers: the offsets after From up to To. From is To of the batch before, or the position
+	// that Attach answered with. They are equal in a batch that covers nothing.
+	From, To position.Position
+	// Skipped counts danmaku inside the coverage that are not in the batch, and Why says why; 0 and "" in what a room sends.
+	Skipped uint32
+	Why     string
+	// Danmaku are in order and without a hole but for what was skipped.
 	Danmaku []Danmaku
 	// Info is nil where nothing of it changed.
 	Info *Info
-	// Closed says that the activation behind this attachment has ended and nothing will follow: attach again.
+	// Closed says that the attachment has ended and no batch of it follows: attach anew.
 	Closed bool
 }
 
-// Sink is where a node takes a room's batches. Deliver is called on the room's turn: it must return at once.
-type Sink interface {
-	Deliver(b Batch)
+// Fanout carries batches to nodes. Deliver is called on the room's turn, in the order of Seq: it must return at once, and
+// may lose a batch, which the node finds by the number that is missing.
+type Fanout interface {
+	Deliver(node id.Node, b *Batch)
+}
+
+// Attached is how an attachment stands.
+type Attached struct {
+	Info Info
+	// Seq and Position are those of the last batch sent (Position its To); the next one goes on from there.
+	Seq      uint64
+	Position position.Position
 }
 
 // Author is who posts. The caller has authenticated it.

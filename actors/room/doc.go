@@ -7,7 +7,7 @@
 // all of them through Client.
 //
 //	Post ──> judged, numbered ──> pending ──(one append out at a time)──> durable ──> acknowledged ──> ring, batch
-//	                                                                                     tick ──> Sink of every node
+//	                                                                                     tick ──> Fanout, to every node
 //
 // # Promises
 //
@@ -20,11 +20,12 @@
 // Once: the same key of the same user is one danmaku. A retry joins the append in flight or is given the first position,
 // if it comes within Config.Window and before Config.WindowKeys further posts. The window is rebuilt from the log's tail.
 //
-// Fan-out: a node gets every danmaku behind the position that Attach gave it, in order, without a hole, in immutable
-// shared batches, until its attachment ends: by Detach, by 60 s of silence, or by a batch with Closed. After a silence the
-// first danmaku goes out at once; then at most one batch per tick. The tick is Config.Tick, lengthened so that the sessions
-// of the busiest node times the ticks per second stay within Config.WriteBudget, up to Config.MaxTick. Nothing ticks in
-// an idle room. Info is broadcast on change, at most once a second.
+// Fan-out: a node is sent every danmaku after the position that Attach gave it, in order, without a hole, in immutable
+// batches that are numbered within the attachment and say what they cover, until the attachment ends: by Detach, by 60 s
+// without a report, or by a batch with Closed. A batch may be lost on the way; its number and the next Report show it, and
+// Resume fetches what it held. After a silence the first danmaku goes out at once; then at most one batch per tick. The tick is
+// Config.Tick, lengthened so that the viewers of the busiest node times the ticks per second stay within Config.WriteBudget,
+// up to Config.MaxTick. Nothing ticks in an idle room. Info is broadcast on change, at most once a second.
 //
 // Recovery: Recovered is said only of an answer that provably holds everything between the position and Head.
 //
@@ -61,6 +62,6 @@
 //
 //	rooms := room.NewClient(node)
 //	err := rooms.Create(ctx, roomID, channelID, ownerID)
-//	info, position, err := rooms.Attach(ctx, roomID, nodeID, sink)
+//	attached, err := rooms.Attach(ctx, roomID, nodeID, 1) // batches come through Deps.Fanout
 //	position, duplicate, err := rooms.Post(ctx, roomID, author, room.Draft{Key: "k1", Text: "hello"})
 package room

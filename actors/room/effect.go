@@ -21,13 +21,17 @@ type (
 		Draft  Draft
 	}
 	attach struct {
-		Node id.Node
-		Sink Sink
+		Node       id.Node
+		Attachment uint64
 	}
-	detach struct{ Node id.Node }
+	detach struct {
+		Node       id.Node
+		Attachment uint64
+	}
 	report struct {
-		Node     id.Node
-		Sessions int
+		Node       id.Node
+		Attachment uint64
+		Viewers    int
 	}
 	resume  struct{ Since position.Position }
 	history struct {
@@ -72,10 +76,6 @@ type (
 		Position  position.Position
 		Duplicate bool
 	}
-	attached struct {
-		Info     Info
-		Position position.Position
-	}
 	page struct {
 		Danmaku []Danmaku
 		More    bool
@@ -97,7 +97,7 @@ const (
 	doSave
 	// doRead reads the rows of query, then brings found.
 	doRead
-	// doDeliver hands batch to sink.
+	// doDeliver sends batch to node.
 	doDeliver
 	// doWake brings tick at the moment; a later one replaces it.
 	doWake
@@ -116,8 +116,7 @@ type effect struct {
 	change *change
 	query  query
 	node   id.Node
-	sink   Sink
-	batch  Batch
+	batch  *Batch
 	at     time.Time
 }
 

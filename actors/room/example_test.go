@@ -11,10 +11,18 @@ import (
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
+
+// prints is a fan-out to nobody but the reader.
+type prints struct{}
+
+func (prints) Deliver(node id.Node, b *room.Batch) {
+	fmt.Println(node, "gets batch", b.Seq, "up to", b.To.Offset)
+}
 
 func Example() {
 	folder, err := os.MkdirTemp("", "room")
@@ -34,7 +42,7 @@ func Example() {
 	}
 	defer owners.Close()
 	ctx := context.Background()
-	kind := room.Kind(room.Deps{Store: tables, Metrics: room.NewMetrics(prometheus.NewRegistry())})
+	kind := room.Kind(room.Deps{Store: tables, Fanout: prints{}, Metrics: room.NewMetrics(prometheus.NewRegistry())})
 	node, err := cluster.Start(ctx, cluster.Config{Coordination: owners, Kinds: []cluster.Kind{kind}})
 	if err != nil {
 		panic(err)
@@ -43,6 +51,8 @@ func Example() {
 
 	rooms := room.NewClient(node)
 	fmt.Println(rooms.Create(ctx, "7", "8", "1"))
+	_, err = rooms.Attach(ctx, "7", "n1", 1)
+	fmt.Println(err)
 	first, duplicate, err := rooms.Post(ctx, "7", room.Author{User: "2", Name: "Ann"}, room.Draft{Key: "k1", Text: "hello"})
 	fmt.Println(first.Offset, duplicate, err)
 	again, duplicate, err := rooms.Post(ctx, "7", room.Author{User: "2", Name: "Ann"}, room.Draft{Key: "k1", Text: "hello"})
@@ -51,6 +61,8 @@ func Example() {
 	fmt.Println(rows[0].Text, err)
 	// Output:
 	// <nil>
+	// <nil>
+	// n1 gets batch 1 up to 1
 	// 1 false <nil>
 	// true true <nil>
 	// hello <nil>

@@ -17,7 +17,12 @@ const (
 	maxNodes = 4096
 )
 
-var errTooManyNodes = fault.New(fault.Exhausted, "too_many_nodes", "too many nodes are attached to the room")
+var (
+	errTooManyNodes  = fault.New(fault.Exhausted, "too_many_nodes", "too many nodes are attached to the room")
+	errBadAttachment = fault.New(fault.Invalid, "bad_attachment", "attachments of a node are numbered from 1").In("attachment")
+	errReplaced      = fault.New(fault.Conflict, "attachment_replaced", "the node has attached again since")
+	errNotAttached   = fault.New(fault.Conflict, "unknown_attachment", "the room does not know this attachment: attach anew")
+)
 
 // fanout is who gets the room's batches and what the next one holds.
 type fanout struct {
@@ -29,20 +34,25 @@ type fanout struct {
 	wake     time.Time
 	lastTick time.Time
 	lastInfo time.Time
-	// stale says that Info changed since it was last broadcast.
-	stale bool
+	// version is that of the room's Info, told the one that was last broadcast.
+	version, told uint64
 }
 
 type subscription struct {
-	node     id.Node
-	sink     Sink
-	sessions int
-	expires  time.Time
+	node       id.Node
+	attachment uint64
+	seq        uint64 // of the last batch sent
+	viewers    int
+	expires    time.Time
 }
 
-// attach subscribes a node, or renews and replaces its subscription. The first batch after the answer begins right behind
+// attach subscribes a node, or replaces its subscription by a later one. The first batch after the answer covers what follows
 // the position in it.
 func (s *state) attach(now time.Time, w waiter, c attach) {
+	if c.Attachment == 0 {
+		s.refuse(w, errBadAttachment)
+		return
+	}
 	s.sweep(now)
 	sub := s.subscription(c.Node)
 	if sub == nil {
@@ -53,15 +63,26 @@ func (s *state) attach(now time.Time, w waiter, c attach) {
 		s.fanout.subs = append(s.fanout.subs, subscription{node: c.Node})
 		sub = &s.fanout.subs[len(s.fanout.subs)-1]
 	}
-	sub.sink, sub.expires = c.Sink, now.Add(subscriptionLife)
-	s.answerTo(w, attached{s.info(), s.fanout.sent})
+	switch {
+	case c.Attachment < sub.attachment: // it came late: the node has gone on
+		s.refuse(w, errReplaced)
+		return
+	case c.Attachment > sub.attachment:
+		sub.attachment, sub.seq = c.Attachment, 0
+	}
+	sub.expires = now.Add(subscriptionLife)
+	s.answerTo(w, s.attachedAs(sub))
 	s.schedule(now)
+}
+
+func (s *state) attachedAs(sub *subscription) Attached {
+	return Attached{Info: s.info(), Seq: sub.seq, Position: s.fanout.sent}
 }
 
 func (s *state) detach(now time.Time, c detach) {
 	s.sweep(now)
 	for i, sub := range s.fanout.subs {
-		if sub.node == c.Node {
+		if sub.node == c.Node && sub.attachment == c.Attachment {
 			s.remove(i)
 			break
 		}
@@ -69,16 +90,26 @@ func (s *state) detach(now time.Time, c detach) {
 	s.schedule(now)
 }
 
-// report notes how many sessions a node has in the room. One that is not attached is not counted: it must attach first.
-func (s *state) report(now time.Time, c report) {
+// report notes how many viewers a node has in the room. One that is not attached is not counted: it must attach first.
+func (s *state) report(now time.Time, w waiter, c report) {
 	s.sweep(now)
-	if sub := s.subscription(c.Node); sub != nil {
-		sessions := max(0, c.Sessions)
-		s.fanout.stale = s.fanout.stale || sessions != sub.sessions
-		sub.sessions, sub.expires = sessions, now.Add(subscriptionLife)
+	sub := s.subscription(c.Node)
+	if sub == nil || sub.attachment != c.Attachment {
+		s.refuse(w, errNotAttached)
+		s.schedule(now)
+		return
 	}
+	viewers := max(0, c.Viewers)
+	if viewers != sub.viewers {
+		s.changed()
+	}
+	sub.viewers, sub.expires = viewers, now.Add(subscriptionLife)
+	s.answerTo(w, s.attachedAs(sub))
 	s.schedule(now)
 }
+
+// changed notes that Info is not what it was.
+func (s *state) changed() { s.fanout.version++ }
 
 func (s *state) subscription(node id.Node) *subscription {
 	for i := range s.fanout.subs {
@@ -102,7 +133,9 @@ func (s *state) sweep(now time.Time) {
 
 func (s *state) remove(i int) {
 	f := &s.fanout
-	f.stale = f.stale || f.subs[i].sessions > 0
+	if f.subs[i].viewers > 0 {
+		s.changed()
+	}
 	last := len(f.subs) - 1
 	f.subs[i] = f.subs[last]
 	f.subs[last] = subscription{}
@@ -115,10 +148,11 @@ func (s *state) remove(i int) {
 func (s *state) info() Info {
 	online := 0
 	for _, sub := range s.fanout.subs {
-		online += sub.sessions
+		online += sub.viewers
 	}
 	return Info{
-		Room: s.room, Online: online, SlowMode: s.card.Settings.SlowMode, MaxLength: s.card.Settings.MaxLength,
+		Room: s.room, Epoch: s.epoch, Version: s.fanout.version,
+		Online: online, SlowMode: s.card.Settings.SlowMode, MaxLength: s.card.Settings.MaxLength,
 		Live: s.card.broadcast != "", Broadcast: s.card.broadcast, BroadcastStart: s.card.start,
 	}
 }
@@ -127,7 +161,7 @@ func (s *state) info() Info {
 func (s *state) interval() time.Duration {
 	most := 0
 	for _, sub := range s.fanout.subs {
-		most = max(most, sub.sessions)
+		most = max(most, sub.viewers)
 	}
 	need := time.Duration(most) * time.Second / time.Duration(s.cfg.WriteBudget)
 	return min(max(s.cfg.Tick, need), s.cfg.MaxTick)
@@ -171,7 +205,7 @@ func (s *state) due() (time.Time, bool) {
 	if len(f.batch) > 0 {
 		return next, true
 	}
-	if !f.stale {
+	if f.told == f.version {
 		return time.Time{}, false
 	}
 	if info := f.lastInfo.Add(infoInterval); info.After(next) {
@@ -180,30 +214,39 @@ func (s *state) due() (time.Time, bool) {
 	return next, true
 }
 
-// broadcast hands the batch to every node: one immutable value, shared.
+// broadcast sends what is due to every node.
 func (s *state) broadcast(now time.Time) {
 	s.sweep(now)
 	f := &s.fanout
-	b := Batch{Room: s.room, Danmaku: f.batch}
-	if n := len(f.batch); n > 0 {
-		f.sent = f.batch[n-1].Position
-	}
-	if f.stale && !now.Before(f.lastInfo.Add(infoInterval)) {
+	var b Batch
+	if f.told != f.version && !now.Before(f.lastInfo.Add(infoInterval)) {
 		info := s.info()
-		b.Info, f.stale, f.lastInfo = &info, false, now
+		b.Info, f.told, f.lastInfo = &info, f.version, now
 	}
-	f.batch, f.lastTick = nil, now
+	f.lastTick = now
 	s.deliver(b)
 }
 
+// deliver sends the danmaku that wait to every node, with what else b holds. The nodes share all but the envelope.
 func (s *state) deliver(b Batch) {
-	for _, sub := range s.fanout.subs {
-		s.emit(effect{do: doDeliver, node: sub.node, sink: sub.sink, batch: b})
+	f := &s.fanout
+	b.Room, b.Epoch, b.From, b.To, b.Danmaku = s.room, s.epoch, f.sent, f.sent, f.batch
+	if n := len(f.batch); n > 0 {
+		b.To = f.batch[n-1].Position
+	}
+	f.batch, f.sent = nil, b.To
+	envelopes := make([]Batch, len(f.subs)) // one allocation, whatever their number
+	for i := range f.subs {
+		sub := &f.subs[i]
+		sub.seq++
+		envelopes[i] = b
+		envelopes[i].Attachment, envelopes[i].Seq = sub.attachment, sub.seq
+		s.emit(effect{do: doDeliver, node: sub.node, batch: &envelopes[i]})
 	}
 }
 
 // close sends what is durable and tells the nodes that nothing will follow.
-func (s *state) close(time.Time) {
-	s.deliver(Batch{Room: s.room, Danmaku: s.fanout.batch, Closed: true})
-	s.fanout = fanout{sent: s.head}
+func (s *state) close() {
+	s.deliver(Batch{Closed: true})
+	s.fanout = fanout{sent: s.head, version: s.fanout.version, told: s.fanout.version}
 }

@@ -25,21 +25,41 @@ const (
 	theOwner = id.User("1")
 )
 
-// sink keeps what it is given.
-type sink struct {
-	mu      sync.Mutex
-	batches []room.Batch
-	at      []time.Time
+// nodes keeps what each node is sent.
+type nodes struct {
+	mu  sync.Mutex
+	all map[id.Node]*inbox
 }
 
-func (s *sink) Deliver(b room.Batch) {
+func (n *nodes) of(node id.Node) *inbox {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.all == nil {
+		n.all = map[id.Node]*inbox{}
+	}
+	if n.all[node] == nil {
+		n.all[node] = &inbox{}
+	}
+	return n.all[node]
+}
+
+// Deliver implements room.Fanout.
+func (n *nodes) Deliver(node id.Node, b *room.Batch) {
+	s := n.of(node)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.batches, s.at = append(s.batches, b), append(s.at, time.Now())
 }
 
+// inbox keeps the batches of a node.
+type inbox struct {
+	mu      sync.Mutex
+	batches []*room.Batch
+	at      []time.Time
+}
+
 // texts are those of all danmaku delivered, a bar after each batch, # for its Info and ! for its end.
-func (s *sink) texts() string {
+func (s *inbox) texts() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := ""
@@ -59,7 +79,7 @@ func (s *sink) texts() string {
 }
 
 // gap is the time between the first two batches.
-func (s *sink) gap() time.Duration {
+func (s *inbox) gap() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.at[1].Sub(s.at[0])
@@ -102,6 +122,7 @@ type fixture struct {
 	t      *testing.T
 	store  *gate
 	rooms  *room.Client
+	nodes  nodes
 	node   *cluster.Node
 	folder string
 	end    func()
@@ -123,7 +144,7 @@ func bubble(t *testing.T, f func(t *testing.T, x *fixture)) {
 
 func (x *fixture) start() {
 	x.node, x.end = actortest.Run(x.t, x.folder, room.Kind(room.Deps{
-		Store: x.store, Metrics: room.NewMetrics(prometheus.NewRegistry()),
+		Store: x.store, Fanout: &x.nodes, Metrics: room.NewMetrics(prometheus.NewRegistry()),
 	}))
 	x.rooms = room.NewClient(x.node)
 }
@@ -131,6 +152,16 @@ func (x *fixture) start() {
 func (x *fixture) restart() {
 	x.end()
 	x.start()
+}
+
+// attach attaches a node under a number and gives its inbox.
+func (x *fixture) attach(node id.Node, attachment uint64) (room.Attached, *inbox) {
+	x.t.Helper()
+	a, err := x.rooms.Attach(x.t.Context(), theRoom, node, attachment)
+	if err != nil {
+		x.t.Fatalf("attach %s: %v", node, err)
+	}
+	return a, x.nodes.of(node)
 }
 
 func (x *fixture) post(user id.User, key, text string) (position.Position, bool, error) {

@@ -103,7 +103,7 @@ func (s *state) configure(w waiter, c Adjustment) {
 		return
 	}
 	s.card.Settings = set
-	s.fanout.stale = true
+	s.changed()
 	s.save(w, change{}, func() { s.card.Settings = old })
 }
 
@@ -114,7 +114,7 @@ func (s *state) setBroadcast(w waiter, b id.Broadcast, start time.Time) {
 	}
 	old := s.card
 	s.card.broadcast, s.card.start = b, start
-	s.fanout.stale = true
+	s.changed()
 	s.save(w, change{}, func() { s.card = old })
 }
 
@@ -203,5 +203,5 @@ func (s *state) saved(now time.Time, err error) {
 		s.schedule(now)
 		return
 	}
-	s.fail(now, errMoved)
+	s.fail(errMoved)
 }

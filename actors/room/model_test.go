@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
@@ -24,7 +25,7 @@ func checkModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			world: newWorld(Config{RingRows: 5, MaxPending: 40}, 1), now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
-			acked: map[postKey]position.Position{}, posts: map[waiter]postKey{}, nodes: map[id.Node]position.Position{},
+			acked: map[postKey]position.Position{}, posts: map[waiter]postKey{}, nodes: map[id.Node]*attached{},
 			asks: map[waiter]position.Position{},
 		}
 		m.take(t, m.ask(m.now, createRoom{"c", "owner"}))
@@ -42,9 +43,16 @@ type model struct {
 	acked map[postKey]position.Position
 	posts map[waiter]postKey           // unanswered
 	asks  map[waiter]position.Position // unanswered resumes
-	// nodes are the attached ones: each with the position it has got.
-	nodes map[id.Node]position.Position
-	wake  time.Time
+	// nodes are the attached ones, attachments is how often any of them attached.
+	nodes       map[id.Node]*attached
+	attachments uint64
+	wake        time.Time
+}
+
+// attached is what a node knows of its attachment.
+type attached struct {
+	number, seq uint64
+	at          position.Position
 }
 
 func (m *model) post(t *rapid.T) {
@@ -90,19 +98,33 @@ func (m *model) tick(t *rapid.T) {
 
 func (m *model) attach(t *rapid.T) {
 	node := id.Node(rapid.SampledFrom([]string{"n1", "n2", "n3"}).Draw(t, "node"))
-	effects := m.ask(m.now, attach{Node: node})
-	m.nodes[node] = effects[0].value.(attached).Position
+	m.attachments++
+	effects := m.ask(m.now, attach{node, m.attachments})
+	a := effects[0].value.(Attached)
+	m.nodes[node] = &attached{m.attachments, a.Seq, a.Position}
 	m.take(t, effects[1:])
 }
 
 func (m *model) reported(t *rapid.T) {
 	node := id.Node(rapid.SampledFrom([]string{"n1", "n2", "n3"}).Draw(t, "node"))
+	n := m.nodes[node]
+	if n == nil {
+		n = &attached{number: uint64(rapid.IntRange(0, 3).Draw(t, "never"))} // one the room forgot or never knew
+	}
 	if rapid.Bool().Draw(t, "leave") {
 		delete(m.nodes, node)
-		m.take(t, m.tell(m.now, 0, detach{node}))
+		m.take(t, m.tell(m.now, 0, detach{node, n.number}))
 		return
 	}
-	m.take(t, m.tell(m.now, 0, report{node, rapid.IntRange(0, 50_000).Draw(t, "sessions")}))
+	effects := m.ask(m.now, report{node, n.number, rapid.IntRange(0, 50_000).Draw(t, "viewers")})
+	if m.nodes[node] == nil {
+		if effects[0].do != doRefuse || fault.CodeOf(effects[0].err) != "unknown_attachment" {
+			t.Fatalf("a report of an unknown attachment: %v", show(m.now, effects))
+		}
+	} else if a := effects[0].value.(Attached); a.Seq != n.seq || a.Position != n.at {
+		t.Fatalf("%s has batch %d up to %v, and is told %+v", node, n.seq, n.at, a)
+	}
+	m.take(t, effects[1:])
 }
 
 func (m *model) resumed(t *rapid.T) {
@@ -175,18 +197,25 @@ func (m *model) answered(t *rapid.T, e effect) {
 }
 
 func (m *model) delivered(t *rapid.T, e effect) {
-	at, ok := m.nodes[e.node]
-	if !ok {
-		t.Fatalf("%s is not attached", e.node)
+	n, b := m.nodes[e.node], e.batch
+	if n == nil || n.number != b.Attachment {
+		t.Fatalf("%s is not attached as %d", e.node, b.Attachment)
 	}
-	for _, d := range e.batch.Danmaku {
+	at := n.at
+	if b.Seq != n.seq+1 || b.From != at || b.Epoch != m.epoch {
+		t.Fatalf("%s got batch %d from %v of epoch %d after %d up to %v", e.node, b.Seq, b.From, b.Epoch, n.seq, at)
+	}
+	for _, d := range b.Danmaku {
 		if d.Position.Offset != at.Offset+1 || m.log[at.Offset].Position != d.Position {
 			t.Fatalf("%s got %v after %v", e.node, d.Position, at)
 		}
 		at = d.Position
 	}
-	m.nodes[e.node] = at
-	if e.batch.Closed {
+	if b.To != at {
+		t.Fatalf("%s got a batch that covers up to %v and ends at %v", e.node, b.To, at)
+	}
+	n.seq, n.at = b.Seq, at
+	if b.Closed {
 		delete(m.nodes, e.node)
 	}
 }
@@ -205,9 +234,9 @@ func (m *model) check(t *rapid.T) {
 		t.Fatalf("nothing is in flight, yet unanswered: %v", m.posts)
 	}
 	if m.wake.IsZero() {
-		for node, at := range m.nodes {
-			if at != m.head {
-				t.Fatalf("%s has %v of %v and nothing wakes the room", node, at, m.head)
+		for node, n := range m.nodes {
+			if n.at != m.head {
+				t.Fatalf("%s has %v of %v and nothing wakes the room", node, n.at, m.head)
 			}
 		}
 	}

@@ -49,9 +49,7 @@ func (s script) run() []effect {
 	case "tick", "closing":
 		return s.tell(s.now, 0, map[string]any{"tick": tick{}, "closing": closing{}}[s.d.Cmd])
 	case "detach":
-		return s.tell(s.now, 0, detach{id.Node(s.word("node", "n1"))})
-	case "report":
-		return s.tell(s.now, 0, report{id.Node(s.word("node", "n1")), s.number("sessions", 1)})
+		return s.tell(s.now, 0, detach{id.Node(s.word("node", "n1")), s.attachment()})
 	case "restart":
 		s.restart(s.now, position.Epoch(s.number("epoch", 4)))
 		return nil
@@ -82,7 +80,9 @@ func (s script) command() any {
 			Colour: uint32(s.number("colour", 0)), Size: Size(s.number("size", 0)),
 		}}
 	case "attach":
-		return attach{Node: id.Node(s.word("node", "n1"))}
+		return attach{id.Node(s.word("node", "n1")), s.attachment()}
+	case "report":
+		return report{id.Node(s.word("node", "n1")), s.attachment(), s.number("viewers", 1)}
 	case "resume":
 		return resume{s.position("since")}
 	case "history":
@@ -124,6 +124,8 @@ func (s script) number(key string, otherwise int) int {
 	return v
 }
 
+func (s script) attachment() uint64 { return uint64(s.number("as", 1)) }
+
 func (s script) position(key string) position.Position {
 	text := s.word(key, "0-0")
 	p, err := position.Parse(text)
@@ -153,7 +155,7 @@ func show(now time.Time, effects []effect) string {
 		case doRead:
 			fmt.Fprintf(&b, "read %d to %d, at most %d\n", e.query.from, e.query.to, e.query.limit)
 		case doDeliver:
-			fmt.Fprintf(&b, "deliver to %s: %s\n", e.node, showBatch(e.batch))
+			fmt.Fprintf(&b, "deliver to %s as %d: %s\n", e.node, e.batch.Attachment, showBatch(e.batch))
 		case doWake:
 			fmt.Fprintf(&b, "wake in %v\n", e.at.Sub(now))
 		case doStop:
@@ -173,8 +175,8 @@ func showAnswer(e effect) string {
 			return fmt.Sprintf("posted %v duplicate", e.posted.Position)
 		}
 		return fmt.Sprintf("posted %v", e.posted.Position)
-	case attached:
-		return fmt.Sprintf("attached at %v; %s", v.Position, showInfo(v.Info))
+	case Attached:
+		return fmt.Sprintf("attached at %v after batch %d; %s", v.Position, v.Seq, showInfo(v.Info))
 	case Recovery:
 		if v.Recovered {
 			return fmt.Sprintf("recovered to %v: %s", v.Head, showRows(v.Danmaku))
@@ -208,8 +210,8 @@ func showChange(c change) string {
 	return s
 }
 
-func showBatch(b Batch) string {
-	s := showRows(b.Danmaku)
+func showBatch(b *Batch) string {
+	s := fmt.Sprintf("batch %d, %v to %v, %s", b.Seq, b.From, b.To, showRows(b.Danmaku))
 	if b.Info != nil {
 		s += " " + showInfo(*b.Info)
 	}
@@ -220,7 +222,7 @@ func showBatch(b Batch) string {
 }
 
 func showInfo(i Info) string {
-	return fmt.Sprintf("online %d slow %v length %d live %v", i.Online, i.SlowMode, i.MaxLength, i.Live)
+	return fmt.Sprintf("info %d-%d online %d slow %v length %d live %v", i.Epoch, i.Version, i.Online, i.SlowMode, i.MaxLength, i.Live)
 }
 
 func showRows(rows []Danmaku) string {

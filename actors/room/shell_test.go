@@ -17,15 +17,12 @@ import (
 
 func TestFanOut(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
-		one, two := &sink{}, &sink{}
 		x.mustPost("2", "before", "0")
-		info, at, err := x.rooms.Attach(t.Context(), theRoom, "n1", one)
-		if err != nil || at.Offset != 1 || info.MaxLength != room.DefaultLength || info.Room != theRoom {
-			t.Fatalf("attach: %+v, %v, %v", info, at, err)
+		a, one := x.attach("n1", 5)
+		if a.Position.Offset != 1 || a.Seq != 0 || a.Info.MaxLength != room.DefaultLength || a.Info.Room != theRoom {
+			t.Fatalf("attached %+v", a)
 		}
-		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n2", two); err != nil {
-			t.Fatal(err)
-		}
+		_, two := x.attach("n2", 1)
 		for i := range 4 {
 			x.mustPost("2", fmt.Sprint(i), string(rune('a'+i)))
 		}
@@ -36,11 +33,11 @@ func TestFanOut(t *testing.T) {
 		if gap := one.gap(); gap < 100*time.Millisecond || gap > 110*time.Millisecond {
 			t.Errorf("a tick of %v, want 100 ms", gap)
 		}
-		if err := x.rooms.Detach(theRoom, "n2"); err != nil {
+		if err := x.rooms.Detach(theRoom, "n2", 1); err != nil {
 			t.Fatal(err)
 		}
-		if err := x.rooms.Report(theRoom, "n1", 3); err != nil {
-			t.Fatal(err)
+		if a, err := x.rooms.Report(t.Context(), theRoom, "n1", 5, 3); err != nil || a.Seq < 2 || a.Position.Offset != 5 {
+			t.Fatalf("report: %+v, %v", a, err)
 		}
 		x.mustPost("2", "last", "e")
 		time.Sleep(time.Second)
@@ -76,9 +73,10 @@ func TestRestartContinues(t *testing.T) {
 		if next.Offset != first.Offset+1 || next.Epoch <= first.Epoch {
 			t.Errorf("%v does not continue %v", next, first)
 		}
-		info, _, err := x.rooms.Attach(t.Context(), theRoom, "n", &sink{})
-		if err != nil || !info.Live || !info.BroadcastStart.Equal(start) || info.SlowMode != 2*time.Second || info.MaxLength != 20 {
-			t.Errorf("info after the restart: %+v, %v", info, err)
+		a, _ := x.attach("n", 1)
+		info := a.Info
+		if info.Epoch != next.Epoch || !info.Live || !info.BroadcastStart.Equal(start) || info.SlowMode != 2*time.Second || info.MaxLength != 20 {
+			t.Errorf("info after the restart: %+v", info)
 		}
 		r, err := x.rooms.Resume(t.Context(), theRoom, first)
 		if err != nil || !r.Recovered || len(r.Danmaku) != 1 || r.Head != next {
@@ -109,10 +107,7 @@ func TestWindowSurvivesPassivation(t *testing.T) {
 
 func TestUnknownOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
-		s := &sink{}
-		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n", s); err != nil {
-			t.Fatal(err)
-		}
+		_, s := x.attach("n", 1)
 		x.store.set(errors.New("the disk is gone"), nil)
 		_, _, err := x.post("2", "k", "a")
 		wantCode(t, err, fault.Timeout, "outcome_unknown")
@@ -129,11 +124,8 @@ func TestUnknownOutcome(t *testing.T) {
 
 func TestFullDiskRefusesPostsOnly(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
-		s := &sink{}
 		x.mustPost("2", "k", "a")
-		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n", s); err != nil {
-			t.Fatal(err)
-		}
+		_, s := x.attach("n", 1)
 		x.store.set(fault.New(fault.Unavailable, "storage_full", "the disk is full"), nil)
 		_, _, err := x.post("2", "l", "b")
 		wantCode(t, err, fault.Unavailable, "storage_full")
@@ -201,10 +193,7 @@ func TestLateAppendFirst(t *testing.T) {
 
 func TestDrainEndsAttachments(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
-		s := &sink{}
-		if _, _, err := x.rooms.Attach(t.Context(), theRoom, "n", s); err != nil {
-			t.Fatal(err)
-		}
+		_, s := x.attach("n", 1)
 		x.mustPost("2", "k", "a")
 		x.mustPost("2", "l", "b")
 		if err := x.node.Drain(t.Context()); err != nil {
@@ -221,7 +210,7 @@ func TestNoRoom(t *testing.T) {
 		ctx, none := t.Context(), id.Room("99")
 		_, _, err := x.rooms.Post(ctx, none, room.Author{User: "2", Name: "N"}, room.Draft{Key: "k", Text: "a"})
 		wantCode(t, err, fault.NotFound, "no_room")
-		_, _, err = x.rooms.Attach(ctx, none, "n", &sink{})
+		_, err = x.rooms.Attach(ctx, none, "n", 1)
 		wantCode(t, err, fault.NotFound, "no_room")
 		_, err = x.rooms.Resume(ctx, none, position.Position{})
 		wantCode(t, err, fault.NotFound, "no_room")

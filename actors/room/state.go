@@ -89,7 +89,7 @@ func newState(now time.Time, cfg Config, room id.Room, epoch position.Epoch, l l
 	if _, last, ok := s.ring.bounds(); ok && last != l.head.Offset {
 		s.ring.clear()
 	}
-	s.fanout.sent = l.head
+	s.fanout.sent, s.fanout.version, s.fanout.told = l.head, 1, 1
 	return s
 }
 
@@ -120,7 +120,7 @@ func (s *state) dispatch(now time.Time, w waiter, cmd any) {
 	case detach:
 		s.detach(now, c)
 	case report:
-		s.report(now, c)
+		s.report(now, w, c)
 	case resume:
 		s.resume(w, c)
 	case history:
@@ -128,7 +128,7 @@ func (s *state) dispatch(now time.Time, w waiter, cmd any) {
 	case found:
 		s.found(w, c)
 	case closing:
-		s.close(now)
+		s.close()
 	default:
 		s.govern(now, w, cmd)
 	}
@@ -269,7 +269,7 @@ func (s *state) appended(now time.Time, err error) {
 func (s *state) notAppended(now time.Time, err error) {
 	err, sure := outcome(err)
 	if !sure {
-		s.fail(now, err)
+		s.fail(err)
 		return
 	}
 	s.refuseAll(err, err)
@@ -278,12 +278,12 @@ func (s *state) notAppended(now time.Time, err error) {
 
 // fail refuses everything that waits and ends the activation. What was not yet handed to the log was certainly not done; what
 // is on its way there may still be.
-func (s *state) fail(now time.Time, err error) {
+func (s *state) fail(err error) {
 	if s.flying {
 		err = errUnknown
 	}
 	s.refuseAll(err, errMoved)
-	s.close(now)
+	s.close()
 	s.emit(effect{do: doStop})
 }
 

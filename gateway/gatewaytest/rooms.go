@@ -34,6 +34,7 @@ type Rooms struct {
 		fail  error
 		lose  int
 		post  gateway.Poster
+		to    room.Fanout
 	}
 }
 
@@ -42,11 +43,18 @@ type memory struct {
 	log   []room.Danmaku
 	keys  map[string]position.Position
 	sent  int // rows of log that went out
-	sinks map[id.Node]room.Sink
-	here  map[id.Node]int
+	nodes map[id.Node]*attachment
 	stale bool
-	epoch position.Epoch
-	lost  int // rows of log that have expired
+	// version is that of the room's Info in its epoch.
+	version uint64
+	epoch   position.Epoch
+	lost    int // rows of log that have expired
+}
+
+// attachment is a node at a room.
+type attachment struct {
+	number, seq uint64
+	viewers     int
 }
 
 // NewRooms makes rooms that send batches every tick until Close.
@@ -54,7 +62,7 @@ func NewRooms(tick time.Duration, rooms ...id.Room) *Rooms {
 	r := &Rooms{tick: tick, stop: make(chan struct{})}
 	r.mu.rooms, r.mu.asked = map[id.Room]*memory{}, map[string]int{}
 	for _, name := range rooms {
-		r.mu.rooms[name] = &memory{keys: map[string]position.Position{}, sinks: map[id.Node]room.Sink{}, here: map[id.Node]int{}, epoch: 1}
+		r.mu.rooms[name] = &memory{keys: map[string]position.Position{}, nodes: map[id.Node]*attachment{}, epoch: 1}
 	}
 	r.done.Go(r.run)
 	return r
@@ -84,8 +92,9 @@ func (r *Rooms) Tick() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, m := range r.mu.rooms {
-		b := room.Batch{Room: name, Danmaku: m.log[m.sent:len(m.log):len(m.log)]}
+		b := room.Batch{Room: name, Danmaku: m.log[m.sent:len(m.log):len(m.log)], From: m.at(m.sent), To: m.head()}
 		if m.stale {
+			m.version++
 			info := m.info(name)
 			b.Info, m.stale = &info, false
 		}
@@ -93,20 +102,38 @@ func (r *Rooms) Tick() {
 			continue
 		}
 		m.sent = len(m.log)
-		if r.mu.lose > 0 {
+		lost := r.mu.lose > 0
+		if lost {
 			r.mu.lose--
-			continue
 		}
-		for _, s := range m.sinks {
-			s.Deliver(b)
+		r.send(m, b, lost)
+	}
+}
+
+// send numbers a batch for every node and sends it, or loses it on the way. The lock is held.
+func (r *Rooms) send(m *memory, b room.Batch, lost bool) {
+	b.Epoch = m.epoch
+	for node, a := range m.nodes {
+		a.seq++
+		mine := b
+		mine.Attachment, mine.Seq = a.number, a.seq
+		if !lost {
+			r.mu.to.Deliver(node, &mine)
 		}
 	}
 }
 
+// SendTo says who takes the batches. It is called before any node attaches.
+func (r *Rooms) SendTo(f room.Fanout) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.to = f
+}
+
 func (m *memory) info(name id.Room) room.Info {
-	info := room.Info{Room: name, MaxLength: room.DefaultLength}
-	for _, n := range m.here {
-		info.Online += n
+	info := room.Info{Room: name, Epoch: m.epoch, Version: m.version + 1, MaxLength: room.DefaultLength}
+	for _, a := range m.nodes {
+		info.Online += a.viewers
 	}
 	return info
 }
@@ -183,14 +210,11 @@ func (r *Rooms) Move(name id.Room, tell bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.mu.rooms[name]
-	m.epoch++
-	for node, s := range m.sinks {
-		if tell {
-			s.Deliver(room.Batch{Room: name, Closed: true})
-		}
-		delete(m.sinks, node)
-		delete(m.here, node)
+	if tell {
+		r.send(m, room.Batch{Room: name, From: m.at(m.sent), To: m.at(m.sent), Closed: true}, false)
 	}
+	m.epoch++
+	clear(m.nodes)
 }
 
 // Expire forgets all rows of a room but the newest n.
@@ -201,7 +225,7 @@ func (r *Rooms) Expire(name id.Room, n int) {
 	m.lost = max(m.lost, len(m.log)-n)
 }
 
-// Online is how many sessions the nodes reported for a room.
+// Online is how many viewers the nodes reported for a room.
 func (r *Rooms) Online(name id.Room) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -212,47 +236,61 @@ func (r *Rooms) Online(name id.Room) int {
 func (r *Rooms) Attached(name id.Room) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.mu.rooms[name].sinks)
+	return len(r.mu.rooms[name].nodes)
 }
 
 // Attach implements hub.Rooms.
-func (r *Rooms) Attach(_ context.Context, name id.Room, node id.Node, s room.Sink) (room.Info, position.Position, error) {
+func (r *Rooms) Attach(_ context.Context, name id.Room, node id.Node, number uint64) (room.Attached, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("attach", name)
 	if err != nil {
-		return room.Info{}, position.Position{}, err
+		return room.Attached{}, err
 	}
-	m.sinks[node] = s
-	return m.info(name), m.at(m.sent), nil
+	a := m.nodes[node]
+	if a == nil {
+		a = &attachment{}
+		m.nodes[node] = a
+	}
+	if number > a.number {
+		a.number, a.seq = number, 0
+	}
+	return m.attached(name, node), nil
+}
+
+func (m *memory) attached(name id.Room, node id.Node) room.Attached {
+	return room.Attached{Info: m.info(name), Seq: m.nodes[node].seq, Position: m.at(m.sent)}
 }
 
 // Detach implements hub.Rooms.
-func (r *Rooms) Detach(name id.Room, node id.Node) error {
+func (r *Rooms) Detach(name id.Room, node id.Node, number uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("detach", name)
 	if err != nil {
 		return err
 	}
-	delete(m.sinks, node)
-	delete(m.here, node)
+	if a := m.nodes[node]; a != nil && a.number == number {
+		delete(m.nodes, node)
+	}
 	return nil
 }
 
 // Report implements hub.Rooms.
-func (r *Rooms) Report(name id.Room, node id.Node, sessions int) error {
+func (r *Rooms) Report(_ context.Context, name id.Room, node id.Node, number uint64, viewers int) (room.Attached, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("report", name)
 	if err != nil {
-		return err
+		return room.Attached{}, err
 	}
-	if _, attached := m.sinks[node]; attached {
-		m.stale = m.stale || m.here[node] != sessions
-		m.here[node] = sessions
+	a := m.nodes[node]
+	if a == nil || a.number != number {
+		return room.Attached{}, fault.New(fault.Conflict, "unknown_attachment", "attach anew")
 	}
-	return nil
+	m.stale = m.stale || a.viewers != viewers
+	a.viewers = viewers
+	return m.attached(name, node), nil
 }
 
 // Resume implements hub.Rooms.

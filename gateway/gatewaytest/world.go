@@ -57,6 +57,7 @@ func NewWorld(tb testing.TB, cfg gateway.Config, secure bool) *World {
 		tb.Fatal(err)
 	}
 	w.Gateway = g
+	w.Rooms.SendTo(g.Hub())
 	mux := http.NewServeMux()
 	mux.Handle("/ws", g.Handler())
 	w.server = httptest.NewUnstartedServer(mux)

@@ -17,9 +17,9 @@ import (
 
 // Rooms is what the hub needs of the room actors; room.Client is it.
 type Rooms interface {
-	Attach(ctx context.Context, r id.Room, node id.Node, sink room.Sink) (room.Info, position.Position, error)
-	Detach(r id.Room, node id.Node) error
-	Report(r id.Room, node id.Node, sessions int) error
+	Attach(ctx context.Context, r id.Room, node id.Node, attachment uint64) (room.Attached, error)
+	Detach(r id.Room, node id.Node, attachment uint64) error
+	Report(ctx context.Context, r id.Room, node id.Node, attachment uint64, viewers int) (room.Attached, error)
 	Resume(ctx context.Context, r id.Room, since position.Position) (room.Recovery, error)
 	History(ctx context.Context, r id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error)
 }
@@ -62,12 +62,16 @@ type Hub struct {
 	metrics *Metrics
 	shards  []*shard
 	dealt   atomic.Uint64 // members, for dealing them to shards
+	attach  atomic.Uint64 // the number of the last attachment to any room
 	logins  logins
 
 	ctx     context.Context //nolint:containedctx // the life of the hub itself: keepers are started by joins
 	stop    context.CancelFunc
 	keepers sync.WaitGroup
 	writers sync.WaitGroup
+
+	// kept are mu.rooms for Deliver, which must not wait for whoever holds mu while asking a room.
+	kept sync.Map // id.Room -> *local
 
 	mu struct {
 		sync.Mutex
@@ -103,6 +107,16 @@ func (h *Hub) Close() {
 		s.close()
 	}
 	h.writers.Wait()
+}
+
+// Deliver implements room.Fanout: it takes a batch for this node from a room.
+func (h *Hub) Deliver(node id.Node, b *room.Batch) {
+	if node != h.node {
+		return
+	}
+	if l, ok := h.kept.Load(b.Room); ok {
+		l.(*local).deliver(b)
+	}
 }
 
 // Admit makes a connection a member; Drop ends that.
@@ -161,6 +175,7 @@ func (h *Hub) local(m *Member, r id.Room) (*local, error) {
 	if l == nil {
 		l = newLocal(h, r)
 		h.mu.rooms[r] = l
+		h.kept.Store(r, l)
 		h.metrics.rooms.Inc()
 		h.keepers.Go(func() { (&keeper{local: l}).run(h.ctx) })
 	}
@@ -259,7 +274,7 @@ func (h *Hub) Drop(m *Member) {
 func (h *Hub) abandon(l *local, why error) {
 	h.mu.Lock()
 	if h.mu.rooms[l.room] == l {
-		delete(h.mu.rooms, l.room)
+		h.forget(l.room)
 		h.metrics.rooms.Dec()
 	}
 	h.mu.Unlock()
@@ -271,6 +286,12 @@ func (h *Hub) abandon(l *local, why error) {
 	}
 }
 
+// forget ends the keeping of a room. Hub.mu is held.
+func (h *Hub) forget(r id.Room) {
+	delete(h.mu.rooms, r)
+	h.kept.Delete(r)
+}
+
 // retire gives up a room in which nobody is. The detaching happens before anyone can begin to keep it anew, so that it cannot
 // undo the new attachment.
 func (h *Hub) retire(l *local) bool {
@@ -279,10 +300,10 @@ func (h *Hub) retire(l *local) bool {
 	if l.here() > 0 {
 		return false
 	}
-	if err := h.rooms.Detach(l.room, h.node); err != nil {
+	if err := h.rooms.Detach(l.room, h.node, l.attachment()); err != nil {
 		h.log.Debug("a room could not be detached", slog.String("room", string(l.room)), slog.Any("error", err))
 	}
-	delete(h.mu.rooms, l.room)
+	h.forget(l.room)
 	h.metrics.rooms.Dec()
 	return true
 }

@@ -52,11 +52,12 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, k.hub.cfg.AskTimeout)
 	defer cancel()
-	info, p, err := k.hub.rooms.Attach(ctx, k.room, k.hub.node, k.local)
+	number := k.hub.attach.Add(1)
+	a, err := k.hub.rooms.Attach(ctx, k.room, k.hub.node, number)
 	if err != nil {
 		return err //nolint:wrapcheck // a fault, told to the client as it is
 	}
-	k.attached(info, p)
+	k.attached(number, a)
 	k.renewAt = time.Now().Add(k.hub.cfg.Renew)
 	older, more, err := k.hub.rooms.History(ctx, k.room, position.Position{}, kept)
 	if err != nil {
@@ -86,7 +87,7 @@ func (k *keeper) tend(ctx context.Context, now time.Time) (done bool) {
 		k.mend(ctx, head, now)
 	}
 	here := k.here()
-	k.report(here, now)
+	k.report(ctx, here, now)
 	if here > 0 {
 		k.emptyAt = time.Time{}
 	} else if k.emptyAt.IsZero() {
@@ -122,13 +123,14 @@ func (k *keeper) renew(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, k.hub.cfg.AskTimeout)
 	defer cancel()
 	ends := k.ends()
-	info, p, err := k.hub.rooms.Attach(ctx, k.room, k.hub.node, k.local)
+	number := k.hub.attach.Add(1)
+	a, err := k.hub.rooms.Attach(ctx, k.room, k.hub.node, number)
 	if err != nil {
 		k.renewAt = now.Add(k.backoff())
 		return err //nolint:wrapcheck // looked at by tend
 	}
 	k.failures, k.moving = 0, false
-	k.renewed(info, p, ends)
+	k.renewed(number, a, ends)
 	k.renewAt = now.Add(spreadOut(k.hub.cfg.Renew))
 	// A room that moved knows nothing of us: tell it anew.
 	k.reported, k.reportAt = -1, now
@@ -150,19 +152,24 @@ func (k *keeper) mend(ctx context.Context, head position.Position, now time.Time
 }
 
 // report tells the room how many are here, at most once a second.
-func (k *keeper) report(here int, now time.Time) {
+func (k *keeper) report(ctx context.Context, here int, now time.Time) {
 	if here == k.reported || now.Before(k.reportAt) {
 		return
 	}
 	k.reportAt = now.Add(k.hub.cfg.ReportEvery)
-	if err := k.hub.rooms.Report(k.room, k.hub.node, here); err == nil {
+	ctx, cancel := context.WithTimeout(ctx, k.hub.cfg.AskTimeout)
+	defer cancel()
+	switch _, err := k.hub.rooms.Report(ctx, k.room, k.hub.node, k.attachment(), here); {
+	case err == nil:
 		k.reported = here
+	case fault.KindOf(err) == fault.Conflict: // the room does not know us: attach anew
+		k.renewAt = now
 	}
 }
 
 // detach is best effort: an attachment that nobody renews ends by itself.
 func (k *keeper) detach() {
-	if err := k.hub.rooms.Detach(k.room, k.hub.node); err != nil {
+	if err := k.hub.rooms.Detach(k.room, k.hub.node, k.attachment()); err != nil {
 		k.hub.log.Debug("a room could not be detached", slog.String("room", string(k.room)), slog.Any("error", err))
 	}
 }

@@ -23,7 +23,8 @@ import (
 type ledger struct {
 	mu    sync.Mutex
 	asked []string
-	sink  room.Sink
+	to    room.Fanout
+	last  uint64 // attachment
 	fail  map[string]error
 }
 
@@ -44,9 +45,9 @@ func (l *ledger) refuse(what string, err error) {
 // deliver sends a batch to the node.
 func (l *ledger) deliver(b room.Batch) {
 	l.mu.Lock()
-	sink := l.sink
+	b.Attachment = l.last
 	l.mu.Unlock()
-	sink.Deliver(b)
+	l.to.Deliver("node", &b)
 }
 
 func (l *ledger) count(what string) int {
@@ -61,19 +62,19 @@ func (l *ledger) count(what string) int {
 	return n
 }
 
-func (l *ledger) Attach(_ context.Context, _ id.Room, _ id.Node, s room.Sink) (room.Info, position.Position, error) {
+func (l *ledger) Attach(_ context.Context, _ id.Room, _ id.Node, attachment uint64) (room.Attached, error) {
 	err := l.ask("attach")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sink = s
-	return room.Info{Room: "42"}, position.Position{}, err
+	l.last = attachment
+	return room.Attached{Info: room.Info{Room: "42", Version: 1}}, err
 }
-func (l *ledger) Detach(id.Room, id.Node) error { return l.ask("detach") }
-func (l *ledger) Report(_ id.Room, _ id.Node, sessions int) error {
-	if sessions == 0 {
-		return l.ask("report none")
+func (l *ledger) Detach(id.Room, id.Node, uint64) error { return l.ask("detach") }
+func (l *ledger) Report(_ context.Context, _ id.Room, _ id.Node, _ uint64, viewers int) (room.Attached, error) {
+	if viewers == 0 {
+		return room.Attached{}, l.ask("report none")
 	}
-	return l.ask("report")
+	return room.Attached{}, l.ask("report")
 }
 
 func (l *ledger) Resume(context.Context, id.Room, position.Position) (room.Recovery, error) {
@@ -89,6 +90,7 @@ func keeping(t *testing.T) (*Hub, *ledger) {
 	t.Helper()
 	l := &ledger{fail: map[string]error{}}
 	h := Start(Config{Shards: 2}, "node", l, slog.New(slog.NewTextHandler(t.Output(), nil)), NewMetrics(prometheus.NewRegistry()))
+	l.to = h
 	t.Cleanup(h.Close)
 	return h, l
 }

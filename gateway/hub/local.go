@@ -33,7 +33,9 @@ type local struct {
 		shards []int // connections per shard
 		// torn: the position is not known yet, or a hole was found; batches are held until that is mended.
 		torn bool
-		held []room.Batch
+		held []*room.Batch
+		// attachment is the number of the last one that was answered; batches of earlier ones come late.
+		attachment uint64
 		// ends counts the attachments that have ended, and seen how many had when the present one was asked for.
 		ends, seen uint64
 	}
@@ -53,12 +55,15 @@ func (l *local) wakeKeeper() {
 	}
 }
 
-// Deliver takes a batch from the room actor. It implements room.Sink.
-func (l *local) Deliver(b room.Batch) {
+// deliver takes a batch from the room actor.
+func (l *local) deliver(b *room.Batch) {
 	l.hub.metrics.batches.Inc()
 	l.hub.metrics.danmaku.Add(float64(len(b.Danmaku)))
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if b.Attachment < l.mu.attachment {
+		return
+	}
 	if b.Closed {
 		l.mu.ends++
 		l.wakeKeeper()
@@ -68,7 +73,7 @@ func (l *local) Deliver(b room.Batch) {
 }
 
 // take passes a batch on, or holds it when something before it is missing. The lock is held.
-func (l *local) take(b room.Batch) {
+func (l *local) take(b *room.Batch) {
 	rest := after(b.Danmaku, l.mu.window.head.Offset)
 	if l.mu.torn || len(rest) > 0 && rest[0].Position.Offset != l.mu.window.head.Offset+1 {
 		l.tear(b)
@@ -78,7 +83,7 @@ func (l *local) take(b room.Batch) {
 }
 
 // tear holds a batch behind a hole and has the keeper fill the hole.
-func (l *local) tear(b room.Batch) {
+func (l *local) tear(b *room.Batch) {
 	if !l.mu.torn {
 		l.mu.torn = true
 		l.hub.metrics.holes.Inc()
@@ -93,7 +98,7 @@ func (l *local) tear(b room.Batch) {
 
 // spread gives danmaku that follow the head, and news of the room, to every shard with connections.
 func (l *local) spread(danmaku []room.Danmaku, info *room.Info) {
-	if info != nil {
+	if info != nil && info.Newer(l.mu.info) {
 		l.mu.info = *info
 	}
 	l.mu.window.push(danmaku)
@@ -109,11 +114,11 @@ func (l *local) spread(danmaku []room.Danmaku, info *room.Info) {
 }
 
 // attached takes the answer to the first attachment: batches follow its position.
-func (l *local) attached(info room.Info, p position.Position) {
+func (l *local) attached(number uint64, a room.Attached) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.info = info
-	l.mu.window.reset(p)
+	l.mu.info, l.mu.attachment = a.Info, number
+	l.mu.window.reset(a.Position)
 	l.resume()
 }
 
@@ -126,15 +131,15 @@ func (l *local) ends() uint64 {
 
 // renewed takes the answer to a later attachment that was asked for after so many had ended; an end since then is another
 // one, or the same told twice. A position ahead of ours is a hole: batches went out while we were not attached.
-func (l *local) renewed(info room.Info, p position.Position, ends uint64) {
+func (l *local) renewed(number uint64, a room.Attached, ends uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.seen = ends
-	if info != l.mu.info {
-		l.spread(nil, &info)
+	l.mu.seen, l.mu.attachment = ends, number
+	if a.Info.Newer(l.mu.info) {
+		l.spread(nil, &a.Info)
 	}
-	if p.Offset > l.mu.window.head.Offset {
-		l.tear(room.Batch{Room: l.room})
+	if a.Position.Offset > l.mu.window.head.Offset {
+		l.tear(&room.Batch{Room: l.room})
 	}
 }
 
@@ -207,6 +212,13 @@ func (l *local) trouble() (moved, torn bool, head position.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mu.ends != l.mu.seen, l.mu.torn, l.mu.window.head
+}
+
+// attachment is the number under which the room knows this node.
+func (l *local) attachment() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.attachment
 }
 
 func (l *local) seed(older []room.Danmaku, more bool) {

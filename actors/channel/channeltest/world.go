@@ -29,6 +29,11 @@ import (
 	"github.com/barrage-live/barrage/storage/table/tabletest"
 )
 
+// nobody takes the batches of rooms.
+type nobody struct{}
+
+func (nobody) Deliver(id.Node, *room.Batch) {}
+
 // Config shapes a world. The zero value works.
 type Config struct {
 	Table   *table.Store // nil: a new one in memory
@@ -77,7 +82,7 @@ func New(tb testing.TB, cfg Config) *World {
 			account.Kind(account.Deps{Table: w.Table}),
 			session.Kind(session.Deps{Table: w.Table, Sockets: w.Sockets, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
 			channel.Kind(channel.Deps{Table: w.Table, Rooms: rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels}),
-			room.Kind(room.Deps{Store: w.Table, Metrics: room.NewMetrics(metrics)}),
+			room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
 		},
 		Log: slog.New(slog.DiscardHandler),
 	})
