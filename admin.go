@@ -28,6 +28,9 @@ func admin(ctx context.Context, args, environ []string, stdout, stderr io.Writer
 			return err
 		}
 		password := newPassword()
+		if err := p.startActors(ctx, nobody{}); err != nil {
+			return errors.Join(err, p.steps.undo(ctx, p.log))
+		}
 		account, err := p.accounts.CreateAdmin(ctx, args[1], password)
 		if err == nil { // told before anything else can fail: nobody can ask for it again
 			fmt.Fprintf(stdout, "administrator %s\npassword      %s\n", account.Handle, password)

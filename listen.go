@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/packager"
-	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/web"
@@ -45,7 +44,7 @@ const (
 	answerTimeout = 60 * time.Second
 )
 
-// listen opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
+// listen lets the actors run and opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
 // everything behind the door stands.
 func (p *platform) listen(ctx context.Context) error {
 	figures := gateway.NewMetrics(p.registry)
@@ -53,6 +52,11 @@ func (p *platform) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.startActors(ctx, sockets.Hub()); err != nil {
+		sockets.Close()
+		return err
+	}
+	p.steps.add("sockets", func(context.Context) error { sockets.Close(); return nil })
 	routes, err := p.routes(sockets)
 	if err != nil {
 		return err
@@ -87,7 +91,7 @@ func (p *platform) listen(ctx context.Context) error {
 	return nil
 }
 
-// openSockets starts the gateway of the websockets.
+// openSockets starts the gateway of the websockets, which the caller closes.
 func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, error) {
 	proxies, err := prefixes(p.cfg.Limits.Proxies)
 	if err != nil {
@@ -103,10 +107,6 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 	if err != nil {
 		return nil, fmt.Errorf("sockets: %w", err)
 	}
-	var target session.Sockets = sockets.Hub()
-	p.logins.to.Store(&target)
-	p.fanout.to.Store(sockets.Hub())
-	p.steps.add("sockets", func(context.Context) error { sockets.Close(); return nil })
 	return sockets, nil
 }
 

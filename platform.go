@@ -20,7 +20,6 @@ import (
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
-	"github.com/barrage-live/barrage/gateway/hub"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
@@ -33,8 +32,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
 
-// platform is what runs below the listeners: storage, actors and their clients. openPlatform makes it floor by floor, and every
-// floor adds how it is taken down again to steps.
+// platform is what runs below the listeners: storage, actors and their clients. openPlatform opens the storage and makes the node
+// with its clients, startActors lets it run; every floor adds how it is taken down again to steps.
 type platform struct {
 	cfg      Config
 	log      *slog.Logger
@@ -49,35 +48,34 @@ type platform struct {
 	cache  *cache.Cache
 
 	node     *cluster.Node
-	bridge   *actors.Bridge
-	logins   logins
-	fanout   fanout
 	tokens   *auth.Tokens
 	accounts *account.Client
 	sessions *session.Client
 	channels *channel.Client
+	figures  *channel.Metrics // of the gate and of the channels
 	gate     *channel.Gate
 	rooms    *room.Client
 	packages *packager.Client
 }
 
-// openPlatform opens storage and actors. On an error everything that was opened is closed again.
+// openPlatform opens storage and makes the node, which refuses everything until startActors. On an error everything that was opened
+// is closed again.
 func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (*platform, error) {
 	p := &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), faces: map[string]string{}}
-	if err := p.openAll(ctx); err != nil {
+	if err := p.openAll(); err != nil {
 		return nil, errors.Join(err, p.steps.undo(ctx, log))
 	}
 	return p, nil
 }
 
-func (p *platform) openAll(ctx context.Context) error {
+func (p *platform) openAll() error {
 	if err := os.MkdirAll(p.cfg.Data, 0o755); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
 	if err := p.openStorage(); err != nil {
 		return err
 	}
-	return p.openActors(ctx)
+	return p.makeNode()
 }
 
 func (p *platform) openStorage() error {
@@ -101,62 +99,54 @@ func (p *platform) openStorage() error {
 	return nil
 }
 
-// logins tells sockets that their login has ended. The actors are made before the sockets, so the target is set later, before
-// any listener opens.
-type logins struct {
-	to atomic.Pointer[session.Sockets]
-}
-
-// CloseSession implements session.Sockets.
-func (l *logins) CloseSession(s id.Session, reason error) {
-	if to := l.to.Load(); to != nil {
-		(*to).CloseSession(s, reason)
-	}
-}
-
-// fanout carries batches of rooms to the sockets of this node. Like logins it is given its target later.
-type fanout struct {
-	to atomic.Pointer[hub.Hub]
-}
-
-// Deliver implements room.Fanout.
-func (f *fanout) Deliver(node id.Node, b *room.Batch) {
-	if to := f.to.Load(); to != nil {
-		to.Deliver(node, b)
-	}
-}
-
-func (p *platform) openActors(ctx context.Context) error {
+// makeNode makes the node of the actors and the clients that speak through it.
+func (p *platform) makeNode() error {
 	leases, err := localstore.Open(localstore.Config{Folder: filepath.Join(p.cfg.Data, "node")})
 	if err != nil {
 		return fmt.Errorf("node folder: %w", err)
 	}
 	p.steps.add("coordination", func(context.Context) error { return leases.Close() })
+	p.node, err = cluster.New(cluster.Config{Coordination: leases, Log: p.log, Metrics: cluster.NewMetrics(p.registry)})
+	if err != nil {
+		return fmt.Errorf("actors: %w", err)
+	}
+	return p.openClients()
+}
 
-	channelMetrics := channel.NewMetrics(p.registry)
-	sessionConfig := session.Config{RefreshTTL: p.cfg.Account.Idle}
-	p.bridge = &actors.Bridge{}
-	p.node, err = cluster.Start(ctx, cluster.Config{
-		Coordination: leases, Log: p.log, Metrics: cluster.NewMetrics(p.registry),
-		Kinds: actors.Kinds(actors.Deps{
-			Account: account.Deps{Table: p.tables},
-			Session: session.Deps{Table: p.tables, Sockets: &p.logins, Config: sessionConfig, Metrics: session.NewMetrics(p.registry)},
-			Channel: channel.Deps{
-				Table: p.tables, Metrics: channelMetrics,
-				Config: channel.Config{Grace: p.cfg.Live.Grace, Overlap: p.cfg.Live.KeyOverlap},
-			},
-			Room: room.Deps{
-				Store:   p.tables,
-				Fanout:  &p.fanout,
-				Config:  room.Config{Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes},
-				Metrics: room.NewMetrics(p.registry),
-			},
-			Packager: packager.Deps{
-				Blobs: p.blobs, Config: packager.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
-			},
-			Bridge: p.bridge,
-		}),
-	})
+// audience is what the actors of a node know of its sockets.
+type audience interface {
+	session.Sockets
+	room.Fanout
+}
+
+// nobody is the audience of a command that opens no sockets.
+type nobody struct{}
+
+// CloseSession implements session.Sockets.
+func (nobody) CloseSession(id.Session, error) {}
+
+// Deliver implements room.Fanout.
+func (nobody) Deliver(id.Node, *room.Batch) {}
+
+// startActors lets the node run for the audience.
+func (p *platform) startActors(ctx context.Context, to audience) error {
+	err := p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
+		Account: account.Deps{Table: p.tables},
+		Session: session.Deps{Table: p.tables, Sockets: to, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
+		Channel: channel.Deps{
+			Table: p.tables, Metrics: p.figures,
+			Config: channel.Config{Grace: p.cfg.Live.Grace, Overlap: p.cfg.Live.KeyOverlap},
+		},
+		Room: room.Deps{
+			Store:   p.tables,
+			Fanout:  to,
+			Config:  room.Config{Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes},
+			Metrics: room.NewMetrics(p.registry),
+		},
+		Packager: packager.Deps{
+			Blobs: p.blobs, Config: packager.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
+		},
+	}))
 	if err != nil {
 		return fmt.Errorf("actors: %w", err)
 	}
@@ -165,11 +155,10 @@ func (p *platform) openActors(ctx context.Context) error {
 		p.node.Close()
 		return err
 	})
-	p.bridge.Connect(p.node)
-	return p.openClients(sessionConfig, channelMetrics)
+	return nil
 }
 
-func (p *platform) openClients(sessions session.Config, m *channel.Metrics) error {
+func (p *platform) openClients() error {
 	ring, err := auth.OpenRing(auth.KeyFile{Path: filepath.Join(p.cfg.Data, "keys", "tokens")}, time.Now())
 	if err != nil {
 		return fmt.Errorf("token keys: %w", err)
@@ -180,10 +169,14 @@ func (p *platform) openClients(sessions session.Config, m *channel.Metrics) erro
 		return err
 	}
 	p.accounts = account.NewClient(p.node, p.tables, hasher, account.NewMetrics(p.registry))
-	p.sessions = session.NewClient(p.node, p.tables, sessions)
+	p.sessions = session.NewClient(p.node, p.tables, p.cfg.sessions())
 	p.channels = channel.NewClient(p.node, p.tables)
-	p.gate = channel.NewGate(p.node, m)
+	p.figures = channel.NewMetrics(p.registry)
+	p.gate = channel.NewGate(p.node, p.figures)
 	p.rooms = room.NewClient(p.node)
 	p.packages = packager.NewClient(p.node)
 	return nil
 }
+
+// sessions is what the session actors and their clients are to know.
+func (c Config) sessions() session.Config { return session.Config{RefreshTTL: c.Account.Idle} }

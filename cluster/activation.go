@@ -79,6 +79,7 @@ type activation struct {
 	waitsForOwed bool
 	turn         Turn
 	refusal      error // answers what waits when a crashed life has ended; nil: the next life does
+	dropped      error // why a flushing activation was dropped; it ends once Passivate has returned
 }
 
 var _ actor.Actor = (*activation)(nil)
@@ -241,7 +242,7 @@ func (a *activation) steer(s signal) {
 		a.ending, a.waitsForOwed = max(a.ending, endDrain), false
 		a.settle()
 	case signalDrop:
-		a.finish("dropped", a.node.refusal())
+		a.drop(a.node.refusal())
 	}
 }
 

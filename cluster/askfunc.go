@@ -24,13 +24,17 @@ func AskFunc(n *Node, deadline time.Time, kind, key string, msg any, done func(v
 	if !deadline.IsZero() && deadline.Before(limit) {
 		limit = deadline
 	}
+	switch {
+	case n.state.Load() == stateNew: // it has no clock yet
+		done(nil, errNotStarted)
+		return
+	case now.After(limit):
+		done(nil, errExpired)
+		return
+	}
 	c := &call{node: n, done: done}
 	c.env = envelope{msg: msg, deadline: limit, call: c}
 	c.entry.Value = c
-	if c.env.expired(now) {
-		c.env.answer(nil, errExpired)
-		return
-	}
 	// The clock goes first: an answer may be there before deliver returns, and disarms.
 	n.clock.Arm(&c.entry, limit)
 	if err := n.deliver(Ref{Kind: kind, Key: key}, &c.env); err != nil {

@@ -50,7 +50,7 @@ func TestAskFuncIsToldOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var kept cluster.Reply
-				n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+				n := start(t, cluster.Config{}, kindOf("a", func(t *cluster.Turn, msg any) {
 					switch msg := msg.(type) {
 					case error:
 						t.Fail(msg)
@@ -70,7 +70,7 @@ func TestAskFuncIsToldOnce(t *testing.T) {
 					default:
 						t.Reply(msg)
 					}
-				})}})
+				}))
 				var got told
 				cluster.AskFunc(n, time.Time{}, c.kind, c.key, c.msg, got.tell(time.Now()))
 				time.Sleep(2 * cluster.MaxAsk)
@@ -97,10 +97,10 @@ func TestAskFuncKeepsItsDeadline(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				executed := false
-				n := start(t, cluster.Config{WorkTimeout: time.Minute, Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+				n := start(t, cluster.Config{WorkTimeout: time.Minute}, kindOf("a", func(t *cluster.Turn, msg any) {
 					executed = executed || msg == "x"
 					stubborn(t, msg)
-				})}})
+				}))
 				mustTell(t, n, "a", "k", "block")
 				synctest.Wait()
 				var deadline time.Time
@@ -126,13 +126,13 @@ func TestAskFuncKeepsItsDeadline(t *testing.T) {
 func TestAskFuncIsToldByANodeThatCloses(t *testing.T) {
 	for _, wait := range []time.Duration{0, time.Second, time.Second + time.Millisecond, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
-			n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+			n := start(t, cluster.Config{}, kindOf("a", func(t *cluster.Turn, msg any) {
 				if msg == "owe" {
 					t.Later()
 				} else {
 					stubborn(t, msg)
 				}
-			})}})
+			}))
 			var got [3]told
 			deadline := time.Now().Add(time.Second)
 			cluster.AskFunc(n, deadline, "a", "k", "owe", got[0].tell(time.Now()))
@@ -152,7 +152,7 @@ func TestAskFuncIsToldByANodeThatCloses(t *testing.T) {
 func TestAskFuncMayAskAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		n := start(t, cluster.Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Kinds: []cluster.Kind{kindOf("a", echo)}})
+		n := start(t, cluster.Config{Log: slog.New(slog.NewTextHandler(&log, nil))}, kindOf("a", echo))
 		left := 100
 		var done func(v any, err error)
 		done = func(v any, err error) {
@@ -178,7 +178,7 @@ func TestEveryAskFuncIsToldOnceUnderLoad(t *testing.T) {
 	for round := range 8 {
 		a := kindOf("a", stubborn)
 		a.Idle = time.Millisecond
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{a}})
+		n := start(t, cluster.Config{}, a)
 		const askers, each = 4, 500
 		var times [askers * each]atomic.Int32
 		var wg sync.WaitGroup
@@ -212,7 +212,7 @@ func TestEveryAskFuncIsToldOnceUnderLoad(t *testing.T) {
 func TestAskFuncHoldsNoGoroutine(t *testing.T) {
 	a := kindOf("a", stubborn)
 	a.Mailbox = 1 << 20
-	n := start(t, cluster.Config{Kinds: []cluster.Kind{a}})
+	n := start(t, cluster.Config{}, a)
 	mustTell(t, n, "a", "k", "block")
 	before := runtime.NumGoroutine()
 	for range 10_000 {
@@ -224,7 +224,7 @@ func TestAskFuncHoldsNoGoroutine(t *testing.T) {
 }
 
 func TestAskFuncAllocates(t *testing.T) {
-	n := start(t, smalls(-1))
+	n := start(t, cluster.Config{}, smalls(-1))
 	mustAsk(t, n, "small", "k", nil)
 	back := make(chan struct{}, 1)
 	done := func(any, error) { back <- struct{}{} }
@@ -241,7 +241,7 @@ func TestAskFuncAllocates(t *testing.T) {
 func BenchmarkAskFunc(b *testing.B) {
 	for _, flying := range []int{1, 64} {
 		b.Run(fmt.Sprintf("flying=%d", flying), func(b *testing.B) {
-			n := start(b, smalls(-1))
+			n := start(b, cluster.Config{}, smalls(-1))
 			mustAsk(b, n, "small", "k", nil)
 			free := make(chan struct{}, flying)
 			done := func(any, error) { free <- struct{}{} }

@@ -12,14 +12,12 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// Config is what Start needs to know.
+// Config is what a node needs to know.
 type Config struct {
 	// ID names this run of the process. Empty means a new one.
 	ID id.Node
 	// Coordination grants the shards; required. The node does not close it.
 	Coordination coordination.Store
-	// Kinds are all the actors that can live here.
-	Kinds []Kind
 	// Log takes what operators should know. Nil means nothing is logged.
 	Log *slog.Logger
 	// Metrics takes the figures. Nil means they are counted and shown nowhere.
@@ -62,16 +60,6 @@ func (c Config) Validate() error {
 		return fault.New(fault.Invalid, "no_coordination", "a node needs a coordination store")
 	case c.Workers < 0 || c.Backlog < 0 || c.WorkTimeout < 0:
 		return fault.New(fault.Invalid, "bad_config", "workers, backlog and work timeout are not negative")
-	}
-	names := map[string]bool{}
-	for _, k := range c.Kinds {
-		if err := k.validate(); err != nil {
-			return err
-		}
-		if names[k.Name] {
-			return fault.Newf(fault.Invalid, "bad_kind", "kind %q is listed twice", k.Name)
-		}
-		names[k.Name] = true
 	}
 	return nil
 }

@@ -21,21 +21,20 @@ func TestAPanicLosesTheStateAndNothingElse(t *testing.T) {
 		var log bytes.Buffer
 		n := start(t, cluster.Config{
 			Log: slog.New(slog.NewTextHandler(&log, nil)),
-			Kinds: []cluster.Kind{{
-				Name: "a",
-				Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
-					sum := 0
-					return turnFunc(func(t *cluster.Turn, msg any) {
-						if p, ok := msg.(put); ok {
-							sum += p.n
-							t.Reply(sum)
-							return
-						}
-						t.After(0, put{1000})
-						panic("as told")
-					}), nil
-				},
-			}},
+		}, cluster.Kind{
+			Name: "a",
+			Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
+				sum := 0
+				return turnFunc(func(t *cluster.Turn, msg any) {
+					if p, ok := msg.(put); ok {
+						sum += p.n
+						t.Reply(sum)
+						return
+					}
+					t.After(0, put{1000})
+					panic("as told")
+				}), nil
+			},
 		})
 		mustAsk(t, n, "a", "k", put{1})
 		var wg sync.WaitGroup
@@ -63,7 +62,7 @@ func TestAPanicLosesTheStateAndNothingElse(t *testing.T) {
 func TestTheNextLifeWaitsForTheWorksOfTheCrashedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events []string
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{{
+		n := start(t, cluster.Config{}, cluster.Kind{
 			Name: "a",
 			Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
 				events = append(events, "load")
@@ -82,7 +81,7 @@ func TestTheNextLifeWaitsForTheWorksOfTheCrashedOne(t *testing.T) {
 					}
 				}), nil
 			},
-		}}})
+		})
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			_, err := ask(t, n, "a", "k", "write")
@@ -102,7 +101,7 @@ func TestTheNextLifeWaitsForTheWorksOfTheCrashedOne(t *testing.T) {
 func TestWhoWaitsForALaterReplyIsToldOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var kept []cluster.Reply
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+		n := start(t, cluster.Config{}, kindOf("a", func(t *cluster.Turn, msg any) {
 			switch msg {
 			case "panic":
 				panic("as told")
@@ -112,7 +111,7 @@ func TestWhoWaitsForALaterReplyIsToldOfTheEnd(t *testing.T) {
 			default:
 				kept = append(kept, t.Later())
 			}
-		})}})
+		}))
 		var wg sync.WaitGroup
 		begin := time.Now()
 		answered := 0
@@ -138,7 +137,7 @@ func TestWhoWaitsForALaterReplyIsToldOfTheEnd(t *testing.T) {
 
 func TestQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", stubborn)}})
+		n := start(t, cluster.Config{}, kindOf("a", stubborn))
 		for _, rest := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second} {
 			for range 3 {
 				_, err := ask(t, n, "a", "k", "panic")
@@ -159,10 +158,10 @@ func TestQuarantine(t *testing.T) {
 
 func TestPanicsOutsideReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{{
+		n := start(t, cluster.Config{}, cluster.Kind{
 			Name: "a", Idle: time.Second,
 			Activate: func(_ context.Context, a cluster.Activation) (cluster.Actor, error) { return fragile{a.Key}, nil },
-		}}})
+		})
 		_, err := ask(t, n, "a", "done", "x")
 		wantFault(t, err, fault.Internal, "actor_panicked")
 		if got := mustAsk(t, n, "a", "passivate", "x"); got != "x" {

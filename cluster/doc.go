@@ -2,7 +2,8 @@
 // while they are used, and are touched by one turn at a time.
 //
 // It owns the activations of this process, their mailboxes, timers and workers, and the node's lease. Actor packages
-// give it their Kinds and call each other through Ask, AskFunc and Tell; serve.go starts and ends it. It is the only package that
+// give it their Kinds and call each other through Ask, AskFunc and Tell; serve.go makes a node, gives it to whoever needs its
+// address, starts it and ends it. It is the only package that
 // knows the actor engine (protoactor), and no type of the engine leaves it.
 //
 // An actor is addressed by kind and key. The address falls into one of 4096 shards; a node claims a shard from the
@@ -17,7 +18,8 @@
 // Promises. At most one activation of an address runs under one epoch, and its turns do not overlap. Messages of one
 // sender to one actor are received in the order in which they were sent, over passivations too. A message is executed
 // at most once; nothing is ever sent again. A message whose deadline has passed is not executed. A message that was
-// accepted is executed, or its asker is told why not. Passivation loses nothing that Passivate wrote.
+// accepted is executed, or its asker is told why not. Passivation loses nothing that Passivate wrote. Whatever ends an
+// activation, its Actor is told last (Closer).
 //
 // Every queue is bounded. A full mailbox refuses the newest message, a full worker queue the newest work; both are
 // counted by kind and code in barrage_cluster_refused_total.
@@ -36,6 +38,7 @@
 //	Internal    unanswered         the turn ended without an answer; the outcome is unknown
 //	Unavailable quarantined        three panics within 60 s; rests 5 s, doubling to 5 min; RetryAfter says how long
 //	Unavailable activation_failed  Kind.Activate failed without a fault of its own
+//	Unavailable not_started        the node was made and not started yet
 //	Unavailable draining, closed   the node ends
 //	Unavailable not_owner          another node owns the shard
 //	Fenced      stale_epoch        the Ref is of an earlier ownership

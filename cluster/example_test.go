@@ -33,20 +33,22 @@ func Example() {
 	}
 	defer func() { _ = store.Close() }()
 	ctx := context.Background()
-	n, err := cluster.Start(ctx, cluster.Config{
-		Coordination: store,
-		Kinds: []cluster.Kind{{
-			Name: "greeter",
-			Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
-				return &greeter{}, nil
-			},
-		}},
-	})
+	n, err := cluster.New(cluster.Config{Coordination: store})
 	if err != nil {
 		fmt.Fprintln(os.Stdout, err)
 		return
 	}
 	defer n.Close()
+	err = n.Start(ctx, []cluster.Kind{{
+		Name: "greeter",
+		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
+			return &greeter{}, nil
+		},
+	}})
+	if err != nil {
+		fmt.Fprintln(os.Stdout, err)
+		return
+	}
 	for _, name := range []string{"Ada", "Grace"} {
 		answer, err := cluster.Ask[string](ctx, n, "greeter", "today", greet{name})
 		fmt.Fprintln(os.Stdout, answer, err)

@@ -12,6 +12,8 @@ var (
 	errBadKey      = fault.New(fault.Invalid, "bad_key", "a key is 1 to 512 bytes")
 	errMailboxFull = fault.New(fault.Exhausted, "mailbox_full", "too many messages wait for this actor").After(time.Second)
 	errBusy        = fault.New(fault.Exhausted, "workers_busy", "too much work waits").After(time.Second)
+	errNotStarted  = fault.New(fault.Unavailable, "not_started", "the node has not started yet").After(time.Second)
+	errStarted     = fault.New(fault.Conflict, "started", "the node was started before")
 	errDraining    = fault.New(fault.Unavailable, "draining", "the node takes no new work").After(time.Second)
 	errClosed      = fault.New(fault.Unavailable, "closed", "the node is closed")
 	errLeaseLost   = fault.New(fault.Fenced, "lease_lost", "the node lost its lease and has stepped down")

@@ -103,9 +103,9 @@ func (g *gate) find(at address) (*activation, error) {
 func (g *gate) retire(a *activation, refusal error) bool {
 	g.mu.Lock()
 	var waiting *envelope
-	var works []*completion
+	var own []any
 	if refusal != nil {
-		waiting, works = a.box.seal()
+		waiting, own = a.box.seal()
 	} else if !a.box.sealIfEmpty() {
 		g.mu.Unlock()
 		return false
@@ -118,8 +118,13 @@ func (g *gate) retire(a *activation, refusal error) bool {
 		a.refuse(waiting, refusal)
 		waiting = next
 	}
-	for _, c := range works {
-		c.env.answer(nil, errEnded)
+	for _, msg := range own {
+		switch m := msg.(type) {
+		case *completion:
+			m.env.answer(nil, errEnded)
+		case loaded:
+			a.release(m.actor, refusal)
+		}
 	}
 	a.kind.active.Dec()
 	g.node.retired()

@@ -57,6 +57,18 @@ type Passivator interface {
 	Passivate(ctx context.Context) error
 }
 
+// Closer is an Actor that owns something which the garbage collector does not free: a stream, a goroutine of another package,
+// its part of a gauge. Close is called exactly once for every Actor that Activate returned, as the last call to it, whatever
+// ended the activation, after Passivate if there is one, and also if it never had a turn. It must not block, do I/O or use
+// storage: flushing is Passivate's.
+//
+// cause is nil after an end in order (idleness, Turn.Stop), else what a message would be refused with: Unavailable "draining"
+// or "closed", Internal "actor_panicked", Fenced "lease_lost". Works of Turn.Pipe may still be under way; their done
+// functions are not called any more.
+type Closer interface {
+	Close(cause error)
+}
+
 const (
 	defaultMailbox = 1024
 	defaultIdle    = time.Minute
@@ -65,6 +77,21 @@ const (
 func (k Kind) validate() error {
 	if k.Name == "" || k.Activate == nil {
 		return fault.Newf(fault.Invalid, "bad_kind", "kind %q needs a name and an Activate function", k.Name)
+	}
+	return nil
+}
+
+// validateKinds reports the first kind that cannot work.
+func validateKinds(kinds []Kind) error {
+	names := map[string]bool{}
+	for _, k := range kinds {
+		if err := k.validate(); err != nil {
+			return err
+		}
+		if names[k.Name] {
+			return fault.Newf(fault.Invalid, "bad_kind", "kind %q is listed twice", k.Name)
+		}
+		names[k.Name] = true
 	}
 	return nil
 }

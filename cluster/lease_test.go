@@ -54,7 +54,7 @@ func echo(t *cluster.Turn, msg any) { t.Reply(msg) }
 func TestLeaseIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := script(t)
-		n := start(t, cluster.Config{Coordination: store, Kinds: []cluster.Kind{kindOf("a", echo)}})
+		n := start(t, cluster.Config{Coordination: store}, kindOf("a", echo))
 		time.Sleep(time.Hour)
 		mustAsk(t, n, "a", "k", 1)
 		if got := store.renewals.Load(); got < 1000 || got > 1100 {
@@ -77,9 +77,7 @@ func TestNodeStepsDown(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := script(t)
-				n, r := start(t, cluster.Config{Coordination: store, Kinds: []cluster.Kind{
-					kindOf("a", echo), kindOf("stubborn", stubborn),
-				}}), make(chan error, 1)
+				n, r := start(t, cluster.Config{Coordination: store}, kindOf("a", echo), kindOf("stubborn", stubborn)), make(chan error, 1)
 				mustAsk(t, n, "a", "k", 1)
 				mustTell(t, n, "stubborn", "k", "block")
 				time.Sleep(5 * time.Second)
@@ -112,13 +110,13 @@ func TestAPausedProcessStepsDownFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := script(t)
 		received := 0
-		n := start(t, cluster.Config{Coordination: store, Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+		n := start(t, cluster.Config{Coordination: store}, kindOf("a", func(t *cluster.Turn, msg any) {
 			if msg == "pause" {
 				time.Sleep(2 * ttl)
 				return
 			}
 			received++
-		})}})
+		}))
 		slow := coordination.ErrNoOwner
 		var err error = slow
 		store.renewErr.Store(&err)
@@ -148,7 +146,7 @@ func TestClaimFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := script(t)
-				n := start(t, cluster.Config{Coordination: store, Kinds: []cluster.Kind{kindOf("a", echo)}})
+				n := start(t, cluster.Config{Coordination: store}, kindOf("a", echo))
 				store.claimErr.Store(&c.err)
 				_, err := ask(t, n, "a", "k", 1)
 				wantFault(t, err, c.kind, c.code)
@@ -173,9 +171,9 @@ func TestRestartRefusesOldReferences(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := start(t, cluster.Config{Coordination: store, Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, _ any) {
+		n := start(t, cluster.Config{Coordination: store}, kindOf("a", func(t *cluster.Turn, _ any) {
 			t.Reply(t.Epoch())
-		})}})
+		}))
 		for i, ref := range old {
 			_, err := cluster.AskRef[any](ctx, n, ref, "x")
 			wantFault(t, err, fault.Fenced, "stale_epoch")
@@ -202,8 +200,8 @@ func TestRestartRefusesOldReferences(t *testing.T) {
 func TestTwoNodesShareOneStore(t *testing.T) {
 	store := script(t)
 	kinds := []cluster.Kind{kindOf("a", func(t *cluster.Turn, _ any) { t.Reply(t.Epoch()) })}
-	first := start(t, cluster.Config{Coordination: store, Kinds: kinds})
-	second := start(t, cluster.Config{Coordination: store, Kinds: kinds})
+	first := start(t, cluster.Config{Coordination: store}, kinds...)
+	second := start(t, cluster.Config{Coordination: store}, kinds...)
 	before := mustAsk(t, first, "a", "k", 1)
 	_, err := ask(t, second, "a", "k", 1)
 	wantFault(t, err, fault.Unavailable, "not_owner")
@@ -216,19 +214,23 @@ func TestTwoNodesShareOneStore(t *testing.T) {
 func TestConfigFaults(t *testing.T) {
 	good := kindOf("a", echo)
 	cases := []struct {
-		name string
-		cfg  cluster.Config
-		code string
+		name  string
+		cfg   cluster.Config
+		kinds []cluster.Kind
+		code  string
 	}{
-		{"no store", cluster.Config{}, "no_coordination"},
-		{"nameless kind", cluster.Config{Coordination: &scripted{}, Kinds: []cluster.Kind{{Activate: good.Activate}}}, "bad_kind"},
-		{"kind without Activate", cluster.Config{Coordination: &scripted{}, Kinds: []cluster.Kind{{Name: "a"}}}, "bad_kind"},
-		{"kind twice", cluster.Config{Coordination: &scripted{}, Kinds: []cluster.Kind{good, good}}, "bad_kind"},
-		{"negative workers", cluster.Config{Coordination: &scripted{}, Workers: -1}, "bad_config"},
+		{"no store", cluster.Config{}, nil, "no_coordination"},
+		{"negative workers", cluster.Config{Coordination: &scripted{}, Workers: -1}, nil, "bad_config"},
+		{"nameless kind", cluster.Config{Coordination: &scripted{}}, []cluster.Kind{{Activate: good.Activate}}, "bad_kind"},
+		{"kind without Activate", cluster.Config{Coordination: &scripted{}}, []cluster.Kind{{Name: "a"}}, "bad_kind"},
+		{"kind twice", cluster.Config{Coordination: &scripted{}}, []cluster.Kind{good, good}, "bad_kind"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := cluster.Start(t.Context(), c.cfg)
+			n, err := cluster.New(c.cfg)
+			if err == nil {
+				err = n.Start(t.Context(), c.kinds)
+			}
 			wantFault(t, err, fault.Invalid, c.code)
 		})
 	}

@@ -26,7 +26,13 @@ type flushed struct{ err error }
 // load begins a life: the state is read by a worker while messages wait.
 func (a *activation) load() {
 	a.phase = loading
-	if !a.kind.loaders.submit(func() { a.box.post(urgent, a.activate()) }) {
+	made := func() {
+		l := a.activate()
+		if !a.box.post(urgent, l) { // dropped meanwhile
+			a.release(l.actor, errEnded)
+		}
+	}
+	if !a.kind.loaders.submit(made) {
 		a.kind.failed.Inc()
 		a.finish("dropped", errBusy)
 	}
@@ -43,10 +49,13 @@ func (a *activation) activate() (l loaded) {
 		}
 	}()
 	made, err := a.kind.Activate(ctx, Activation{Key: a.key, Epoch: a.epoch, Node: a.node.cfg.ID, Log: a.log()})
-	if err == nil && made == nil {
-		err = fault.New(fault.Internal, "bad_kind", "Activate gave no actor")
+	switch {
+	case err != nil:
+		return loaded{err: err}
+	case made == nil:
+		return loaded{err: fault.New(fault.Internal, "bad_kind", "Activate gave no actor")}
 	}
-	return loaded{actor: made, err: err}
+	return loaded{actor: made}
 }
 
 // loaded lets the messages in, after the actor's first turn.
@@ -113,6 +122,10 @@ func (a *activation) passivate(p Passivator) (err error) {
 
 // flushed ends the life, unless only idleness asked for it and the state could not be written.
 func (a *activation) flushed(err error) {
+	if a.dropped != nil {
+		a.finish("dropped", a.dropped)
+		return
+	}
 	if err != nil {
 		a.kind.flushErrors.Inc()
 		a.log().Error("flush failed", slog.Any("error", err), slog.String("cause", a.cause()))
@@ -146,7 +159,7 @@ func (a *activation) crash(now time.Time) {
 		a.refusal = quarantined(left)
 		a.log().Error("actor quarantined", slog.Duration("rest", left))
 	}
-	a.bury("panic")
+	a.bury("panic", errPanicked)
 	a.phase = crashed
 	if a.outstanding == 0 {
 		a.finish("", a.refusal)
@@ -155,10 +168,11 @@ func (a *activation) crash(now time.Time) {
 	a.setHold(holdUser)
 }
 
-// bury forgets everything of the present life.
-func (a *activation) bury(cause string) {
+// bury forgets everything of the present life. why is what its Actor is told, nil after an end in order.
+func (a *activation) bury(cause string, why error) {
 	if a.actor != nil {
 		a.kind.passivated.WithLabelValues(cause).Inc()
+		a.release(a.actor, why)
 	}
 	for _, e := range a.owed {
 		e.answer(nil, errEnded)
@@ -168,6 +182,30 @@ func (a *activation) bury(cause string) {
 	a.node.clock.Disarm(&a.idle)
 	a.actor, a.pinned, a.ending, a.awaiting = nil, false, endNone, 0
 	a.life++
+}
+
+// drop ends the activation without a flush. One that flushes ends when Passivate has returned, since nothing else may touch
+// the Actor before.
+func (a *activation) drop(refusal error) {
+	if a.phase == flushing {
+		a.dropped = refusal
+		return
+	}
+	a.finish("dropped", refusal)
+}
+
+// release lets the Actor free what it owns. It is the last that happens to it.
+func (a *activation) release(actor Actor, why error) {
+	c, ok := actor.(Closer)
+	if !ok {
+		return
+	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			a.reportPanic("close", reason, nil)
+		}
+	}()
+	c.Close(why)
 }
 
 // owe remembers an asker, for the case that the life ends before it is answered. The list forgets the answered when it is
@@ -195,7 +233,11 @@ func (a *activation) owes(now time.Time) bool {
 // finish ends the present life. With a refusal, or when the node takes nothing any more, it answers whatever waits, and
 // the process ends; otherwise the process ends if nothing waits, and begins its next life if something does.
 func (a *activation) finish(cause string, refusal error) {
-	a.bury(cause)
+	why := refusal
+	if cause == "drain" {
+		why = errDraining
+	}
+	a.bury(cause, why)
 	a.refusal = nil
 	if refusal == nil {
 		refusal = a.node.refusal()

@@ -127,19 +127,15 @@ func (b *mailbox) sealIfEmpty() bool {
 	return true
 }
 
-// seal takes nothing any more and hands out what waited: user messages, and the ends of works.
-func (b *mailbox) seal() (waiting *envelope, works []*completion) {
+// seal takes nothing any more and hands out what waited: user messages, and what the activation ordered itself.
+func (b *mailbox) seal() (waiting *envelope, own []any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.sealed = true
-	for _, msg := range slices.Concat(b.mu.urgent, b.mu.self) {
-		if c, ok := msg.(*completion); ok {
-			works = append(works, c)
-		}
-	}
+	own = slices.Concat(b.mu.urgent, b.mu.self)
 	waiting = b.mu.head
 	b.mu.head, b.mu.tail, b.mu.waiting, b.mu.urgent, b.mu.self = nil, nil, 0, nil, nil
-	return waiting, works
+	return waiting, own
 }
 
 // schedule starts a run if there is something to do; mu is held.

@@ -17,9 +17,7 @@ func TestFigures(t *testing.T) {
 		r := prometheus.NewRegistry()
 		a := kindOf("a", stubborn)
 		a.Mailbox, a.Idle = 4, time.Second
-		n := start(t, cluster.Config{Metrics: cluster.NewMetrics(r), Kinds: []cluster.Kind{
-			a, {Name: "unloadable", Activate: unloadable},
-		}})
+		n := start(t, cluster.Config{Metrics: cluster.NewMetrics(r)}, a, cluster.Kind{Name: "unloadable", Activate: unloadable})
 		_, _ = ask(t, n, "a", "k", "panic")
 		_, _ = ask(t, n, "unloadable", "error", 1)
 		mustAsk(t, n, "a", "idle", 1)

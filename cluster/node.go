@@ -38,6 +38,7 @@ type Node struct {
 	work     context.Context //nolint:containedctx // the life of the node itself
 	stopWork context.CancelFunc
 
+	// state publishes what Start makes: whoever finds the node open sees all fields above.
 	state   atomic.Uint32
 	revoked atomic.Bool
 	lost    chan struct{}
@@ -48,12 +49,14 @@ type Node struct {
 	empty chan struct{}
 
 	mu        sync.Mutex // guards the making of gates
+	starting  sync.Mutex // held by Start, and by Close while it says that there is no more starting
 	closing   sync.Once
 	closeDone chan struct{}
 }
 
 const (
-	stateOpen uint32 = iota
+	stateNew uint32 = iota
+	stateOpen
 	stateDraining
 	stateClosed
 )
@@ -69,33 +72,54 @@ type kind struct {
 	loaders pool
 }
 
-// Start joins the cluster and takes messages. ctx bounds the joining only; Close ends the node.
-func Start(ctx context.Context, cfg Config) (*Node, error) {
+// New makes a node that has an address and does nothing yet: clients may be made for it, and whatever they send is refused
+// Unavailable "not_started". It fails with what Config.Validate says.
+func New(cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	begin := time.Now()
-	lease, err := cfg.Coordination.Join(ctx, cfg.ID)
-	if err != nil {
-		return nil, err
-	}
-	n := &Node{
-		cfg: cfg, log: cfg.Log.With(slog.String("node", string(cfg.ID))), lease: lease, born: begin,
+	return &Node{
+		cfg: cfg, log: cfg.Log.With(slog.String("node", string(cfg.ID))),
 		kinds: map[string]*kind{}, lost: make(chan struct{}), renewed: make(chan struct{}),
 		empty: make(chan struct{}, 1), closeDone: make(chan struct{}),
+	}, nil
+}
+
+// Start joins the cluster and takes messages for actors of the kinds. ctx bounds the joining only; Close ends the node. A
+// Start that failed may be repeated. It fails with Invalid "bad_kind", Conflict "started", Unavailable "closed", and what
+// the coordination store says to the joining.
+func (n *Node) Start(ctx context.Context, kinds []Kind) error {
+	if err := validateKinds(kinds); err != nil {
+		return err
 	}
+	n.starting.Lock()
+	defer n.starting.Unlock()
+	switch n.state.Load() {
+	case stateNew:
+	case stateClosed:
+		return errClosed
+	default:
+		return errStarted
+	}
+	n.born = time.Now()
+	lease, err := n.cfg.Coordination.Join(ctx, n.cfg.ID)
+	if err != nil {
+		return err
+	}
+	n.lease = lease
 	n.work, n.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	n.dispatcher = dispatcher{&n.turns}
-	n.claims = pool{limit: cfg.Workers}
+	n.claims = pool{limit: n.cfg.Workers}
 	n.system = newSystem(n.log)
-	for _, k := range cfg.Kinds {
-		n.kinds[k.Name] = newKind(k, cfg)
+	for _, k := range kinds {
+		n.kinds[k.Name] = newKind(k, n.cfg)
 	}
 	n.clock = startClock()
-	n.trust(begin)
+	n.trust(n.born)
 	go n.keepLease()
-	return n, nil
+	n.state.Store(stateOpen)
+	return nil
 }
 
 func newKind(k Kind, cfg Config) *kind {
@@ -113,7 +137,7 @@ func newKind(k Kind, cfg Config) *kind {
 // ID names this run of the process.
 func (n *Node) ID() id.Node { return n.cfg.ID }
 
-// Epoch is that of the node's lease: higher than every epoch of any earlier run.
+// Epoch is that of the node's lease: higher than every epoch of any earlier run. Call it once the node has started.
 func (n *Node) Epoch() position.Epoch { return n.lease.Epoch }
 
 // Lost is closed when the node lost its lease and stepped down. The process should then end and start again.
@@ -124,6 +148,9 @@ func (n *Node) Active() int { return int(n.live.Load()) }
 
 // Ref gives the present reference of an actor. It claims the actor's shard, but activates nothing.
 func (n *Node) Ref(ctx context.Context, kind, key string) (Ref, error) {
+	if err := n.refusal(); err != nil {
+		return Ref{}, err
+	}
 	if n.kinds[kind] == nil {
 		return Ref{}, errUnknownKind
 	}
@@ -139,9 +166,12 @@ func (n *Node) Ref(ctx context.Context, kind, key string) (Ref, error) {
 
 // deliver queues the message at its actor or says why not.
 func (n *Node) deliver(ref Ref, e *envelope) error {
+	if n.state.Load() == stateNew {
+		return errNotStarted
+	}
 	k := n.kinds[ref.Kind]
 	if k == nil {
-		return errUnknownKind
+		return cmp.Or(n.refusal(), error(errUnknownKind))
 	}
 	err := n.route(k, ref.Key, e)
 	if err != nil {
@@ -230,6 +260,8 @@ func (n *Node) closeGates() {
 // refusal is why the node takes no message now, nil if it does.
 func (n *Node) refusal() error {
 	switch {
+	case n.state.Load() == stateNew:
+		return errNotStarted
 	case n.revoked.Load():
 		return errLeaseLost
 	case n.state.Load() == stateClosed:
@@ -297,7 +329,13 @@ func (n *Node) Drain(ctx context.Context) error {
 // messages answered Unavailable "closed"; so Drain first. Only the first call does something, but all wait.
 func (n *Node) Close() {
 	n.closing.Do(func() {
-		n.state.Store(stateClosed)
+		defer close(n.closeDone)
+		n.starting.Lock()
+		begun := n.state.Swap(stateClosed) != stateNew
+		n.starting.Unlock()
+		if !begun {
+			return
+		}
 		n.signal(signalDrop) // before works end, so that their ends are not taken for success
 		n.stopWork()
 		_ = n.awaitEmpty(context.Background())
@@ -312,7 +350,6 @@ func (n *Node) Close() {
 		n.turns.Wait()
 		n.leave()
 		n.system.Shutdown()
-		close(n.closeDone)
 	})
 	<-n.closeDone
 }

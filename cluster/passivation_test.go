@@ -38,13 +38,13 @@ func (s sleeper) Passivate(context.Context) error {
 func sleepers(t *testing.T, turn turnFunc) (n *cluster.Node, r *records) {
 	t.Helper()
 	r = &records{begin: time.Now()}
-	return start(t, cluster.Config{Kinds: []cluster.Kind{{
+	return start(t, cluster.Config{}, cluster.Kind{
 		Name: "a", Idle: time.Second,
 		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
 			r.lives++
 			return sleeper{r, turn}, nil
 		},
-	}}}), r
+	}), r
 }
 
 func TestIdleness(t *testing.T) {

@@ -51,8 +51,7 @@ func refusing(t *testing.T, limit time.Duration) *cluster.Node {
 	a.Mailbox, a.Idle = 4, -1
 	return start(t, cluster.Config{
 		WorkTimeout: limit,
-		Kinds:       []cluster.Kind{a, {Name: "unloadable", Activate: unloadable}},
-	})
+	}, a, cluster.Kind{Name: "unloadable", Activate: unloadable})
 }
 
 func TestRefusalsOfAMessage(t *testing.T) {

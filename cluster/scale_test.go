@@ -26,11 +26,11 @@ func (s *small) Receive(t *cluster.Turn, _ any) {
 	t.Reply(s.n)
 }
 
-func smalls(idle time.Duration) cluster.Config {
-	return cluster.Config{Kinds: []cluster.Kind{{
+func smalls(idle time.Duration) cluster.Kind {
+	return cluster.Kind{
 		Name: "small", Idle: idle,
 		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) { return &small{}, nil },
-	}}}
+	}
 }
 
 // askAll asks every actor of the crowd once, from several sides.
@@ -60,7 +60,7 @@ func heap() uint64 {
 
 // TestCrowd activates 100,000 actors, weighs them, and sees them passivated.
 func TestCrowd(t *testing.T) {
-	n := start(t, smalls(-1))
+	n := start(t, cluster.Config{}, smalls(-1))
 	for shard := range 50_000 { // all gates first: they are per shard, not per actor
 		if _, err := n.Ref(within(t, time.Minute), "small", strconv.Itoa(shard)); err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestCrowd(t *testing.T) {
 
 // TestCrowdPassivatesByItself leaves 100,000 actors alone until the wheel has ended them all.
 func TestCrowdPassivatesByItself(t *testing.T) {
-	n := start(t, smalls(200*time.Millisecond))
+	n := start(t, cluster.Config{}, smalls(200*time.Millisecond))
 	askAll(t, n, 32)
 	begin := time.Now()
 	ctx := within(t, time.Minute)
@@ -106,7 +106,7 @@ func TestCrowdPassivatesByItself(t *testing.T) {
 }
 
 func TestAskAllocates(t *testing.T) {
-	n := start(t, smalls(-1))
+	n := start(t, cluster.Config{}, smalls(-1))
 	mustAsk(t, n, "small", "k", nil)
 	ctx := within(t, time.Minute)
 	got := testing.AllocsPerRun(2000, func() {
@@ -123,7 +123,7 @@ func TestAskAllocates(t *testing.T) {
 // they go? Last accepted on 2 cores, quiet: 110,000 activations/s, 820 B with the gates, p99 34 µs, 300,000 passivations/s.
 func BenchmarkCrowd(b *testing.B) {
 	for b.Loop() {
-		n := start(b, smalls(-1))
+		n := start(b, cluster.Config{}, smalls(-1))
 		before, begin := heap(), time.Now()
 		askAll(b, n, 32)
 		b.ReportMetric(crowd/time.Since(begin).Seconds(), "activations/s")
@@ -155,7 +155,7 @@ func BenchmarkAsk(b *testing.B) {
 	for _, askers := range []int{1, 64} {
 		for _, actors := range []int{1, 10_000} {
 			b.Run(fmt.Sprintf("askers=%d/actors=%d", askers, actors), func(b *testing.B) {
-				n := start(b, smalls(-1))
+				n := start(b, cluster.Config{}, smalls(-1))
 				keys := make([]string, actors)
 				for i := range keys {
 					keys[i] = strconv.Itoa(i)
@@ -194,9 +194,9 @@ func askMany(b *testing.B, n *cluster.Node, keys []string, seed, times int) []ti
 
 // How fast are messages that nobody waits for?
 func BenchmarkTell(b *testing.B) {
-	cfg := smalls(-1)
-	cfg.Kinds[0].Mailbox = 1 << 30
-	n := start(b, cfg)
+	kind := smalls(-1)
+	kind.Mailbox = 1 << 30
+	n := start(b, cluster.Config{}, kind)
 	mustAsk(b, n, "small", "k", nil)
 	b.ReportAllocs()
 	for b.Loop() {

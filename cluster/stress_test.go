@@ -76,7 +76,7 @@ func counters(l *ledger) cluster.Kind {
 func TestNothingIsLostWhilePassivationChurns(t *testing.T) {
 	const askers, each, keys = 16, 600, 5
 	l := &ledger{counts: map[string]int{}, lives: map[string]int{}}
-	n := start(t, cluster.Config{Kinds: []cluster.Kind{counters(l)}})
+	n := start(t, cluster.Config{}, counters(l))
 	var acked [keys]atomic.Int64
 	var wg sync.WaitGroup
 	for i := range askers {
@@ -127,7 +127,7 @@ func pause(d time.Duration) {
 func TestNothingIsLostWhileTheNodeDrains(t *testing.T) {
 	const askers, keys = 16, 200
 	l := &ledger{counts: map[string]int{}, lives: map[string]int{}}
-	n := start(t, cluster.Config{Kinds: []cluster.Kind{counters(l)}})
+	n := start(t, cluster.Config{}, counters(l))
 	var acked [keys]atomic.Int64
 	var total atomic.Int64
 	ready := make(chan struct{})
@@ -165,7 +165,7 @@ func TestNothingIsLostWhileTheNodeDrains(t *testing.T) {
 func TestCloseUnderLoad(t *testing.T) {
 	for range 10 {
 		l := &ledger{counts: map[string]int{}, lives: map[string]int{}}
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{counters(l)}})
+		n := start(t, cluster.Config{}, counters(l))
 		var wg sync.WaitGroup
 		answered := make(chan struct{}, 8)
 		for i := range 8 {

@@ -29,7 +29,7 @@ func kindOf(name string, f turnFunc) cluster.Kind {
 }
 
 // start starts a node on a store of its own and closes both after the test.
-func start(tb testing.TB, cfg cluster.Config) *cluster.Node {
+func start(tb testing.TB, cfg cluster.Config, kinds ...cluster.Kind) *cluster.Node {
 	tb.Helper()
 	if cfg.Coordination == nil {
 		store, err := localstore.Open(localstore.Config{Folder: tb.TempDir()})
@@ -39,8 +39,11 @@ func start(tb testing.TB, cfg cluster.Config) *cluster.Node {
 		tb.Cleanup(func() { _ = store.Close() })
 		cfg.Coordination = store
 	}
-	n, err := cluster.Start(context.Background(), cfg)
+	n, err := cluster.New(cfg)
 	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := n.Start(context.Background(), kinds); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(n.Close)

@@ -19,7 +19,7 @@ func TestOrderOfOneSender(t *testing.T) {
 	const senders, each = 8, 2000
 	last := map[int]int{}
 	var wrong int
-	n := start(t, cluster.Config{Kinds: []cluster.Kind{{
+	n := start(t, cluster.Config{}, cluster.Kind{
 		Name: "a", Idle: time.Millisecond, Mailbox: senders*each + 1,
 		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
 			return turnFunc(func(t *cluster.Turn, msg any) {
@@ -37,7 +37,7 @@ func TestOrderOfOneSender(t *testing.T) {
 				}
 			}), nil
 		},
-	}}})
+	})
 	var wg sync.WaitGroup
 	for s := range senders {
 		wg.Go(func() {
@@ -99,11 +99,11 @@ func (s *scribe) Receive(t *cluster.Turn, msg any) {
 	}
 }
 
-func scribes() cluster.Config {
-	return cluster.Config{Kinds: []cluster.Kind{{
+func scribes() cluster.Kind {
+	return cluster.Kind{
 		Name:     "scribe",
 		Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) { return &scribe{}, nil },
-	}}}
+	}
 }
 
 func TestWhatWaitsForWork(t *testing.T) {
@@ -123,7 +123,7 @@ func TestWhatWaitsForWork(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := start(t, scribes())
+				n := start(t, cluster.Config{}, scribes())
 				begin := time.Now()
 				for _, msg := range c.tells {
 					mustTell(t, n, "scribe", "k", msg)
@@ -143,7 +143,7 @@ func TestWhatWaitsForWork(t *testing.T) {
 
 func TestDoneAnswersTheAskThatStartedTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := start(t, scribes())
+		n := start(t, cluster.Config{}, scribes())
 		for _, msg := range []string{"await", "pipe", "chain"} {
 			want := msg
 			if msg == "chain" {
@@ -159,7 +159,7 @@ func TestDoneAnswersTheAskThatStartedTheWork(t *testing.T) {
 func TestWorkFaultsReachDone(t *testing.T) {
 	errWork := errors.New("no such row")
 	report := func(t *cluster.Turn, _ any, err error) { t.Fail(err) }
-	n := start(t, cluster.Config{Workers: 1, Backlog: 1, Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+	n := start(t, cluster.Config{Workers: 1, Backlog: 1}, kindOf("a", func(t *cluster.Turn, msg any) {
 		switch msg {
 		case "error":
 			t.Await(func(context.Context) (any, error) { return nil, errWork }, report)
@@ -177,7 +177,7 @@ func TestWorkFaultsReachDone(t *testing.T) {
 				})
 			}
 		}
-	})}})
+	}))
 	_, err := ask(t, n, "a", "k", "error")
 	if !errors.Is(err, errWork) {
 		t.Errorf("error: %v", err)
@@ -191,7 +191,7 @@ func TestWorkFaultsReachDone(t *testing.T) {
 func TestLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waiting []cluster.Reply
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+		n := start(t, cluster.Config{}, kindOf("a", func(t *cluster.Turn, msg any) {
 			if msg != "all" {
 				waiting = append(waiting, t.Later())
 				return
@@ -201,7 +201,7 @@ func TestLater(t *testing.T) {
 				r.Send("only the first counts")
 			}
 			t.Reply("done")
-		})}})
+		}))
 		mustTell(t, n, "a", "k", "a tell needs no answer")
 		var wg sync.WaitGroup
 		got := make([]any, 5)
@@ -221,7 +221,7 @@ func TestTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ticks []time.Duration
 		begin := time.Now()
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, msg any) {
+		n := start(t, cluster.Config{}, kindOf("a", func(t *cluster.Turn, msg any) {
 			switch msg {
 			case "begin":
 				t.Pin(true)
@@ -241,7 +241,7 @@ func TestTimers(t *testing.T) {
 				timer.Stop()
 				timer.Stop()
 			}
-		})}})
+		}))
 		mustTell(t, n, "a", "k", "begin")
 		time.Sleep(time.Hour + time.Minute)
 		synctest.Wait()
@@ -254,7 +254,7 @@ func TestTimers(t *testing.T) {
 func TestStopActivatesAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lives := 0
-		n := start(t, cluster.Config{Kinds: []cluster.Kind{{
+		n := start(t, cluster.Config{}, cluster.Kind{
 			Name: "a",
 			Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
 				lives++
@@ -269,7 +269,7 @@ func TestStopActivatesAnew(t *testing.T) {
 					t.Reply(life)
 				}), nil
 			},
-		}}})
+		})
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if got := mustAsk(t, n, "a", "k", "stop"); got != 1 {
@@ -285,10 +285,10 @@ func TestStopActivatesAnew(t *testing.T) {
 }
 
 func TestTurnKnowsItsPlace(t *testing.T) {
-	n := start(t, cluster.Config{ID: "node-1", Kinds: []cluster.Kind{kindOf("a", func(t *cluster.Turn, _ any) {
+	n := start(t, cluster.Config{ID: "node-1"}, kindOf("a", func(t *cluster.Turn, _ any) {
 		t.Log().Info("silent")
 		t.Reply(fmt.Sprintf("%s %s %d", t.Node(), t.Key(), t.Epoch()))
-	})}})
+	}))
 	if got, want := mustAsk(t, n, "a", "k", 1), fmt.Sprintf("node-1 k %d", n.Epoch()); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -65,8 +65,11 @@ func Run(tb testing.TB, folder string, kinds ...cluster.Kind) (n *cluster.Node, 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n, err = cluster.Start(context.Background(), cluster.Config{Coordination: store, Kinds: kinds})
+	n, err = cluster.New(cluster.Config{Coordination: store})
 	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := n.Start(context.Background(), kinds); err != nil {
 		tb.Fatal(err)
 	}
 	return n, func() {

@@ -119,10 +119,10 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	}
 }
 
-// Passivate takes the channel out of the gauge if the node stops while it is live.
-func (a *actor) Passivate(context.Context) error {
+// Close lets the publisher go, whose lease ends with the activation, and takes the channel out of the gauge.
+func (a *actor) Close(cause error) {
+	a.kick(cause)
 	a.count(false)
-	return nil
 }
 
 func (a *actor) command(t *cluster.Turn, cmd any) {

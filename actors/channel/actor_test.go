@@ -280,6 +280,18 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 }
 
 // TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the claim of the name expire.
+// TestThePublisherGoesWithTheActivation: a lease is not stored, so nobody may write on under it.
+func TestThePublisherGoesWithTheActivation(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	c := create(t, w, "42", "lina")
+	_, key := mint(t, w, c.ID)
+	s := begin(t, w, key)
+	w.Kill()
+	if fault.CodeOf(s.Err()) != "closed" {
+		t.Errorf("the stream says %v", s.Err())
+	}
+}
+
 func TestANameThatWasNotConfirmed(t *testing.T) {
 	w := channeltest.New(t, channeltest.Config{})
 	c, other := create(t, w, "42", "ann"), create(t, w, "43", "bob")

@@ -87,7 +87,7 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 	case linger:
 		t.After(a.deps.Config.Linger, gone(e))
 	case leave:
-		a.box.Close() // it was finished when the broadcast ended
+		a.box.Abandon() // it was finished when the broadcast ended
 		a.box = nil
 		t.Pin(false)
 		t.Stop()
@@ -120,14 +120,14 @@ func (a *actor) attach(t *cluster.Turn, o channel.Opening) {
 	}
 	a.closeStream(live.ErrTakenOver)
 	box, s := a.box, live.NewStream(id.NewStream(), o.Tracks)
+	a.stream = s // from here on Close finds it
 	t.Await(func(context.Context) (any, error) { return nil, box.Attach(s) }, func(t *cluster.Turn, _ any, err error) {
 		if err != nil {
-			s.Close(err)
+			a.closeStream(err)
 			a.state.phase = interrupted
 			t.Fail(err)
 			return
 		}
-		a.stream = s
 		t.Reply(s)
 	})
 }
@@ -167,6 +167,15 @@ func (a *actor) Passivate(context.Context) error {
 	a.closeStream(fault.New(fault.Unavailable, "node_stopping", "the node is stopping"))
 	if a.box != nil {
 		a.box.Close()
+		a.box = nil
 	}
 	return nil
+}
+
+// Close lets the publisher go and ends the broadcast on the side, where that was not done in order.
+func (a *actor) Close(cause error) {
+	a.closeStream(cause)
+	if a.box != nil {
+		a.box.Abandon()
+	}
 }

@@ -43,11 +43,14 @@ func Example() {
 	defer owners.Close()
 	ctx := context.Background()
 	kind := room.Kind(room.Deps{Store: tables, Fanout: prints{}, Metrics: room.NewMetrics(prometheus.NewRegistry())})
-	node, err := cluster.Start(ctx, cluster.Config{Coordination: owners, Kinds: []cluster.Kind{kind}})
+	node, err := cluster.New(cluster.Config{Coordination: owners})
 	if err != nil {
 		panic(err)
 	}
 	defer node.Close()
+	if err := node.Start(ctx, []cluster.Kind{kind}); err != nil {
+		panic(err)
+	}
 
 	rooms := room.NewClient(node)
 	fmt.Println(rooms.Create(ctx, "7", "8", "1"))

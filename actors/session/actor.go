@@ -61,12 +61,8 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	a.perform(t, a.effects)
 }
 
-// Passivate takes the sockets of this activation out of the gauge; they are soft state.
-func (a *actor) Passivate(context.Context) error {
-	a.deps.Metrics.sockets.Sub(float64(a.attached))
-	a.attached = 0
-	return nil
-}
+// Close takes the sockets of this activation out of the gauge; they are soft state.
+func (a *actor) Close(error) { a.deps.Metrics.sockets.Sub(float64(a.attached)) }
 
 func (a *actor) perform(t *cluster.Turn, effects []effect) {
 	for i, e := range effects {

@@ -14,9 +14,10 @@ import (
 	"github.com/barrage-live/barrage/live"
 )
 
-// Packager packages one broadcast. Attach, Interrupt, Finish and Close change its life and are called by its owner, one
-// at a time; everything else may be called by anyone at any time.
+// Packager packages one broadcast. Attach, Interrupt, Finish, Close and Abandon change its life, one at a time, and belong to its
+// owner; everything else may be called by anyone at any time.
 type Packager struct {
+	owner   sync.Mutex // held by what changes the life of the broadcast
 	cfg     Config
 	target  time.Duration
 	archive *archive
@@ -61,6 +62,8 @@ func Start(cfg Config) (*Packager, error) {
 // still attached is let go, not closed. It fails with fault.Invalid when the tracks cannot be packaged and with
 // fault.Conflict "broadcast_ended" after Finish.
 func (p *Packager) Attach(s *live.Stream) error {
+	p.owner.Lock()
+	defer p.owner.Unlock()
 	p.stop()
 	if p.Ended() {
 		return fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
@@ -108,11 +111,17 @@ func (p *Packager) stop() {
 }
 
 // Interrupt lets go of the Stream and keeps the playlist as it is, for another Attach.
-func (p *Packager) Interrupt() { p.stop() }
+func (p *Packager) Interrupt() {
+	p.owner.Lock()
+	defer p.owner.Unlock()
+	p.stop()
+}
 
 // Finish ends the broadcast: the playlist gets its ENDLIST and everyone who waits gets it. It returns when every
 // segment is in the blob store or given up. Calling it again does nothing.
 func (p *Packager) Finish() {
+	p.owner.Lock()
+	defer p.owner.Unlock()
 	p.stop()
 	if p.end() {
 		p.archive.close()
@@ -148,3 +157,6 @@ func (p *Packager) Close() {
 		p.cfg.Metrics.broadcasts.Dec()
 	}
 }
+
+// Abandon is Close for an owner that must not wait: it returns at once, and the broadcast is finished and freed on the side.
+func (p *Packager) Abandon() { go p.Close() }

@@ -74,17 +74,17 @@ func New(tb testing.TB, cfg Config) *World {
 		tb.Fatal(err)
 	}
 	metrics := prometheus.NewRegistry()
-	rooms := &bridge{}
 	channels := channel.NewMetrics(metrics)
-	w.Node, err = cluster.Start(tb.Context(), cluster.Config{
-		Coordination: coordination,
-		Kinds: []cluster.Kind{
-			account.Kind(account.Deps{Table: w.Table}),
-			session.Kind(session.Deps{Table: w.Table, Sockets: w.Sockets, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
-			channel.Kind(channel.Deps{Table: w.Table, Rooms: rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels}),
-			room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
-		},
-		Log: slog.New(slog.DiscardHandler),
+	w.Node, err = cluster.New(cluster.Config{Coordination: coordination, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.Rooms = room.NewClient(w.Node)
+	err = w.Node.Start(tb.Context(), []cluster.Kind{
+		account.Kind(account.Deps{Table: w.Table}),
+		session.Kind(session.Deps{Table: w.Table, Sockets: w.Sockets, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
+		channel.Kind(channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels}),
+		room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -98,8 +98,6 @@ func New(tb testing.TB, cfg Config) *World {
 		tb.Fatal(err)
 	}
 	w.Tokens = auth.NewTokens(auth.TokenConfig{}, ring)
-	w.Rooms = room.NewClient(w.Node)
-	rooms.Client = w.Rooms
 	w.Accounts = account.NewClient(w.Node, w.Table, hasher, account.NewMetrics(metrics))
 	w.Sessions = session.NewClient(w.Node, w.Table, cfg.Session)
 	w.Channels = channel.NewClient(w.Node, w.Table)
@@ -129,9 +127,6 @@ func (w *World) Publish(tb testing.TB, key string) *live.Stream {
 
 // Kill ends the node at once, as a crash of the process would; the table stays.
 func (w *World) Kill() { w.stop() }
-
-// bridge lets the channels of a node that is being made reach its rooms.
-type bridge struct{ *room.Client }
 
 // Sockets remembers which sessions were closed.
 type Sockets struct {

@@ -12,7 +12,7 @@ import (
 
 // TestBell rings bells of a node that has every kind of the census.
 func TestBell(t *testing.T) {
-	kinds := actors.Kinds(actors.Deps{Bridge: &actors.Bridge{}})
+	kinds := actors.Kinds(nil, actors.Deps{})
 	actortest.Bubble(t, kinds, func(t *testing.T, n *cluster.Node) {
 		c := bell.NewClient(n)
 		for _, step := range []struct {
