@@ -29,7 +29,7 @@ func Kind(d Deps) cluster.Kind {
 			if err != nil {
 				return nil, ErrNoAccount
 			}
-			doc, version, err := s.load(ctx, user)
+			doc, version, err := s.load(ctx, a.Epoch, user)
 			if err != nil {
 				return nil, err
 			}
@@ -42,7 +42,7 @@ func Kind(d Deps) cluster.Kind {
 type actor struct {
 	state   state
 	store   store
-	version uint64 // of the stored document; 0 while there is none
+	version table.Version // of the stored document; 0 while there is none
 	effects []effect
 }
 
@@ -83,7 +83,7 @@ func (a *actor) persist(t *cluster.Turn, p persist, rest []effect) {
 			t.Stop()
 			return
 		}
-		a.version = v.(uint64)
+		a.version = v.(table.Version)
 		a.perform(t, rest)
 	})
 }

@@ -13,10 +13,9 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-const (
-	accounts = "account"        // partition: user id; row "doc": document
-	handles  = "account_handle" // partition: skeleton; row "owner": claim
-)
+// The tables.
+func accounts() table.Table { return table.Owned("account") }         // partition: user id; row "doc": document
+func handles() table.Table  { return table.Shared("account_handle") } // partition: skeleton; row "owner": claim
 
 func docKey() []byte   { return []byte("doc") }
 func ownerKey() []byte { return []byte("owner") }
@@ -33,56 +32,55 @@ type store struct {
 	ttl   time.Duration // of an unconfirmed claim
 }
 
-// load reads a document and its version; version 0 means that there is none.
-func (s store) load(ctx context.Context, user id.User) (document, uint64, error) {
+// fenceOf is the fence of everything that is written under an epoch.
+func fenceOf(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
+
+// load fences the account and reads its document and version; version 0 means that there is none.
+func (s store) load(ctx context.Context, epoch position.Epoch, user id.User) (document, table.Version, error) {
+	exists, err := s.table.FenceExisting(ctx, accounts(), string(user), fenceOf(epoch))
+	if err != nil || !exists {
+		return document{}, 0, err
+	}
 	return s.documents().Load(ctx, string(user))
 }
 
 // save writes the document over the version that was read and gives the new one.
-func (s store) save(ctx context.Context, epoch position.Epoch, d document, version uint64) (uint64, error) {
-	return s.documents().Save(ctx, epoch, string(d.User), d, version, 0)
+func (s store) save(ctx context.Context, epoch position.Epoch, d document, version table.Version) (table.Version, error) {
+	if version == 0 {
+		if err := s.table.Fence(ctx, accounts(), string(d.User), fenceOf(epoch)); err != nil {
+			return 0, err
+		}
+	}
+	return s.documents().Save(ctx, fenceOf(epoch), string(d.User), d, version, 0)
 }
 
 func (s store) documents() table.Document[document] {
-	return table.Document[document]{Store: s.table, Table: accounts, Key: docKey(), Name: "account"}
+	return table.Document[document]{Store: s.table, Table: accounts(), Key: docKey(), Name: "account"}
+}
+
+func (s store) claims() table.Claim {
+	return table.Claim{Store: s.table, Table: handles(), Key: ownerKey(), TTL: s.ttl}
 }
 
 // create claims the handle, writes the document and confirms the claim.
-func (s store) create(ctx context.Context, epoch position.Epoch, d document) (uint64, error) {
-	value, err := json.Marshal(claim{d.User, d.Handle.Folded})
+func (s store) create(ctx context.Context, epoch position.Epoch, d document) (version table.Version, err error) {
+	owner, err := json.Marshal(claim{d.User, d.Handle.Folded})
 	if err != nil {
 		return 0, fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
 	}
-	write := func(op table.Op) error {
-		return s.table.Write(ctx, table.Batch{Table: handles, Partition: d.Handle.Skeleton, Ops: []table.Op{op}})
-	}
-	if err := write(table.Expiring(table.PutIfAbsent(ownerKey(), value), s.ttl)); err != nil {
-		return 0, taken(err)
-	}
-	version, err := s.save(ctx, epoch, d, 0)
-	if err != nil {
-		return 0, err
-	}
-	row, err := s.table.Get(ctx, handles, d.Handle.Skeleton, ownerKey())
-	if err != nil {
-		return 0, err
-	}
-	if string(row.Value) != string(value) {
+	err = s.claims().During(ctx, d.Handle.Skeleton, owner, func(ctx context.Context) (err error) {
+		version, err = s.save(ctx, epoch, d, 0)
+		return err
+	})
+	if errors.Is(err, table.ErrClaimed) {
 		return 0, ErrHandleTaken
 	}
-	return version, taken(write(table.PutIfVersion(ownerKey(), value, row.Version)))
-}
-
-func taken(err error) error {
-	if errors.Is(err, table.ErrConflict) {
-		return ErrHandleTaken
-	}
-	return err
+	return version, err
 }
 
 // owner finds the account of a handle: ErrNoAccount if nobody has exactly this one.
 func (s store) owner(ctx context.Context, h auth.Handle) (id.User, error) {
-	row, err := s.table.Get(ctx, handles, h.Skeleton, ownerKey())
+	owner, err := s.claims().Owner(ctx, h.Skeleton)
 	if errors.Is(err, table.ErrNoRow) {
 		return "", ErrNoAccount
 	}
@@ -90,7 +88,7 @@ func (s store) owner(ctx context.Context, h auth.Handle) (id.User, error) {
 		return "", err
 	}
 	var c claim
-	if err := json.Unmarshal(row.Value, &c); err != nil {
+	if err := json.Unmarshal(owner, &c); err != nil {
 		return "", fault.Wrap(fault.Internal, "account_unreadable", "a stored handle cannot be read", err)
 	}
 	if c.Folded != h.Folded {

@@ -42,7 +42,7 @@ func Kind(d Deps) cluster.Kind {
 			if err != nil {
 				return nil, ErrNoChannel
 			}
-			doc, version, err := s.load(ctx, ch)
+			doc, version, err := s.load(ctx, a.Epoch, ch)
 			if err != nil {
 				return nil, err
 			}
@@ -63,13 +63,13 @@ type actor struct {
 	before  state // of the command being performed; what a failed write goes back to
 	deps    Deps
 	store   store
-	version uint64       // of the stored document; 0 while there is none
-	stream  *live.Stream // of the present lease; nil without one
-	counted bool         // in the gauge of live channels
-	telling bool         // an announcement is under way
-	stale   bool         // the state changed meanwhile
-	again   bool         // an announceAgain is on its way
-	waking  bool         // a wake is on its way
+	version table.Version // of the stored document; 0 while there is none
+	stream  *live.Stream  // of the present lease; nil without one
+	counted bool          // in the gauge of live channels
+	telling bool          // an announcement is under way
+	stale   bool          // the state changed meanwhile
+	again   bool          // an announceAgain is on its way
+	waking  bool          // a wake is on its way
 	// finished is the broadcast whose end was counted last.
 	finished id.Broadcast
 	effects  []effect
@@ -141,12 +141,12 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 		case refuse:
 			t.Fail(e.err)
 		case found:
-			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, _ uint64) (uint64, error) {
+			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, _ table.Version) (table.Version, error) {
 				return a.store.found(ctx, epoch, e.doc, a.deps.Rooms)
 			})
 			return
 		case persist:
-			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, version uint64) (uint64, error) {
+			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, version table.Version) (table.Version, error) {
 				return a.store.persist(ctx, epoch, e, version)
 			})
 			return

@@ -13,6 +13,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/storage/table"
@@ -298,12 +299,12 @@ func TestANameThatWasNotConfirmed(t *testing.T) {
 	w.Kill()
 	forget := func(name string, op table.Op) {
 		t.Helper()
-		if err := w.Table.Write(t.Context(), table.Batch{Table: "channel_name", Partition: name, Ops: []table.Op{op}}); err != nil {
+		if _, err := w.Table.Write(t.Context(), table.Batch{Table: table.Shared("channel_name"), Partition: name, Ops: []table.Op{op}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	forget("ann", table.Delete([]byte("channel")))
-	forget("bob", table.Put([]byte("channel"), []byte(c.ID))) // taken meanwhile
+	forget("bob", table.Put([]byte("channel"), []byte("c"+c.ID))) // taken meanwhile
 
 	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
 	if _, err := w.Channels.Resolve(t.Context(), "ann"); !errors.Is(err, channel.ErrNoChannel) {
@@ -333,8 +334,12 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 		eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
 	}
 	w.Kill()
-	op := table.Put([]byte("doc"), []byte("{"))
-	if err := w.Table.Write(t.Context(), table.Batch{Table: "channel", Partition: string(damaged.ID), Epoch: 1 << 20, Ops: []table.Op{op}}); err != nil {
+	op, later := table.Put([]byte("doc"), []byte("{")), position.Fence{Epoch: 1, Activation: 1 << 20}
+	err := w.Table.Fence(t.Context(), table.Owned("channel"), string(damaged.ID), later)
+	if err == nil {
+		_, err = w.Table.Write(t.Context(), table.Batch{Table: table.Owned("channel"), Partition: string(damaged.ID), Fence: later, Ops: []table.Op{op}})
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 

@@ -68,7 +68,7 @@ func (c *Client) Resolve(ctx context.Context, nameOrID string) (id.Channel, erro
 	if err != nil {
 		return "", ErrNoChannel
 	}
-	return c.store.find(ctx, names, name)
+	return c.store.find(ctx, names(), name)
 }
 
 // Get describes a channel.
@@ -78,7 +78,7 @@ func (c *Client) Get(ctx context.Context, ch id.Channel) (Channel, error) {
 
 // Owned gives the channel of an account, or ErrNoChannel.
 func (c *Client) Owned(ctx context.Context, owner id.User) (Channel, error) {
-	ch, err := c.store.find(ctx, byOwner, string(owner))
+	ch, err := c.store.find(ctx, byOwner(), string(owner))
 	if err != nil {
 		return Channel{}, err
 	}
@@ -97,7 +97,7 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 // ListLive gives at most MaxList channels that are live or interrupted, the newest channel first. Each was asked; one that cannot answer is
 // left out, so that it does not take the others from the list.
 func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
-	listed, err := c.store.listed(ctx, listing, MaxList)
+	listed, err := c.store.listed(ctx, listing(), MaxList)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
 // publisher for long. Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
 // named in the error and settled by whoever asks them next.
 func (c *Client) Settle(ctx context.Context) (settled int, err error) {
-	list, err := c.store.listed(ctx, unfinished, table.MaxLimit)
+	list, err := c.store.listed(ctx, unfinished(), table.MaxLimit)
 	if err != nil {
 		return 0, err
 	}

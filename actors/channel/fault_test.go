@@ -27,7 +27,7 @@ func flakyWorld(t *testing.T) (w *channeltest.World, disk *channeltest.Flaky, c 
 // unfinished reports whether the stored document still carries the mark of a broadcast.
 func unfinished(t *testing.T, w *channeltest.World, c channel.Channel) bool {
 	t.Helper()
-	row, err := w.Table.Get(t.Context(), "channel", string(c.ID), []byte("doc"))
+	row, err := w.Table.Get(t.Context(), table.Owned("channel"), string(c.ID), []byte("doc"))
 	if err != nil {
 		t.Fatal(err)
 	}

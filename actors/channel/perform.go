@@ -11,16 +11,17 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // stored is what the table holds.
 type stored struct {
 	doc     document
-	version uint64
+	version table.Version
 }
 
 // write performs one durable change and then the rest.
-func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context, position.Epoch, uint64) (uint64, error)) {
+func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context, position.Epoch, table.Version) (table.Version, error)) {
 	epoch, version := t.Epoch(), a.version
 	t.Await(func(ctx context.Context) (any, error) {
 		return save(ctx, epoch, version)
@@ -29,7 +30,7 @@ func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context,
 			a.failed(t, err)
 			return
 		}
-		a.version = v.(uint64)
+		a.version = v.(table.Version)
 		a.perform(t, rest)
 	})
 }
@@ -43,9 +44,9 @@ func (a *actor) failed(t *cluster.Turn, cause error) {
 		a.giveUp(t, cause)
 		return
 	}
-	ch := id.Channel(t.Key())
+	ch, epoch := id.Channel(t.Key()), t.Epoch()
 	t.Await(func(ctx context.Context) (any, error) {
-		doc, version, err := a.store.load(ctx, ch)
+		doc, version, err := a.store.load(ctx, epoch, ch)
 		return stored{doc, version}, err
 	}, func(t *cluster.Turn, v any, err error) {
 		s, _ := v.(stored)

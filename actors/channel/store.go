@@ -9,16 +9,16 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-const (
-	channels = "channel"          // partition: channel id; row "doc": document
-	names    = "channel_name"     // partition: name; row "channel": channel id
-	byOwner  = "channel_by_owner" // partition: user id; row "channel": channel id
-	listing  = "channel_live"     // partition "all"; row: channel id, empty value, expires
+// The tables.
+func channels() table.Table { return table.Owned("channel") }           // partition: channel id; row "doc": document
+func names() table.Table    { return table.Shared("channel_name") }     // partition: name; row "channel": claim of a channel id
+func byOwner() table.Table  { return table.Shared("channel_by_owner") } // partition: user id; row "channel": claim of a channel id
+func listing() table.Table  { return table.Plain("channel_live") }      // partition "all"; row: channel id, empty value, expires
 
-	unfinished = "channel_unfinished" // partition "all"; row: id of a channel whose broadcast was begun, empty value
+// unfinished has a partition "all"; row: id of a channel whose broadcast was begun, empty value.
+func unfinished() table.Table { return table.Plain("channel_unfinished") }
 
-	all = "all" // the partition of lists
-)
+const all = "all" // the partition of lists
 
 func docKey() []byte   { return []byte("doc") }
 func claimKey() []byte { return []byte("channel") }
@@ -29,132 +29,109 @@ type store struct {
 	cfg   Config // filled
 }
 
-// load reads a document and its version; version 0 means that there is none.
-func (s store) load(ctx context.Context, ch id.Channel) (document, uint64, error) {
+// fenceOf is the fence of everything that is written under an epoch.
+func fenceOf(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
+
+// load fences the channel and reads its document and version; version 0 means that there is none.
+func (s store) load(ctx context.Context, epoch position.Epoch, ch id.Channel) (document, table.Version, error) {
+	exists, err := s.table.FenceExisting(ctx, channels(), string(ch), fenceOf(epoch))
+	if err != nil || !exists {
+		return document{}, 0, err
+	}
 	return s.documents().Load(ctx, string(ch))
 }
 
 // save writes the document over the version that was read and gives the new one.
-func (s store) save(ctx context.Context, epoch position.Epoch, d document, version uint64) (uint64, error) {
-	return s.documents().Save(ctx, epoch, string(d.ID), d, version, 0)
+func (s store) save(ctx context.Context, epoch position.Epoch, d document, version table.Version) (table.Version, error) {
+	if version == 0 {
+		if err := s.table.Fence(ctx, channels(), string(d.ID), fenceOf(epoch)); err != nil {
+			return 0, err
+		}
+	}
+	return s.documents().Save(ctx, fenceOf(epoch), string(d.ID), d, version, 0)
 }
 
 func (s store) documents() table.Document[document] {
-	return table.Document[document]{Store: s.table, Table: channels, Key: docKey(), Name: "channel"}
+	return table.Document[document]{Store: s.table, Table: channels(), Key: docKey(), Name: "channel"}
 }
 
 // persist writes the document, and keeps the list of unfinished broadcasts a superset of the truth: a channel is on it before
 // its broadcast begins and until after it is finished.
-func (s store) persist(ctx context.Context, epoch position.Epoch, p persist, version uint64) (uint64, error) {
+func (s store) persist(ctx context.Context, epoch position.Epoch, p persist, version table.Version) (table.Version, error) {
 	if p.end == begins {
-		if err := s.list(ctx, unfinished, table.Put([]byte(p.doc.ID), nil)); err != nil {
+		if err := s.list(ctx, unfinished(), table.Put([]byte(p.doc.ID), nil)); err != nil {
 			return 0, err
 		}
 	}
 	version, err := s.save(ctx, epoch, p.doc, version)
 	if err == nil && p.end == finishes {
-		err = s.list(ctx, unfinished, table.Delete([]byte(p.doc.ID)))
+		err = s.list(ctx, unfinished(), table.Delete([]byte(p.doc.ID)))
 	}
 	return version, err
 }
 
 // found claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
 // that expire and a channel that nobody can find, or one that only its owner finds until mend has given it its name back.
-func (s store) found(ctx context.Context, epoch position.Epoch, d document, rooms Rooms) (uint64, error) {
-	if err := s.claim(ctx, byOwner, string(d.Owner), d.ID); err != nil {
-		return 0, instead(err, ErrChannelExists)
-	}
-	if err := s.claim(ctx, names, d.Name, d.ID); err != nil {
-		return 0, errors.Join(instead(err, ErrNameTaken), s.release(ctx, byOwner, string(d.Owner), d.ID))
-	}
-	if err := rooms.Create(ctx, d.Room, d.ID, d.Owner); err != nil {
-		return 0, err
-	}
-	version, err := s.save(ctx, epoch, d, 0)
-	if err != nil {
-		return 0, err
-	}
-	if err := s.confirm(ctx, byOwner, string(d.Owner), d.ID); err != nil {
-		return 0, instead(err, ErrChannelExists)
-	}
-	return version, instead(s.confirm(ctx, names, d.Name, d.ID), ErrNameTaken)
+func (s store) found(ctx context.Context, epoch position.Epoch, d document, rooms Rooms) (table.Version, error) {
+	ours := []byte(d.ID)
+	var version table.Version
+	err := s.claim(byOwner()).During(ctx, string(d.Owner), ours, func(ctx context.Context) error {
+		err := s.claim(names()).During(ctx, d.Name, ours, func(ctx context.Context) (err error) {
+			if err = rooms.Create(ctx, d.Room, d.ID, d.Owner); err == nil {
+				version, err = s.save(ctx, epoch, d, 0)
+			}
+			return err
+		})
+		return instead(err, ErrNameTaken)
+	})
+	return version, instead(err, ErrChannelExists)
 }
 
 // mend claims the name of a channel that was lost between the two confirmations of found. A name that somebody else has by now stays
 // theirs.
 func (s store) mend(ctx context.Context, d document) error {
-	_, err := s.ours(ctx, names, d.Name, d.ID)
-	if !errors.Is(err, table.ErrNoRow) {
-		return instead(err, nil)
+	claim, ours := s.claim(names()), []byte(d.ID)
+	err := claim.Confirm(ctx, d.Name, ours)
+	if errors.Is(err, table.ErrClaimed) {
+		err = claim.During(ctx, d.Name, ours, func(context.Context) error { return nil })
 	}
-	op := table.PutIfAbsent(claimKey(), []byte(d.ID))
-	return instead(s.table.Write(ctx, table.Batch{Table: names, Partition: d.Name, Ops: []table.Op{op}}), nil)
+	return instead(err, nil)
 }
 
-// claim takes a name for a while, on condition that nobody else has it.
-func (s store) claim(ctx context.Context, tab, name string, ch id.Channel) error {
-	op := table.Expiring(table.PutIfAbsent(claimKey(), []byte(ch)), s.cfg.ClaimTTL)
-	return s.table.Write(ctx, table.Batch{Table: tab, Partition: name, Ops: []table.Op{op}})
-}
-
-// confirm makes a claim permanent, on condition that it is still ours.
-func (s store) confirm(ctx context.Context, tab, name string, ch id.Channel) error {
-	version, err := s.ours(ctx, tab, name, ch)
-	if err != nil {
-		return err
-	}
-	op := table.PutIfVersion(claimKey(), []byte(ch), version)
-	return s.table.Write(ctx, table.Batch{Table: tab, Partition: name, Ops: []table.Op{op}})
-}
-
-// release gives a claim back, on condition that it is still ours.
-func (s store) release(ctx context.Context, tab, name string, ch id.Channel) error {
-	version, err := s.ours(ctx, tab, name, ch)
-	if err != nil {
-		return err
-	}
-	op := table.PutIfVersion(claimKey(), nil, version)
-	op.Delete = true
-	return s.table.Write(ctx, table.Batch{Table: tab, Partition: name, Ops: []table.Op{op}})
-}
-
-func (s store) ours(ctx context.Context, tab, name string, ch id.Channel) (uint64, error) {
-	row, err := s.table.Get(ctx, tab, name, claimKey())
-	if err == nil && string(row.Value) != string(ch) {
-		err = table.ErrConflict
-	}
-	return row.Version, err
+func (s store) claim(t table.Table) table.Claim {
+	return table.Claim{Store: s.table, Table: t, Key: claimKey(), TTL: s.cfg.ClaimTTL}
 }
 
 // instead gives a lost claim its name.
 func instead(err, refusal error) error {
-	if errors.Is(err, table.ErrConflict) || errors.Is(err, table.ErrNoRow) {
+	if errors.Is(err, table.ErrClaimed) || errors.Is(err, table.ErrNoRow) {
 		return refusal
 	}
 	return err
 }
 
 // find gives the channel a claim names: ErrNoChannel if there is none.
-func (s store) find(ctx context.Context, tab, name string) (id.Channel, error) {
-	row, err := s.table.Get(ctx, tab, name, claimKey())
-	return id.Channel(row.Value), instead(err, ErrNoChannel)
+func (s store) find(ctx context.Context, t table.Table, name string) (id.Channel, error) {
+	owner, err := s.claim(t).Owner(ctx, name)
+	return id.Channel(owner), instead(err, ErrNoChannel)
 }
 
 // show writes or removes the row by which a live channel is found.
 func (s store) show(ctx context.Context, ch id.Channel, on bool) error {
 	if !on {
-		return s.list(ctx, listing, table.Delete([]byte(ch)))
+		return s.list(ctx, listing(), table.Delete([]byte(ch)))
 	}
-	return s.list(ctx, listing, table.Expiring(table.Put([]byte(ch), nil), s.cfg.ListingTTL))
+	return s.list(ctx, listing(), table.Expiring(table.Put([]byte(ch), nil), s.cfg.ListingTTL))
 }
 
-func (s store) list(ctx context.Context, list string, op table.Op) error {
-	return s.table.Write(ctx, table.Batch{Table: list, Partition: all, Ops: []table.Op{op}})
+func (s store) list(ctx context.Context, list table.Table, op table.Op) error {
+	_, err := s.table.Write(ctx, table.Batch{Table: list, Partition: all, Ops: []table.Op{op}})
+	return err
 }
 
 // listed names channels of a list, the newest channel first.
-func (s store) listed(ctx context.Context, list string, limit int) ([]id.Channel, error) {
-	rows, err := s.table.Scan(ctx, table.Range{Table: list, Partition: all, Reverse: true, Limit: limit})
+func (s store) listed(ctx context.Context, list table.Table, limit int) ([]id.Channel, error) {
+	rows, _, err := s.table.Scan(ctx, table.Range{Table: list, Partition: all, Reverse: true, Limit: limit})
 	out := make([]id.Channel, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, id.Channel(r.Key))

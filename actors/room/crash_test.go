@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,7 +14,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // posting is what the authors of one round know.
@@ -45,12 +44,12 @@ func (p *posting) ack(key string, at position.Position) {
 // TestPowerFailure takes the power while authors post, again and again: what was acknowledged before is in the log, once, at its
 // place, and a retry of anything is told the same.
 func TestPowerFailure(t *testing.T) {
-	mem, folder := tabletest.NewMem(), t.TempDir()
+	mem, folder := pebbletest.NewMem(), t.TempDir()
 	acked := map[string]position.Position{}
 	var unknown []string
 	for round := range 12 {
 		rng := rand.New(rand.NewPCG(uint64(round), 5))
-		d, err := mem.Open(time.Now)
+		d, err := mem.Open()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 const (
@@ -100,20 +100,21 @@ func (g *gate) set(fail error, late chan struct{}) {
 	g.fail, g.late, g.done = fail, late, make(chan error, 1)
 }
 
-func (g *gate) Write(ctx context.Context, b table.Batch) error {
+func (g *gate) Write(ctx context.Context, b table.Batch) (table.Version, error) {
 	g.mu.Lock()
 	fail, late, done := g.fail, g.late, g.done
 	g.mu.Unlock()
 	switch {
 	case fail != nil:
-		return fail
+		return 0, fail
 	case late != nil:
 		go func() {
 			<-late
-			done <- g.Store.Write(context.WithoutCancel(ctx), b)
+			_, err := g.Store.Write(context.WithoutCancel(ctx), b)
+			done <- err
 		}()
 		<-ctx.Done()
-		return table.ErrUnknown
+		return 0, table.ErrUnknown
 	}
 	return g.Store.Write(ctx, b)
 }
@@ -132,7 +133,7 @@ type fixture struct {
 func bubble(t *testing.T, f func(t *testing.T, x *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		x := &fixture{t: t, store: &gate{Store: tabletest.OpenMem(t)}, folder: t.TempDir()}
+		x := &fixture{t: t, store: &gate{Store: pebbletest.Open(t)}, folder: t.TempDir()}
 		x.start()
 		defer func() { x.end() }()
 		if err := x.rooms.Create(t.Context(), theRoom, "8", theOwner); err != nil {

@@ -82,8 +82,8 @@ func TestRestartContinues(t *testing.T) {
 		if err != nil || !r.Recovered || len(r.Danmaku) != 1 || r.Head != next {
 			t.Errorf("resume: %+v, %v", r, err)
 		}
-		err = x.store.Store.Write(t.Context(), table.Batch{
-			Table: "room", Partition: string(theRoom), Epoch: old, Ops: []table.Op{table.Put([]byte("l"), nil)},
+		_, err = x.store.Store.Write(t.Context(), table.Batch{
+			Table: table.Owned("room"), Partition: string(theRoom), Fence: position.Fence{Epoch: old, Activation: 1}, Ops: []table.Op{table.Put([]byte("l"), nil)},
 		})
 		wantCode(t, err, fault.Fenced, "fenced")
 	})
@@ -219,11 +219,9 @@ func TestNoRoom(t *testing.T) {
 		wantCode(t, x.rooms.SetOffline(ctx, none), fault.NotFound, "no_room")
 		_, err = x.rooms.Card(ctx, "not a number")
 		wantCode(t, err, fault.Invalid, "bad_id")
-		// Asking left nothing behind: even a write without an epoch is not fenced.
-		if err := x.store.Store.Write(ctx, table.Batch{
-			Table: "room", Partition: string(none), Ops: []table.Op{table.Put([]byte("x"), nil)},
-		}); err != nil {
-			t.Errorf("the partition of a room that does not exist: %v", err)
+		// Asking left nothing behind, not even a fence.
+		if exists, err := x.store.FenceExisting(ctx, table.Owned("room"), string(none), position.Fence{Epoch: 1 << 20}); exists || err != nil {
+			t.Errorf("the partition of a room that does not exist: %v, %v", exists, err)
 		}
 	})
 }

@@ -14,17 +14,18 @@ import (
 
 // Store is what rooms need of storage; *table.Store is one.
 type Store interface {
-	Get(ctx context.Context, table, partition string, key []byte) (table.Row, error)
-	Scan(ctx context.Context, r table.Range) ([]table.Row, error)
-	Write(ctx context.Context, b table.Batch) error
-	Fence(ctx context.Context, table, partition string, epoch position.Epoch) error
+	Get(ctx context.Context, t table.Table, partition string, key []byte) (table.Row, error)
+	Scan(ctx context.Context, r table.Range) (rows []table.Row, more bool, err error)
+	Write(ctx context.Context, b table.Batch) (table.Version, error)
+	Fence(ctx context.Context, t table.Table, partition string, f position.Fence) error
+	FenceExisting(ctx context.Context, t table.Table, partition string, f position.Fence) (exists bool, err error)
 }
 
-const (
-	tableName = "room"
-	// tailPage is how many rows of the tail one read takes.
-	tailPage = 4096
-)
+// tailPage is how many rows of the tail one read takes.
+const tailPage = 4096
+
+// tableOf is the table of all rooms; a partition is a room.
+func tableOf() table.Table { return table.Owned("room") }
 
 // rows maps one room to its rows, under the epoch of one activation.
 type rows struct {
@@ -33,29 +34,32 @@ type rows struct {
 	room  id.Room
 	epoch position.Epoch
 	// card is the version of the card's row, which every change of the card or the mutes requires and replaces.
-	card uint64
+	card table.Version
 }
 
-func (r *rows) get(ctx context.Context, key []byte) (value []byte, version uint64, found bool, err error) {
-	row, err := r.store.Get(ctx, tableName, string(r.room), key)
+func (r *rows) get(ctx context.Context, key []byte) (value []byte, version table.Version, found bool, err error) {
+	row, err := r.store.Get(ctx, tableOf(), string(r.room), key)
 	if errors.Is(err, table.ErrNoRow) {
 		return nil, 0, false, nil
 	}
 	return row.Value, row.Version, err == nil, err
 }
 
-func (r *rows) write(ctx context.Context, ops []table.Op) error {
-	return r.store.Write(ctx, table.Batch{Table: tableName, Partition: string(r.room), Epoch: r.epoch, Ops: ops})
+func (r *rows) write(ctx context.Context, ops []table.Op) (table.Version, error) {
+	return r.store.Write(ctx, table.Batch{Table: tableOf(), Partition: string(r.room), Fence: r.fence(), Ops: ops})
 }
+
+func (r *rows) fence() position.Fence { return position.Fence{Epoch: r.epoch, Activation: 1} }
 
 // load reads what an activation needs. A room that does not exist is left untouched; one that does is fenced first, so that
 // no row of an earlier owner can appear behind the tail that is read then.
 func (r *rows) load(ctx context.Context, now time.Time) (loaded, error) {
-	_, _, found, err := r.get(ctx, cardKey())
-	if err != nil || !found {
+	exists, err := r.store.FenceExisting(ctx, tableOf(), string(r.room), r.fence())
+	if err != nil || !exists {
 		return loaded{}, err
 	}
-	if err := r.store.Fence(ctx, tableName, string(r.room), r.epoch); err != nil {
+	_, _, found, err := r.get(ctx, cardKey())
+	if err != nil || !found {
 		return loaded{}, err
 	}
 	l := loaded{known: true}
@@ -89,10 +93,10 @@ func (r *rows) loadCard(ctx context.Context, l *loaded) error {
 
 func (r *rows) loadMutes(ctx context.Context, now time.Time, l *loaded) error {
 	span := table.Range{
-		Table: tableName, Partition: string(r.room), From: []byte{mutePrefix}, To: []byte{mutePrefix + 1}, Limit: table.MaxLimit,
+		Table: tableOf(), Partition: string(r.room), From: []byte{mutePrefix}, To: []byte{mutePrefix + 1}, Limit: table.MaxLimit,
 	}
 	for {
-		page, err := r.store.Scan(ctx, span)
+		page, more, err := r.store.Scan(ctx, span)
 		if err != nil {
 			return err
 		}
@@ -105,10 +109,10 @@ func (r *rows) loadMutes(ctx context.Context, now time.Time, l *loaded) error {
 				l.mutes = append(l.mutes, m)
 			}
 		}
-		if len(page) < span.Limit {
+		if !more {
 			return nil
 		}
-		span.From = table.After(page[len(page)-1].Key)
+		span = table.Rest(span, page)
 	}
 }
 
@@ -116,11 +120,11 @@ func (r *rows) loadMutes(ctx context.Context, now time.Time, l *loaded) error {
 func (r *rows) loadTail(ctx context.Context, now time.Time, l *loaded) error {
 	reach := now.Add(-max(r.cfg.Window, l.card.Settings.SlowMode))
 	span := table.Range{
-		Table: tableName, Partition: string(r.room), From: []byte{logPrefix}, To: []byte{logPrefix + 1},
+		Table: tableOf(), Partition: string(r.room), From: []byte{logPrefix}, To: []byte{logPrefix + 1},
 		Reverse: true, Limit: tailPage,
 	}
 	for enough := false; !enough; {
-		page, err := r.store.Scan(ctx, span)
+		page, more, err := r.store.Scan(ctx, span)
 		if err != nil {
 			return err
 		}
@@ -132,10 +136,8 @@ func (r *rows) loadTail(ctx context.Context, now time.Time, l *loaded) error {
 			l.tail = append(l.tail, d)
 		}
 		n := len(l.tail)
-		enough = len(page) < tailPage || n >= r.cfg.WindowKeys || n >= r.cfg.RingRows && l.tail[n-1].At.Before(reach)
-		if !enough {
-			span.To = page[len(page)-1].Key
-		}
+		enough = !more || n >= r.cfg.WindowKeys || n >= r.cfg.RingRows && l.tail[n-1].At.Before(reach)
+		span = table.Rest(span, page)
 	}
 	slices.Reverse(l.tail)
 	if n := len(l.tail); n > 0 && l.tail[n-1].Position.Compare(l.head) > 0 {
@@ -161,7 +163,8 @@ func (r *rows) append(ctx context.Context, rows []Danmaku) error {
 		return err
 	}
 	ops[0] = first
-	return r.write(ctx, append(ops, table.Put(headKey(), head)))
+	_, err = r.write(ctx, append(ops, table.Put(headKey(), head)))
+	return err
 }
 
 // save writes a change, on condition that nobody else changed the card since it was read.
@@ -172,6 +175,9 @@ func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
 	}
 	ops := []table.Op{table.PutIfVersion(cardKey(), value, r.card)}
 	if c.create {
+		if err := r.store.Fence(ctx, tableOf(), string(r.room), r.fence()); err != nil {
+			return err
+		}
 		ops[0] = table.PutIfAbsent(cardKey(), value)
 	}
 	if c.mute != nil {
@@ -185,31 +191,34 @@ func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
 	if c.unmute != "" {
 		ops = append(ops, table.Delete(muteKey(c.unmute)))
 	}
-	if err := r.write(ctx, ops); err != nil {
-		return err
+	version, err := r.write(ctx, ops)
+	if err == nil {
+		r.card = version
 	}
-	if _, r.card, _, err = r.get(ctx, cardKey()); err != nil {
-		return fault.Newf(fault.Internal, "version_unknown", "the room was written, its version could not be read: %v", err)
-	}
-	return nil
+	return err
 }
 
 // read performs a query.
 func (r *rows) read(ctx context.Context, q query) ([]Danmaku, error) {
-	page, err := r.store.Scan(ctx, table.Range{
-		Table: tableName, Partition: string(r.room), From: logKey(q.from), To: table.After(logKey(q.to)),
+	span := table.Range{
+		Table: tableOf(), Partition: string(r.room), From: logKey(q.from), To: table.After(logKey(q.to)),
 		Reverse: q.newest, Limit: q.limit,
-	})
-	if err != nil {
-		return nil, err
 	}
-	out := make([]Danmaku, 0, len(page))
-	for _, row := range page {
-		d, err := decodeDanmaku(row.Key, row.Value)
+	var out []Danmaku
+	for more := true; more && len(out) < q.limit; {
+		page, rest, err := r.store.Scan(ctx, span)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, d)
+		for _, row := range page {
+			d, err := decodeDanmaku(row.Key, row.Value)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, d)
+		}
+		span, more = table.Rest(span, page), rest
+		span.Limit = q.limit - len(out)
 	}
 	if q.newest {
 		slices.Reverse(out)

@@ -35,7 +35,7 @@ func Kind(d Deps) cluster.Kind {
 		Name: KindName,
 		Idle: cfg.Idle,
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
-			doc, version, err := s.load(ctx, id.Session(a.Key))
+			doc, version, err := s.load(ctx, a.Epoch, id.Session(a.Key))
 			if err != nil {
 				return nil, err
 			}
@@ -49,8 +49,8 @@ type actor struct {
 	state    state
 	deps     Deps
 	store    store
-	version  uint64 // of the stored document; 0 while there is none
-	attached int    // sockets this activation has counted in the gauge
+	version  table.Version // of the stored document; 0 while there is none
+	attached int           // sockets this activation has counted in the gauge
 	expiry   cluster.Timer
 	effects  []effect
 }
@@ -113,7 +113,7 @@ func (a *actor) persist(t *cluster.Turn, p persist, rest []effect) {
 			t.Stop()
 			return
 		}
-		a.version = v.(uint64)
+		a.version = v.(table.Version)
 		if p.first {
 			a.deps.Metrics.opened.Inc()
 		}

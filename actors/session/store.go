@@ -9,10 +9,9 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-const (
-	sessions = "session"         // partition: session id; row "doc": document
-	byUser   = "session_by_user" // partition: user id; row: session id, empty value
-)
+// The tables.
+func sessions() table.Table { return table.Owned("session") }         // partition: session id; row "doc": document
+func byUser() table.Table   { return table.Plain("session_by_user") } // partition: user id; row: session id, empty value
 
 func docKey() []byte { return []byte("doc") }
 
@@ -22,19 +21,31 @@ type store struct {
 	age   time.Duration // of an index row
 }
 
-// load reads a document and its version; version 0 means that there is none.
-func (s store) load(ctx context.Context, session id.Session) (document, uint64, error) {
+// fenceOf is the fence of everything that is written under an epoch.
+func fenceOf(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
+
+// load fences the session and reads its document and version; version 0 means that there is none.
+func (s store) load(ctx context.Context, epoch position.Epoch, session id.Session) (document, table.Version, error) {
+	exists, err := s.table.FenceExisting(ctx, sessions(), string(session), fenceOf(epoch))
+	if err != nil || !exists {
+		return document{}, 0, err
+	}
 	return s.documents().Load(ctx, string(session))
 }
 
 // save writes the document over the version that was read and gives the new one. A new session is listed first.
-func (s store) save(ctx context.Context, epoch position.Epoch, p persist, version uint64) (uint64, error) {
+func (s store) save(ctx context.Context, epoch position.Epoch, p persist, version table.Version) (table.Version, error) {
 	if p.first {
 		if err := s.index(ctx, p.doc.User, table.Expiring(table.Put([]byte(p.doc.Session), nil), s.age)); err != nil {
 			return 0, err
 		}
 	}
-	version, err := s.documents().Save(ctx, epoch, string(p.doc.Session), p.doc, version, p.ttl)
+	if version == 0 {
+		if err := s.table.Fence(ctx, sessions(), string(p.doc.Session), fenceOf(epoch)); err != nil {
+			return 0, err
+		}
+	}
+	version, err := s.documents().Save(ctx, fenceOf(epoch), string(p.doc.Session), p.doc, version, p.ttl)
 	if err != nil {
 		return 0, err
 	}
@@ -47,16 +58,17 @@ func (s store) save(ctx context.Context, epoch position.Epoch, p persist, versio
 }
 
 func (s store) documents() table.Document[document] {
-	return table.Document[document]{Store: s.table, Table: sessions, Key: docKey(), Name: "session"}
+	return table.Document[document]{Store: s.table, Table: sessions(), Key: docKey(), Name: "session"}
 }
 
 func (s store) index(ctx context.Context, user id.User, op table.Op) error {
-	return s.table.Write(ctx, table.Batch{Table: byUser, Partition: string(user), Ops: []table.Op{op}})
+	_, err := s.table.Write(ctx, table.Batch{Table: byUser(), Partition: string(user), Ops: []table.Op{op}})
+	return err
 }
 
 // list names the sessions of a user, at most limit; some of them may have ended.
 func (s store) list(ctx context.Context, user id.User, limit int) ([]id.Session, error) {
-	rows, err := s.table.Scan(ctx, table.Range{Table: byUser, Partition: string(user), Limit: limit})
+	rows, _, err := s.table.Scan(ctx, table.Range{Table: byUser(), Partition: string(user), Limit: limit})
 	out := make([]id.Session, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, id.Session(r.Key))

@@ -15,8 +15,26 @@ import (
 )
 
 // Epoch numbers the leases of an owner; it grows with every change of ownership, so also with every restart.
-// Zero means "no epoch": an unfenced write.
+// Zero means "no epoch".
 type Epoch uint64
+
+// Fence says who may write to a partition: the activation, within the epoch, that owns it. Fences are ordered by epoch, then
+// activation, and none is given twice. The zero value is "never fenced".
+type Fence struct {
+	Epoch      Epoch
+	Activation uint64
+}
+
+// Compare orders fences: a higher one shuts the lower ones out.
+func (f Fence) Compare(g Fence) int {
+	if c := cmp.Compare(f.Epoch, g.Epoch); c != 0 {
+		return c
+	}
+	return cmp.Compare(f.Activation, g.Activation)
+}
+
+// IsZero reports whether f is no fence.
+func (f Fence) IsZero() bool { return f == Fence{} }
 
 // Offset numbers the danmaku of a room from 1. Zero is the place before the first.
 type Offset uint64

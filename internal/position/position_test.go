@@ -35,3 +35,17 @@ func sign(n int) int {
 	}
 	return 0
 }
+
+func TestFencesAreOrderedByEpochThenActivation(t *testing.T) {
+	ordered := []Fence{{}, {0, 1}, {1, 0}, {1, 1}, {1, 7}, {2, 0}, {2, 1}}
+	for i, f := range ordered {
+		for j, g := range ordered {
+			if got, want := sign(f.Compare(g)), sign(i-j); got != want {
+				t.Errorf("%v.Compare(%v) = %d, want %d", f, g, got, want)
+			}
+		}
+		if f.IsZero() != (i == 0) {
+			t.Errorf("%v is zero: %v", f, f.IsZero())
+		}
+	}
+}

@@ -10,18 +10,19 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// Document is a row that holds a T as JSON, one in each partition, read whole and replaced by its version: the state of an actor.
+// Document is a row that holds a T as JSON, one in each partition of an owned table, read whole and replaced by its version: the
+// state of an actor.
 type Document[T any] struct {
 	Store *Store
-	Table string
+	Table Table
 	Key   []byte
 	// Name is the word for a T in codes and messages, such as "account".
 	Name string
 }
 
-// Load reads the document of a partition and its version; version 0 means that there is none. Fails as Get does, or with
-// fault.Internal code "NAME_unreadable".
-func (d Document[T]) Load(ctx context.Context, partition string) (doc T, version uint64, err error) {
+// Load reads the document of a partition and its version; version 0 means that there is none. Whoever acts on it has fenced the
+// partition before. Fails as Get does, or with fault.Internal code "NAME_unreadable".
+func (d Document[T]) Load(ctx context.Context, partition string) (doc T, version Version, err error) {
 	row, err := d.Store.Get(ctx, d.Table, partition, d.Key)
 	if errors.Is(err, ErrNoRow) {
 		return doc, 0, nil
@@ -38,7 +39,9 @@ func (d Document[T]) Load(ctx context.Context, partition string) (doc T, version
 
 // Save writes the document over the version that was read, 0 if there was none, and gives the new one. After ttl, unless it is 0, the
 // row is gone. Fails as Write does, or with fault.Internal code "NAME_unwritable".
-func (d Document[T]) Save(ctx context.Context, epoch position.Epoch, partition string, doc T, version uint64, ttl time.Duration) (uint64, error) {
+func (d Document[T]) Save(
+	ctx context.Context, fence position.Fence, partition string, doc T, version Version, ttl time.Duration,
+) (Version, error) {
 	value, err := json.Marshal(doc)
 	if err != nil {
 		return 0, fault.Wrap(fault.Internal, d.Name+"_unwritable", "a "+d.Name+" cannot be encoded", err)
@@ -47,12 +50,5 @@ func (d Document[T]) Save(ctx context.Context, epoch position.Epoch, partition s
 	if version == 0 {
 		op = PutIfAbsent(d.Key, value)
 	}
-	if ttl != 0 {
-		op = Expiring(op, ttl)
-	}
-	if err := d.Store.Write(ctx, Batch{Table: d.Table, Partition: partition, Epoch: epoch, Ops: []Op{op}}); err != nil {
-		return 0, err
-	}
-	row, err := d.Store.Get(ctx, d.Table, partition, d.Key)
-	return row.Version, err
+	return d.Store.Write(ctx, Batch{Table: d.Table, Partition: partition, Fence: fence, Ops: []Op{Expiring(op, ttl)}})
 }

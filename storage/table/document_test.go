@@ -1,32 +1,57 @@
 package table_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 type note struct {
 	Text string `json:"text"`
 }
 
+func notesOf(s *table.Store) table.Document[note] {
+	return table.Document[note]{Store: s, Table: table.Owned("note"), Key: []byte("doc"), Name: "note"}
+}
+
+func owner(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
+
 func TestDocument(t *testing.T) {
-	store := tabletest.OpenMem(t)
-	notes := table.Document[note]{Store: store, Table: "note", Key: []byte("doc"), Name: "note"}
-	save := func(epoch position.Epoch, text string, version uint64, ttl time.Duration) (uint64, error) {
-		return notes.Save(t.Context(), epoch, "p", note{text}, version, ttl)
+	mem := pebbletest.NewMem()
+	d, err := mem.Open()
+	if err != nil {
+		t.Fatal(err)
 	}
-	expect := func(want string, version uint64) {
+	store := table.New(d)
+	notes := notesOf(store)
+	fence := func(epoch position.Epoch) {
+		t.Helper()
+		if err := store.Fence(t.Context(), notes.Table, "p", owner(epoch)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save := func(epoch position.Epoch, text string, version table.Version, ttl time.Duration) (table.Version, error) {
+		return notes.Save(t.Context(), owner(epoch), "p", note{text}, version, ttl)
+	}
+	expect := func(want string, version table.Version) {
 		t.Helper()
 		if got, v, err := notes.Load(t.Context(), "p"); got.Text != want || v != version || err != nil {
 			t.Errorf("loaded %q, version %d, %v; want %q, %d", got.Text, v, err, want, version)
 		}
 	}
 	expect("", 0)
+	if _, err := save(1, "early", 0, 0); fault.KindOf(err) != fault.Fenced {
+		t.Errorf("a save before the fence: %v", err)
+	}
+	fence(1)
 	first, err := save(1, "one", 0, 0)
 	if err != nil || first == 0 {
 		t.Fatalf("first save: version %d, %v", first, err)
@@ -35,6 +60,10 @@ func TestDocument(t *testing.T) {
 	if _, err := save(1, "again", 0, 0); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a second first save: %v", err)
 	}
+	fence(2)
+	if _, err := save(1, "late", first, 0); fault.KindOf(err) != fault.Fenced {
+		t.Errorf("a save of the old owner: %v", err)
+	}
 	second, err := save(2, "two", first, 0)
 	if err != nil || second == first {
 		t.Fatalf("second save: version %d after %d, %v", second, first, err)
@@ -42,26 +71,112 @@ func TestDocument(t *testing.T) {
 	if _, err := save(2, "stale", first, 0); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a save over an older version: %v", err)
 	}
-	if _, err := save(1, "late", second, 0); fault.KindOf(err) != fault.Fenced {
-		t.Errorf("a save of a lower epoch: %v", err)
-	}
 	expect("two", second)
 	if _, err := save(2, "brief", second, time.Second); err != nil {
 		t.Errorf("a document with an end: %v", err)
 	}
-	for left := 600; left > 0; left-- {
-		if _, version, err := notes.Load(t.Context(), "p"); err != nil || version == 0 {
-			break
-		}
-		<-time.After(50 * time.Millisecond)
-	}
+	mem.Wait(3 * time.Second)
 	expect("", 0)
 
-	err = store.Write(t.Context(), table.Batch{Table: "note", Partition: "p", Epoch: 3, Ops: []table.Op{table.Put([]byte("doc"), []byte("{"))}})
+	_, err = store.Write(t.Context(), table.Batch{Table: notes.Table, Partition: "p", Fence: owner(2), Ops: []table.Op{table.Put([]byte("doc"), []byte("{"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, v, err := notes.Load(t.Context(), "p"); fault.CodeOf(err) != "note_unreadable" || got != (note{}) || v != 0 {
 		t.Errorf("loaded %v, version %d, %v from half a document", got, v, err)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSavedIsSaved fails every read: a save that happened must not be denied for it.
+func TestSavedIsSaved(t *testing.T) {
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail := true
+	store := table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+		if fail && c.Kind == faulttable.Get {
+			return faulttable.Refused(fault.New(fault.Unavailable, "storage_full", "the disk is full"))
+		}
+		return faulttable.Fault{}
+	}))
+	notes := notesOf(store)
+	if err := store.Fence(t.Context(), notes.Table, "p", owner(1)); err != nil {
+		t.Fatal(err)
+	}
+	version, err := notes.Save(t.Context(), owner(1), "p", note{"one"}, 0, 0)
+	if err == nil {
+		version, err = notes.Save(t.Context(), owner(1), "p", note{"two"}, version, 0)
+	}
+	fail = false
+	if got, v, lerr := notes.Load(t.Context(), "p"); err != nil || lerr != nil || v != version || got.Text != "two" {
+		t.Errorf("saved as version %d, %v; loaded %q, version %d, %v", version, err, got.Text, v, lerr)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClaim(t *testing.T) {
+	mem := pebbletest.NewMem()
+	d, err := mem.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := table.New(d)
+	claim := table.Claim{Store: store, Table: table.Shared("name"), Key: []byte("owner"), TTL: time.Minute}
+	ann, bob := []byte("ann"), []byte("bob")
+	step := func(what string, err, want error) {
+		t.Helper()
+		if !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+	}
+	whose := func(want string) {
+		t.Helper()
+		got, err := claim.Owner(t.Context(), "x")
+		if want == "" && !errors.Is(err, table.ErrNoRow) || want != "" && (err != nil || string(got) != want) {
+			t.Errorf("the name is %q's, %v; want %q", got, err, want)
+		}
+	}
+	whose("")
+	step("confirm before take", claim.Confirm(t.Context(), "x", ann), table.ErrClaimed)
+	step("release before take", claim.Release(t.Context(), "x", ann), nil)
+	step("take", claim.Take(t.Context(), "x", ann), nil)
+	whose("ann")
+	step("take of another", claim.Take(t.Context(), "x", bob), table.ErrClaimed)
+	step("confirm of another", claim.Confirm(t.Context(), "x", bob), table.ErrClaimed)
+	step("release of another", claim.Release(t.Context(), "x", bob), table.ErrClaimed)
+	mem.Wait(40 * time.Second)
+	step("take again", claim.Take(t.Context(), "x", ann), nil)
+	mem.Wait(40 * time.Second)
+	whose("ann") // for a minute from the second take
+	mem.Wait(22 * time.Second)
+	whose("")
+	step("confirm when it has expired", claim.Confirm(t.Context(), "x", ann), table.ErrClaimed)
+	step("take of what has expired", claim.Take(t.Context(), "x", bob), nil)
+	step("confirm", claim.Confirm(t.Context(), "x", bob), nil)
+	step("confirm again", claim.Confirm(t.Context(), "x", bob), nil)
+	step("take again when confirmed", claim.Take(t.Context(), "x", bob), nil)
+	mem.Wait(time.Hour)
+	whose("bob")
+	step("release", claim.Release(t.Context(), "x", bob), nil)
+	whose("")
+
+	for kind, kept := range map[fault.Kind]bool{fault.Conflict: false, fault.Unavailable: false, fault.Invalid: false, fault.Timeout: true, fault.Internal: true} {
+		failed := fault.New(kind, "failed", "the work failed")
+		name := fmt.Sprint("work ", kind)
+		step(name, claim.During(t.Context(), name, ann, func(context.Context) error { return failed }), failed)
+		if _, err := claim.Owner(t.Context(), name); (err == nil) != kept {
+			t.Errorf("after a work that failed with %v the name is kept: %v, want %v", kind, err == nil, kept)
+		}
+		step(name+" again", claim.During(t.Context(), name, ann, func(context.Context) error { return nil }), nil)
+		step(name+" of another", claim.During(t.Context(), name, bob, func(context.Context) error { return nil }), table.ErrClaimed)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,24 +1,33 @@
 // Package table is the wide-row port: durable truth lives here, as ordered rows in partitions.
 //
-// A table is a namespace; a partition is a set of rows that are kept together and changed atomically; a row is a key,
-// a value and a version that grows with every change of that row. Rows are ordered by key, bytewise.
+// A partition is a set of rows that are kept together and changed atomically; a row is a key, a value and a version that is
+// another one after every change. Rows are ordered by key, bytewise. A table is declared once, by the package that owns it:
+//
+//	Owned   the state of one actor per partition: every write carries the fence of the partition, and may have conditions
+//	Shared  rows that many compete for, such as claims: writes may have conditions and carry no fence
+//	Plain   listings, indexes, likes: the last write wins, no conditions, no fence
+//
+// Fences. A partition of an owned table has a fence, which only Fence and FenceExisting raise; a write needs exactly the
+// partition's fence and is refused with ErrFenced under any other. An owner therefore fences before it reads: what it reads
+// then, nobody before it can change any more. A fence lives as long as the partition has rows, and a day longer; an owner that
+// stays longer than that on an empty partition fences it again.
 //
 // Promises, proven for every driver by package tabletest: a Write that returned nil survives the death of the process
-// and of the machine; a batch happens wholly or not at all; compare-and-set is linearizable per row; a write whose
-// epoch is lower than the highest the partition has seen changes nothing and is refused with fault.Fenced, and an
-// unfenced write counts as epoch zero; reads return durable rows only; an expired row is never returned; a damaged row
-// is never returned as data but as ErrCorrupt.
+// and of the machine; a batch happens wholly or not at all; compare-and-set is linearizable per row; reads return durable rows
+// only; an expired row is never returned; a damaged row is never returned as data but as ErrCorrupt. Bytes that were given to a
+// call may be reused once it has returned, whatever it answered.
 //
-// Refusals: fault.Invalid (sizes), fault.Conflict (condition not met), fault.Fenced, fault.Unavailable (engine; nothing
-// was done), fault.Timeout (ErrUnknown or a deadline: the write may or may not have happened, so read before you
-// decide), ErrCorrupt. The embedded driver is pebbletable. Who writes to many partitions at once shares flushes
-// through WriteAll.
+// Refusals: fault.Invalid (names, sizes, a batch that does not fit the class of its table), fault.Conflict (condition not met),
+// fault.Fenced, fault.Unavailable (engine; nothing was done), fault.Timeout (ErrUnknown or a deadline: the write may or may not
+// have happened, so read before you decide), ErrCorrupt. ErrUnknown is a legal answer to every Write and Fence. The embedded
+// driver is pebbletable. Document and Claim are what most users of a table want.
 package table
 
 import (
 	"bytes"
 	"context"
-	"time"
+	"math"
+	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
@@ -27,24 +36,33 @@ import (
 
 // Limits of what a driver must take. A row over them is refused with fault.Invalid.
 const (
-	MaxName   = 64      // bytes of a table's name
+	MaxName   = 48      // bytes of a table's name
 	MaxKey    = 1 << 10 // bytes of a partition name or key
 	MaxValue  = 1 << 20 // bytes of a value
 	MaxBatch  = 4 << 20 // bytes of all ops of a batch
 	MaxOps    = 4096    // ops of a batch
 	MaxLimit  = 10_000  // rows of a page
+	MaxPage   = 8 << 20 // bytes of a page
 	pageLimit = 100     // rows of a page where the range names none
+	pageBytes = 1 << 20 // bytes of a page where the range names none
+	walkLimit = 1000    // partitions of a page
 )
 
 // The refusals of this package.
 var (
 	ErrConflict = fault.New(fault.Conflict, "row_conflict", "the row is not in the state the write requires")
-	ErrFenced   = fault.New(fault.Fenced, "fenced", "a newer owner has written to this partition")
+	ErrFenced   = fault.New(fault.Fenced, "fenced", "this partition has another owner")
 	ErrCorrupt  = fault.New(fault.Internal, "row_corrupt", "a stored row fails its checksum")
 	ErrNoRow    = fault.New(fault.NotFound, "no_row", "no such row")
 	// ErrUnknown: the engine failed, or the deadline passed, while the write was on its way to the disk.
 	ErrUnknown = fault.New(fault.Timeout, "outcome_unknown", "the storage failed during the write; its outcome is unknown")
 )
+
+// Table is a declared table.
+type Table = driver.Table
+
+// Version names one state of a row; it is never zero and never given twice.
+type Version = driver.Version
 
 // Row is one stored row.
 type Row = driver.Row
@@ -52,34 +70,37 @@ type Row = driver.Row
 // Range selects rows of one partition.
 type Range = driver.Range
 
-// Batch changes rows of one partition, all or none. Build its Ops with Put, PutIfAbsent, PutIfVersion and Delete.
+// Batch changes rows of one partition, all or none. Build its Ops with Put, Delete and their kin.
 type Batch = driver.Batch
 
-// Op is one change of one row.
-type Op = driver.Op
+// Owned declares a table whose partitions are each the state of one actor. The name has 1 to 48 of a-z, 0-9 and _; every call
+// on a table with another name is refused with fault.Invalid.
+func Owned(name string) Table { return declare(name, driver.Owned) }
 
-// Put sets a row.
-func Put(key, value []byte) Op { return Op{Key: key, Value: value} }
+// Shared declares a table whose rows many compete for.
+func Shared(name string) Table { return declare(name, driver.Shared) }
 
-// PutIfAbsent sets a row that must not exist.
-func PutIfAbsent(key, value []byte) Op { return Op{Key: key, Value: value, If: driver.IfAbsent} }
+// Plain declares a table in which the last write wins.
+func Plain(name string) Table { return declare(name, driver.Plain) }
 
-// PutIfVersion sets a row that must have the version.
-func PutIfVersion(key, value []byte, version uint64) Op {
-	return Op{Key: key, Value: value, If: driver.IfVersion, Version: version}
-}
-
-// Delete removes a row; it is no error if there is none.
-func Delete(key []byte) Op { return Op{Key: key, Delete: true} }
-
-// Expiring returns op with a time to live.
-func Expiring(op Op, ttl time.Duration) Op {
-	op.TTL = ttl
-	return op
+func declare(name string, c driver.Class) Table {
+	good := name != "" && len(name) <= MaxName
+	for i := range len(name) {
+		b := name[i]
+		good = good && (b >= 'a' && b <= 'z' || b >= '0' && b <= '9' || b == '_')
+	}
+	if !good {
+		c = 0
+	}
+	return Table{Name: name, Class: c}
 }
 
 // Store is a set of tables in one engine.
-type Store struct{ d driver.Driver }
+type Store struct {
+	d driver.Driver
+	// classes remembers what each table in use was declared as, by name.
+	classes sync.Map
+}
 
 // New wraps an engine. The Store owns it and closes it.
 func New(d driver.Driver) *Store { return &Store{d: d} }
@@ -88,111 +109,132 @@ func New(d driver.Driver) *Store { return &Store{d: d} }
 func (s *Store) Close() error { return s.d.Close() }
 
 // Get reads a row, or refuses with ErrNoRow.
-func (s *Store) Get(ctx context.Context, table, partition string, key []byte) (Row, error) {
-	if err := checkKey(table, partition, key); err != nil {
+func (s *Store) Get(ctx context.Context, t Table, partition string, key []byte) (Row, error) {
+	if err := s.admit(t, partition, key); err != nil {
 		return Row{}, err
 	}
-	row, ok, err := s.d.Get(ctx, table, partition, key)
+	row, ok, err := s.d.Get(ctx, t, partition, key)
 	if err == nil && !ok {
 		err = ErrNoRow
 	}
 	return row, err
 }
 
-// Scan reads one page of a partition. A page shorter than the limit is the last one; to go on, set From behind the last key
-// (After), or To to it when in reverse.
-func (s *Store) Scan(ctx context.Context, r Range) ([]Row, error) {
-	if err := checkKey(r.Table, r.Partition, r.From); err != nil {
-		return nil, err
+// Scan reads one page of a partition, bounded by the range's Limit (100 by default) and Bytes (1 MiB by default; at least one
+// row comes whatever its size). more says that there may be further rows; a page with more has at least one, and Rest gives the
+// range to go on with.
+func (s *Store) Scan(ctx context.Context, r Range) (rows []Row, more bool, err error) {
+	if err := s.admit(r.Table, r.Partition, r.From); err != nil {
+		return nil, false, err
 	}
-	if len(r.To) > MaxKey+1 || r.Limit < 0 || r.Limit > MaxLimit {
-		return nil, fault.New(fault.Invalid, "bad_range", "the range is not valid")
+	if len(r.To) > MaxKey+1 || r.Limit < 0 || r.Limit > MaxLimit || r.Bytes < 0 || r.Bytes > MaxPage {
+		return nil, false, fault.New(fault.Invalid, "bad_range", "the range is not valid")
 	}
 	if r.Limit == 0 {
 		r.Limit = pageLimit
 	}
-	if r.From != nil && r.To != nil && bytes.Compare(r.From, r.To) >= 0 {
-		return nil, nil
+	if r.Bytes == 0 {
+		r.Bytes = pageBytes
 	}
-	return s.d.Scan(ctx, r)
-}
-
-// After is the smallest key greater than key: the From of the next page.
-func After(key []byte) []byte { return append(bytes.Clone(key), 0) }
-
-// Write performs one batch and returns when it is durable.
-func (s *Store) Write(ctx context.Context, b Batch) error {
-	if err := checkBatch(b); err != nil {
-		return err
-	}
-	return s.d.Apply(ctx, []Batch{b})[0]
-}
-
-// WriteAll performs each batch atomically by itself, in order, and returns when all are durable: one error per batch.
-// It shares one flush between them, which is what makes group commit pay.
-func (s *Store) WriteAll(ctx context.Context, batches []Batch) []error {
-	errs := make([]error, len(batches))
-	good := make([]Batch, 0, len(batches))
-	index := make([]int, 0, len(batches))
-	for i, b := range batches {
-		if errs[i] = checkBatch(b); errs[i] == nil {
-			good, index = append(good, b), append(index, i)
+	// A driver may stop where it has walked over many expired rows; an empty page could not be told from the end by its caller.
+	for !emptyRange(r.From, r.To) {
+		rows, next, err := s.d.Scan(ctx, r)
+		if err != nil || len(rows) > 0 || next == nil {
+			return rows, next != nil, err
+		}
+		if r.Reverse {
+			r.To = next
+		} else {
+			r.From = next
 		}
 	}
-	if len(good) == 0 {
-		return errs
-	}
-	for i, err := range s.d.Apply(ctx, good) {
-		errs[index[i]] = err
-	}
-	return errs
+	return nil, false, nil
 }
 
-// Fence raises the partition's fence to epoch, so that every write of a lower epoch is refused from now on; it is how a new
-// owner shuts its predecessor out before it reads.
-func (s *Store) Fence(ctx context.Context, table, partition string, epoch position.Epoch) error {
-	return s.Write(ctx, Batch{Table: table, Partition: partition, Epoch: epoch})
+// Rest is what of a range is left after a page of it.
+func Rest(r Range, page []Row) Range {
+	if n := len(page); n > 0 && r.Reverse {
+		r.To = page[n-1].Key
+	} else if n > 0 {
+		r.From = After(page[n-1].Key)
+	}
+	return r
 }
 
-func checkKey(table, partition string, key []byte) error {
-	if table == "" || len(table) > MaxName || partition == "" || len(partition) > MaxKey || len(key) > MaxKey+1 {
-		return fault.New(fault.Invalid, "bad_key", "a table, partition or key is empty or too long")
+// After is the smallest key greater than key.
+func After(key []byte) []byte { return append(bytes.Clone(key), 0) }
+
+// Cursor is a place in a walk over partitions. The zero value is the beginning, and the end.
+type Cursor string
+
+// Walk names a page of the partitions of a table, in no promised order, and the cursor of the next page, which is empty after
+// the last. A partition that has rows during the whole walk is named once; one whose rows come or go may be.
+func (s *Store) Walk(ctx context.Context, t Table, from Cursor) (partitions []string, next Cursor, err error) {
+	if t.Class == 0 || len(from) > 2*MaxKey {
+		return nil, "", fault.New(fault.Invalid, "bad_walk", "the table is not declared or the cursor is not one")
+	}
+	partitions, at, err := s.d.Walk(ctx, t, string(from), walkLimit)
+	return partitions, Cursor(at), err
+}
+
+// Write performs one batch and returns when it is durable, with the version that every row it put has now.
+func (s *Store) Write(ctx context.Context, b Batch) (Version, error) {
+	if err := s.admit(b.Table, b.Partition, nil); err != nil {
+		return 0, err
+	}
+	if err := checkBatch(b); err != nil {
+		return 0, err
+	}
+	return s.d.Write(ctx, b)
+}
+
+// Fence raises the fence of a partition of an owned table: from now on writes need exactly f, and no write under another can
+// take effect any more. An equal fence is fine; under a higher one it is refused with ErrFenced.
+func (s *Store) Fence(ctx context.Context, t Table, partition string, f position.Fence) error {
+	_, err := s.fence(ctx, t, partition, f, false)
+	return err
+}
+
+// FenceExisting is Fence, but leaves a partition alone that has no fence and therefore nothing stored; exists says whether it
+// had one.
+func (s *Store) FenceExisting(ctx context.Context, t Table, partition string, f position.Fence) (exists bool, err error) {
+	return s.fence(ctx, t, partition, f, true)
+}
+
+func (s *Store) fence(ctx context.Context, t Table, partition string, f position.Fence, existing bool) (bool, error) {
+	if err := s.admit(t, partition, nil); err != nil {
+		return false, err
+	}
+	if t.Class != driver.Owned || f.IsZero() || !fits(f) {
+		return false, fault.Newf(fault.Invalid, "bad_fence", "only owned tables have fences, and a fence is not zero: table %s", t.Name)
+	}
+	return s.d.Fence(ctx, t, partition, f, existing)
+}
+
+// admit checks names, and that the table is not declared in two ways.
+func (s *Store) admit(t Table, partition string, key []byte) error {
+	if err := checkName(t, partition); err != nil {
+		return err
+	}
+	if len(key) > MaxKey+1 {
+		return fault.New(fault.Invalid, "bad_key", "a key is too long")
+	}
+	class, known := s.classes.Load(t.Name)
+	if !known {
+		class, _ = s.classes.LoadOrStore(t.Name, t.Class)
+	}
+	if class != t.Class {
+		return fault.Newf(fault.Invalid, "bad_table", "table %s is declared in two ways", t.Name)
 	}
 	return nil
 }
 
-func checkBatch(b Batch) error {
-	if len(b.Ops) == 0 && b.Epoch == 0 || len(b.Ops) > MaxOps {
-		return fault.New(fault.Invalid, "bad_batch", "a batch is empty or has too many changes")
+func checkName(t Table, partition string) error {
+	if t.Class == 0 || partition == "" || len(partition) > MaxKey {
+		return fault.Newf(fault.Invalid, "bad_key", "table %q is not declared, or a partition is empty or too long", t.Name)
 	}
-	size := 0
-	for _, op := range b.Ops {
-		if err := checkKey(b.Table, b.Partition, op.Key); err != nil {
-			return err
-		}
-		if len(op.Key) == 0 || len(op.Key) > MaxKey || len(op.Value) > MaxValue || op.TTL < 0 {
-			return fault.New(fault.Invalid, "bad_row", "a key is empty or a row is too large")
-		}
-		size += len(op.Key) + len(op.Value)
-	}
-	if size > MaxBatch || repeats(b.Ops) {
-		return fault.New(fault.Invalid, "bad_batch", "a batch is too large or names a key twice")
-	}
-	return checkKey(b.Table, b.Partition, nil)
+	return nil
 }
 
-// repeats reports whether two ops have one key. Ascending keys, which is how logs are written, need no set.
-func repeats(ops []Op) bool {
-	ascending := true
-	for i := 1; i < len(ops) && ascending; i++ {
-		ascending = bytes.Compare(ops[i-1].Key, ops[i].Key) < 0
-	}
-	if ascending {
-		return false
-	}
-	seen := make(map[string]struct{}, len(ops))
-	for _, op := range ops {
-		seen[string(op.Key)] = struct{}{}
-	}
-	return len(seen) < len(ops)
-}
+// fits reports whether servers that count in signed numbers can hold the fence.
+func fits(f position.Fence) bool { return f.Epoch <= math.MaxInt64 && f.Activation <= math.MaxInt64 }

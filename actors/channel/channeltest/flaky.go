@@ -4,12 +4,11 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // Fault is what happens to writes.
@@ -38,7 +37,7 @@ type Flaky struct {
 // NewFlaky gives a store that works, and the switch.
 func NewFlaky(tb testing.TB) (*table.Store, *Flaky) {
 	tb.Helper()
-	d, err := tabletest.NewMem().Open(time.Now)
+	d, err := pebbletest.NewMem().Open()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -59,22 +58,22 @@ func (f *Flaky) Fail(table string, how Fault) {
 	f.table, f.fault = table, how
 }
 
-// Apply implements driver.Driver.
-func (f *Flaky) Apply(ctx context.Context, batches []driver.Batch) []error {
+// Write implements driver.Driver.
+func (f *Flaky) Write(ctx context.Context, b driver.Batch) (driver.Version, error) {
 	f.mu.Lock()
 	name, how := f.table, f.fault
 	f.mu.Unlock()
-	if how == None || len(batches) != 1 || batches[0].Table != name {
-		return f.Driver.Apply(ctx, batches)
+	if how == None || b.Table.Name != name {
+		return f.Driver.Write(ctx, b)
 	}
 	switch how {
 	case Unsure:
-		if err := f.Driver.Apply(ctx, batches)[0]; err != nil {
-			return []error{err}
+		if v, err := f.Driver.Write(ctx, b); err != nil {
+			return v, err
 		}
 	case Superseded:
-		return []error{table.ErrFenced}
+		return 0, table.ErrFenced
 	case None, Lost:
 	}
-	return []error{fault.New(fault.Unavailable, "disk", "the disk is away")}
+	return 0, fault.New(fault.Unavailable, "disk", "the disk is away")
 }

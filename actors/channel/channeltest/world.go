@@ -26,7 +26,7 @@ import (
 	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // nobody takes the batches of rooms.
@@ -64,7 +64,7 @@ func New(tb testing.TB, cfg Config) *World {
 	tb.Helper()
 	w := &World{Table: cfg.Table, Folder: cfg.Folder, Packager: &Packager{}, Sockets: &Sockets{}}
 	if w.Table == nil {
-		w.Table = tabletest.OpenMem(tb)
+		w.Table = pebbletest.Open(tb)
 	}
 	if w.Folder == "" {
 		w.Folder = tb.TempDir()

@@ -5,20 +5,19 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/faulttable"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // TestOnceThroughUnknownOutcomes sends every event until it is acknowledged, while writes fail before and after their
 // effect: each must be there exactly once, in order, without a gap.
 func TestOnceThroughUnknownOutcomes(t *testing.T) {
-	d, err := tabletest.NewMem().Open(time.Now)
+	d, err := pebbletest.NewMem().Open()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (l *lane) append(group []*job) error {
 		if err != nil || len(batch.Ops) == 0 {
 			return err
 		}
-		err = l.cfg.Tables.Write(ctx, batch)
+		_, err = l.cfg.Tables.Write(ctx, batch)
 		if errors.Is(err, table.ErrConflict) {
 			continue
 		}
@@ -196,13 +196,13 @@ func (l *lane) plan(ctx context.Context, group []*job) (table.Batch, error) {
 		return table.Batch{}, nil
 	}
 	ops = append(ops, condition(offset(next)))
-	return table.Batch{Table: eventTable, Partition: l.name, Ops: ops}, nil
+	return table.Batch{Table: eventTable(), Partition: l.name, Ops: ops}, nil
 }
 
 // head is the next offset, and the op that moves it on condition that it is unchanged.
 func (l *lane) head(ctx context.Context) (next uint64, move func(value []byte) table.Op, err error) {
 	key := []byte("h")
-	row, err := l.cfg.Tables.Get(ctx, eventTable, l.name, key)
+	row, err := l.cfg.Tables.Get(ctx, eventTable(), l.name, key)
 	switch {
 	case errors.Is(err, table.ErrNoRow):
 		return 0, func(v []byte) table.Op { return table.PutIfAbsent(key, v) }, nil
@@ -223,7 +223,7 @@ func (l *lane) known(ctx context.Context, id string, inGroup map[string]uint64) 
 	if at, ok := inGroup[id]; ok {
 		return at, true, nil
 	}
-	row, err := l.cfg.Tables.Get(ctx, eventTable, l.name, idKey(id))
+	row, err := l.cfg.Tables.Get(ctx, eventTable(), l.name, idKey(id))
 	switch {
 	case errors.Is(err, table.ErrNoRow):
 		return 0, false, nil
@@ -237,8 +237,8 @@ func (l *lane) known(ctx context.Context, id string, inGroup map[string]uint64) 
 
 // read gives the events that are there.
 func (l *lane) read(ctx context.Context, from uint64, most int) ([]driver.Event, error) {
-	rows, err := l.cfg.Tables.Scan(ctx, table.Range{
-		Table: eventTable, Partition: l.name, From: eventKey(from), To: []byte{eventMark + 1}, Limit: most,
+	rows, _, err := l.cfg.Tables.Scan(ctx, table.Range{
+		Table: eventTable(), Partition: l.name, From: eventKey(from), To: []byte{eventMark + 1}, Limit: most,
 	})
 	if err != nil {
 		return nil, err

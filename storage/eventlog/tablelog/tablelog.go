@@ -27,13 +27,13 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-const (
-	eventTable  = "eventlog"
-	topicTable  = "eventlog_topics"
-	cursorTable = "eventlog_cursors"
-	// foreignPoll is how often a waiting reader looks for events of other processes.
-	foreignPoll = time.Second
-)
+// foreignPoll is how often a waiting reader looks for events of other processes.
+const foreignPoll = time.Second
+
+// The tables.
+func eventTable() table.Table  { return table.Shared("eventlog") }
+func topicTable() table.Table  { return table.Shared("eventlog_topics") }
+func cursorTable() table.Table { return table.Owned("eventlog_cursors") }
 
 // errClosed refuses everything after Close.
 var errClosed = fault.New(fault.Unavailable, "storage_closed", "the event log is closed")
@@ -119,7 +119,7 @@ func (d *Driver) Partitions(ctx context.Context, topic string) (int, error) {
 	if known {
 		return n, nil
 	}
-	row, err := d.cfg.Tables.Get(ctx, topicTable, topic, []byte("n"))
+	row, err := d.cfg.Tables.Get(ctx, topicTable(), topic, []byte("n"))
 	switch {
 	case errors.Is(err, table.ErrNoRow):
 		return d.cfg.Partitions, nil
@@ -152,13 +152,13 @@ func (d *Driver) establish(ctx context.Context, topic string) (int, error) {
 	if known {
 		return n, nil
 	}
-	err := d.cfg.Tables.Write(ctx, table.Batch{Table: topicTable, Partition: topic, Ops: []table.Op{
+	_, err := d.cfg.Tables.Write(ctx, table.Batch{Table: topicTable(), Partition: topic, Ops: []table.Op{
 		table.PutIfAbsent([]byte("n"), binary.BigEndian.AppendUint64(nil, uint64(d.cfg.Partitions))),
 	}})
 	if err != nil && !errors.Is(err, table.ErrConflict) {
 		return 0, err
 	}
-	row, err := d.cfg.Tables.Get(ctx, topicTable, topic, []byte("n"))
+	row, err := d.cfg.Tables.Get(ctx, topicTable(), topic, []byte("n"))
 	if err != nil {
 		return 0, err
 	}
@@ -237,9 +237,13 @@ func (d *Driver) Read(ctx context.Context, r driver.Request) ([]driver.Event, er
 
 // Commit implements driver.Driver.
 func (d *Driver) Commit(ctx context.Context, c driver.Cursor, epoch position.Epoch, next uint64) error {
-	err := d.cfg.Tables.Write(ctx, table.Batch{Table: cursorTable, Partition: cursorName(c), Epoch: epoch, Ops: []table.Op{
-		table.Put([]byte("c"), binary.BigEndian.AppendUint64(nil, next)),
-	}})
+	fence := position.Fence{Epoch: epoch, Activation: 1}
+	err := d.cfg.Tables.Fence(ctx, cursorTable(), cursorName(c), fence)
+	if err == nil {
+		_, err = d.cfg.Tables.Write(ctx, table.Batch{Table: cursorTable(), Partition: cursorName(c), Fence: fence, Ops: []table.Op{
+			table.Put([]byte("c"), binary.BigEndian.AppendUint64(nil, next)),
+		}})
+	}
 	if errors.Is(err, table.ErrFenced) {
 		return eventlog.ErrFenced
 	}
@@ -248,7 +252,7 @@ func (d *Driver) Commit(ctx context.Context, c driver.Cursor, epoch position.Epo
 
 // Committed implements driver.Driver.
 func (d *Driver) Committed(ctx context.Context, c driver.Cursor) (uint64, error) {
-	row, err := d.cfg.Tables.Get(ctx, cursorTable, cursorName(c), []byte("c"))
+	row, err := d.cfg.Tables.Get(ctx, cursorTable(), cursorName(c), []byte("c"))
 	switch {
 	case errors.Is(err, table.ErrNoRow):
 		return 0, nil

@@ -13,11 +13,11 @@ import (
 	"github.com/barrage-live/barrage/storage/eventlog/eventlogtest"
 	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/tabletest"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // memory is a harness over tables in memory that can lose power.
-type memory struct{ tables *tabletest.Mem }
+type memory struct{ tables *pebbletest.Mem }
 
 // log closes its tables with it, which in the product is the composition's work.
 type log struct {
@@ -30,7 +30,7 @@ func (l log) Close() error { return errors.Join(l.Driver.Close(), l.tables.Close
 
 // Open implements eventlogtest.Harness.
 func (m memory) Open() (driver.Driver, error) {
-	d, err := m.tables.Open(time.Now)
+	d, err := m.tables.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +46,13 @@ func (m memory) Close() error { return m.tables.Close() }
 func (m memory) Crash(rng *rand.Rand) { m.tables.Crash(rng) }
 
 func TestConformance(t *testing.T) {
-	eventlogtest.Run(t, func(*testing.T) eventlogtest.Harness { return memory{tabletest.NewMem()} })
+	eventlogtest.Run(t, func(*testing.T) eventlogtest.Harness { return memory{pebbletest.NewMem()} })
 }
 
 // TestRetention lets events and IDs grow old.
 func TestRetention(t *testing.T) {
-	clock := tabletest.NewClock()
-	d, err := tabletest.NewMem().Open(clock.Now)
+	clock := pebbletest.NewMem()
+	d, err := clock.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestRetention(t *testing.T) {
 		return places[0]
 	}
 	add("a")
-	clock.Advance(time.Minute)
+	clock.Advance(time.Minute + time.Second)
 	if p := add("a"); p.Duplicate || p.Offset != 1 {
 		t.Errorf("an id that is no longer remembered: %+v", p)
 	}
@@ -89,7 +89,7 @@ func TestRetention(t *testing.T) {
 
 // TestTwoProcesses lets two logs append to one table store, as two nodes of a cluster do.
 func TestTwoProcesses(t *testing.T) {
-	s := tabletest.OpenMem(t)
+	s := pebbletest.Open(t)
 	var logs []*eventlog.Log
 	for range 2 {
 		d, err := tablelog.New(tablelog.Config{Tables: s, Partitions: 1})
@@ -131,7 +131,7 @@ func TestTwoProcesses(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	s := tabletest.OpenMem(b)
+	s := pebbletest.Open(b)
 	d, err := tablelog.New(tablelog.Config{Tables: s})
 	if err != nil {
 		b.Fatal(err)

@@ -8,6 +8,7 @@ package faulttable
 import (
 	"context"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
@@ -19,10 +20,13 @@ type Kind uint8
 const (
 	Get Kind = iota
 	Scan
+	Walk
 	Write
+	// Fence is a call of Fence or FenceExisting.
+	Fence
 )
 
-// Call is what the script decides about. Each batch of an Apply is a call of its own.
+// Call is what the script decides about. A Walk has no partition.
 type Call struct {
 	Kind             Kind
 	Table, Partition string
@@ -56,55 +60,73 @@ func Unknown() Fault { return Fault{After: table.ErrUnknown} }
 // Refused is a fault that prevents the effect.
 func Refused(err error) Fault { return Fault{Before: err} }
 
-// Get implements driver.Driver.
-func (d *Driver) Get(ctx context.Context, tab, partition string, key []byte) (driver.Row, bool, error) {
-	f := d.script(Call{Get, tab, partition})
+// fail performs a call as the script says.
+func (d *Driver) fail(c Call, effect func() error) error {
+	f := d.script(c)
 	if f.Before != nil {
-		return driver.Row{}, false, f.Before
+		return f.Before
 	}
-	row, ok, err := d.inner.Get(ctx, tab, partition, key)
-	if err == nil && f.After != nil {
-		return driver.Row{}, false, f.After
+	if err := effect(); err != nil {
+		return err
 	}
-	return row, ok, err
+	return f.After
+}
+
+// Get implements driver.Driver.
+func (d *Driver) Get(ctx context.Context, t driver.Table, partition string, key []byte) (row driver.Row, ok bool, err error) {
+	err = d.fail(Call{Get, t.Name, partition}, func() (err error) {
+		row, ok, err = d.inner.Get(ctx, t, partition, key)
+		return err
+	})
+	if err != nil {
+		return driver.Row{}, false, err
+	}
+	return row, ok, nil
 }
 
 // Scan implements driver.Driver.
-func (d *Driver) Scan(ctx context.Context, r driver.Range) ([]driver.Row, error) {
-	f := d.script(Call{Scan, r.Table, r.Partition})
-	if f.Before != nil {
-		return nil, f.Before
+func (d *Driver) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, next []byte, err error) {
+	err = d.fail(Call{Scan, r.Table.Name, r.Partition}, func() (err error) {
+		rows, next, err = d.inner.Scan(ctx, r)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	rows, err := d.inner.Scan(ctx, r)
-	if err == nil && f.After != nil {
-		return nil, f.After
-	}
-	return rows, err
+	return rows, next, nil
 }
 
-// Apply implements driver.Driver.
-func (d *Driver) Apply(ctx context.Context, batches []driver.Batch) []error {
-	errs := make([]error, len(batches))
-	after := make([]error, len(batches))
-	var kept []driver.Batch
-	var index []int
-	for i, b := range batches {
-		f := d.script(Call{Write, b.Table, b.Partition})
-		if errs[i], after[i] = f.Before, f.After; f.Before == nil {
-			kept, index = append(kept, b), append(index, i)
-		}
+// Walk implements driver.Driver.
+func (d *Driver) Walk(ctx context.Context, t driver.Table, cursor string, limit int) (partitions []string, next string, err error) {
+	err = d.fail(Call{Kind: Walk, Table: t.Name}, func() (err error) {
+		partitions, next, err = d.inner.Walk(ctx, t, cursor, limit)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
 	}
-	if len(kept) == 0 {
-		return errs
+	return partitions, next, nil
+}
+
+// Write implements driver.Driver.
+func (d *Driver) Write(ctx context.Context, b driver.Batch) (version driver.Version, err error) {
+	err = d.fail(Call{Write, b.Table.Name, b.Partition}, func() (err error) {
+		version, err = d.inner.Write(ctx, b)
+		return err
+	})
+	if err != nil {
+		return 0, err
 	}
-	for k, err := range d.inner.Apply(ctx, kept) {
-		if i := index[k]; err == nil {
-			errs[i] = after[i]
-		} else {
-			errs[i] = err
-		}
-	}
-	return errs
+	return version, nil
+}
+
+// Fence implements driver.Driver.
+func (d *Driver) Fence(ctx context.Context, t driver.Table, partition string, f position.Fence, existing bool) (exists bool, err error) {
+	err = d.fail(Call{Fence, t.Name, partition}, func() (err error) {
+		exists, err = d.inner.Fence(ctx, t, partition, f, existing)
+		return err
+	})
+	return exists && err == nil, err
 }
 
 // Close implements driver.Driver.

@@ -7,39 +7,42 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 	"github.com/barrage-live/barrage/storage/table/faulttable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 	"github.com/barrage-live/barrage/storage/table/tabletest"
 )
 
 // wrapped is a harness whose drivers are wrapped.
 type wrapped struct {
-	*tabletest.Mem
+	*pebbletest.Mem
 	script faulttable.Script
 }
 
 // Open implements tabletest.Harness.
-func (w wrapped) Open(now func() time.Time) (driver.Driver, error) {
-	d, err := w.Mem.Open(now)
+func (w wrapped) Open() (driver.Driver, error) {
+	d, err := w.Mem.Open()
 	if err != nil {
 		return nil, err
 	}
 	return faulttable.Wrap(d, w.script), nil
 }
 
+func shared() table.Table { return table.Shared("t") }
+
 func noFault(faulttable.Call) faulttable.Fault { return faulttable.Fault{} }
 
 func TestConformanceWithoutFaults(t *testing.T) {
-	tabletest.Run(t, func(*testing.T) tabletest.Harness { return wrapped{tabletest.NewMem(), noFault} })
+	tabletest.Run(t, func(*testing.T) tabletest.Harness { return wrapped{pebbletest.NewMem(), noFault} })
 }
 
 func open(t *testing.T, script faulttable.Script) *table.Store {
 	t.Helper()
-	d, err := wrapped{tabletest.NewMem(), script}.Open(time.Now)
+	d, err := wrapped{pebbletest.NewMem(), script}.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,30 +61,41 @@ var errDown = fault.New(fault.Unavailable, "storage_failed", "the disk failed")
 func TestFaultsBeforeAndAfter(t *testing.T) {
 	s := open(t, func(c faulttable.Call) faulttable.Fault {
 		switch {
-		case c.Kind == faulttable.Write && c.Partition == "before":
+		case (c.Kind == faulttable.Write || c.Kind == faulttable.Fence) && c.Partition == "before":
 			return faulttable.Refused(errDown)
-		case c.Kind == faulttable.Write && c.Partition == "after":
+		case (c.Kind == faulttable.Write || c.Kind == faulttable.Fence) && c.Partition == "after":
 			return faulttable.Unknown()
 		case c.Kind != faulttable.Write && c.Partition == "unreadable":
 			return faulttable.Refused(table.ErrCorrupt)
 		}
 		return faulttable.Fault{}
 	})
-	write := func(p string) table.Batch {
-		return table.Batch{Table: "t", Partition: p, Ops: []table.Op{table.PutIfAbsent([]byte("k"), []byte(p))}}
+	for i, c := range []struct {
+		partition string
+		want      error
+	}{
+		{"before", errDown}, {"fine", nil}, {"after", table.ErrUnknown}, {"fine", table.ErrConflict}, {"after", table.ErrConflict}, {"unreadable", nil},
+	} {
+		_, err := s.Write(t.Context(), table.Batch{Table: shared(), Partition: c.partition, Ops: []table.Op{table.PutIfAbsent([]byte("k"), []byte(c.partition))}})
+		if !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
+			t.Errorf("batch %d: %v, want %v", i, err, c.want)
+		}
 	}
-	errs := s.WriteAll(t.Context(), []table.Batch{write("before"), write("fine"), write("after"), write("fine"), write("after"), write("unreadable")})
-	for i, want := range []error{errDown, nil, table.ErrUnknown, table.ErrConflict, table.ErrConflict, nil} {
-		if !errors.Is(errs[i], want) || (want == nil) != (errs[i] == nil) {
-			t.Errorf("batch %d: %v, want %v", i, errs[i], want)
+	for p, want := range map[string]error{"before": errDown, "fine": nil, "after": table.ErrUnknown} {
+		if err := s.Fence(t.Context(), table.Owned("o"), p, position.Fence{Epoch: 1}); !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Errorf("fence of %s: %v, want %v", p, err, want)
+		}
+		exists, err := s.FenceExisting(t.Context(), table.Owned("o"), p, position.Fence{Epoch: 2})
+		if exists != (p == "fine") || !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Errorf("fence of existing %s: %v, %v, want %v", p, exists, err, want)
 		}
 	}
 	for p, want := range map[string]error{"before": table.ErrNoRow, "fine": nil, "after": nil, "unreadable": table.ErrCorrupt} {
-		if _, err := s.Get(t.Context(), "t", p, []byte("k")); !errors.Is(err, want) || (want == nil) != (err == nil) {
+		if _, err := s.Get(t.Context(), shared(), p, []byte("k")); !errors.Is(err, want) || (want == nil) != (err == nil) {
 			t.Errorf("partition %s: %v, want %v", p, err, want)
 		}
 	}
-	if _, err := s.Scan(t.Context(), table.Range{Table: "t", Partition: "unreadable"}); !errors.Is(err, table.ErrCorrupt) {
+	if _, _, err := s.Scan(t.Context(), table.Range{Table: shared(), Partition: "unreadable"}); !errors.Is(err, table.ErrCorrupt) {
 		t.Errorf("scan: %v", err)
 	}
 }
@@ -125,7 +139,7 @@ func TestCountingThroughUnknownOutcomes(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	row, err := s.Get(t.Context(), "t", "p", []byte("count"))
+	row, err := s.Get(t.Context(), shared(), "p", []byte("count"))
 	if err != nil || binary.BigEndian.Uint64(row.Value) != writers*each {
 		t.Errorf("counted %x, %v; want %d", row.Value, err, writers*each)
 	}
@@ -133,7 +147,7 @@ func TestCountingThroughUnknownOutcomes(t *testing.T) {
 
 // increment adds one for a mark unless it was added; false means try again.
 func increment(t *testing.T, s *table.Store, mark []byte) (bool, error) {
-	_, err := s.Get(t.Context(), "t", "p", mark)
+	_, err := s.Get(t.Context(), shared(), "p", mark)
 	if err == nil {
 		return true, nil
 	}
@@ -141,13 +155,13 @@ func increment(t *testing.T, s *table.Store, mark []byte) (bool, error) {
 		return false, err
 	}
 	op := table.PutIfAbsent([]byte("count"), binary.BigEndian.AppendUint64(nil, 1))
-	row, err := s.Get(t.Context(), "t", "p", []byte("count"))
+	row, err := s.Get(t.Context(), shared(), "p", []byte("count"))
 	if err == nil {
 		op = table.PutIfVersion([]byte("count"), binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(row.Value)+1), row.Version)
 	} else if !errors.Is(err, table.ErrNoRow) {
 		return false, err
 	}
-	err = s.Write(t.Context(), table.Batch{Table: "t", Partition: "p", Ops: []table.Op{op, table.PutIfAbsent(mark, nil)}})
+	_, err = s.Write(t.Context(), table.Batch{Table: shared(), Partition: "p", Ops: []table.Op{op, table.PutIfAbsent(mark, nil)}})
 	if err == nil {
 		return true, nil
 	}

@@ -2,39 +2,31 @@ package pebbletable_test
 
 import (
 	"testing"
-	"time"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/driver"
-	"github.com/barrage-live/barrage/storage/table/pebbletable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 	"github.com/barrage-live/barrage/storage/table/tabletest"
 )
 
-// disk is a harness on the real disk, in a directory of the test.
-type disk struct{ dir string }
-
-// Open implements tabletest.Harness.
-func (d disk) Open(now func() time.Time) (driver.Driver, error) {
-	return pebbletable.Open(pebbletable.Config{Dir: d.dir, Now: now, SweepEvery: 50 * time.Millisecond})
-}
-
-// Close implements tabletest.Harness.
-func (d disk) Close() error { return nil }
-
 func TestConformanceOnDisk(t *testing.T) {
-	tabletest.Run(t, func(t *testing.T) tabletest.Harness { return disk{t.TempDir()} })
+	tabletest.Run(t, func(t *testing.T) tabletest.Harness { return pebbletest.NewDisk(t.TempDir()) })
 }
 
 func BenchmarkOnDisk(b *testing.B) {
-	tabletest.Bench(b, func(b *testing.B) tabletest.Harness { return disk{b.TempDir()} })
+	tabletest.Bench(b, func(b *testing.B) tabletest.Harness { return pebbletest.NewDisk(b.TempDir()) })
 }
 
 // TestAllocations holds the write path to a budget; it takes 13 allocations, in all goroutines together.
 func TestAllocations(t *testing.T) {
-	s := tabletest.OpenMem(t)
-	b := table.Batch{Table: "log", Partition: "room", Epoch: 1, Ops: []table.Op{table.Put([]byte("key"), make([]byte, 160))}}
+	s := pebbletest.Open(t)
+	owner := position.Fence{Epoch: 1, Activation: 1}
+	b := table.Batch{Table: table.Owned("log"), Partition: "room", Fence: owner, Ops: []table.Op{table.Put([]byte("key"), make([]byte, 160))}}
+	if err := s.Fence(t.Context(), b.Table, b.Partition, owner); err != nil {
+		t.Fatal(err)
+	}
 	write := func() {
-		if err := s.Write(t.Context(), b); err != nil {
+		if _, err := s.Write(t.Context(), b); err != nil {
 			t.Error(err)
 		}
 	}

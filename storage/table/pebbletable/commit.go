@@ -2,16 +2,17 @@ package pebbletable
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"github.com/barrage-live/barrage/storage/table/driver"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 const (
-	// groupCalls is how many Apply calls are put into one group at most.
+	// groupCalls is how many calls are put into one group at most.
 	groupCalls = 512
 	// flightGroups is how many groups may wait for the disk. Enough to keep it busy, few enough that what arrives
 	// meanwhile gathers into the next group.
@@ -27,15 +28,16 @@ const (
 	withdrawn
 )
 
-// request is one Apply call, or one sweep, on its way through the committer.
+// request is one call of Write or Fence, or one sweep, on its way through the committer. Exactly one of write, raise and sweep is
+// set.
 type request struct {
-	ctx     context.Context //nolint:containedctx // the caller's deadline is checked where the request is taken
-	batches []driver.Batch
-	sweep   []reminder
-	errs    []error // the committer's until done is closed
-	swept   int
-	state   atomic.Uint32
-	done    chan struct{}
+	ctx   context.Context //nolint:containedctx // the caller's deadline is checked where the request is taken
+	write *writing
+	raise *raising
+	sweep *sweeping
+	err   error // the committer's until done is closed, like the answers in write, raise and sweep
+	state atomic.Uint32
+	done  chan struct{}
 }
 
 // withdraw takes the request back; false means that the committer has it.
@@ -51,17 +53,17 @@ type flight struct {
 	err      error         // set before done is closed; then the outcome is unknown
 }
 
-// fail notes that the outcome of all the group wrote is unknown.
-func (f *flight) fail(err error) {
-	f.err = err
+// fail notes that the outcome of all the group wrote is unknown. What was refused was not done; but why it was refused may rest
+// on a row that is now gone.
+func (f *flight) fail(cause error) {
+	f.err = unknown(cause)
 	for _, r := range f.requests {
-		if r.state.Load() != claimed {
-			continue
-		}
-		for i := range r.errs {
-			if r.errs[i] == nil {
-				r.errs[i] = err
-			}
+		switch {
+		case r.state.Load() != claimed:
+		case r.err == nil:
+			r.err = f.err
+		case errors.Is(r.err, table.ErrConflict), errors.Is(r.err, table.ErrFenced):
+			r.err = refusal(cause)
 		}
 	}
 }
@@ -121,32 +123,36 @@ gather:
 
 // perform decides one request.
 func (e *engine) perform(f *flight, r *request, now time.Time) {
-	if r.sweep != nil {
-		r.swept, r.errs[0] = e.remove(f, r.sweep, now)
-		return
-	}
-	for i, b := range r.batches {
-		if err := r.ctx.Err(); err != nil {
-			r.errs[i] = notDone(err)
-			continue
-		}
-		r.errs[i] = e.write(f, b, now)
+	switch {
+	case r.sweep != nil:
+		r.err = e.remove(f, r.sweep, now)
+	case r.ctx.Err() != nil:
+		r.err = notDone(r.ctx.Err())
+	case r.write != nil:
+		r.err = e.write(f, r.write, now)
+	case r.raise != nil:
+		r.err = e.raise(f, r.raise, now)
 	}
 }
 
-// wait is the waiter: it follows the committer and tells callers when their group is on the disk.
+// wait is the waiter: it follows the committer and tells callers when their group is on the disk. After one group failed, no
+// later one is believed: it may rest on the one that failed.
 func (e *engine) wait() {
 	defer close(e.waited)
+	var failed error
 	for f := range e.flights {
 		if f.barrier != nil {
 			if err := f.barrier.SyncWait(); err != nil {
 				e.guard.kill(err)
-				f.fail(unknown(err))
+				failed = errors.Join(failed, err)
 			} else {
 				_ = f.barrier.Close()
 			}
 			e.cfg.Metrics.sync.Observe(time.Since(f.start).Seconds())
 			e.cfg.Metrics.groups.Observe(float64(f.batches))
+		}
+		if failed != nil {
+			f.fail(failed)
 		}
 		close(f.done)
 		for _, r := range f.requests {

@@ -3,16 +3,17 @@
 // It owns the directory (locked against other processes), one committer goroutine that decides and writes, one goroutine
 // that waits for the disk, and one that sweeps expired rows. It is used through table.New; nothing else calls it.
 //
-//	Apply ──queue──> committer: fence? condition? ──> write-ahead log + memtable ──> waiter: synced ──> Apply returns
+//	Write ──laid out and summed──queue──> committer: fence? condition? ──> write-ahead log + memtable ──> waiter: synced ──> answer
 //	Get, Scan ──> snapshot ──> every write they may have seen synced? ──> rows
 //
 // Because one goroutine decides every write, compare-and-set and fences need no lock, and whatever queued up while the
-// disk was busy shares the next sync: that is the group commit. A read waits for writes of its partition that are
+// disk was busy shares the next sync: that is the group commit. What it will read, callers have read before it, so that it never
+// waits for a cold block. A read waits for writes of its partition that are
 // visible but not yet on the disk, so that nobody acts on a row that a crash could take back.
 //
 // Failure. Pebble ends the process on disk errors; this package does not let it see one. Every write to the directory
-// passes a guard: on a full disk the operation waits inside the guard and is tried again, while Apply refuses with
-// fault.Unavailable "storage_full"; on any other error the engine is dead, Apply refuses with "storage_failed", reads go
+// passes a guard: on a full disk the operation waits inside the guard and is tried again, while writes are refused with
+// fault.Unavailable "storage_full"; on any other error the engine is dead, writes are refused with "storage_failed", reads go
 // on, and the driver opens a new engine on the same directory as soon as a probe file can be written and synced. A write
 // caught in the middle gets table.ErrUnknown. A damaged row or file gives table.ErrCorrupt. A directory that another
 // process holds gives ErrLocked.

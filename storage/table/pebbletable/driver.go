@@ -119,13 +119,13 @@ func (d *Driver) current() (*engine, error) {
 }
 
 // Get implements driver.Driver.
-func (d *Driver) Get(ctx context.Context, tab, partition string, key []byte) (row driver.Row, ok bool, err error) {
+func (d *Driver) Get(ctx context.Context, t driver.Table, partition string, key []byte) (row driver.Row, ok bool, err error) {
 	e, err := d.use(ctx, func(e *engine) (err error) {
-		row, ok, err = e.get(tab, partition, key)
+		row, ok, err = e.get(t.Name, partition, key)
 		return err
 	})
 	if err == nil {
-		err = e.durable(ctx, tab, partition)
+		err = e.durable(ctx, e.stripe(t.Name, partition).Load())
 	}
 	if err != nil {
 		return driver.Row{}, false, err
@@ -134,39 +134,59 @@ func (d *Driver) Get(ctx context.Context, tab, partition string, key []byte) (ro
 }
 
 // Scan implements driver.Driver.
-func (d *Driver) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, err error) {
+func (d *Driver) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, next []byte, err error) {
 	e, err := d.use(ctx, func(e *engine) (err error) {
-		rows, err = e.scan(ctx, r)
+		rows, next, err = e.scan(ctx, r)
 		return err
 	})
 	if err == nil {
-		err = e.durable(ctx, r.Table, r.Partition)
+		err = e.durable(ctx, e.stripe(r.Table.Name, r.Partition).Load())
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return rows, nil
+	return rows, next, nil
 }
 
-// Apply implements driver.Driver. Concurrent calls share syncs.
-func (d *Driver) Apply(ctx context.Context, batches []driver.Batch) []error {
-	var errs []error
-	if e, err := d.current(); err == nil {
-		errs = e.apply(ctx, batches)
-	} else {
-		errs = make([]error, len(batches))
-		for i := range errs {
-			errs[i] = err
+// Walk implements driver.Driver. The cursor is the name of the last partition.
+func (d *Driver) Walk(ctx context.Context, t driver.Table, cursor string, limit int) (names []string, next string, err error) {
+	e, err := d.use(ctx, func(e *engine) (err error) {
+		names, next, err = e.walk(ctx, t.Name, cursor, limit)
+		return err
+	})
+	if err == nil {
+		err = e.durable(ctx, e.latest.Load())
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return names, next, nil
+}
+
+// submit sends a request through the committer and gives its outcome.
+func (d *Driver) submit(ctx context.Context, r *request) error {
+	r.ctx, r.done = ctx, make(chan struct{})
+	e, err := d.use(ctx, func(e *engine) error {
+		if r.write != nil {
+			r.write.prepared = e.prepare(r.write.table, r.write.partition, r.write.ops)
+			r.write.ops = nil
+			e.warm(r.write)
+		} else if r.raise != nil {
+			e.touch(r.raise.key)
+		}
+		return nil
+	})
+	if err == nil {
+		if err = e.submit(r); err == nil {
+			err = r.err
 		}
 	}
-	for _, err := range errs {
-		outcome := "ok"
-		if err != nil {
-			outcome = fault.CodeOf(err)
-		}
-		d.cfg.Metrics.batches.WithLabelValues(outcome).Inc()
+	outcome := "ok"
+	if err != nil {
+		outcome = fault.CodeOf(err)
 	}
-	return errs
+	d.cfg.Metrics.batches.WithLabelValues(outcome).Inc()
+	return err
 }
 
 // Close writes what was accepted, ends all goroutines and frees the directory.

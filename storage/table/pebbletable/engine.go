@@ -1,7 +1,6 @@
 package pebbletable
 
 import (
-	"context"
 	"hash/maphash"
 	"log/slog"
 	"sync/atomic"
@@ -10,8 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 
-	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/storage/table/driver"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 const (
@@ -36,9 +34,11 @@ type engine struct {
 	seed  maphash.Seed
 	marks [stripes]atomic.Pointer[flight] // the last flight that wrote to a partition of the stripe
 
+	latest atomic.Pointer[flight] // the last flight that wrote at all
+	fences fences
+
 	// The committer's own.
-	fences           map[string]position.Epoch
-	version, ceiling uint64
+	version, ceiling table.Version
 }
 
 func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
@@ -51,8 +51,8 @@ func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 		committed: make(chan struct{}),
 		waited:    make(chan struct{}),
 		seed:      maphash.MakeSeed(),
-		fences:    make(map[string]position.Epoch),
 	}
+	e.fences.known = make(map[string]fence)
 	db, err := pebble.Open(cfg.Dir, e.options(cache))
 	if err != nil {
 		e.guard.revoke()
@@ -166,17 +166,34 @@ func (e *engine) salvage(r *request) error {
 	}
 }
 
-// apply performs batches.
-func (e *engine) apply(ctx context.Context, batches []driver.Batch) []error {
-	r := &request{ctx: ctx, batches: batches, errs: make([]error, len(batches)), done: make(chan struct{})}
-	if err := e.submit(r); err != nil {
-		errs := make([]error, len(batches))
-		for i := range errs {
-			errs[i] = err
+// warm reads what the committer is going to read for a batch, so that it finds it in memory: one cold block of the disk must not
+// hold up every writer. What is wrong with it the committer will say.
+func (e *engine) warm(w *writing) {
+	if w.fenceKey != nil {
+		if _, known := e.fences.get(w.fenceKey); !known {
+			e.touch(w.fenceKey)
 		}
-		return errs
 	}
-	return r.errs
+	for _, c := range w.conditions {
+		e.touch(c.key)
+	}
+	for _, s := range w.ranges {
+		it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: s.from, UpperBound: s.to})
+		if err != nil {
+			return
+		}
+		n := 0
+		for ok := it.First(); ok && n <= rangeRows; ok = it.Next() {
+			n++
+		}
+		_ = it.Close()
+	}
+}
+
+func (e *engine) touch(key []byte) {
+	if _, closer, err := e.db.Get(key); err == nil {
+		_ = closer.Close()
+	}
 }
 
 // close ends the engine. In trouble it gives it up instead: what is durable is in the log already.

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
@@ -62,8 +63,11 @@ func openOn(t *testing.T, fs vfs.FS) *table.Store {
 	return table.New(d)
 }
 
+func plain() table.Table { return table.Plain("t") }
+
 func put(ctx context.Context, s *table.Store, key string) error {
-	return s.Write(ctx, table.Batch{Table: "t", Partition: "p", Ops: []table.Op{table.Put([]byte(key), []byte(key))}})
+	_, err := s.Write(ctx, table.Batch{Table: plain(), Partition: "p", Ops: []table.Op{table.Put([]byte(key), []byte(key))}})
+	return err
 }
 
 // TestDiskTrouble breaks the disk under load in many ways and lets it recover. The process must live, writes must be
@@ -153,7 +157,7 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 	if err := put(t.Context(), s, "refused"); fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
 		t.Errorf("a write in the midst of it: %v, want %s with advice", err, code)
 	}
-	if err := s.Fence(t.Context(), "t", "other", 1); fault.CodeOf(err) != code {
+	if err := s.Fence(t.Context(), table.Owned("o"), "other", position.Fence{Epoch: 1}); fault.CodeOf(err) != code {
 		t.Errorf("a fence in the midst of it: %v, want %s", err, code)
 	}
 	if took := time.Since(began); took > 5*time.Second { // milliseconds, unless the machine itself stands still
@@ -164,7 +168,7 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 // reads checks that a partition without writes in the air is served while the disk is in trouble.
 func reads(t *testing.T, s *table.Store) {
 	t.Helper()
-	if rows, err := s.Scan(t.Context(), table.Range{Table: "t", Partition: "quiet"}); err != nil || len(rows) != 0 {
+	if rows, _, err := s.Scan(t.Context(), table.Range{Table: plain(), Partition: "quiet"}); err != nil || len(rows) != 0 {
 		t.Errorf("a read in the midst of it: %d rows, %v", len(rows), err)
 	}
 }
@@ -190,7 +194,7 @@ func recovers(t *testing.T, s *table.Store, acked map[string]bool) {
 func have(t *testing.T, s *table.Store, acked map[string]bool) {
 	t.Helper()
 	for key := range acked {
-		if row, err := s.Get(t.Context(), "t", "p", []byte(key)); err != nil || string(row.Value) != key {
+		if row, err := s.Get(t.Context(), plain(), "p", []byte(key)); err != nil || string(row.Value) != key {
 			t.Errorf("acknowledged %q: %q, %v", key, row.Value, err)
 		}
 	}
@@ -211,7 +215,7 @@ func TestFullDiskAtLogRotation(t *testing.T) {
 			var err error
 			for i := 0; err == nil && i < 200; i++ {
 				key := fmt.Sprint(i)
-				err = s.Write(t.Context(), table.Batch{Table: "t", Partition: "big", Ops: []table.Op{table.Put([]byte(key), big)}})
+				_, err = s.Write(t.Context(), table.Batch{Table: plain(), Partition: "big", Ops: []table.Op{table.Put([]byte(key), big)}})
 			}
 			if err == nil {
 				t.Fatal("the log was never rotated")
@@ -304,7 +308,7 @@ func TestReadFault(t *testing.T) {
 	}
 	s = openOn(t, disk) // recovery has written the row to a table file
 	disk.errno.Store(int64(syscall.EIO))
-	if _, err := s.Get(t.Context(), "t", "p", []byte("k")); fault.CodeOf(err) != "storage_failed" {
+	if _, err := s.Get(t.Context(), plain(), "p", []byte("k")); fault.CodeOf(err) != "storage_failed" {
 		t.Errorf("get: %v, want storage_failed", err)
 	}
 	disk.errno.Store(0)

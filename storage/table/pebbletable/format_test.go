@@ -8,10 +8,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
 // TestGolden holds the code to the vectors in FORMAT.md, in their order.
@@ -21,7 +25,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := rowKey("log", "room\x007", []byte("k"))
-	fence := fenceKey("log", "room\x007")
+	owner := fenceKey("log", "room\x007")
 	value := func(key []byte, h header, payload string) []byte {
 		b := make([]byte, headerSize+len(payload))
 		encode(b, key, h, []byte(payload))
@@ -30,9 +34,9 @@ func TestGolden(t *testing.T) {
 	const at = 1767225600123
 	got := [][]byte{
 		row, value(row, header{version: 258}, "hi"),
-		value(row, header{version: 258, expiryMs: at}, ""),
+		value(row, header{version: 258, endMs: at}, ""),
 		expiryKey(at, row),
-		fence, value(fence, header{version: 5}, ""),
+		owner, value(owner, header{}, string(encodeFence(fence{Fence: position.Fence{Epoch: 5, Activation: 6}, bornMs: at}))),
 	}
 	vectors := regexp.MustCompile(`(?m)^    (?:key|value|reminder) +([0-9a-f ]+)$`).FindAllSubmatch(spec, -1)
 	if len(vectors) != len(got) {
@@ -82,7 +86,7 @@ func FuzzDecodeValue(f *testing.F) {
 	key := rowKey("t", "p", []byte("k"))
 	for _, payload := range []string{"", "hi"} {
 		b := make([]byte, headerSize+len(payload))
-		encode(b, key, header{version: 1, expiryMs: 5}, []byte(payload))
+		encode(b, key, header{version: 1, endMs: 5}, []byte(payload))
 		f.Add(key, b)
 	}
 	f.Add([]byte{}, []byte{formatV1})
@@ -106,7 +110,7 @@ func FuzzDecodeValue(f *testing.F) {
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	key := rowKey("t", "p", []byte("k"))
 	stored := make([]byte, headerSize+100)
-	encode(stored, key, header{version: 7, expiryMs: 9}, bytes.Repeat([]byte("x"), 100))
+	encode(stored, key, header{version: 7, endMs: 9}, bytes.Repeat([]byte("x"), 100))
 	for bit := range len(stored) * 8 {
 		stored[bit/8] ^= 1 << (bit % 8)
 		if _, _, err := decode(key, stored); !errors.Is(err, table.ErrCorrupt) {
@@ -136,6 +140,39 @@ func FuzzParseKey(f *testing.F) {
 			t.Errorf("row %x changed", k)
 		}
 	})
+}
+
+// TestPreparedIsEncoded holds what a caller prepares and the committer fills to the plain encoding.
+func TestPreparedIsEncoded(t *testing.T) {
+	d, err := Open(Config{Dir: "/d", FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.UnixMilli(1767225600123)
+	ops := []driver.Op{
+		table.Put([]byte("a"), []byte("hi")), table.Expiring(table.Put(bytes.Repeat([]byte("k"), 300), bytes.Repeat([]byte("v"), 5000)), time.Hour),
+		table.Delete([]byte("gone")), table.Expiring(table.Put([]byte("z"), nil), time.Second),
+	}
+	p := d.mu.engine.prepare("log", "room", ops)
+	p.fill(258, now)
+	want := d.mu.engine.db.NewBatch()
+	for _, op := range ops {
+		key := rowKey("log", "room", op.Key)
+		if op.Do == driver.Delete {
+			_ = want.Delete(key, nil)
+			continue
+		}
+		put(want, key, header{258, endOf(now, op.TTL)}, op.Value)
+		if op.TTL != 0 {
+			remind(want, now.Add(op.TTL), key)
+		}
+	}
+	if !bytes.Equal(p.pb.Repr(), want.Repr()) {
+		t.Errorf("prepared %x, want %x", p.pb.Repr(), want.Repr())
+	}
+	if err := errors.Join(p.pb.Close(), want.Close(), d.Close()); err != nil {
+		t.Error(err)
+	}
 }
 
 func FuzzParseSeal(f *testing.F) {

@@ -73,19 +73,22 @@ func fenceKey(table, partition string) []byte {
 	return appendPartition(make([]byte, 0, len(table)+len(partition)+8), spaceFence, table, partition)
 }
 
-// expiryKey is the reminder to look at a row at a time.
-func expiryKey(atMs int64, row []byte) []byte {
-	k := make([]byte, 0, 9+len(row))
+// reminderSize is how much longer the key of a reminder is than the key it reminds of.
+const reminderSize = 1 + 8
+
+// expiryKey is the reminder to look at a row or a fence at a time.
+func expiryKey(atMs int64, of []byte) []byte {
+	k := make([]byte, 0, reminderSize+len(of))
 	k = binary.BigEndian.AppendUint64(append(k, spaceExpiry), uint64(atMs))
-	return append(k, row...)
+	return append(k, of...)
 }
 
 // parseExpiry splits a reminder; ok is false if k is none.
-func parseExpiry(k []byte) (atMs int64, row []byte, ok bool) {
-	if len(k) < 10 || k[0] != spaceExpiry || k[9] != spaceRow {
+func parseExpiry(k []byte) (atMs int64, of []byte, ok bool) {
+	if len(k) <= reminderSize || k[0] != spaceExpiry || k[reminderSize] != spaceRow && k[reminderSize] != spaceFence {
 		return 0, nil, false
 	}
-	return int64(binary.BigEndian.Uint64(k[1:9])), k[9:], true
+	return int64(binary.BigEndian.Uint64(k[1:reminderSize])), k[reminderSize:], true
 }
 
 // parseRow splits a row's key; ok is false if k is none.

@@ -42,11 +42,11 @@ func victim(dir string) error {
 		go func() {
 			for i := 0; ; i++ {
 				tag := fmt.Sprintf("%d.%d.%d", round, w, i)
-				b := table.Batch{Table: "t", Partition: fmt.Sprint("p", w)}
+				b := table.Batch{Table: table.Shared("t"), Partition: fmt.Sprint("p", w)}
 				for row := range killRows {
 					b.Ops = append(b.Ops, table.PutIfAbsent(fmt.Appendf(nil, "%s/%d", tag, row), []byte(tag)))
 				}
-				if err := s.Write(context.Background(), b); err != nil {
+				if _, err := s.Write(context.Background(), b); err != nil {
 					failed <- err
 					return
 				}
@@ -73,18 +73,16 @@ func TestKill(t *testing.T) {
 		s := table.New(d)
 		count := map[string]int{}
 		for w := range 8 {
-			for from := []byte(nil); ; {
-				rows, err := s.Scan(t.Context(), table.Range{Table: "t", Partition: fmt.Sprint("p", w), From: from, Limit: 1000})
-				if err != nil {
+			rest := table.Range{Table: table.Shared("t"), Partition: fmt.Sprint("p", w), Limit: 1000}
+			for more := true; more; {
+				var rows []table.Row
+				if rows, more, err = s.Scan(t.Context(), rest); err != nil {
 					t.Fatal(err)
 				}
 				for _, row := range rows {
 					count[string(row.Value)]++
 				}
-				if len(rows) < 1000 {
-					break
-				}
-				from = table.After(rows[len(rows)-1].Key)
+				rest = table.Rest(rest, rows)
 			}
 		}
 		for tag := range acked {

@@ -5,11 +5,16 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
-// ctxEvery is how many rows a scan reads between two looks at its context.
-const ctxEvery = 256
+const (
+	// ctxEvery is how many rows a scan reads between two looks at its context.
+	ctxEvery = 256
+	// walkRows is how many rows, expired ones among them, one scan walks over at most.
+	walkRows = 1 << 15
+)
 
 // get reads one live row.
 func (e *engine) get(table, partition string, key []byte) (driver.Row, bool, error) {
@@ -21,71 +26,111 @@ func (e *engine) get(table, partition string, key []byte) (driver.Row, bool, err
 }
 
 // scan reads one page.
-func (e *engine) scan(ctx context.Context, r driver.Range) (rows []driver.Row, err error) {
-	prefix := appendPartition(nil, spaceRow, r.Table, r.Partition)
-	bounds := &pebble.IterOptions{LowerBound: prefix, UpperBound: successor(prefix)}
-	if r.From != nil {
-		bounds.LowerBound = rowKey(r.Table, r.Partition, r.From)
-	}
-	if r.To != nil {
-		bounds.UpperBound = rowKey(r.Table, r.Partition, r.To)
-	}
-	it, err := e.db.NewIterWithContext(ctx, bounds)
+func (e *engine) scan(ctx context.Context, r driver.Range) (rows []driver.Row, next []byte, err error) {
+	prefix := appendPartition(nil, spaceRow, r.Table.Name, r.Partition)
+	s := spanOf(prefix, r.From, r.To)
+	it, err := e.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: s.from, UpperBound: s.to})
 	if err != nil {
-		return nil, e.readFault(err)
+		return nil, nil, e.readFault(err)
 	}
 	defer func() {
 		if cerr := it.Close(); cerr != nil && err == nil {
-			rows, err = nil, e.readFault(cerr)
+			rows, next, err = nil, nil, e.readFault(cerr)
 		}
 	}()
-	first, next := it.First, it.Next
-	if r.Reverse {
-		first, next = it.Last, it.Prev
-	}
-	return e.collect(ctx, it, first, next, len(prefix), r.Limit)
+	return e.collect(ctx, it, r, len(prefix))
 }
 
 // collect walks an iterator and keeps live rows until there are enough.
-func (e *engine) collect(
-	ctx context.Context, it *pebble.Iterator, first, next func() bool, prefix, limit int,
-) ([]driver.Row, error) {
+func (e *engine) collect(ctx context.Context, it *pebble.Iterator, r driver.Range, prefix int) (rows []driver.Row, next []byte, err error) {
+	first, step := it.First, it.Next
+	if r.Reverse {
+		first, step = it.Last, it.Prev
+	}
 	nowMs := e.cfg.Now().UnixMilli()
-	rows := make([]driver.Row, 0, min(limit, 64))
-	walked := 0
-	for ok := first(); ok && len(rows) < limit; ok = next() {
+	rows = make([]driver.Row, 0, min(r.Limit, 64))
+	walked, size := 0, 0
+	for ok := first(); ok; ok = step() {
 		if walked++; walked%ctxEvery == 0 && ctx.Err() != nil {
-			return nil, notDone(ctx.Err())
+			return nil, nil, notDone(ctx.Err())
 		}
 		stored, err := it.ValueAndErr()
 		if err != nil {
-			return nil, e.readFault(err)
+			return nil, nil, e.readFault(err)
 		}
 		h, payload, err := decode(it.Key(), stored)
 		if err != nil {
-			return nil, e.readFault(err)
+			return nil, nil, e.readFault(err)
 		}
-		if h.live(nowMs) {
-			rows = append(rows, copyRow(it.Key()[prefix:], payload, h.version))
+		key := it.Key()[prefix:]
+		more, live := len(key)+len(payload), h.live(nowMs)
+		if len(rows) == r.Limit || live && len(rows) > 0 && size+more > r.Bytes || walked > walkRows {
+			return rows, goOn(key, r.Reverse), nil
+		}
+		if live {
+			rows, size = append(rows, copyRow(key, payload, h.version)), size+more
 		}
 	}
 	if err := it.Error(); err != nil {
-		return nil, e.readFault(err)
+		return nil, nil, e.readFault(err)
 	}
-	return rows, nil
+	return rows, nil, nil
+}
+
+// goOn is where a scan goes on that stopped before a key.
+func goOn(key []byte, reverse bool) []byte {
+	if reverse {
+		return table.After(key)
+	}
+	return append([]byte(nil), key...)
+}
+
+// walk names a page of partitions.
+func (e *engine) walk(ctx context.Context, tab, cursor string, limit int) (names []string, next string, err error) {
+	all := appendName([]byte{spaceRow}, tab)
+	bounds := &pebble.IterOptions{LowerBound: all, UpperBound: successor(all)}
+	if cursor != "" {
+		bounds.LowerBound = successor(appendPartition(nil, spaceRow, tab, cursor))
+	}
+	it, err := e.db.NewIterWithContext(ctx, bounds)
+	if err != nil {
+		return nil, "", e.readFault(err)
+	}
+	defer func() {
+		if cerr := it.Close(); cerr != nil && err == nil {
+			names, next, err = nil, "", e.readFault(cerr)
+		}
+	}()
+	for ok := it.First(); ok; {
+		if ctx.Err() != nil {
+			return nil, "", notDone(ctx.Err())
+		}
+		if len(names) == limit {
+			return names, names[limit-1], nil
+		}
+		_, name, _, ok2 := parseRow(it.Key())
+		if !ok2 {
+			return nil, "", e.readFault(table.ErrCorrupt)
+		}
+		names = append(names, name)
+		ok = it.SeekGE(successor(appendPartition(nil, spaceRow, tab, name)))
+	}
+	if err := it.Error(); err != nil {
+		return nil, "", e.readFault(err)
+	}
+	return names, "", nil
 }
 
 // copyRow makes a row the caller may keep, in one allocation.
-func copyRow(key, payload []byte, version uint64) driver.Row {
+func copyRow(key, payload []byte, version table.Version) driver.Row {
 	b := make([]byte, len(key)+len(payload))
 	copy(b, key)
 	copy(b[len(key):], payload)
 	return driver.Row{Key: b[:len(key):len(key)], Value: b[len(key):], Version: version}
 }
 
-// durable waits until every write of the partition that a read may have seen is on the disk.
-func (e *engine) durable(ctx context.Context, table, partition string) error {
-	f := e.stripe(table, partition).Load()
+// durable waits until the flight is on the disk that a read may have seen last.
+func (e *engine) durable(ctx context.Context, f *flight) error {
 	if f == nil {
 		return nil
 	}

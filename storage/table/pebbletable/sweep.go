@@ -8,16 +8,22 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// sweepRows is how many expired rows are removed in one go, so that writers wait little for the sweeper.
+// sweepRows is how many reminders are followed in one go, so that writers wait little for the sweeper.
 const sweepRows = 256
 
-// reminder says that a row should be looked at, because it may have expired.
-type reminder struct{ key, row []byte }
+// reminder says that a row should be looked at, because it may have expired, or a fence, because its partition may be empty.
+type reminder struct{ key, of []byte }
 
-// due lists the oldest reminders that are due.
-func (e *engine) due(now time.Time) (list []reminder, err error) {
+// sweeping is one go of the sweeper.
+type sweeping struct {
+	due   []reminder
+	swept int // the answer: rows removed
+}
+
+// due lists the oldest reminders that are due, beginning with key from.
+func (e *engine) due(now time.Time, from []byte) (list []reminder, err error) {
 	it, err := e.db.NewIter(&pebble.IterOptions{
-		LowerBound: []byte{spaceExpiry},
+		LowerBound: from,
 		UpperBound: binary.BigEndian.AppendUint64([]byte{spaceExpiry}, uint64(max(0, now.UnixMilli()))+1),
 	})
 	if err != nil {
@@ -25,52 +31,76 @@ func (e *engine) due(now time.Time) (list []reminder, err error) {
 	}
 	for ok := it.First(); ok && len(list) < sweepRows; ok = it.Next() {
 		key := append([]byte(nil), it.Key()...)
-		_, row, _ := parseExpiry(key)
-		list = append(list, reminder{key, row})
+		_, of, _ := parseExpiry(key)
+		list = append(list, reminder{key, of})
 	}
 	if err := it.Close(); err != nil {
 		return nil, e.readFault(err)
 	}
+	for _, r := range list { // so that the committer finds them in memory
+		e.touch(r.of)
+		if len(r.of) > 0 && r.of[0] == spaceFence {
+			_, _ = e.empty(r.of)
+		}
+	}
 	return list, nil
 }
 
-// remove deletes those of the reminded rows that have expired, and the reminders. Only the committer calls it, so no
-// row can come back to life in between. A damaged row stays, to be found by whoever reads it.
-func (e *engine) remove(f *flight, list []reminder, now time.Time) (swept int, err error) {
+// remove follows reminders: it deletes the rows that have expired, and looks at fences. Only the committer calls it, so no row can
+// come back to life in between. A damaged row or fence stays, to be found by whoever reads it.
+func (e *engine) remove(f *flight, s *sweeping, now time.Time) error {
 	pb := e.db.NewBatch()
-	for _, r := range list {
-		if err := pb.Delete(r.key, nil); err != nil {
-			return 0, unknown(err)
+	var staged []func()
+	for _, r := range s.due {
+		if len(r.of) > 0 && r.of[0] == spaceFence {
+			if done, err := e.review(pb, r, now); err == nil {
+				staged = append(staged, done)
+			}
+			continue
 		}
-		h, _, found, err := e.load(r.row)
+		if err := pb.Delete(r.key, nil); err != nil {
+			return unknown(err)
+		}
+		h, _, found, err := e.load(r.of)
 		if err != nil || !found || h.live(now.UnixMilli()) {
 			continue
 		}
-		if err := pb.Delete(r.row, nil); err != nil {
-			return 0, unknown(err)
+		if err := pb.Delete(r.of, nil); err != nil {
+			return unknown(err)
 		}
-		swept++
+		s.swept++
 	}
-	return swept, e.log(f, pb)
+	if err := e.log(f, pb); err != nil {
+		return err
+	}
+	for _, done := range staged {
+		done()
+	}
+	return nil
 }
 
-// sweep removes expired rows until none is due.
+// sweep follows reminders until none is due. It goes on behind the last one: from the beginning it would walk over all the
+// tombstones it has just written.
 func (e *engine) sweep(ctx context.Context) error {
+	from := []byte{spaceExpiry}
 	for {
-		list, err := e.due(e.cfg.Now())
+		s := &sweeping{}
+		list, err := e.due(e.cfg.Now(), from)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		r := &request{ctx: ctx, sweep: list, errs: make([]error, 1), done: make(chan struct{})}
+		s.due = list
+		r := &request{ctx: ctx, sweep: s, done: make(chan struct{})}
 		if err := e.submit(r); err != nil {
 			return err
 		}
-		if r.errs[0] != nil {
-			return r.errs[0]
+		if r.err != nil {
+			return r.err
 		}
-		e.cfg.Metrics.swept.Add(float64(r.swept))
+		e.cfg.Metrics.swept.Add(float64(s.swept))
 		if len(list) < sweepRows {
 			return nil
 		}
+		from = append(list[len(list)-1].key, 0)
 	}
 }

@@ -1,6 +1,7 @@
 package pebbletable
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,23 +11,51 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// TestSweep lets rows expire in many ways and looks at what is left below the rows' surface.
-func TestSweep(t *testing.T) {
-	now := time.UnixMilli(1_000_000)
-	reg := prometheus.NewRegistry()
+// swept is a store whose time and sweeps the test decides.
+type swept struct {
+	*testing.T
+	d     *Driver
+	store *table.Store
+	now   time.Time
+}
+
+func openSwept(t *testing.T) *swept {
+	t.Helper()
+	x := &swept{T: t, now: time.UnixMilli(1_000_000)}
 	d, err := Open(Config{
-		Dir: "/t", FS: vfs.NewMem(), CacheBytes: 1 << 20, SweepEvery: time.Hour, Now: func() time.Time { return now }, Metrics: NewMetrics(reg),
+		Dir: "/t", FS: vfs.NewMem(), CacheBytes: 1 << 20, SweepEvery: time.Hour, Now: func() time.Time { return x.now },
+		Metrics: NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := table.New(d)
+	x.d, x.store = d, table.New(d)
+	t.Cleanup(func() {
+		if err := x.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return x
+}
+
+func (x *swept) pass(d time.Duration) {
+	x.Helper()
+	x.now = x.now.Add(d)
+	if err := x.d.Sweep(x.Context()); err != nil {
+		x.Fatal(err)
+	}
+}
+
+// TestSweep lets rows expire in many ways and looks at what is left below the rows' surface.
+func TestSweep(t *testing.T) {
+	x := openSwept(t)
 	write := func(ops ...table.Op) {
 		t.Helper()
-		if err := s.Write(t.Context(), table.Batch{Table: "t", Partition: "p", Epoch: 3, Ops: ops}); err != nil {
+		if _, err := x.store.Write(t.Context(), table.Batch{Table: table.Shared("t"), Partition: "p", Ops: ops}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,34 +70,81 @@ func TestSweep(t *testing.T) {
 		table.Delete([]byte("deleted")), table.Delete([]byte("made anew")))
 	write(table.Expiring(table.Put([]byte("made anew"), nil), time.Hour))
 
-	if err := d.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := count(t, d, spaceRow); n != len(many)+4 {
+	x.pass(0)
+	if n := count(t, x.d, spaceRow); n != len(many)+4 {
 		t.Errorf("a sweep before the time leaves %d rows", n)
 	}
-	now = now.Add(2 * time.Second)
-	if err := d.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if rows, reminders := count(t, d, spaceRow), count(t, d, spaceExpiry); rows != 4 || reminders != 2 {
+	x.pass(2 * time.Second)
+	if rows, reminders := count(t, x.d, spaceRow), count(t, x.d, spaceExpiry); rows != 4 || reminders != 2 {
 		t.Errorf("%d rows and %d reminders are left, want 4 and 2", rows, reminders)
 	}
-	if n := testutil.ToFloat64(d.cfg.Metrics.swept); n != float64(len(many)) {
+	if n := testutil.ToFloat64(x.d.cfg.Metrics.swept); n != float64(len(many)) {
 		t.Errorf("%v rows counted, want %d", n, len(many))
 	}
-	now = now.Add(2 * time.Hour)
-	if err := d.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if rows, reminders := count(t, d, spaceRow), count(t, d, spaceExpiry); rows != 2 || reminders != 0 {
+	x.pass(2 * time.Hour)
+	if rows, reminders := count(t, x.d, spaceRow), count(t, x.d, spaceExpiry); rows != 2 || reminders != 0 {
 		t.Errorf("%d rows and %d reminders are left at the end, want 2 and 0", rows, reminders)
 	}
-	if n := count(t, d, spaceFence); n != 1 {
-		t.Errorf("%d fences are left, want 1", n)
+}
+
+// TestFencesEnd lets partitions become empty: their fences live a day longer, those of others for ever, and each has one reminder.
+func TestFencesEnd(t *testing.T) {
+	x := openSwept(t)
+	owner := position.Fence{Epoch: 3, Activation: 1}
+	write := func(partition string, op table.Op) error {
+		_, err := x.store.Write(t.Context(), table.Batch{Table: table.Owned("t"), Partition: partition, Fence: owner, Ops: []table.Op{op}})
+		return err
 	}
-	if err := s.Close(); err != nil {
+	const sessions = 600
+	for i := range sessions {
+		p := fmt.Sprint("login", i)
+		if err := errors.Join(
+			x.store.Fence(t.Context(), table.Owned("t"), p, owner),
+			write(p, table.Expiring(table.Put([]byte("doc"), nil), 14*24*time.Hour)),
+		); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range []string{"stays", "late", "unused"} {
+		if err := x.store.Fence(t.Context(), table.Owned("t"), p, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(write("stays", table.Put([]byte("doc"), nil)), write("late", table.Put([]byte("doc"), nil)), write("late", table.Delete([]byte("doc")))); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when string, fences int) {
+		t.Helper()
+		if n, reminders := count(t, x.d, spaceFence), count(t, x.d, spaceExpiry)-count(t, x.d, spaceRow)+1; n != fences || reminders != fences {
+			t.Errorf("%s: %d fences and %d reminders of fences, want %d", when, n, reminders, fences)
+		}
+	}
+	day := 24 * time.Hour
+	x.pass(day - time.Minute)
+	expect("before the first look", sessions+3)
+	x.pass(2 * time.Minute) // two partitions are found empty
+	x.pass(day - time.Minute)
+	expect("almost a day after they were found empty", sessions+3)
+	if err := write("late", table.Put([]byte("doc"), nil)); err != nil {
+		t.Errorf("a write of the owner within the day: %v", err)
+	}
+	if err := write("late", table.Delete([]byte("doc"))); err != nil {
 		t.Error(err)
+	}
+	x.pass(2 * time.Minute)
+	expect("a day after one was found empty and the other was written to", sessions+2)
+	if err := write("unused", table.Put([]byte("doc"), nil)); !errors.Is(err, table.ErrFenced) {
+		t.Errorf("a write under a fence that has ended: %v", err)
+	}
+	for range 40 { // until the sessions have ended, their partitions were found empty, and another day
+		x.pass(day)
+	}
+	expect("in the end", 1)
+	if err := write("stays", table.Put([]byte("doc"), nil)); err != nil {
+		t.Errorf("the fence of rows that stay: %v", err)
+	}
+	if exists, err := x.store.FenceExisting(t.Context(), table.Owned("t"), "login0", position.Fence{Epoch: 1}); err != nil || exists {
+		t.Errorf("a fence that has ended is there: %v, %v", exists, err)
 	}
 }
 
@@ -88,11 +164,11 @@ func count(t *testing.T, d *Driver, space byte) (n int) {
 	return n
 }
 
-// TestVersionsSurviveManyLives opens and writes again and again; the ceiling must keep versions growing although it is
-// written rarely.
+// TestVersionsSurviveManyLives opens and writes again and again; the ceiling must keep versions from being given twice
+// although it is written rarely.
 func TestVersionsSurviveManyLives(t *testing.T) {
 	fs := vfs.NewMem()
-	last := uint64(0)
+	last := table.Version(0)
 	for range 5 {
 		d, err := Open(Config{Dir: "/t", FS: fs, CacheBytes: 1 << 20})
 		if err != nil {
@@ -100,14 +176,11 @@ func TestVersionsSurviveManyLives(t *testing.T) {
 		}
 		s := table.New(d)
 		for range 3 {
-			if err := s.Write(t.Context(), table.Batch{Table: "t", Partition: "p", Ops: []table.Op{table.Put([]byte("k"), nil)}}); err != nil {
-				t.Fatal(err)
+			v, err := s.Write(t.Context(), table.Batch{Table: table.Plain("t"), Partition: "p", Ops: []table.Op{table.Put([]byte("k"), nil)}})
+			if err != nil || v <= last {
+				t.Fatalf("version %d after %d, %v", v, last, err)
 			}
-			row, err := s.Get(t.Context(), "t", "p", []byte("k"))
-			if err != nil || row.Version <= last {
-				t.Fatalf("version %d after %d, %v", row.Version, last, err)
-			}
-			last = row.Version
+			last = v
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -13,26 +14,46 @@ const (
 	formatV1   = 0x01
 	headerSize = 1 + 8 + 8 + 4
 	crcAt      = 1 + 8 + 8
+	// fenceSize is the payload of a fence.
+	fenceSize = 8 + 8 + 8
 )
 
-// header is what is stored in front of a payload. A fence stores its epoch as the version.
+// header is what is stored in front of a payload.
 type header struct {
-	version  uint64
-	expiryMs int64 // unix ms; zero is never
+	version table.Version
+	endMs   int64 // unix ms; zero is never
 }
 
-// live reports whether a row with this header exists at the time.
-func (h header) live(nowMs int64) bool { return h.expiryMs == 0 || h.expiryMs > nowMs }
+// live reports whether what has this header exists at the time.
+func (h header) live(nowMs int64) bool { return h.endMs == 0 || h.endMs > nowMs }
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // encode fills dst, which must have room for header and payload, with the value stored under key.
 func encode(dst, key []byte, h header, payload []byte) {
-	dst[0] = formatV1
-	binary.BigEndian.PutUint64(dst[1:], h.version)
-	binary.BigEndian.PutUint64(dst[9:], uint64(h.expiryMs))
 	copy(dst[headerSize:], payload)
-	binary.BigEndian.PutUint32(dst[crcAt:], checksum(key, dst[:crcAt], payload))
+	seal := begin(key, payload)
+	seal.finish(dst, h)
+}
+
+// unsealed is a checksum that lacks the header: what can be summed before version and end of life are known.
+type unsealed uint32
+
+// begin sums key and payload. The key's length keeps the two apart, so that a value cannot turn up under another key unnoticed.
+func begin(key, payload []byte) unsealed {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(key)))
+	c := crc32.Update(0, castagnoli(), n[:])
+	c = crc32.Update(c, castagnoli(), key)
+	return unsealed(crc32.Update(c, castagnoli(), payload))
+}
+
+// finish writes the header in front of the payload that begin has summed.
+func (u unsealed) finish(dst []byte, h header) {
+	dst[0] = formatV1
+	binary.BigEndian.PutUint64(dst[1:], uint64(h.version))
+	binary.BigEndian.PutUint64(dst[9:], uint64(h.endMs))
+	binary.BigEndian.PutUint32(dst[crcAt:], crc32.Update(uint32(u), castagnoli(), dst[:crcAt]))
 }
 
 // decode checks a stored value and gives its parts; the payload aliases stored. Damage is table.ErrCorrupt.
@@ -41,30 +62,51 @@ func decode(key, stored []byte) (header, []byte, error) {
 		return header{}, nil, table.ErrCorrupt
 	}
 	payload := stored[headerSize:]
-	if binary.BigEndian.Uint32(stored[crcAt:]) != checksum(key, stored[:crcAt], payload) {
+	sum := crc32.Update(uint32(begin(key, payload)), castagnoli(), stored[:crcAt])
+	if binary.BigEndian.Uint32(stored[crcAt:]) != sum {
 		return header{}, nil, table.ErrCorrupt
 	}
 	h := header{
-		version:  binary.BigEndian.Uint64(stored[1:]),
-		expiryMs: int64(binary.BigEndian.Uint64(stored[9:])),
+		version: table.Version(binary.BigEndian.Uint64(stored[1:])),
+		endMs:   int64(binary.BigEndian.Uint64(stored[9:])),
 	}
-	if h.expiryMs < 0 {
+	if h.endMs < 0 {
 		return header{}, nil, table.ErrCorrupt
 	}
 	return h, payload, nil
 }
 
-// checksum covers the key too, so that a value cannot turn up under another key unnoticed.
-func checksum(key, head, payload []byte) uint32 {
-	c := crc32.Update(0, castagnoli(), key)
-	c = crc32.Update(c, castagnoli(), head)
-	return crc32.Update(c, castagnoli(), payload)
-}
-
-// expiryOf is when a row written now with the ttl ends, rounded up to the millisecond.
-func expiryOf(now time.Time, ttl time.Duration) int64 {
+// endOf is when a row written now with the ttl ends, rounded up to the millisecond.
+func endOf(now time.Time, ttl time.Duration) int64 {
 	if ttl <= 0 {
 		return 0
 	}
 	return max(1, now.Add(ttl+time.Millisecond-1).UnixMilli())
+}
+
+// fence is a stored fence. The zero value is that of a partition that was never fenced.
+type fence struct {
+	position.Fence
+	bornMs int64 // when the partition was fenced first
+	endMs  int64 // when the fence ends, because the partition was found empty; zero while it has rows
+}
+
+func encodeFence(f fence) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, fenceSize), uint64(f.Epoch))
+	b = binary.BigEndian.AppendUint64(b, f.Activation)
+	return binary.BigEndian.AppendUint64(b, uint64(f.bornMs))
+}
+
+func decodeFence(h header, payload []byte) (fence, error) {
+	if len(payload) != fenceSize {
+		return fence{}, table.ErrCorrupt
+	}
+	return fence{
+		Fence: position.Fence{
+			Epoch:      position.Epoch(binary.BigEndian.Uint64(payload)),
+			Activation: binary.BigEndian.Uint64(payload[8:]),
+		},
+		bornMs: int64(binary.BigEndian.Uint64(payload[16:])),
+		endMs:  h.endMs,
+	}, nil
 }

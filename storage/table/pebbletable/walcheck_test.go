@@ -22,7 +22,7 @@ func realLog(tb testing.TB) ([]byte, uint32) {
 	s := table.New(d)
 	for i := range 1000 {
 		op := table.Put(fmt.Appendf(nil, "key %d", i), bytes.Repeat([]byte{byte(i)}, i%120))
-		if err := s.Write(tb.Context(), table.Batch{Table: "t", Partition: "p", Ops: []table.Op{op}}); err != nil {
+		if _, err := s.Write(tb.Context(), table.Batch{Table: table.Plain("t"), Partition: "p", Ops: []table.Op{op}}); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -1,6 +1,8 @@
 package pebbletable
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"time"
 
@@ -11,58 +13,108 @@ import (
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
-// fenceCache is how many fences are remembered; beyond it the cache starts anew.
-const fenceCache = 1 << 16
+// rangeRows is how many rows of a range are deleted one by one. Beyond it the range is deleted as such, which costs every later
+// read of the neighbourhood something.
+const rangeRows = 64
+
+// writing is a call of Write.
+type writing struct {
+	prepared
+	ops       []driver.Op // the caller's, until prepared
+	table     string
+	partition string
+	fence     position.Fence
+	fenceKey  []byte // nil: the table has no fences
+	version   table.Version
+}
+
+// Write implements driver.Driver. Concurrent calls share syncs.
+func (d *Driver) Write(ctx context.Context, b driver.Batch) (driver.Version, error) {
+	w := &writing{table: b.Table.Name, partition: b.Partition, fence: b.Fence, ops: b.Ops}
+	if b.Table.Class == driver.Owned {
+		w.fenceKey = fenceKey(b.Table.Name, b.Partition)
+	}
+	err := d.submit(ctx, &request{write: w})
+	if err != nil {
+		return 0, err
+	}
+	return w.version, nil
+}
 
 // write decides one batch and writes it to the log without waiting for the disk. Only the committer calls it, and what
 // lies between the checks and the write is therefore atomic.
-func (e *engine) write(f *flight, b driver.Batch, now time.Time) error {
-	fence := fenceKey(b.Table, b.Partition)
-	epoch, err := e.fence(fence)
-	if err != nil {
-		return err
+func (e *engine) write(f *flight, w *writing, now time.Time) error {
+	var cur fence
+	if w.fenceKey != nil {
+		var err error
+		if cur, err = e.fence(w.fenceKey, now.UnixMilli()); err != nil {
+			return err
+		}
+		if cur.Fence != w.fence {
+			return table.ErrFenced
+		}
 	}
-	if b.Epoch < epoch {
-		return table.ErrFenced
-	}
-	for _, op := range b.Ops {
-		if err := e.meets(b, op, now.UnixMilli()); err != nil {
+	for _, c := range w.conditions {
+		if err := e.meets(c, now.UnixMilli()); err != nil {
 			return err
 		}
 	}
-	if len(b.Ops) == 0 && b.Epoch == epoch {
-		return nil
+	e.version++
+	w.version = e.version
+	w.fill(w.version, now) // before anything is appended
+	for _, s := range w.ranges {
+		if err := e.erase(w.pb, s); err != nil {
+			return err
+		}
 	}
-	pb := e.db.NewBatch()
-	version := e.nextVersion(pb)
-	for _, op := range b.Ops {
-		stage(pb, rowKey(b.Table, b.Partition, op.Key), op, header{version, expiryOf(now, op.TTL)})
+	e.reserve(w.pb)
+	if cur.endMs != 0 { // the partition was empty
+		cur.endMs = 0
+		putFence(w.pb, w.fenceKey, cur)
 	}
-	if b.Epoch > epoch {
-		put(pb, fence, header{version: uint64(b.Epoch)}, nil)
-	}
-	e.stripe(b.Table, b.Partition).Store(f)
-	if err := e.log(f, pb); err != nil {
+	e.stripe(w.table, w.partition).Store(f)
+	if err := e.log(f, w.pb); err != nil {
 		return err
 	}
-	if b.Epoch > epoch {
-		e.remember(fence, b.Epoch)
+	if w.fenceKey != nil {
+		e.fences.set(w.fenceKey, cur)
 	}
 	return nil
 }
 
-// meets checks the condition of one op.
-func (e *engine) meets(b driver.Batch, op driver.Op, nowMs int64) error {
-	if op.If == driver.Always {
-		return nil
-	}
-	h, _, found, err := e.load(rowKey(b.Table, b.Partition, op.Key))
+// meets checks a condition.
+func (e *engine) meets(c condition, nowMs int64) error {
+	h, _, found, err := e.load(c.key)
 	if err != nil {
 		return err
 	}
 	found = found && h.live(nowMs)
-	if op.If == driver.IfAbsent && found || op.If == driver.IfVersion && (!found || h.version != op.Version) {
+	if c.absent && found || !c.absent && (!found || h.version != c.version) {
 		return table.ErrConflict
+	}
+	return nil
+}
+
+// erase stages the deletion of a range.
+func (e *engine) erase(pb *pebble.Batch, s span) error {
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: s.from, UpperBound: s.to})
+	if err != nil {
+		return e.readFault(err)
+	}
+	var few [][]byte
+	for ok := it.First(); ok && len(few) <= rangeRows; ok = it.Next() {
+		few = append(few, bytes.Clone(it.Key()))
+	}
+	if err := it.Close(); err != nil {
+		return e.readFault(err)
+	}
+	if len(few) > rangeRows {
+		return pb.DeleteRange(s.from, s.to, nil)
+	}
+	for _, key := range few {
+		if err := pb.Delete(key, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -74,38 +126,17 @@ func (e *engine) log(f *flight, pb *pebble.Batch) error {
 		return unknown(err)
 	}
 	f.batches++
+	e.latest.Store(f)
 	return pb.Close()
 }
 
-// nextVersion gives a version above all that were ever given. Versions are reserved in steps, in the same batch that
-// needs the next step, so that a restart goes on above them.
-func (e *engine) nextVersion(pb *pebble.Batch) uint64 {
-	e.version++
+// reserve keeps the ceiling above all versions that were given. They are reserved in steps, in the same batch that needs the
+// next step, so that a restart goes on above them.
+func (e *engine) reserve(pb *pebble.Batch) {
 	if e.version > e.ceiling {
 		e.ceiling = e.version + ceilingStep
 		put(pb, metaCeiling(), header{version: e.ceiling}, nil)
 	}
-	return e.version
-}
-
-// fence is the highest epoch the partition has seen.
-func (e *engine) fence(key []byte) (position.Epoch, error) {
-	if epoch, ok := e.fences[string(key)]; ok {
-		return epoch, nil
-	}
-	h, _, _, err := e.load(key)
-	if err != nil {
-		return 0, err
-	}
-	e.remember(key, position.Epoch(h.version))
-	return position.Epoch(h.version), nil
-}
-
-func (e *engine) remember(key []byte, epoch position.Epoch) {
-	if len(e.fences) >= fenceCache {
-		clear(e.fences)
-	}
-	e.fences[string(key)] = epoch
 }
 
 // load reads a stored value; the payload is a copy.
@@ -125,20 +156,6 @@ func (e *engine) load(key []byte) (h header, payload []byte, found bool, err err
 		return header{}, nil, false, e.readFault(err)
 	}
 	return h, payload, true, nil
-}
-
-// stage puts one op into a batch. The engine refuses a batch only for reasons of its own state, which Apply reports.
-func stage(pb *pebble.Batch, key []byte, op driver.Op, h header) {
-	if op.Delete {
-		d := pb.DeleteDeferred(len(key))
-		copy(d.Key, key)
-		_ = d.Finish()
-		return
-	}
-	put(pb, key, h, op.Value)
-	if h.expiryMs != 0 {
-		put(pb, expiryKey(h.expiryMs, key), header{}, nil)
-	}
 }
 
 func put(pb *pebble.Batch, key []byte, h header, payload []byte) {

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/barrage-live/barrage/storage/table"
 )
@@ -25,11 +24,16 @@ func Bench(b *testing.B, open func(b *testing.B) Harness) {
 func benchStore(b *testing.B, open func(b *testing.B) Harness) *table.Store {
 	b.Helper()
 	h := open(b)
-	d, err := h.Open(time.Now)
+	d, err := h.Open()
 	if err != nil {
 		b.Fatal(err)
 	}
 	s := table.New(d)
+	for w := range 256 {
+		if err := s.Fence(b.Context(), owned(), fmt.Sprint("room", w), at(1, 1)); err != nil {
+			b.Fatal(err)
+		}
+	}
 	b.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			b.Error(err)
@@ -43,7 +47,7 @@ func benchStore(b *testing.B, open func(b *testing.B) Harness) *table.Store {
 
 // post is a row as a room writes it.
 func post(partition string, n int) table.Batch {
-	return table.Batch{Table: "log", Partition: partition, Epoch: 1, Ops: []table.Op{table.Put(fmt.Appendf(nil, "%016x", n), make([]byte, 160))}}
+	return table.Batch{Table: owned(), Partition: partition, Fence: at(1, 1), Ops: []table.Op{table.Put(fmt.Appendf(nil, "%016x", n), make([]byte, 160))}}
 }
 
 // benchWrite lets each writer wait for its own batch of one row.
@@ -55,7 +59,7 @@ func benchWrite(b *testing.B, s *table.Store, writers int) {
 	for w := range writers {
 		wg.Go(func() {
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				if err := s.Write(context.Background(), post(fmt.Sprint("room", w), int(n))); err != nil {
+				if _, err := s.Write(context.Background(), post(fmt.Sprint("room", w), int(n))); err != nil {
 					b.Error(err)
 					return
 				}
@@ -69,18 +73,18 @@ func benchWrite(b *testing.B, s *table.Store, writers int) {
 func benchRead(b *testing.B, s *table.Store) {
 	const rows = 10_000
 	for n := 0; n < rows; n += 100 {
-		batch := post("room", n)
+		batch := post("room0", n)
 		for i := 1; i < 100; i++ {
-			batch.Ops = append(batch.Ops, post("room", n+i).Ops...)
+			batch.Ops = append(batch.Ops, post("room0", n+i).Ops...)
 		}
-		if err := s.Write(b.Context(), batch); err != nil {
+		if _, err := s.Write(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.Run("get", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			if _, err := s.Get(b.Context(), "log", "room", fmt.Appendf(nil, "%016x", i%rows)); err != nil {
+			if _, err := s.Get(b.Context(), owned(), "room0", fmt.Appendf(nil, "%016x", i%rows)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -88,7 +92,7 @@ func benchRead(b *testing.B, s *table.Store) {
 	b.Run("last100", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if got, err := s.Scan(b.Context(), table.Range{Table: "log", Partition: "room", Reverse: true, Limit: 100}); err != nil || len(got) != 100 {
+			if got, _, err := s.Scan(b.Context(), table.Range{Table: owned(), Partition: "room0", Reverse: true, Limit: 100}); err != nil || len(got) != 100 {
 				b.Fatal(len(got), err)
 			}
 		}

@@ -1,6 +1,7 @@
 package tabletest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -25,12 +26,12 @@ func crash(r *rig) {
 		l := &load{store: r.store, round: round, acked: map[string]bool{}, read: map[string]bool{}, stop: make(chan struct{})}
 		l.start(r)
 		l.wait(5 + rng.IntN(60))
-		epoch := takeOver(r, round)
+		f := newOwner(r, round)
 		ackedNow, readNow := l.snapshot()
 		c.Crash(rng)
 		close(l.stop)
 		l.wg.Wait()
-		_ = r.store.Close()
+		r.abandon()
 		for tag := range ackedNow {
 			acked[tag] = true
 		}
@@ -39,24 +40,25 @@ func crash(r *rig) {
 		}
 		r.open()
 		checkTags(r, r.all("p"), acked, read, l.rows())
-		fenceIs(r, fmt.Sprintf("after crash %d", round), "t", "owned", epoch)
+		fenceIs(r, fmt.Sprintf("after crash %d", round), "owned", f)
 	}
 	if len(acked) == 0 {
 		r.Error("no write was acknowledged before a crash; the test shows nothing")
 	}
 }
 
-// takeOver raises the fence of a partition and gives the epoch that was acknowledged, in turn with a row and without.
-func takeOver(r *rig, round int) position.Epoch {
+// newOwner raises the fence of a partition, in turn with a row and without, and gives what was acknowledged.
+func newOwner(r *rig, round int) position.Fence {
 	r.Helper()
-	b := table.Batch{Table: "t", Partition: "owned", Epoch: position.Epoch(10 * (round + 1))}
-	if round%2 == 1 {
-		b.Ops = []table.Op{table.Put([]byte("owner"), fmt.Append(nil, round))}
+	f := at(position.Epoch(10*(round+1)), 3)
+	err := r.fence(r.store, "owned", f)
+	if err == nil && round%2 == 1 {
+		_, err = r.settle(r.store, table.Batch{Table: owned(), Partition: "owned", Fence: f, Ops: []table.Op{table.Put([]byte("owner"), fmt.Append(nil, round))}})
 	}
-	if err := r.store.Write(r.Context(), b); err != nil {
+	if err != nil {
 		r.Errorf("takeover under load: %v", err)
 	}
-	return b.Epoch
+	return f
 }
 
 // load is writers and a reader that note what they were told.
@@ -79,7 +81,11 @@ func (l *load) start(r *rig) {
 		l.wg.Go(func() {
 			for i := 0; !l.stopped(); i++ {
 				tag := fmt.Sprintf("%d.%d.%d", l.round, w, i)
-				if err := l.store.Write(r.Context(), taggedBatch(tag, l.rows())); err != nil {
+				_, err := l.store.Write(r.Context(), taggedBatch(tag, l.rows()))
+				if errors.Is(err, table.ErrUnknown) {
+					continue
+				}
+				if err != nil {
 					r.Errorf("write under load: %v", err)
 					return
 				}
@@ -89,7 +95,7 @@ func (l *load) start(r *rig) {
 	}
 	l.wg.Go(func() {
 		for !l.stopped() {
-			rows, err := l.store.Scan(r.Context(), table.Range{Table: "t", Partition: "p", Reverse: true, Limit: 50, To: fmt.Appendf(nil, "%d/", l.round)})
+			rows, _, err := l.store.Scan(r.Context(), table.Range{Table: shared(), Partition: "p", Reverse: true, Limit: 50, To: fmt.Appendf(nil, "%d/", l.round)})
 			if err != nil {
 				r.Errorf("read under load: %v", err)
 				return

@@ -57,7 +57,7 @@ func damageAfterCrash(r *rig) {
 	}
 	written := fill(r)
 	c.Crash(rand.New(rand.NewPCG(1, 2)))
-	_ = r.store.Close() // the driver of a machine without power
+	r.abandon()
 	detected, last := 0, 0
 	for seed := range uint64(damages) {
 		what, cut, err := d.Damage(rand.New(rand.NewPCG(seed, 14)))
@@ -86,7 +86,7 @@ func fill(r *rig) map[string]string {
 	written := map[string]string{}
 	for i := range 400 {
 		if i == 100 || i == fencedAt {
-			if err := r.store.Fence(r.Context(), "t", "owned", position.Epoch(lastFence*i/fencedAt)); err != nil {
+			if err := r.fence(r.store, "owned", at(position.Epoch(lastFence*i/fencedAt), 1)); err != nil {
 				r.Fatal(err)
 			}
 		}
@@ -104,7 +104,7 @@ func fill(r *rig) map[string]string {
 // old owner gets through.
 func inspect(r *rig, what string, written map[string]string) (rows int, open bool) {
 	r.Helper()
-	drv, err := r.h.Open(r.clock.Now)
+	drv, err := r.h.Open()
 	if err != nil {
 		if !errors.Is(err, table.ErrCorrupt) {
 			r.Errorf("%s: open: %v, want ErrCorrupt", what, err)
@@ -114,7 +114,7 @@ func inspect(r *rig, what string, written map[string]string) (rows int, open boo
 	s := table.New(drv)
 	defer func() { _ = s.Close() }()
 	rows = inspectRows(r, s, what, written)
-	switch err := s.Fence(r.Context(), "t", "owned", lastFence-1); {
+	switch err := s.Fence(r.Context(), owned(), "owned", at(lastFence-1, 1)); {
 	case err == nil:
 		open = true
 	case errors.Is(err, table.ErrCorrupt):
@@ -133,7 +133,7 @@ func inspectRows(r *rig, s *table.Store, what string, written map[string]string)
 		if detected {
 			break
 		}
-		row, err := s.Get(r.Context(), "t", "p", []byte(k))
+		row, err := s.Get(r.Context(), shared(), "p", []byte(k))
 		switch {
 		case err == nil && string(row.Value) != v:
 			r.Errorf("%s: %q is served as %q", what, k, row.Value)
@@ -143,7 +143,7 @@ func inspectRows(r *rig, s *table.Store, what string, written map[string]string)
 			r.Errorf("%s: get: %v", what, err)
 		}
 	}
-	rows, err := pages(r.Context(), s, table.Range{Table: "t", Partition: "p", Limit: 50})
+	rows, err := pages(r.Context(), s, table.Range{Table: shared(), Partition: "p", Limit: 50})
 	switch {
 	case errors.Is(err, table.ErrCorrupt):
 		detected = true

@@ -11,40 +11,43 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// fenceCase is a partition that has seen some epochs, one more write, its outcome.
+// at is a fence.
+func at(epoch position.Epoch, activation uint64) position.Fence {
+	return position.Fence{Epoch: epoch, Activation: activation}
+}
+
+// fenceCase is a partition that was fenced, one write, its outcome.
 type fenceCase struct {
-	name   string
-	seen   []position.Epoch
-	epoch  position.Epoch
-	ops    []table.Op
-	want   error
-	leaves position.Epoch // the fence afterwards
+	name  string
+	raise []position.Fence // one after the other
+	under position.Fence
+	ops   []table.Op
+	want  error
 }
 
 func fenceCases() []fenceCase {
 	put := []table.Op{table.Put([]byte("k"), []byte("new"))}
 	taken := []table.Op{table.PutIfAbsent([]byte("seen"), nil)}
+	five := []position.Fence{at(5, 2)}
 	return []fenceCase{
-		{"first fenced write", nil, 5, put, nil, 5},
-		{"equal epoch", []position.Epoch{5}, 5, put, nil, 5},
-		{"equal epoch over a row", []position.Epoch{5}, 5, []table.Op{table.Put([]byte("seen"), []byte("new"))}, nil, 5},
-		{"higher epoch", []position.Epoch{5}, 6, put, nil, 6},
-		{"lower epoch", []position.Epoch{5}, 4, put, table.ErrFenced, 5},
-		{"far higher epoch", []position.Epoch{5}, 1<<63 + 5, put, nil, 1<<63 + 5},
-		{"late: the old owner after the new one wrote", []position.Epoch{5, 6}, 5, put, table.ErrFenced, 6},
-		{"retried: the same write of the same owner again", []position.Epoch{6, 6}, 6, put, nil, 6},
-		{"retried after the takeover", []position.Epoch{6, 6, 7}, 6, put, table.ErrFenced, 7},
-		{"reordered: a skipped epoch arrives behind its successor", []position.Epoch{5, 7}, 6, put, table.ErrFenced, 7},
-		{"unfenced on an unfenced partition", nil, 0, put, nil, 0},
-		{"unfenced on a fenced partition", []position.Epoch{5}, 0, put, table.ErrFenced, 5},
-		{"fenced after unfenced", []position.Epoch{0, 0}, 1, put, nil, 1},
-		{"fence only", []position.Epoch{5}, 9, nil, nil, 9},
-		{"fence only, equal", []position.Epoch{9}, 9, nil, nil, 9},
-		{"fence only, lower", []position.Epoch{9}, 8, nil, table.ErrFenced, 9},
-		{"condition fails: the fence stays", []position.Epoch{5}, 6, taken, table.ErrConflict, 5},
-		{"condition fails at an equal epoch", []position.Epoch{5}, 5, taken, table.ErrConflict, 5},
-		{"condition fails at a lower epoch: the fence answers", []position.Epoch{5}, 4, taken, table.ErrFenced, 5},
-		{"delete of a lower epoch", []position.Epoch{5}, 4, []table.Op{table.Delete([]byte("seen"))}, table.ErrFenced, 5},
+		{"never fenced", nil, at(5, 2), put, table.ErrFenced},
+		{"exactly the fence", five, at(5, 2), put, nil},
+		{"lower epoch", five, at(4, 2), put, table.ErrFenced},
+		{"lower epoch, higher activation", five, at(4, 9), put, table.ErrFenced},
+		{"lower activation", five, at(5, 1), put, table.ErrFenced},
+		{"higher activation that was not raised", five, at(5, 3), put, table.ErrFenced},
+		{"higher epoch that was not raised", five, at(6, 2), put, table.ErrFenced},
+		{"the old owner after the new one", []position.Fence{at(5, 2), at(6, 1)}, at(5, 2), put, table.ErrFenced},
+		{"the new owner", []position.Fence{at(5, 2), at(6, 1)}, at(6, 1), put, nil},
+		{"the new activation of one owner", []position.Fence{at(5, 2), at(5, 3)}, at(5, 3), put, nil},
+		{"the old activation of one owner", []position.Fence{at(5, 2), at(5, 3)}, at(5, 2), put, table.ErrFenced},
+		{"a fence raised twice", []position.Fence{at(5, 2), at(5, 2)}, at(5, 2), put, nil},
+		{"the highest fence", []position.Fence{at(1<<63-1, 1<<63-1)}, at(1<<63-1, 1<<63-1), put, nil},
+		{"activation zero", []position.Fence{at(5, 0)}, at(5, 0), put, nil},
+		{"a condition fails", five, at(5, 2), taken, table.ErrConflict},
+		{"a condition fails under another fence: the fence answers", five, at(5, 1), taken, table.ErrFenced},
+		{"a delete of the old owner", five, at(5, 1), []table.Op{table.Delete([]byte("seen"))}, table.ErrFenced},
+		{"a range of the old owner", five, at(5, 1), []table.Op{table.DeleteRange(nil, nil)}, table.ErrFenced},
 	}
 }
 
@@ -52,157 +55,216 @@ func fenceCases() []fenceCase {
 func fenceTable(r *rig) {
 	for i, c := range fenceCases() {
 		p := fmt.Sprintf("p%d", i)
-		for _, e := range c.seen {
-			if err := r.store.Write(r.Context(), table.Batch{Table: "t", Partition: p, Epoch: e, Ops: []table.Op{table.Put([]byte("seen"), []byte("old"))}}); err != nil {
+		for _, f := range c.raise {
+			err := r.fence(r.store, p, f)
+			if err == nil {
+				_, err = r.settle(r.store, table.Batch{Table: owned(), Partition: p, Fence: f, Ops: []table.Op{table.Put([]byte("seen"), []byte(fmt.Sprint(f)))}})
+			}
+			if err != nil {
 				r.Fatalf("%s: %v", c.name, err)
 			}
 		}
-		before := contents(r.all(p))
-		err := r.store.Write(r.Context(), table.Batch{Table: "t", Partition: p, Epoch: c.epoch, Ops: c.ops})
+		before := contents(r.allOf(owned(), p))
+		_, err := r.settle(r.other, table.Batch{Table: owned(), Partition: p, Fence: c.under, Ops: c.ops})
 		if !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
 			r.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
-		if after := contents(r.all(p)); c.want != nil && !slices.Equal(before, after) {
+		after := contents(r.allOf(owned(), p))
+		if c.want != nil && !slices.Equal(before, after) {
 			r.Errorf("%s: a refused write left %q, before %q", c.name, after, before)
 		}
-		if c.want == nil && c.ops != nil {
-			if row := r.row(p, string(c.ops[0].Key)); string(row.Value) != "new" {
-				r.Errorf("%s: an accepted write left %q", c.name, row.Value)
-			}
+		if c.want == nil && !slices.Contains(after, "k=new") {
+			r.Errorf("%s: an accepted write left %q", c.name, after)
 		}
-		fenceIs(r, c.name, "t", p, c.leaves)
+		if n := len(c.raise); n > 0 {
+			fenceIs(r, c.name, p, c.raise[n-1])
+		}
 	}
 }
 
-// contents names the rows with their values.
-func contents(rows []table.Row) []string {
-	out := make([]string, len(rows))
-	for i, row := range rows {
-		out[i] = string(row.Key) + "=" + string(row.Value)
-	}
-	return out
-}
-
-// fencesInOneCall puts owners of one partition into one call: each batch sees the fence that those before it left.
-func fencesInOneCall(r *rig) {
-	batch := func(p string, epoch position.Epoch, ops ...table.Op) table.Batch {
-		return table.Batch{Table: "t", Partition: p, Epoch: epoch, Ops: ops}
-	}
-	put := func(key string) table.Op { return table.Put([]byte(key), []byte("new")) }
-	errs := r.store.WriteAll(r.Context(), []table.Batch{
-		batch("p", 6, put("a")),
-		batch("p", 5, put("b")), // behind a higher one
-		batch("q", 5, put("a")), // another partition
-		batch("p", 6, put("c")),
-		batch("p", 0, put("d")),
-		batch("p", 9, table.PutIfAbsent([]byte("a"), nil)), // raises nothing
-		batch("p", 7),
-		batch("p", 6, put("e")),
-		batch("p", 8, put("f")),
-	})
-	for i, want := range []error{nil, table.ErrFenced, nil, nil, table.ErrFenced, table.ErrConflict, nil, table.ErrFenced, nil} {
-		if !errors.Is(errs[i], want) || (want == nil) != (errs[i] == nil) {
-			r.Errorf("batch %d: %v, want %v", i, errs[i], want)
+// fenceIs checks a partition's fence from both sides without moving it.
+func fenceIs(r *rig, name, p string, want position.Fence) {
+	r.Helper()
+	for _, lower := range []position.Fence{at(want.Epoch-1, want.Activation+1), at(want.Epoch, want.Activation-1)} {
+		if lower.Compare(want) > 0 || lower.IsZero() || lower.Activation > 1<<63-1 {
+			continue // zero wrapped around, or no legal fence
+		}
+		if err := r.fence(r.store, p, lower); !errors.Is(err, table.ErrFenced) {
+			r.Errorf("%s: %v passes the fence %v: %v", name, lower, want, err)
 		}
 	}
-	if got := contents(r.all("p")); !slices.Equal(got, []string{"a=new", "c=new", "f=new"}) {
-		r.Errorf("the partition holds %q", got)
+	if exists, err := r.existing(r.other, p, want); err != nil || !exists {
+		r.Errorf("%s: the fence %v is not there: %v, %v", name, want, exists, err)
 	}
-	fenceIs(r, "the partition of many owners", "t", "p", 8)
-	fenceIs(r, "the other partition", "t", "q", 5)
+	_, err := r.settle(r.store, table.Batch{Table: owned(), Partition: p, Fence: want, Ops: []table.Op{table.Delete([]byte("none"))}})
+	if err != nil {
+		r.Errorf("%s: a write under the fence %v: %v", name, want, err)
+	}
+}
+
+// existing is FenceExisting until the outcome is known.
+func (r *rig) existing(s *table.Store, p string, f position.Fence) (bool, error) {
+	for {
+		exists, err := s.FenceExisting(r.Context(), owned(), p, f)
+		if !errors.Is(err, table.ErrUnknown) {
+			return exists, err
+		}
+	}
+}
+
+// raising raises fences in every order.
+func raising(r *rig) {
+	step := func(what string, exists, want bool, err, wantErr error) {
+		r.Helper()
+		if exists != want || !errors.Is(err, wantErr) || (wantErr == nil) != (err == nil) {
+			r.Errorf("%s: %v, %v; want %v, %v", what, exists, err, want, wantErr)
+		}
+	}
+	exists, err := r.existing(r.store, "p", at(9, 9))
+	step("an existing fence where there is none", exists, false, err, nil)
+	step("a lower one afterwards", false, false, r.fence(r.other, "p", at(3, 2)), nil)
+	exists, err = r.existing(r.other, "p", at(3, 2))
+	step("an existing fence, equal", exists, true, err, nil)
+	exists, err = r.existing(r.store, "p", at(3, 1))
+	step("an existing fence, lower", false, false, err, table.ErrFenced)
+	exists, err = r.existing(r.store, "p", at(3, 3))
+	step("an existing fence, higher", exists, true, err, nil)
+	step("a lower fence", false, false, r.fence(r.other, "p", at(3, 2)), table.ErrFenced)
+	step("a higher fence", false, false, r.fence(r.other, "p", at(4, 0)), nil)
+	fenceIs(r, "in the end", "p", at(4, 0))
+	exists, err = r.existing(r.store, "p2", at(9, 9))
+	step("another partition", exists, false, err, nil)
+	if rows := r.allOf(owned(), "p"); len(rows) != 0 {
+		r.Errorf("a fence shows up as rows: %q", keys(rows))
+	}
+}
+
+func fencesSurvive(r *rig) {
+	if err := r.fence(r.store, "p", at(7, 3)); err != nil {
+		r.Fatal(err)
+	}
+	r.reopen()
+	fenceIs(r, "after reopen", "p", at(7, 3))
+	_, err := r.settle(r.store, table.Batch{Table: owned(), Partition: "p", Fence: at(7, 2), Ops: []table.Op{table.Put([]byte("k"), nil)}})
+	if !errors.Is(err, table.ErrFenced) {
+		r.Errorf("the old owner writes after reopen: %v", err)
+	}
 }
 
 // fencesOutliveRows takes all rows of a partition away, by deletion and by their time.
 func fencesOutliveRows(r *rig) {
 	k := []byte("k")
+	f := at(5, 5)
 	write := func(p string, op table.Op) {
 		r.Helper()
-		if err := r.store.Write(r.Context(), table.Batch{Table: "t", Partition: p, Epoch: 5, Ops: []table.Op{op}}); err != nil {
+		if _, err := r.settle(r.store, table.Batch{Table: owned(), Partition: p, Fence: f, Ops: []table.Op{op}}); err != nil {
 			r.Fatal(err)
 		}
 	}
-	write("deleted", table.Put(k, nil))
+	partitions := []string{"deleted", "expired", "erased", "never"}
+	for _, p := range partitions {
+		if err := r.fence(r.store, p, f); err != nil {
+			r.Fatal(err)
+		}
+	}
+	write("deleted", table.Put(k, []byte("v")))
 	write("deleted", table.Delete(k))
-	write("expired", table.Expiring(table.Put(k, nil), time.Minute))
-	r.clock.Advance(time.Minute)
-	check := func(when string) {
-		r.Helper()
-		for _, p := range []string{"deleted", "expired"} {
-			if rows := r.all(p); len(rows) != 0 {
+	write("erased", table.Put(k, nil))
+	write("erased", table.DeleteRange(nil, nil))
+	write("expired", table.Expiring(table.Put(k, nil), time.Second))
+	r.h.Wait(time.Second + late)
+	for _, when := range []string{"at once", "after reopen"} {
+		for _, p := range partitions {
+			if rows := r.allOf(owned(), p); len(rows) != 0 {
 				r.Errorf("%s %s: rows %q", p, when, keys(rows))
 			}
-			fenceIs(r, p+" "+when, "t", p, 5)
+			fenceIs(r, p+" "+when, p, f)
+		}
+		r.reopen()
+	}
+}
+
+// takeOver lets an owner of one client be followed by one of another, again and again, while it writes.
+func takeOver(r *rig) {
+	const owners = 12
+	var wg sync.WaitGroup
+	for n := range owners {
+		s := []*table.Store{r.store, r.other}[n%2]
+		f := at(position.Epoch(n/3+1), uint64(n%3+1))
+		if err := r.fence(s, "p", f); err != nil {
+			r.Fatalf("owner %d: %v", n, err)
+		}
+		// From here on nothing of the former owner may appear.
+		before, err := pages(r.Context(), s, table.Range{Table: owned(), Partition: "p"})
+		if err != nil {
+			r.Fatal(err)
+		}
+		wrote := make(chan struct{})
+		wg.Go(func() {
+			var once sync.Once
+			for i := 0; ; i++ {
+				op := table.Put(fmt.Appendf(nil, "%02d %04d", n, i), nil)
+				_, err := s.Write(r.Context(), table.Batch{Table: owned(), Partition: "p", Fence: f, Ops: []table.Op{op}})
+				once.Do(func() { close(wrote) })
+				if err != nil && !errors.Is(err, table.ErrUnknown) {
+					if !errors.Is(err, table.ErrFenced) {
+						r.Errorf("owner %d: %v", n, err)
+					}
+					return
+				}
+			}
+		})
+		<-wrote
+		after, err := pages(r.Context(), s, table.Range{Table: owned(), Partition: "p", To: fmt.Appendf(nil, "%02d ", n)})
+		if err != nil || !slices.Equal(keys(before), keys(after)) {
+			r.Errorf("owner %d read %d rows of its predecessors, then %d, %v", n, len(before), len(after), err)
 		}
 	}
-	check("at once")
-	r.reopen()
-	check("after reopen")
+	if err := r.fence(r.store, "p", at(1000, 1)); err != nil {
+		r.Error(err)
+	}
+	wg.Wait()
 }
 
-// fenceIs checks a partition's fence from both sides without moving it.
-func fenceIs(r *rig, name, tab, p string, want position.Epoch) {
-	r.Helper()
-	if want == 0 {
-		if err := r.store.Write(r.Context(), table.Batch{Table: tab, Partition: p, Ops: []table.Op{table.Delete([]byte("none"))}}); err != nil {
-			r.Errorf("%s: an unfenced write is refused: %v", name, err)
-		}
-		return
-	}
-	if err := r.store.Fence(r.Context(), tab, p, want-1); want > 1 && !errors.Is(err, table.ErrFenced) {
-		r.Errorf("%s: epoch %d passes the fence: %v", name, want-1, err)
-	}
-	if err := r.store.Fence(r.Context(), tab, p, want); err != nil {
-		r.Errorf("%s: epoch %d does not pass the fence: %v", name, want, err)
-	}
-}
-
-func fencesSurvive(r *rig) {
-	if err := r.store.Fence(r.Context(), "t", "p", 7); err != nil {
-		r.Fatal(err)
-	}
-	r.reopen()
-	fenceIs(r, "after reopen", "t", "p", 7)
-	fenceIs(r, "another partition", "t", "p2", 0)
-	fenceIs(r, "the same partition of another table", "t2", "p", 0)
-	if err := r.store.Write(r.Context(), table.Batch{Table: "t", Partition: "p", Epoch: 6, Ops: []table.Op{table.Put([]byte("k"), nil)}}); !errors.Is(err, table.ErrFenced) {
-		r.Errorf("the old owner writes after reopen: %v", err)
-	}
-	if rows := r.all("p"); len(rows) != 0 {
-		r.Errorf("a fence shows up as rows: %q", keys(rows))
-	}
-}
-
-// racingOwners lets owners of growing epochs write into one partition at once; what they wrote must never step back.
+// racingOwners lets owners of growing fences write into one partition at once; what they wrote must never step back.
 func racingOwners(r *rig) {
 	const owners, each = 6, 20
 	ctx := r.Context()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	highest := position.Epoch(0) // of all acknowledged writes
+	var highest position.Fence // of all acknowledged calls of Fence
 	for owner := range owners {
-		epoch := position.Epoch(owner + 1)
+		s := []*table.Store{r.store, r.other}[owner%2]
+		f := at(1, uint64(owner+1))
 		wg.Go(func() {
+			if err := r.fence(s, "p", f); errors.Is(err, table.ErrFenced) {
+				return
+			} else if err != nil {
+				r.Error(err)
+			}
+			mu.Lock()
+			if f.Compare(highest) > 0 {
+				highest = f
+			}
+			mu.Unlock()
 			for i := range each {
 				mu.Lock()
 				seen := highest
 				mu.Unlock()
-				key := fmt.Appendf(nil, "%d-%d", epoch, i)
-				err := r.store.Write(ctx, table.Batch{Table: "t", Partition: "p", Epoch: epoch, Ops: []table.Op{table.Put(key, nil)}})
+				_, err := s.Write(ctx, table.Batch{Table: owned(), Partition: "p", Fence: f, Ops: []table.Op{table.Put(fmt.Appendf(nil, "%d-%d", owner, i), nil)}})
 				switch {
+				case errors.Is(err, table.ErrUnknown):
 				case errors.Is(err, table.ErrFenced):
 					return
 				case err != nil:
 					r.Error(err)
 					return
-				case epoch < seen:
-					r.Errorf("epoch %d was accepted after epoch %d", epoch, seen)
+				case f.Compare(seen) < 0:
+					r.Errorf("%v was accepted after %v", f, seen)
 				}
-				mu.Lock()
-				highest = max(highest, epoch)
-				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	fenceIs(r, "after the race", "t", "p", owners)
+	fenceIs(r, "after the race", "p", at(1, owners))
 }

@@ -1,0 +1,122 @@
+package table
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// The first byte of a stored claim; the owner follows.
+const (
+	claimTaken     = 't'
+	claimConfirmed = 'c'
+)
+
+// ErrClaimed: the name belongs to somebody else, or the claim on it has expired.
+var ErrClaimed = fault.New(fault.Conflict, "claimed", "the name belongs to somebody else")
+
+// Claim gives names to owners, each name to one at a time: a row in a partition of a shared table, named as the partition. A name
+// is taken for a while, then, when that which it names is stored, confirmed for ever. A crash in between leaves a claim that
+// expires.
+type Claim struct {
+	Store *Store
+	Table Table
+	Key   []byte
+	// TTL is how long a name stays taken without being confirmed.
+	TTL time.Duration
+}
+
+// Take takes a name for an owner until TTL from now. The owner itself may take it again, and a name that it has confirmed stays
+// confirmed. Somebody else's name is refused with ErrClaimed.
+func (c Claim) Take(ctx context.Context, name string, owner []byte) error {
+	value := append([]byte{claimTaken}, owner...)
+	err := c.write(ctx, name, Expiring(PutIfAbsent(c.Key, value), c.TTL))
+	if !errors.Is(err, ErrClaimed) {
+		return err
+	}
+	version, confirmed, err := c.own(ctx, name, owner)
+	if err != nil || confirmed {
+		return lost(err)
+	}
+	return c.write(ctx, name, Expiring(PutIfVersion(c.Key, value, version), c.TTL))
+}
+
+// Confirm makes a taken name the owner's for ever. If it has expired or is somebody else's, it is refused with ErrClaimed.
+func (c Claim) Confirm(ctx context.Context, name string, owner []byte) error {
+	version, confirmed, err := c.own(ctx, name, owner)
+	if err != nil || confirmed {
+		return lost(err)
+	}
+	return c.write(ctx, name, PutIfVersion(c.Key, append([]byte{claimConfirmed}, owner...), version))
+}
+
+// Release gives a name back, taken or confirmed. A name that is nobody's is left alone, somebody else's refused with ErrClaimed.
+func (c Claim) Release(ctx context.Context, name string, owner []byte) error {
+	version, _, err := c.own(ctx, name, owner)
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.write(ctx, name, DeleteIfVersion(c.Key, version))
+}
+
+// During takes a name, does the work and confirms the name. If the work fails for sure, which is any refusal but fault.Timeout and
+// fault.Internal, the name is released at once; after an outcome that is not known it expires, unless the owner takes it again.
+func (c Claim) During(ctx context.Context, name string, owner []byte, work func(ctx context.Context) error) error {
+	if err := c.Take(ctx, name, owner); err != nil {
+		return err
+	}
+	if err := work(ctx); err != nil {
+		if k := fault.KindOf(err); k != fault.Timeout && k != fault.Internal {
+			_ = c.Release(ctx, name, owner) // it expires by itself
+		}
+		return err
+	}
+	return c.Confirm(ctx, name, owner)
+}
+
+// Owner is whose a name is, taken or confirmed; ErrNoRow if it is nobody's.
+func (c Claim) Owner(ctx context.Context, name string) ([]byte, error) {
+	row, err := c.Store.Get(ctx, c.Table, name, c.Key)
+	if err != nil {
+		return nil, err
+	}
+	if len(row.Value) == 0 {
+		return nil, fault.New(fault.Internal, "claim_unreadable", "a stored claim cannot be read")
+	}
+	return row.Value[1:], nil
+}
+
+// own is the version of the owner's claim, and whether it is confirmed: ErrNoRow if there is none, ErrClaimed if it is not the
+// owner's.
+func (c Claim) own(ctx context.Context, name string, owner []byte) (Version, bool, error) {
+	row, err := c.Store.Get(ctx, c.Table, name, c.Key)
+	if err != nil {
+		return 0, false, err
+	}
+	if len(row.Value) == 0 || !bytes.Equal(row.Value[1:], owner) {
+		return 0, false, ErrClaimed
+	}
+	return row.Version, row.Value[0] == claimConfirmed, nil
+}
+
+func (c Claim) write(ctx context.Context, name string, op Op) error {
+	_, err := c.Store.Write(ctx, Batch{Table: c.Table, Partition: name, Ops: []Op{op}})
+	if errors.Is(err, ErrConflict) {
+		return ErrClaimed
+	}
+	return err
+}
+
+// lost makes a claim that has gone one that is not the owner's.
+func lost(err error) error {
+	if errors.Is(err, ErrNoRow) {
+		return ErrClaimed
+	}
+	return err
+}
