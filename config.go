@@ -102,12 +102,12 @@ func (c Config) Validate() error {
 	return api.Config{Public: c.Public, Origins: c.Limits.Origins}.Validate() //nolint:wrapcheck // a fault that names the setting
 }
 
-// reserved are variables of the build and the tests that carry our prefix without being settings.
-var reserved = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS", "BARRAGE_BARS"}
+// foreign are variables of the build and the tests that carry our prefix without being settings.
+var foreign = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS", "BARRAGE_BARS"}
 
 func load(args, environ []string) (Config, conf.Origins, error) {
 	var cfg Config
-	origins, err := conf.Explain(&cfg, conf.Sources{Args: args, Environ: environ, Reserved: reserved})
+	origins, err := conf.Explain(&cfg, conf.Sources{Args: args, Environ: environ, Reserved: foreign})
 	return cfg, origins, err
 }
 

@@ -32,8 +32,8 @@ func floors() []housetest.Floor {
 // shelves order the packages of internal: each imports lower ones only.
 func shelves() [][]string {
 	return [][]string{
-		{"docs", "fault", "housetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
-		{"conf", "id", "media", "metrics", "position"},
+		{"docs", "fault", "housetest", "reserved", "rfc6455", "subnet", "wheel", "wire/wirepb"},
+		{"conf", "id", "media", "metrics", "position", "problem"},
 		{"auth", "media/fmp4", "media/m3u8", "media/mediatest", "wire"},
 		{"media/segmenter", "wire/wireclient"},
 	}
@@ -61,7 +61,7 @@ func owners() []housetest.Owner {
 		{Imports: "github.com/google/go-cmp", Tests: true, Why: "an instrument of tests"},
 		{Imports: "go.uber.org/goleak", Tests: true, Why: "an instrument of tests"},
 		{Imports: "pgregory.net/rapid", Tests: true, Why: "an instrument of tests"},
-		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/fault", "internal/metrics", "internal/wire/wireclient", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
+		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/fault", "internal/metrics", "internal/problem", "internal/wire/wireclient", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
 		{Imports: "os/exec", Folders: []string{"."}, Tests: true, Why: "child processes have one owner"},
 	}
 }

@@ -57,14 +57,14 @@ func (p *platform) listen(ctx context.Context) error {
 		return err
 	}
 	p.steps.add("sockets", func(context.Context) error { sockets.Close(); return nil })
-	routes, err := p.routes(sockets)
+	mounts, err := p.public(sockets)
 	if err != nil {
 		return err
 	}
-	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, p.private()); err != nil {
+	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, newMux(p.private())); err != nil {
 		return err
 	}
-	places, public := ws.NewPlaces(p.connections(), figures.WS), hurry(routes, bodyTimeout, answerTimeout)
+	places, public := ws.NewPlaces(p.connections(), figures.WS), hurry(newMux(mounts), bodyTimeout, answerTimeout)
 	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}
@@ -110,8 +110,22 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 	return sockets, nil
 }
 
-// routes is the public face: what is not the API, the sockets or playback belongs to the pages.
-func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
+// mount is a part of the address space and who answers there. Its first segment is a word of internal/reserved.
+type mount struct {
+	pattern string // of http.ServeMux
+	handler http.Handler
+}
+
+func newMux(mounts []mount) *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, m := range mounts {
+		mux.Handle(m.pattern, m.handler)
+	}
+	return mux
+}
+
+// public is the face for everybody: what is not the API, the sockets or playback belongs to the pages.
+func (p *platform) public(sockets *gateway.Gateway) ([]mount, error) {
 	proxies, err := prefixes(p.cfg.Limits.Proxies)
 	if err != nil {
 		return nil, err
@@ -140,29 +154,27 @@ func (p *platform) routes(sockets *gateway.Gateway) (http.Handler, error) {
 	if !pages.Built() {
 		p.log.Warn("the pages are not built; run make web and build again")
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/ws", sockets.Handler())
-	mux.Handle("/live/", hls.New(hls.Config{
+	playback := hls.New(hls.Config{
 		Locator: packager.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
-	}))
-	for _, path := range []string{"/v1/", "/openapi.json", "/.well-known/"} {
-		mux.Handle(path, programs)
-	}
-	mux.Handle("/", pages)
-	return mux, nil
+	})
+	return []mount{
+		{"/ws", sockets.Handler()}, {"/live/", playback}, {"/v1/", programs}, {"/openapi.json", programs}, {"/.well-known/", programs},
+		{"/", pages},
+	}, nil
 }
 
 // private is what only operators see: it listens on loopback unless told otherwise.
-func (p *platform) private() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics.Handler(p.registry, p.log))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", p.ready)
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	return mux
+func (p *platform) private() []mount {
+	alive := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+	return []mount{
+		{"GET /metrics", metrics.Handler(p.registry, p.log)},
+		{"GET /healthz", http.HandlerFunc(alive)},
+		{"GET /readyz", http.HandlerFunc(p.ready)},
+		{"GET /debug/pprof/", http.HandlerFunc(pprof.Index)},
+		{"GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile)},
+		{"GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace)},
+		{"GET /debug/pprof/symbol", http.HandlerFunc(pprof.Symbol)},
+	}
 }
 
 // hurry bounds the time that the body of a request may take to come and the answer to go, so that nobody keeps a connection by doing

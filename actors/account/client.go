@@ -9,6 +9,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/reserved"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -31,7 +32,7 @@ func NewClient(n *cluster.Node, t *table.Store, h *auth.Hasher, m *Metrics) *Cli
 // Register makes an account that may post, and returns when it is durable. Names that claim authority are refused.
 func (c *Client) Register(ctx context.Context, handle, password string) (Account, error) {
 	h, err := auth.ParseHandle(handle)
-	if err == nil && reserved(h) {
+	if err == nil && reserved.Name(h.Skeleton) {
 		err = fault.New(fault.Invalid, "handle_reserved", "this handle is reserved").In("handle")
 	}
 	return c.register(ctx, h, err, password, auth.NewRoles())
@@ -63,15 +64,6 @@ func (c *Client) register(ctx context.Context, h auth.Handle, err error, passwor
 		}
 	}
 	return a, err
-}
-
-// reserved tells names by which a stranger could pose as the operator.
-func reserved(h auth.Handle) bool {
-	switch h.Skeleton {
-	case "admin", "administrator", "moderator", "root", "system", "support", "official", "staff", "barrage":
-		return true
-	}
-	return false
 }
 
 // Authenticate finds the account of a handle and password. Unknown handle and wrong password are one refusal and take the

@@ -11,6 +11,7 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/reserved"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -38,7 +39,7 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 	if err != nil {
 		return Channel{}, err
 	}
-	if reserved(folded) {
+	if reserved.Name(folded) {
 		return Channel{}, badText("name", "name_reserved", "this name is reserved")
 	}
 	if title == "" {

@@ -41,15 +41,6 @@ func ParseName(s string) (string, error) {
 	return s, nil
 }
 
-// reserved tells names under which the site has something else, and those by which a stranger could pose as the operator.
-func reserved(name string) bool {
-	switch name {
-	case "admin", "api", "assets", "barrage", "help", "live", "login", "official", "staff", "static", "studio", "support", "system", "v1", "ws":
-		return true
-	}
-	return false
-}
-
 // ParseTitle normalises a title and refuses what could not be shown as one line of text. Markup is just text.
 func ParseTitle(s string) (string, error) {
 	if len(s) > 4*maxTitle || !utf8.ValidString(s) {

@@ -11,6 +11,7 @@ import (
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/problem"
 )
 
 // access is what an operation demands before it looks at objects.
@@ -40,7 +41,7 @@ func (s *server) authorize(a access) func(huma.Context, func(huma.Context)) {
 		identity, err := s.identify(ctx.Context(), ctx.Header("Authorization"), a)
 		if err != nil {
 			_, w := humachi.Unwrap(ctx)
-			problemOf(err).write(w)
+			problem.Of(err).Write(w)
 			return
 		}
 		if identity.User != "" {

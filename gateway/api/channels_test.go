@@ -33,7 +33,9 @@ func TestChannelOfOnesOwn(t *testing.T) {
 	create(bea.token, "ANNS-place").want(t, http.StatusConflict, "name_taken")
 	create(bea.token, "12345").want(t, http.StatusUnprocessableEntity, "name_no_letter")
 	create(bea.token, "a b").want(t, http.StatusUnprocessableEntity, "name_charset")
-	create(bea.token, "Studio").want(t, http.StatusUnprocessableEntity, "name_reserved")
+	for _, word := range []string{"Studio", "docs", "vod", "sub", "whip", "whep", "schemas", "metrics", "healthz", "readyz", "debug", "search", "ad-min"} {
+		create(bea.token, word).want(t, http.StatusUnprocessableEntity, "name_reserved")
+	}
 	for _, nothing := range []string{"nobody", "4503599627370497", "%00", "弹幕"} {
 		w.do(call{method: "GET", path: "/v1/channels/" + nothing}).want(t, http.StatusNotFound, "no_channel")
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/barrage-live/barrage/internal/problem"
 )
 
 // observe counts and logs a request, names it, and turns a panic into a 500.
@@ -33,7 +35,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 			if reason := recover(); reason != nil {
 				log.Error("handler panicked", slog.Any("reason", reason), slog.String("stack", string(debug.Stack())))
 				if ww.Status() == 0 {
-					problemOf(errInternal).write(ww)
+					problem.Of(errInternal).Write(ww)
 				}
 			}
 			s.record(log, r, ww, c, time.Since(start))
@@ -118,7 +120,7 @@ func (s *server) csrf(next http.Handler) http.Handler {
 		_ = guard.AddTrustedOrigin(o) // Validate has refused what this would
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		badRequest(http.StatusForbidden, "cross_origin", "a page of another origin may not do this").write(w)
+		badForm(http.StatusForbidden, "cross_origin", "a page of another origin may not do this").Write(w)
 	}))
 	return guard.Handler(next)
 }
@@ -130,15 +132,15 @@ func (s *server) bound(next http.Handler) http.Handler {
 		defer cancel()
 		if r.ContentLength > s.Config.MaxBody {
 			w.Header().Set("Connection", "close") // what was not read is not waited for
-			badRequest(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than "+strconv.FormatInt(s.Config.MaxBody, 10)+" bytes").write(w)
+			badForm(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than "+strconv.FormatInt(s.Config.MaxBody, 10)+" bytes").Write(w)
 			return
 		}
 		if r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
-			badRequest(http.StatusUnsupportedMediaType, "unsupported_media_type", "a body is application/json").write(w)
+			badForm(http.StatusUnsupportedMediaType, "unsupported_media_type", "a body is application/json").Write(w)
 			return
 		}
 		if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-			badRequest(http.StatusUnsupportedMediaType, "unsupported_encoding", "a body is not compressed").write(w)
+			badForm(http.StatusUnsupportedMediaType, "unsupported_encoding", "a body is not compressed").Write(w)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/problem"
 )
 
 var errDisabled = account.ErrDisabled
@@ -21,7 +22,7 @@ var errDisabled = account.ErrDisabled
 type server struct {
 	Deps
 	api     huma.API
-	problem *huma.Response
+	refusal *huma.Response
 }
 
 // New puts the API together. The handler serves /v1, /openapi.json and /.well-known/jwks.json and answers 404 to all else.
@@ -34,7 +35,7 @@ func New(d Deps) (http.Handler, error) {
 	router := chi.NewRouter()
 	router.Use(s.observe, s.harden, s.cors, s.csrf, s.bound)
 	router.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		badRequest(http.StatusNotFound, "no_route", "there is nothing at this address").write(w)
+		badForm(http.StatusNotFound, "no_route", "there is nothing at this address").Write(w)
 	})
 	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		for _, m := range methods() {
@@ -42,7 +43,7 @@ func New(d Deps) (http.Handler, error) {
 				w.Header().Add("Allow", m)
 			}
 		}
-		badRequest(http.StatusMethodNotAllowed, "method_not_allowed", "this method is not for this address").write(w)
+		badForm(http.StatusMethodNotAllowed, "method_not_allowed", "this method is not for this address").Write(w)
 	})
 	s.describe(router)
 	s.accounts()
@@ -57,10 +58,10 @@ func New(d Deps) (http.Handler, error) {
 // describe makes the empty API.
 func (s *server) describe(router chi.Router) {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	s.problem = &huma.Response{
+	s.refusal = &huma.Response{
 		Description: "a refusal",
 		Content: map[string]*huma.MediaType{
-			"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")},
+			problem.ContentType: {Schema: registry.Schema(reflect.TypeFor[problem.Problem](), true, "Problem")},
 		},
 	}
 	s.api = humachi.New(router, huma.Config{
@@ -118,7 +119,7 @@ func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O
 	op := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag},
 		DefaultStatus: o.status, MaxBodyBytes: s.Config.MaxBody,
-		Responses:   map[string]*huma.Response{"default": s.problem},
+		Responses:   map[string]*huma.Response{"default": s.refusal},
 		Middlewares: huma.Middlewares{s.authorize(o.access)},
 	}
 	switch o.access {
@@ -138,8 +139,8 @@ func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O
 }
 
 // refuse turns an error into a problem; what is our own fault is logged with its cause.
-func (s *server) refuse(ctx context.Context, o operation, err error) *Problem {
-	p := problemOf(err)
+func (s *server) refuse(ctx context.Context, o operation, err error) *problem.Problem {
+	p := problem.Of(err)
 	if fault.KindOf(err) == fault.Internal {
 		s.Log.ErrorContext(ctx, "operation failed", slog.String("operation", o.id), slog.Any("error", err))
 	}

@@ -6,7 +6,7 @@
 //
 // It promises that a path no asset has and no backend route claims answers with the application (which then shows the
 // room, or that there is none), that hashed assets may be kept for ever and index.html never, that a path of the
-// backend (ReservedPath) answers a 404 problem instead of a page, and that no answer allows foreign or inline scripts,
+// backend (internal/reserved) answers a 404 problem instead of a page, and that no answer allows foreign or inline scripts,
 // framing, or type guessing.
 //
 // A checkout without built pages compiles and starts all the same: dist then holds only .keep, Built is false, and the

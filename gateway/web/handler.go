@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"io/fs"
 	"net/http"
 	"path"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/problem"
+	"github.com/barrage-live/barrage/internal/reserved"
 )
 
 // index is the application's document.
@@ -46,7 +47,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), r.TLS != nil)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "pages are only read"))
+		problem.At(http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "pages are only read")).Write(w)
 		return
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
@@ -54,23 +55,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, a)
 		return
 	}
-	if ReservedPath(r.URL.Path) || strings.HasPrefix(name, "assets/") || path.Ext(name) != "" && name != index {
-		refuse(w, http.StatusNotFound, fault.New(fault.NotFound, "no_route", "there is nothing at this address"))
+	if belongsToBackend(r.URL.Path) || strings.HasPrefix(name, "assets/") || path.Ext(name) != "" && name != index {
+		problem.Of(fault.New(fault.NotFound, "no_route", "there is nothing at this address")).Write(w)
 		return
 	}
 	serve(w, r, h.start)
 }
 
-// ReservedPath says whether a path belongs to the backend (or may later), so that a mistyped API address is never
-// answered with a page. No channel may be named after its first segment.
-func ReservedPath(p string) bool {
+// belongsToBackend says whether a path is, or may become, an address of the backend: a mistyped one is never answered with a page.
+func belongsToBackend(p string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+p), "/"), "/")
-	switch first {
-	case "v1", "live", "vod", "ws", "sub", "whip", "whep", "docs", "schemas", "openapi.json", "openapi.yaml",
-		"openapi-3.0.json", "openapi-3.0.yaml", ".well-known", "metrics", "healthz", "readyz", "debug":
-		return true
-	}
-	return false
+	return reserved.Route(first)
 }
 
 func serve(w http.ResponseWriter, r *http.Request, a *asset) {
@@ -110,19 +105,4 @@ func matches(header, tag string) bool {
 		}
 	}
 	return false
-}
-
-// refuse answers a problem document (RFC 9457) in the shape the API uses.
-func refuse(w http.ResponseWriter, status int, e *fault.Error) {
-	body, err := json.Marshal(map[string]any{
-		"title": http.StatusText(status), "status": status, "detail": e.Message, "kind": e.Kind.String(), "code": e.Code,
-	})
-	if err != nil {
-		body = []byte(`{}`)
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the reader went away: nobody left to tell
 }

@@ -1,18 +1,16 @@
 package ws
 
 import (
-	"encoding/json"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wire"
 )
@@ -20,7 +18,7 @@ import (
 // refusal is an upgrade that is answered with an HTTP status.
 type refusal struct {
 	status int
-	header http.Header // beside Content-Type and Retry-After
+	header http.Header // beside those of a problem
 	reason *fault.Error
 }
 
@@ -129,20 +127,10 @@ func chooseEncoding(h http.Header) (wire.Encoding, bool) {
 	return 0, false
 }
 
-// write answers with problem+json.
+// write answers with a problem.
 func (f *refusal) write(w http.ResponseWriter) {
-	h := w.Header()
-	maps.Copy(h, f.header)
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	if f.reason.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.reason.RetryAfter.Seconds()))))
-	}
-	w.WriteHeader(f.status)
-	// Whoever does not read the answer has gone; there is nobody to tell.
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"status": f.status, "title": f.reason.Message, "kind": f.reason.Kind.String(), "code": f.reason.Code,
-	})
+	maps.Copy(w.Header(), f.header)
+	problem.At(f.status, f.reason).Write(w)
 }
 
 // acceptance is the answer that ends the HTTP part of a connection.

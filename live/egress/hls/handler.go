@@ -56,7 +56,6 @@ var _ http.Handler = (*Handler)(nil)
 const (
 	typePlaylist = "application/vnd.apple.mpegurl"
 	typeMP4      = "video/mp4"
-	typeProblem  = "application/problem+json"
 )
 
 // Cache-Control of each sort of answer.
@@ -64,7 +63,6 @@ const (
 	cacheForever = "public, max-age=31536000, immutable"
 	cacheWaited  = "public, max-age=4"
 	cacheNow     = "public, max-age=1"
-	cacheNever   = "no-store"
 )
 
 // ServeHTTP answers one request.
@@ -140,9 +138,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if status >= http.StatusInternalServerError && e.Code != "playlist_timeout" {
 		h.cfg.Log.Error("cannot serve", slog.String("path", r.URL.Path), slog.Any("error", err))
-	}
-	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
 	}
 	refuse(w, status, e)
 }

@@ -1,13 +1,13 @@
 package hls
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/live/packager"
 )
 
@@ -84,27 +84,10 @@ func singleRange(r *http.Request) *http.Request {
 	return r
 }
 
-// problem is an error as RFC 9457 writes it.
-type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Kind   string `json:"kind"`
-	Code   string `json:"code"`
-}
-
+// refuse answers with a problem.
 func refuse(w http.ResponseWriter, status int, e *fault.Error) {
-	b, err := json.Marshal(problem{http.StatusText(status), status, e.Message, e.Kind.String(), e.Code})
-	if err != nil {
-		b = nil // strings and a number always marshal
-	}
-	h := w.Header()
-	h.Set("Content-Type", typeProblem)
-	h.Set("Cache-Control", cacheNever)
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	defer limitTime(w, int64(len(b)))()
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // as above
+	defer limitTime(w, 0)()
+	problem.At(status, e).Write(w)
 }
 
 // counter notes what was answered.
