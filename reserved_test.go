@@ -29,6 +29,7 @@ func TestEveryRouteIsAReservedWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer sockets.Close()
 	public, err := p.public(sockets)
 	if err != nil {
 		t.Fatal(err)
