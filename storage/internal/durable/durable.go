@@ -1,16 +1,61 @@
-// Package durable makes changes of directories survive a crash.
+// Package durable is what storage engines that keep files share: directories whose changes survive a crash, the lock on
+// a directory, and the words with which the disk refuses.
 //
 // A file that was synced can still be lost with its name: names live in the directory, and the directory is synced by
-// itself. The package owns nothing, is called by the storage engines that keep files, and fails with the errors of the
-// file system.
+// itself. The package owns nothing and is called by the engines that keep files. MakeDir and SyncDir fail with the errors of
+// the file system, which Refusal turns into what leaves an engine; Lock fails with refusals.
 package durable
 
 import (
 	"errors"
+	"io"
 	"os"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/barrage-live/barrage/internal/fault"
 )
+
+// The refusals of a disk. Compare with errors.Is; what an engine returns carries the cause.
+var (
+	// ErrLocked: another process, or another engine of this process, holds the directory.
+	ErrLocked = fault.New(fault.Unavailable, "storage_locked", "the directory is in use by another process")
+	// ErrFull: the disk, or the quota on it, is full; nothing was done.
+	ErrFull = fault.New(fault.Unavailable, "storage_full", "the disk is full").After(time.Second)
+	// ErrFailed: the disk failed; nothing was done.
+	ErrFailed = fault.New(fault.Unavailable, "storage_failed", "the disk failed").After(time.Second)
+)
+
+// Refusal is ErrFull or ErrFailed with its cause, by what the file system said.
+func Refusal(cause error) error {
+	of := ErrFailed
+	if Full(cause) {
+		of = ErrFull
+	}
+	return fault.Wrap(of.Kind, of.Code, of.Message, cause).After(of.RetryAfter)
+}
+
+// Full reports whether the file system refused for want of space.
+func Full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// Lock takes the lock file of a directory, until it is closed or the process ends. It fails with ErrLocked, ErrFull or
+// ErrFailed.
+func Lock(fs vfs.FS, name string) (io.Closer, error) {
+	lock, err := fs.Lock(name)
+	switch {
+	case err == nil:
+		return lock, nil
+	// The second is what vfs says of a lock that this process holds itself; it has no value to compare with.
+	case errors.Is(err, syscall.EAGAIN), strings.Contains(err.Error(), "lock held by current process"):
+		return nil, fault.Wrap(ErrLocked.Kind, ErrLocked.Code, ErrLocked.Message, err)
+	}
+	return nil, Refusal(err)
+}
 
 // MakeDir makes a directory and the missing ones above it, and returns when their names are on the disk.
 func MakeDir(fs vfs.FS, dir string) error {
