@@ -89,7 +89,9 @@ func (p *platform) openStorage() error {
 	p.tables = table.New(engine)
 	p.steps.add("tables", func(context.Context) error { return p.tables.Close() })
 
-	objects, err := fileblob.Open(fileblob.Config{Dir: filepath.Join(p.cfg.Data, "blobs")})
+	objects, err := fileblob.Open(fileblob.Config{
+		Dir: filepath.Join(p.cfg.Data, "blobs"), Log: p.log, Metrics: fileblob.NewMetrics(p.registry),
+	})
 	if err != nil {
 		return fmt.Errorf("blobs: %w", err)
 	}

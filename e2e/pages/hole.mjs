@@ -36,7 +36,7 @@ export async function hole(world) {
   const missing = `${broadcast}/${parseInt(name, 10) + 3}.m4s`
   // Nothing can be moved to where a folder with something in it lies.
   const { id } = await (await fetch(world.server.url('/v1/channels/annlive'))).json()
-  const inTheWay = join(world.server.data, 'blobs', 'objects', 'live+', `${id}+`, `${broadcast}+`, missing.split('/')[1])
+  const inTheWay = join(world.server.data, 'blobs', 'objects', 'live', id, broadcast, missing.split('/')[1])
   await mkdir(join(inTheWay, 'something'), { recursive: true })
   const lost = await until(world, 'a segment is said to be missing', () => playlist(world).then((t) => segments(t).find((s) => s.gap)))
   world.check('it is the one that was refused', lost.address === missing, lost)

@@ -3,11 +3,13 @@ package packager
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/blob"
 )
 
 const (
@@ -83,6 +85,7 @@ func (a *archive) run() {
 	}
 }
 
+// try writes an object, several times if need be: a Put of the same bytes may be repeated whatever came of it.
 func (a *archive) try(it item) (err error) {
 	for n := range archiveTries {
 		if n > 0 {
@@ -96,6 +99,9 @@ func (a *archive) try(it item) (err error) {
 			return nil
 		}
 		a.cfg.Log.Warn("segment not stored", slog.String("name", it.name.String()), slog.Any("error", err))
+		if errors.Is(err, blob.ErrExists) {
+			return err // and will be there the next time
+		}
 	}
 	return err
 }
@@ -103,6 +109,7 @@ func (a *archive) try(it item) (err error) {
 func (a *archive) write(it item) error {
 	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
 	defer cancel()
-	_, err := a.cfg.Blobs.Put(ctx, prefix(a.cfg.Channel, a.cfg.Broadcast)+it.name.String(), bytes.NewReader(it.body))
+	_, err := a.cfg.Blobs.Put(ctx, prefix(a.cfg.Channel, a.cfg.Broadcast)+it.name.String(), bytes.NewReader(it.body),
+		blob.PutOptions{Size: int64(len(it.body)), ContentType: "video/mp4"})
 	return err
 }

@@ -23,11 +23,11 @@ type countingBlobs struct {
 	puts map[string]int
 }
 
-func (b *countingBlobs) Put(ctx context.Context, key string, r io.Reader) (blob.Info, error) {
+func (b *countingBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
 	b.mu.Lock()
 	b.puts[key]++
 	b.mu.Unlock()
-	return b.Blobs.Put(ctx, key, r)
+	return b.Blobs.Put(ctx, key, r, o)
 }
 
 // once checks that these objects of the broadcast, and no others, were written, each a single time.

@@ -14,7 +14,7 @@ import (
 
 // Blobs is what a Packager needs of the blob store; *blob.Store has it.
 type Blobs interface {
-	Put(ctx context.Context, key string, r io.Reader) (blob.Info, error)
+	Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error)
 	Open(ctx context.Context, key string) (*blob.Object, error)
 }
 

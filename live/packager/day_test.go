@@ -17,7 +17,7 @@ import (
 // forgetful takes objects and keeps none, so that the memory of a test is that of the packager.
 type forgetful struct{}
 
-func (forgetful) Put(_ context.Context, _ string, r io.Reader) (blob.Info, error) {
+func (forgetful) Put(_ context.Context, _ string, r io.Reader, _ blob.PutOptions) (blob.Info, error) {
 	_, err := io.Copy(io.Discard, r)
 	return blob.Info{}, err
 }

@@ -397,7 +397,7 @@ type brokenBlobs struct {
 	hang chan struct{}
 }
 
-func (b *brokenBlobs) Put(ctx context.Context, key string, r io.Reader) (blob.Info, error) {
+func (b *brokenBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
 	b.mu.Lock()
 	fail, hang := b.fail, b.hang
 	b.mu.Unlock()
@@ -411,7 +411,7 @@ func (b *brokenBlobs) Put(ctx context.Context, key string, r io.Reader) (blob.In
 	if fail {
 		return blob.Info{}, fault.New(fault.Unavailable, "storage_failed", "the disk is broken")
 	}
-	return b.Blobs.Put(ctx, key, r)
+	return b.Blobs.Put(ctx, key, r, o)
 }
 
 func TestBrokenBlobStoreDoesNotStopTheBroadcast(t *testing.T) {

@@ -1,17 +1,27 @@
 // Package blob is the object port: things too big for a row live here, such as media segments and uploads.
 //
-// An object is bytes under a key. It owns nothing but the driver it wraps. It is used by the live and vod wings and by
-// actors that keep files. Promises, proven for every driver by package blobtest: an object is visible whole or not at
-// all; a Put that returned nil survives the death of the process and of the machine; a reader that has an object open
-// reads it to the end as it was; keys are listed in bytewise order.
+// An object is bytes and a content type under a key. It owns nothing but the driver it wraps. It is used by the live and
+// vod wings and by actors that keep files. Promises, proven for every driver by package blobtest: an object is visible
+// whole or not at all; a Put that returned nil survives the death of the process and of the machine; a key is written
+// once, so what is read under it never changes; an open object is read to its end or fails; damaged bytes are not served as
+// data; keys are listed in bytewise order.
 //
-// Refusals: fault.Invalid (keys, ranges), ErrNoObject, fault.Unavailable (storage_full, storage_failed; nothing was
-// done that can be seen). The embedded driver is fileblob.
+// The outcome of a Put or Delete:
+//
+//	nil                              it is done, and durable
+//	ErrUnknown, any fault.Timeout    it may be done or may still happen: the same call again, with the same bytes, tells
+//	ErrExists                        other content lies under the key: nothing was done
+//	any other error                  nothing was done that can be seen, now or later
+//
+// Refusals: fault.Invalid (bad_object_key, bad_object_range, bad_content_type, size_mismatch, source_failed), ErrNoObject,
+// ErrExists, ErrCorrupt, ErrUnknown, fault.Unavailable (storage_full, storage_failed). The embedded driver is fileblob.
 package blob
 
 import (
 	"context"
 	"io"
+	"iter"
+	"mime"
 	"strings"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -20,26 +30,44 @@ import (
 
 // Limits of what a driver must take.
 const (
-	MaxKey       = 512      // bytes of a key
-	MaxComponent = 200      // bytes between two slashes of a key
-	MaxRange     = 64 << 20 // bytes of one ReadRange
-	MaxLimit     = 10_000   // objects of a page
-	pageLimit    = 1000     // objects of a page where none is named
+	MaxKey         = 512      // bytes of a key
+	MaxComponent   = 200      // bytes between two slashes of a key
+	MaxContentType = 100      // bytes of a content type
+	MaxRange       = 64 << 20 // bytes of one ReadRange
+	bulk           = 1000     // keys of one call of driver.BulkDeleter
 )
 
-// ErrNoObject refuses reads of what does not exist.
-var ErrNoObject = fault.New(fault.NotFound, "no_object", "no such object")
+// DefaultType is the content type of objects that were put without one.
+const DefaultType = "application/octet-stream"
 
-// Info describes one object.
-type Info = driver.Info
+// The refusals of this package.
+var (
+	ErrNoObject = fault.New(fault.NotFound, "no_object", "no such object")
+	// ErrExists: a key is written once, and other content lies under this one.
+	ErrExists = fault.New(fault.Conflict, "object_exists", "another object has this key")
+	// ErrCorrupt: what is stored is not what was put. Only a copy helps.
+	ErrCorrupt = fault.New(fault.Internal, "object_corrupt", "a stored object fails its checksum")
+	// ErrUnknown: the engine failed, or was cut off, after the change was on its way.
+	ErrUnknown = fault.New(fault.Timeout, "outcome_unknown", "the storage failed during the write; its outcome is unknown")
+)
 
-// Object is an open object. It can be read from any place, and must be closed.
+// The vocabulary is the driver's.
+type (
+	// Info describes one object.
+	Info = driver.Info
+	// PutOptions say what a Put knows of the object beforehand.
+	PutOptions = driver.PutOptions
+)
+
+// Object is an open object. It can be read from any place, and must be closed. One goroutine uses it at a time. Reading
+// fails with ErrCorrupt, with ErrNoObject where the engine cannot hold an object that is deleted, or with
+// fault.Unavailable.
 type Object struct {
 	io.ReadSeekCloser
 	Info
 }
 
-// Store is a set of objects in one engine.
+// Store is a set of objects in one engine. It is safe for concurrent use.
 type Store struct{ d driver.Driver }
 
 // New wraps an engine. The Store owns it and closes it.
@@ -53,14 +81,26 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Put stores all of r under key and returns when it is durable. It replaces what was there. If r fails, Put fails with its
-// error and nothing changes. A key consists of a-z, 0-9, '.', '_', '-' and, between non-empty components, '/'; no
-// component begins with a dot.
-func (s *Store) Put(ctx context.Context, key string, r io.Reader) (Info, error) {
+// Put stores all of r under key, which must be new, and returns when it is durable. Where the same bytes with the same
+// content type lie there already it makes sure that they are durable, so that a Put can be repeated; anything else there is
+// refused with ErrExists. If r fails, Put fails with its error and nothing changes. An object can be seen by others a little
+// before its Put returns.
+//
+// A key is a file name below any number of folders, with slashes between them, in the characters a-z, 0-9, '_', '-' and,
+// in the file name only, '.'. A file name has at least one dot and does not begin with one. So no key is a folder of
+// another, which many engines could not keep apart.
+func (s *Store) Put(ctx context.Context, key string, r io.Reader, o PutOptions) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	return s.d.Put(ctx, key, &guardedReader{ctx, r})
+	if o.ContentType == "" {
+		o.ContentType = DefaultType
+	}
+	if !mediaType(o.ContentType) {
+		return Info{}, fault.New(fault.Invalid, "bad_content_type", "the content type is not one, or too long")
+	}
+	o.Size = max(-1, o.Size)
+	return s.d.Put(ctx, key, &source{ctx: ctx, r: r, size: o.Size}, o)
 }
 
 // Open gives an object for reading. The caller closes it.
@@ -75,10 +115,10 @@ func (s *Store) Open(ctx context.Context, key string) (*Object, error) {
 	return &Object{r, info}, nil
 }
 
-// ReadRange reads n bytes from offset on; fewer at the end of the object, none behind it.
+// ReadRange reads n bytes from offset on; fewer at the end of the object, none past it.
 func (s *Store) ReadRange(ctx context.Context, key string, offset, n int64) ([]byte, error) {
 	if offset < 0 || n < 0 || n > MaxRange {
-		return nil, fault.New(fault.Invalid, "bad_range", "the range is not valid")
+		return nil, errRange()
 	}
 	o, err := s.Open(ctx, key)
 	if err != nil {
@@ -89,11 +129,11 @@ func (s *Store) ReadRange(ctx context.Context, key string, offset, n int64) ([]b
 		return nil, nil
 	}
 	if _, err := o.Seek(offset, io.SeekStart); err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "storage_failed", "the object cannot be read", err)
+		return nil, err
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(o, b); err != nil {
-		return nil, fault.Wrap(fault.Unavailable, "storage_failed", "the object cannot be read", err)
+		return nil, err
 	}
 	return b, nil
 }
@@ -106,19 +146,19 @@ func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
 	return s.d.Stat(ctx, key)
 }
 
-// List gives one page of the objects whose keys begin with prefix, in bytewise order, from behind the key after. A page
-// shorter than limit is the last one; limit zero means 1000.
-func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]Info, error) {
-	if limit == 0 {
-		limit = pageLimit
+// List gives the objects whose keys begin with prefix and are greater than after, in bytewise order; without their content
+// types, which engines do not list. An object that is there all the while comes exactly once; one that is put or deleted
+// meanwhile may come or not. An error is the last that comes. Each call reads what it lists anew: who shows pages goes on
+// with after, who wants all takes all.
+func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[Info, error] {
+	if len(prefix) > MaxKey || len(after) > MaxKey || !allowed(prefix) || !allowed(after) {
+		return func(yield func(Info, error) bool) { yield(Info{}, errRange()) }
 	}
-	if limit < 0 || limit > MaxLimit || len(prefix) > MaxKey || len(after) > MaxKey || !allowed(prefix) || !allowed(after) {
-		return nil, fault.New(fault.Invalid, "bad_range", "the range of keys is not valid")
-	}
-	return s.d.List(ctx, prefix, after, limit)
+	return s.d.List(ctx, prefix, after)
 }
 
-// Delete removes an object; it is no error if there is none.
+// Delete removes an object; it is no error if there is none. An object that is being put meanwhile, or whose Put has an
+// unknown outcome, may come into being afterwards.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -126,42 +166,66 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.d.Delete(ctx, key)
 }
 
-// DeletePrefix removes all objects whose keys begin with prefix, which must not be empty, and gives their number. When it
-// fails it may have removed some; call it again.
+// DeletePrefix removes all objects whose keys begin with prefix, which must not be empty, and gives the number of those
+// that are certainly removed by this call. When it fails, call it again.
 func (s *Store) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	if prefix == "" {
-		return 0, fault.New(fault.Invalid, "bad_key", "refusing to delete everything")
+		return 0, fault.New(fault.Invalid, "bad_object_key", "refusing to delete everything")
 	}
-	n, after := 0, ""
-	for {
-		page, err := s.List(ctx, prefix, after, pageLimit)
+	n := 0
+	keys := make([]string, 0, bulk)
+	for info, err := range s.List(ctx, prefix, "") {
 		if err != nil {
 			return n, err
 		}
-		for _, info := range page {
-			if err := s.d.Delete(ctx, info.Key); err != nil {
+		if keys = append(keys, info.Key); len(keys) == bulk {
+			if err := s.deleteMany(ctx, keys); err != nil {
 				return n, err
 			}
-			n++
-			after = info.Key
-		}
-		if len(page) < pageLimit {
-			return n, nil
+			n += len(keys)
+			keys = keys[:0]
 		}
 	}
+	if err := s.deleteMany(ctx, keys); err != nil {
+		return n, err
+	}
+	return n + len(keys), nil
+}
+
+func (s *Store) deleteMany(ctx context.Context, keys []string) error {
+	if b, ok := s.d.(driver.BulkDeleter); ok && len(keys) > 0 {
+		return b.DeleteMany(ctx, keys)
+	}
+	for _, key := range keys {
+		if err := s.d.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckKey refuses what cannot be a key.
 func CheckKey(key string) error {
 	if key == "" || len(key) > MaxKey || !allowed(key) {
-		return fault.New(fault.Invalid, "bad_key", "a key is empty, too long or has a forbidden character")
+		return fault.New(fault.Invalid, "bad_object_key", "a key is empty, too long or has a forbidden character")
 	}
-	for component := range strings.SplitSeq(key, "/") {
-		if component == "" || component[0] == '.' || len(component) > MaxComponent {
-			return fault.New(fault.Invalid, "bad_key", "a component of a key is empty, too long or begins with a dot")
+	folders, file := "", key
+	if cut := strings.LastIndexByte(key, '/'); cut >= 0 {
+		folders, file = key[:cut], key[cut+1:]
+		for folder := range strings.SplitSeq(folders, "/") {
+			if folder == "" || len(folder) > MaxComponent || strings.Contains(folder, ".") {
+				return fault.New(fault.Invalid, "bad_object_key", "a folder of a key is empty, too long or has a dot")
+			}
 		}
 	}
+	if strings.IndexByte(file, '.') < 1 || len(file) > MaxComponent {
+		return fault.New(fault.Invalid, "bad_object_key", "the file name of a key is too long, has no dot or begins with one")
+	}
 	return nil
+}
+
+func errRange() error {
+	return fault.New(fault.Invalid, "bad_object_range", "the range of bytes or keys is not valid")
 }
 
 func allowed(s string) bool {
@@ -174,16 +238,13 @@ func allowed(s string) bool {
 	return true
 }
 
-// guardedReader stops a Put whose caller has gone.
-type guardedReader struct {
-	ctx context.Context //nolint:containedctx // lives as long as one Put
-	r   io.Reader
-}
-
-// Read implements io.Reader.
-func (g *guardedReader) Read(p []byte) (int, error) {
-	if err := g.ctx.Err(); err != nil {
-		return 0, fault.From(err)
+// mediaType keeps what is none, and line ends and the like, out of what becomes a header.
+func mediaType(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
 	}
-	return g.r.Read(p)
+	t, _, err := mime.ParseMediaType(s)
+	return err == nil && strings.Contains(t, "/") && len(s) <= MaxContentType
 }

@@ -8,6 +8,7 @@ package faultblob
 import (
 	"context"
 	"io"
+	"iter"
 
 	"github.com/barrage-live/barrage/storage/blob/driver"
 )
@@ -34,7 +35,7 @@ type Call struct {
 type Fault struct {
 	// Before is the answer instead of the effect.
 	Before error
-	// Midst breaks the data of a Put, or of an object being read, after its first byte.
+	// Midst breaks the data of a Put, or of an object being read, after its first byte, and a List after its first object.
 	Midst error
 	// After is the answer in spite of the effect.
 	After error
@@ -58,7 +59,7 @@ var (
 func Wrap(d driver.Driver, s Script) *Driver { return &Driver{d, s} }
 
 // Put implements driver.Driver.
-func (d *Driver) Put(ctx context.Context, key string, r io.Reader) (driver.Info, error) {
+func (d *Driver) Put(ctx context.Context, key string, r io.Reader, o driver.PutOptions) (driver.Info, error) {
 	f := d.script(Call{Put, key})
 	if f.Before != nil {
 		return driver.Info{}, f.Before
@@ -66,7 +67,7 @@ func (d *Driver) Put(ctx context.Context, key string, r io.Reader) (driver.Info,
 	if f.Midst != nil {
 		r = io.MultiReader(io.LimitReader(r, 1), broken{f.Midst})
 	}
-	info, err := d.inner.Put(ctx, key, r)
+	info, err := d.inner.Put(ctx, key, r, o)
 	return info, firstOf(err, f.After)
 }
 
@@ -93,12 +94,26 @@ func (d *Driver) Stat(ctx context.Context, key string) (driver.Info, error) {
 }
 
 // List implements driver.Driver.
-func (d *Driver) List(ctx context.Context, prefix, after string, limit int) ([]driver.Info, error) {
+func (d *Driver) List(ctx context.Context, prefix, after string) iter.Seq2[driver.Info, error] {
 	f := d.script(Call{List, prefix})
-	if err := firstOf(f.Before, f.After); err != nil {
-		return nil, err
+	return func(yield func(driver.Info, error) bool) {
+		if f.Before != nil {
+			yield(driver.Info{}, f.Before)
+			return
+		}
+		for info, err := range d.inner.List(ctx, prefix, after) {
+			if !yield(info, err) || err != nil {
+				return
+			}
+			if f.Midst != nil {
+				yield(driver.Info{}, f.Midst)
+				return
+			}
+		}
+		if f.After != nil {
+			yield(driver.Info{}, f.After)
+		}
 	}
-	return d.inner.List(ctx, prefix, after, limit)
 }
 
 // Delete implements driver.Driver.

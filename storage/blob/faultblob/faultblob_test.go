@@ -60,20 +60,20 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := blob.New(d)
-	for key, there := range map[string]bool{"before": false, "midst": false, "after": true} {
+	for key, there := range map[string]bool{"before.x": false, "midst.x": false, "after.x": true} {
 		sick = true
-		if _, err := s.Put(t.Context(), key, strings.NewReader("content")); !errors.Is(err, down) {
+		if _, err := s.Put(t.Context(), key, strings.NewReader("content"), blob.PutOptions{Size: 7}); !errors.Is(err, down) {
 			t.Errorf("put %q: %v", key, err)
 		}
 		sick = false
 		if _, err := s.Stat(t.Context(), key); (err == nil) != there {
 			t.Errorf("after the failed put of %q: %v, want it there: %v", key, err, there)
 		}
-		if _, err := s.Put(t.Context(), key, strings.NewReader("content")); err != nil {
+		if _, err := s.Put(t.Context(), key, strings.NewReader("content"), blob.PutOptions{Size: 7}); err != nil {
 			t.Fatal(err)
 		}
 		sick = true
-		if o, err := s.Open(t.Context(), key); key == "midst" {
+		if o, err := s.Open(t.Context(), key); key == "midst.x" {
 			if got, rerr := io.ReadAll(o); err != nil || string(got) != "c" || !errors.Is(rerr, down) {
 				t.Errorf("a breaking object gave %q, %v", got, rerr)
 			}
@@ -83,13 +83,15 @@ func TestFaults(t *testing.T) {
 		} else if !errors.Is(err, down) {
 			t.Errorf("open %q: %v", key, err)
 		}
-		_, listErr := s.List(t.Context(), key, "", 1)
+		var listErr error
+		for _, listErr = range s.List(t.Context(), key, "") {
+		}
 		_, statErr := s.Stat(t.Context(), key)
-		if deleteErr := s.Delete(t.Context(), key); key != "midst" && (!errors.Is(listErr, down) || !errors.Is(statErr, down) || !errors.Is(deleteErr, down)) {
+		if deleteErr := s.Delete(t.Context(), key); !errors.Is(listErr, down) || key != "midst.x" && (!errors.Is(statErr, down) || !errors.Is(deleteErr, down)) {
 			t.Errorf("%q: %v, %v, %v", key, listErr, statErr, deleteErr)
 		}
 		sick = false
-		if _, err := s.Stat(t.Context(), key); (err == nil) != (key == "before") {
+		if _, err := s.Stat(t.Context(), key); (err == nil) != (key == "before.x") {
 			t.Errorf("after the delete of %q: %v", key, err)
 		}
 	}

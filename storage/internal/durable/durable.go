@@ -27,6 +27,8 @@ var (
 	ErrFull = fault.New(fault.Unavailable, "storage_full", "the disk is full").After(time.Second)
 	// ErrFailed: the disk failed; nothing was done.
 	ErrFailed = fault.New(fault.Unavailable, "storage_failed", "the disk failed").After(time.Second)
+	// ErrNewer: the data are sound, and of a format that this version does not know.
+	ErrNewer = fault.New(fault.Unavailable, "storage_newer", "the data were written by a newer version")
 )
 
 // Refusal is ErrFull or ErrFailed with its cause, by what the file system said.
