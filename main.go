@@ -1,7 +1,7 @@
 // Command barrage is a live-room platform in one binary: live ingest and playback, danmaku over sockets, accounts, pages.
 //
 // `barrage serve` runs it; `barrage help` lists the rest. main.go reads the command line, config.go is the tree of settings,
-// serve.go puts the floors together, admin.go and demo.go are the two small commands beside it.
+// serve.go puts the floors together, admin.go, objects.go and demo.go are the small commands beside it.
 package main
 
 import (
@@ -24,6 +24,8 @@ const usage = `barrage: live rooms with danmaku, from OBS to the browser
   barrage serve  [--config FILE] [--KEY VALUE ...]   run the platform
   barrage demo   [--KEY VALUE ...]                   run it with a test picture and chatting bots
   barrage admin create HANDLE [--data DIR]           make the first administrator (the server must be stopped)
+  barrage objects verify [PREFIX] [--data DIR]       read what is stored against its checksums (stopped as well)
+  barrage objects delete PREFIX [--data DIR]         remove stored objects, such as live/CHANNEL/BROADCAST/ (stopped as well)
   barrage config [--config FILE] [--KEY VALUE ...]   print the settings that would be used, and where each comes from
   barrage version                                    print the version
 
@@ -45,6 +47,13 @@ its own, which is removed at the end: data, log.level and stop.timeout have no e
 
 Makes an account with every role and prints its password, once. The server must be stopped; later administrators are made
 over the API.
+`
+	aboutObjects = `usage: barrage objects verify [PREFIX] [--config FILE] [--data DIR] [--KEY VALUE ...]
+       barrage objects delete PREFIX [--config FILE] [--data DIR] [--KEY VALUE ...]
+
+Reads the stored objects whose names begin with PREFIX, or all, against their checksums and names those that are damaged; or
+removes those whose names begin with PREFIX. The segments of a broadcast begin with live/CHANNEL/BROADCAST/, where both are ids.
+The server must be stopped.
 `
 	aboutConfig = `usage: barrage config [--config FILE] [--KEY VALUE ...]
 
@@ -76,6 +85,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = withConfig(aboutDemo, rest, environ, stdout, func(cfg Config) error { return demo(ctx, cfg, stdout, stderr) })
 	case "admin":
 		err = admin(ctx, rest, environ, stdout, stderr)
+	case "objects":
+		err = objects(ctx, rest, environ, stdout, stderr)
 	case "config":
 		err = printConfig(rest, environ, stdout)
 	case "version", "--version":
