@@ -92,6 +92,6 @@ func botPost(room, text string, i, n int) *wirepb.Post {
 	}
 	return &wirepb.Post{
 		Room: room, Key: fmt.Sprintf("bot%d-%d", i, n), Text: text,
-		Mode: mode, Colour: botColours[rand.IntN(len(botColours))], Size: wirepb.Size_SIZE_NORMAL, MediaTimeMs: -1,
+		Mode: mode, Colour: new(botColours[rand.IntN(len(botColours))]), Size: wirepb.Size_SIZE_NORMAL,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -156,8 +157,12 @@ func (c *killClient) connect(ctx context.Context) {
 	if _, err := conn.Auth(ctx, c.w.tokens[c.index]); err != nil {
 		return
 	}
-	if _, err := conn.Join(ctx, c.w.room, c.since, c.since.Offset > 0, 0); err != nil {
-		return
+	for more := true; more; {
+		j, err := conn.Join(ctx, c.w.room, c.since, c.since.Offset > 0, 0)
+		if err != nil {
+			return
+		}
+		more = j.GetMore()
 	}
 	var seq uint64
 	for ctx.Err() == nil {
@@ -178,13 +183,13 @@ func (c *killClient) connect(ctx context.Context) {
 
 // post posts one danmaku and reports whether the connection is still good.
 func (c *killClient) post(ctx context.Context, conn *wireclient.Client, key string, seq uint64, again bool) bool {
-	text := "text of " + key
+	text := textOf(key)
 	r := history.Record{Kind: history.Invoke, Conn: c.name, User: c.w.users[c.index], Key: key, Hash: hash(text)}
 	if !again {
 		r.Seq = seq
 	}
 	c.w.record(r)
-	got, err := conn.Post(ctx, &wirepb.Post{Room: c.w.room, Key: key, Text: text, MediaTimeMs: -1})
+	got, err := conn.Post(ctx, &wirepb.Post{Room: c.w.room, Key: key, Text: text})
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 		r.Kind, r.Duplicate = history.OK, got.GetDuplicate()
@@ -209,20 +214,53 @@ func (c *killClient) hear(f *wirepb.ServerFrame) {
 		}
 		r.Head.Epoch, r.Head.Offset = place(j.GetPosition())
 		c.w.record(r)
-		c.see(history.Recv, j.GetDanmaku())
+		c.see(j.GetDanmaku())
 		c.since.Epoch, c.since.Offset = place(j.GetPosition())
 	}
-	c.see(history.Recv, f.GetBatch().GetDanmaku())
-}
-
-func (c *killClient) see(kind history.Kind, danmaku []*wirepb.Danmaku) {
-	for _, d := range danmaku {
-		r := history.Record{Kind: kind, Conn: c.name, User: d.GetUser(), Key: d.GetKey(), Hash: hash(d.GetText())}
-		r.Epoch, r.Offset = place(d.GetPosition())
-		c.w.record(r)
-		c.since = position.Position{Epoch: r.Epoch, Offset: r.Offset}
+	if b := f.GetBatch(); b != nil {
+		c.follow(b.GetFrom(), b.GetTo(), b.GetDanmaku())
+	}
+	if g := f.GetGap(); g.GetTo() != nil {
+		c.follow(g.GetFrom(), g.GetTo(), nil)
 	}
 }
+
+// follow records what came of a range and what was told to be missing of it, in order, and goes to its end.
+func (c *killClient) follow(from, to *wirepb.Position, danmaku []*wirepb.Danmaku) {
+	next := from.GetOffset() + 1
+	skip := func(end uint64) {
+		if next < end {
+			c.w.record(history.Record{
+				Kind: history.Gap, Conn: c.name, Offset: position.Offset(next), To: position.Offset(end - 1),
+			})
+		}
+		next = end + 1
+	}
+	for i, d := range danmaku {
+		skip(d.GetOffset())
+		c.see(danmaku[i : i+1])
+	}
+	skip(to.GetOffset() + 1)
+	c.since.Epoch, c.since.Offset = place(to)
+}
+
+func (c *killClient) see(danmaku []*wirepb.Danmaku) {
+	for _, d := range danmaku {
+		r := seen(d)
+		r.Kind, r.Conn = history.Recv, c.name
+		c.w.record(r)
+	}
+}
+
+// seen is the record of a danmaku that a client was told. Its key is told to nobody but its author, so it is read from the text.
+func seen(d *wirepb.Danmaku) history.Record {
+	return history.Record{
+		User: strconv.FormatUint(d.GetUser(), 10), Key: strings.TrimPrefix(d.GetText(), textOf("")), Hash: hash(d.GetText()),
+		Epoch: position.Epoch(d.GetEpoch()), Offset: position.Offset(d.GetOffset()),
+	}
+}
+
+func textOf(key string) string { return "text of " + key }
 
 // readHistory records the whole log as the room tells it at the end, oldest first.
 func (w *killWorld) readHistory(t *testing.T) {
@@ -246,13 +284,14 @@ func (w *killWorld) readHistory(t *testing.T) {
 		if !page.GetMore() {
 			break
 		}
-		before.Epoch, before.Offset = place(page.GetDanmaku()[0].GetPosition())
+		oldest := page.GetDanmaku()[0]
+		before.Epoch, before.Offset = position.Epoch(oldest.GetEpoch()), position.Offset(oldest.GetOffset())
 		pause(t.Context(), 60*time.Millisecond) // the limit of requests per second of one connection
 	}
 	for _, page := range slices.Backward(pages) {
 		for _, d := range page {
-			r := history.Record{Kind: history.Hist, Node: "final", User: d.GetUser(), Key: d.GetKey(), Hash: hash(d.GetText())}
-			r.Epoch, r.Offset = place(d.GetPosition())
+			r := seen(d)
+			r.Kind, r.Node = history.Hist, "final"
 			w.record(r)
 		}
 	}

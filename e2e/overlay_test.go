@@ -128,7 +128,7 @@ func postMany(t *testing.T, s *server, st streamer) map[string]time.Time {
 				mu.Lock()
 				sent[text] = time.Now()
 				mu.Unlock()
-				_, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: fmt.Sprintf("p%d", i), Text: text, Colour: 0xFFFFFF, MediaTimeMs: -1})
+				_, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: fmt.Sprintf("p%d", i), Text: text})
 				if err != nil {
 					t.Errorf("post %d: %v", i, err)
 					return

@@ -143,7 +143,7 @@ func startChat(t *testing.T, s *server, st streamer) *chat {
 // round posts a text and waits until the other viewer has it.
 func (c *chat) round(ctx context.Context, i int) error {
 	text := fmt.Sprintf("still here %d", i)
-	if _, err := c.from.Post(ctx, &wirepb.Post{Room: c.room, Key: fmt.Sprintf("chat-%d", i), Text: text, MediaTimeMs: -1}); err != nil {
+	if _, err := c.from.Post(ctx, &wirepb.Post{Room: c.room, Key: fmt.Sprintf("chat-%d", i), Text: text}); err != nil {
 		return fmt.Errorf("post: %w", err)
 	}
 	select {

@@ -157,7 +157,7 @@ func (s secured) chats(t *testing.T, st streamer) {
 	conn := st.enter(t, wireclient.Config{
 		URL: "wss://" + s.faces["https"] + "/ws", HTTP: s.client, Header: http.Header{"Origin": {"https://" + s.faces["https"]}},
 	})
-	if _, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: "k", Text: "sealed", MediaTimeMs: -1}); err != nil {
+	if _, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: "k", Text: "sealed"}); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the other viewer hears it", liveLimit, func() bool { return heard.count() == 1 })

@@ -57,7 +57,7 @@ func TestAPanickingActorIsToldAndThenItsRest(t *testing.T) {
 			}
 			_, err := v.Say("are you well?")
 			told(t, err, fault.Unavailable, "quarantined", 5*time.Second)
-			if _, err := v.Post(v.Context(), &wirepb.Post{Room: gatewaytest.Other, Key: "k", Text: "and you?", MediaTimeMs: -1}); err != nil {
+			if _, err := v.Post(v.Context(), &wirepb.Post{Room: gatewaytest.Other, Key: "k", Text: "and you?"}); err != nil {
 				t.Errorf("the actor next to it: %v", err)
 			}
 		})

@@ -96,8 +96,8 @@ func TestHoleThatCannotBeFilledIsTold(t *testing.T) {
 	w.Rooms.Tick() // they go out while this node is not attached
 	w.Rooms.Expire(gatewaytest.Room, 1)
 	w.Rooms.Fail(nil)
-	gap := bob.Await(func(f *wirepb.ServerFrame) bool { return f.GetError().GetCode() == "gap" })
-	if gap.GetError().GetField() != gatewaytest.Room || gap.GetId() != 0 {
+	gap := bob.Await(func(f *wirepb.ServerFrame) bool { return f.GetGap() != nil })
+	if gap.GetGap().GetRoom() != gatewaytest.Room || gap.GetId() != 0 {
 		t.Errorf("told %v", gap)
 	}
 	j, err := bob.Join(bob.Context(), gatewaytest.Room, position.Position{Epoch: 1, Offset: 1}, true, 10)
@@ -139,7 +139,7 @@ func TestFollowerLosesNothing(t *testing.T) {
 					seen = append(seen, d.GetText())
 				}
 			},
-			OnBreak:  func(_, reason string) { t.Errorf("break: %s", reason) },
+			OnLoss:   func(_, reason string, n int) { t.Errorf("lost %d: %s", n, reason) },
 			OnClient: func(c *wireclient.Client) { clients <- c },
 			Backoff:  func(int) time.Duration { return time.Millisecond },
 		})

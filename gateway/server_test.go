@@ -116,7 +116,7 @@ func TestHistoryPages(t *testing.T) {
 	if err != nil || len(newest.GetDanmaku()) != 4 || newest.GetDanmaku()[3].GetText() != "9" || !newest.GetMore() {
 		t.Fatalf("newest %v, %v", newest, err)
 	}
-	before := wire.ToPosition(newest.GetDanmaku()[0].GetPosition())
+	before := gatewaytest.PositionOf(newest.GetDanmaku()[0])
 	older, err := ann.History(ann.Context(), gatewaytest.Room, before, 50)
 	if err != nil || len(older.GetDanmaku()) != 6 || older.GetDanmaku()[0].GetText() != "0" || older.GetMore() {
 		t.Fatalf("older %v, %v", older, err)
@@ -126,7 +126,7 @@ func TestHistoryPages(t *testing.T) {
 func TestRetryWithTheSameKeyIsOneDanmaku(t *testing.T) {
 	w := plain(t)
 	ann := w.Enter(wire.JSON, "ann-s1-1h")
-	post := &wirepb.Post{Room: gatewaytest.Room, Key: "k", Text: "once", MediaTimeMs: wire.NoMediaTime}
+	post := &wirepb.Post{Room: gatewaytest.Room, Key: "k", Text: "once"}
 	first, err := ann.Post(ann.Context(), post)
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +265,7 @@ func TestRoomsOfOneConnection(t *testing.T) {
 	gatewaytest.Refused(t, err, "bad_id")
 	v.MustJoin(gatewaytest.Room)
 	v.MustJoin(gatewaytest.Other)
-	_, err = v.Post(v.Context(), &wirepb.Post{Room: gatewaytest.Other, Key: "k", Text: "there", MediaTimeMs: 7})
+	_, err = v.Post(v.Context(), &wirepb.Post{Room: gatewaytest.Other, Key: "k", Text: "there", MediaTimeMs: new(uint64(7))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
@@ -96,8 +99,15 @@ func (*Tokens) Verify(token string) (auth.Identity, error) {
 		return auth.Identity{}, auth.ErrTokenExpired
 	}
 	return auth.Identity{
-		User: id.User(parts[0]), Name: parts[0], Session: id.Session(parts[1]), Roles: auth.NewRoles(), Expires: time.Now().Add(life),
+		User: UserOf(parts[0]), Name: parts[0], Session: id.Session(parts[1]), Roles: auth.NewRoles(), Expires: time.Now().Add(life),
 	}, nil
+}
+
+// UserOf is the user of a name in a token.
+func UserOf(name string) id.User {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // a hash takes everything
+	return id.User(strconv.FormatUint(uint64(h.Sum32())+1, 10))
 }
 
 // Viewer is a client that behaves and remembers what it saw.
@@ -169,7 +179,7 @@ func (v *Viewer) MustJoin(r string) *wirepb.Joined {
 // Say posts a text to Room under a key of its own.
 func (v *Viewer) Say(text string) (*wirepb.Posted, error) {
 	key := fmt.Sprintf("k%d", time.Now().UnixNano())
-	return v.Post(v.ctx, &wirepb.Post{Room: Room, Key: key, Text: text, MediaTimeMs: wire.NoMediaTime})
+	return v.Post(v.ctx, &wirepb.Post{Room: Room, Key: key, Text: text})
 }
 
 // MustSay posts a text to Room.
@@ -183,7 +193,13 @@ func (v *Viewer) MustSay(text string) *wirepb.Posted {
 	return p
 }
 
-// Seen is the danmaku of Room that came in batches and answers, checked to be in order without holes.
+// PositionOf is the place of a danmaku that a client was told.
+func PositionOf(d *wirepb.Danmaku) position.Position {
+	return position.Position{Epoch: position.Epoch(d.GetEpoch()), Offset: position.Offset(d.GetOffset())}
+}
+
+// Seen is the danmaku of Room that came in batches and answers, checked to be in order, and to lie in what the frames cover, which
+// is without holes.
 func (v *Viewer) Seen() []string {
 	v.tb.Helper()
 	v.mu.Lock()
@@ -191,20 +207,25 @@ func (v *Viewer) Seen() []string {
 	var texts []string
 	last := uint64(0)
 	for _, f := range v.mu.frames {
-		rows := f.GetBatch().GetDanmaku()
-		if j := f.GetJoined(); j.GetRoom() == Room {
-			rows = j.GetDanmaku()
-			last = j.GetPosition().GetOffset() - uint64(len(rows))
-		} else if f.GetBatch().GetRoom() != Room {
+		b, j := f.GetBatch(), f.GetJoined()
+		rows, from, to, skipped := b.GetDanmaku(), b.GetFrom().GetOffset(), b.GetTo().GetOffset(), uint64(b.GetSkipped())
+		switch {
+		case j.GetRoom() == Room:
+			rows, to = j.GetDanmaku(), j.GetPosition().GetOffset()
+			from = to - uint64(len(rows))
+		case b.GetRoom() != Room:
 			continue
+		case from != last || uint64(len(rows))+skipped != to-from:
+			v.tb.Fatalf("a batch of %d danmaku covers %d to %d without %d, and the one before went to %d", len(rows), from, to, skipped, last)
 		}
 		for _, d := range rows {
-			if d.GetPosition().GetOffset() != last+1 {
-				v.tb.Fatalf("offset %d follows %d", d.GetPosition().GetOffset(), last)
+			if n := d.GetOffset(); n <= from || n > to || skipped == 0 && n != from+1 {
+				v.tb.Fatalf("offset %d follows %d in what goes to %d", n, from, to)
 			}
-			last++
+			from = d.GetOffset()
 			texts = append(texts, d.GetText())
 		}
+		last = to
 	}
 	return texts
 }

@@ -63,7 +63,9 @@ type Hub struct {
 	shards  []*shard
 	dealt   atomic.Uint64 // members, for dealing them to shards
 	attach  atomic.Uint64 // the number of the last attachment to any room
-	logins  logins
+	// versions numbers the states of rooms: those that one connection is told grow.
+	versions atomic.Uint64
+	logins   logins
 
 	ctx     context.Context //nolint:containedctx // the life of the hub itself: keepers are started by joins
 	stop    context.CancelFunc
@@ -188,7 +190,7 @@ func (h *Hub) local(m *Member, r id.Room) (*local, error) {
 
 // answer says what a joining connection has to know: from what is kept here if that suffices, else from the room.
 func (h *Hub) answer(ctx context.Context, snap snapshot, e session.Enter) (session.Entry, error) {
-	entry := session.Entry{Info: snap.info, Head: snap.window.head}
+	entry := session.Entry{Info: snap.info, Version: snap.version, Head: snap.window.head}
 	if e.Resuming {
 		if rows, ok := snap.window.behind(e.Since); ok {
 			h.metrics.entries.WithLabelValues("hub").Inc()

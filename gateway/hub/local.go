@@ -28,6 +28,8 @@ type local struct {
 		sync.Mutex
 		window window
 		info   room.Info
+		// version is that of info on this node.
+		version uint64
 		// here counts the connections in the room on this node. It leaves zero only under Hub.mu.
 		here   int
 		shards []int // connections per shard
@@ -99,13 +101,16 @@ func (l *local) tear(b *room.Batch) {
 // spread gives danmaku that follow the head, and news of the room, to every shard with connections.
 func (l *local) spread(danmaku []room.Danmaku, info *room.Info) {
 	if info != nil && info.Newer(l.mu.info) {
-		l.mu.info = *info
+		l.mu.info, l.mu.version = *info, l.hub.versions.Add(1)
 	}
+	from := l.mu.window.head
 	l.mu.window.push(danmaku)
 	if len(danmaku) == 0 && info == nil {
 		return
 	}
-	p := &prepared{room: l.room, danmaku: danmaku, info: info, came: time.Now(), metrics: l.hub.metrics}
+	p := &prepared{
+		room: l.room, from: from, danmaku: danmaku, info: info, version: l.mu.version, came: time.Now(), metrics: l.hub.metrics,
+	}
 	for i, n := range l.mu.shards {
 		if n > 0 {
 			l.hub.shards[i].push(order{batch: p})
@@ -117,7 +122,7 @@ func (l *local) spread(danmaku []room.Danmaku, info *room.Info) {
 func (l *local) attached(number uint64, a room.Attached) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.mu.info, l.mu.attachment = a.Info, number
+	l.mu.info, l.mu.version, l.mu.attachment = a.Info, l.hub.versions.Add(1), number
 	l.mu.window.reset(a.Position)
 	l.resume()
 }
@@ -174,8 +179,9 @@ func (l *local) clear(why *fault.Error) {
 
 // snapshot is what a joining connection is answered from.
 type snapshot struct {
-	window window
-	info   room.Info
+	window  window
+	info    room.Info
+	version uint64 // of info
 }
 
 // seat puts a member into the room at the present head, in one step with reading that head.
@@ -183,13 +189,13 @@ func (l *local) seat(m *Member) snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m.shard.push(order{do: func(s *shard) { s.seat(l.room, m) }})
-	return snapshot{l.mu.window, l.mu.info}
+	return snapshot{l.mu.window, l.mu.info, l.mu.version}
 }
 
 func (l *local) look() snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return snapshot{l.mu.window, l.mu.info}
+	return snapshot{l.mu.window, l.mu.info, l.mu.version}
 }
 
 // count changes how many connections of a shard are here.

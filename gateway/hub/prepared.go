@@ -16,8 +16,10 @@ import (
 // prepared is a batch and its bytes: whole websocket frames, made once per encoding, immutable, shared by all sockets.
 type prepared struct {
 	room    id.Room
+	from    position.Position // before danmaku
 	danmaku []room.Danmaku
 	info    *room.Info
+	version uint64 // of info
 	came    time.Time
 	metrics *Metrics
 
@@ -31,19 +33,19 @@ type prepared struct {
 func (p *prepared) bytes(e wire.Encoding) []byte {
 	v := &p.variants[e]
 	v.once.Do(func() {
-		v.bytes = p.encode(e, p.danmaku)
+		v.bytes = p.encode(e, p.from, p.danmaku)
 		p.metrics.encoded.Inc()
 	})
 	return v.bytes
 }
 
-func (p *prepared) encode(e wire.Encoding, danmaku []room.Danmaku) []byte {
+func (p *prepared) encode(e wire.Encoding, from position.Position, danmaku []room.Danmaku) []byte {
 	var frames []byte
 	if len(danmaku) > 0 {
-		frames = appendFrame(frames, e, session.BatchFrame(p.room, danmaku))
+		frames = appendFrame(frames, e, session.BatchFrame(p.room, from, danmaku))
 	}
 	if p.info != nil {
-		frames = appendFrame(frames, e, session.StateFrame(*p.info))
+		frames = appendFrame(frames, e, session.StateFrame(*p.info, p.version))
 	}
 	return frames
 }
@@ -54,7 +56,7 @@ func (p *prepared) behind(e wire.Encoding, known position.Offset) []byte {
 	if len(rest) == len(p.danmaku) {
 		return p.bytes(e)
 	}
-	return p.encode(e, rest)
+	return p.encode(e, position.Position{Epoch: p.from.Epoch, Offset: known}, rest)
 }
 
 // after cuts off the danmaku up to an offset.

@@ -74,9 +74,13 @@ type Entry struct {
 	// Recovered says that Danmaku is everything behind the client's position; Reason says why not.
 	Recovered bool
 	Reason    string
-	// Head is the newest position covered: batches go on behind it.
+	// More says that there is more after Head to recover: the client has to ask again, and is not in the room yet.
+	More bool
+	// Head is the newest position covered: batches go on after it.
 	Head position.Position
 	Info room.Info
+	// Version is that of Info on this node.
+	Version uint64
 }
 
 // Effect is something the shell has to do.

@@ -25,7 +25,7 @@ import (
 //	open
 //	say {"id":"1","ping":{}}             a client frame
 //	verified id=1 user=ann session=s1 for=15m     or err=<kind>/<code>
-//	entered id=1 room=42 head=1-5 [recovered] [reason=too_old] [danmaku=2]
+//	entered id=1 room=42 head=1-5 [recovered] [more] [reason=too_old] [danmaku=2]
 //	posted id=1 room=42 key=k at=1-6 [duplicate]
 //	read id=1 room=42 danmaku=2 [more]
 //	expired | revoked err=… | evicted room=42 err=… | draining within=5s | drained
@@ -67,7 +67,7 @@ func scripted(now time.Time, d *datadriven.TestData) Event {
 		}}
 	case "entered":
 		return Entered{ID: n, Room: r, Err: refusal(a["err"]), Entry: Entry{
-			Danmaku: rows(a["danmaku"]), Recovered: a["recovered"] != "", Reason: a["reason"], Head: place(a["head"]),
+			Danmaku: rows(a["danmaku"]), Recovered: a["recovered"] != "", More: a["more"] != "", Reason: a["reason"], Head: place(a["head"]),
 			Info: room.Info{Room: r, Online: 1, MaxLength: 100},
 		}}
 	case "posted":

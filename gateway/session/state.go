@@ -76,7 +76,7 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 		return s.end(dst, fault.From(e.Err))
 	case Evicted:
 		delete(s.rooms, e.Room)
-		return refuse(dst, 0, fault.From(e.Err).In(string(e.Room)))
+		return append(dst, Send{gapFrame(e.Room, fault.From(e.Err))})
 	case Draining:
 		return append(dst, Send{reconnectFrame(e.Within)})
 	case Drained:
@@ -159,12 +159,16 @@ func (s *State) entered(e Entered, dst []Effect) []Effect {
 		delete(s.rooms, e.Room)
 		return refuse(append(dst, Leave{Room: e.Room}), e.ID, e.Err)
 	}
-	s.rooms[e.Room] = struct{}{}
-	release := Release{Room: e.Room, Head: e.Entry.Head}
+	var answer *wirepb.ServerFrame
 	if e.ID != 0 {
-		release.Frame = joinedFrame(e)
+		answer = joinedFrame(e)
 	}
-	return append(dst, release)
+	if e.Entry.More {
+		delete(s.rooms, e.Room)
+		return append(dst, Leave{Room: e.Room, Frame: answer})
+	}
+	s.rooms[e.Room] = struct{}{}
+	return append(dst, Release{Room: e.Room, Head: e.Entry.Head, Frame: answer})
 }
 
 func (s *State) leave(n uint64, l *wirepb.Leave, dst []Effect) []Effect {

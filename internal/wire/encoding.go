@@ -19,8 +19,12 @@ const (
 	MaxRooms = 16
 	// MaxHistory bounds the danmaku of a history page and of a join.
 	MaxHistory = 200
-	// NoMediaTime is the media_time_ms of a danmaku whose picture is unknown.
-	NoMediaTime = -1
+	// MaxServerFrame bounds the bytes of one server frame in either encoding.
+	MaxServerFrame = 64 << 10
+	// MaxListing bounds the bytes of the danmaku in one server frame: what is left of it after the largest header.
+	MaxListing = MaxServerFrame - 2<<10
+	// White is the colour of a danmaku that names none.
+	White = 0xFFFFFF
 )
 
 // Encoding is how frames become bytes on one connection.

@@ -22,15 +22,24 @@ func aPosition() *wirepb.Position { return &wirepb.Position{Epoch: 7, Offset: 12
 
 func aDanmaku() *wirepb.Danmaku {
 	return &wirepb.Danmaku{
-		Position: aPosition(), Key: "k-1_A", User: "1234567890", Name: "阿弹", Text: "前方高能 <b>\"\\ 🎉",
-		Mode: wirepb.Mode_MODE_TOP, Colour: 0xFF8800, Size: wirepb.Size_SIZE_LARGE, MediaTimeMs: 61_500, SentAtMs: 1_795_000_000_000,
+		Offset: 12345678901234567890, User: 1234567890, Name: "阿弹", Text: "前方高能 <b>\"\\ 🎉", Mode: wirepb.Mode_MODE_TOP,
+		Colour: new(uint32(0xFF8800)), Size: wirepb.Size_SIZE_LARGE, MediaTimeMs: new(uint64(61_500)), SentAtMs: 1_795_000_000_000,
 	}
+}
+
+// anOlderDanmaku stands before aDanmaku, was numbered by an earlier owner of the room, and has nothing unusual.
+func anOlderDanmaku() *wirepb.Danmaku {
+	return &wirepb.Danmaku{Epoch: 6, Offset: 12345678901234567889, User: 9, Name: "bob", Text: "233", SentAtMs: 1_794_999_999_000}
+}
+
+func before(p *wirepb.Position, n uint64) *wirepb.Position {
+	return &wirepb.Position{Epoch: 6, Offset: p.GetOffset() - n}
 }
 
 func aState() *wirepb.RoomState {
 	return &wirepb.RoomState{
 		Room: "42", Online: 3, SlowModeSeconds: 5, MaxLength: 100, Live: true,
-		BroadcastStartMs: 1_794_999_938_500, Broadcast: "00112233445566778899aabbccddeeff",
+		BroadcastStartMs: 1_794_999_938_500, Broadcast: "00112233445566778899aabbccddeeff", Version: 9,
 	}
 }
 
@@ -40,7 +49,8 @@ func clientVectors() map[string]*wirepb.ClientFrame {
 		"join":           {Id: 2, Body: &wirepb.ClientFrame_Join{Join: &wirepb.Join{Room: "42", History: 50}}},
 		"join_since":     {Id: 3, Body: &wirepb.ClientFrame_Join{Join: &wirepb.Join{Room: "42", Since: aPosition()}}},
 		"leave":          {Id: 4, Body: &wirepb.ClientFrame_Leave{Leave: &wirepb.Leave{Room: "42"}}},
-		"post":           {Id: 18446744073709551615, Body: &wirepb.ClientFrame_Post{Post: &wirepb.Post{Room: "42", Key: "k-1_A", Text: "前方高能", Mode: wirepb.Mode_MODE_SCROLL, Colour: 0xFFFFFF, Size: wirepb.Size_SIZE_NORMAL, MediaTimeMs: NoMediaTime}}},
+		"post":           {Id: 18446744073709551615, Body: &wirepb.ClientFrame_Post{Post: &wirepb.Post{Room: "42", Key: "k-1_A", Text: "前方高能", Mode: wirepb.Mode_MODE_SCROLL, Colour: new(uint32(0)), Size: wirepb.Size_SIZE_NORMAL, MediaTimeMs: new(uint64(0))}}},
+		"post_plain":     {Id: 5, Body: &wirepb.ClientFrame_Post{Post: &wirepb.Post{Room: "42", Key: "k-1_A", Text: "233"}}},
 		"ping":           {Body: &wirepb.ClientFrame_Ping{Ping: &wirepb.Ping{}}},
 		"history":        {Id: 6, Body: &wirepb.ClientFrame_History{History: &wirepb.History{Room: "42", Before: aPosition(), Limit: 200}}},
 		"history_newest": {Id: 7, Body: &wirepb.ClientFrame_History{History: &wirepb.History{Room: "42"}}},
@@ -49,18 +59,23 @@ func clientVectors() map[string]*wirepb.ClientFrame {
 
 func serverVectors() map[string]*wirepb.ServerFrame {
 	return map[string]*wirepb.ServerFrame{
-		"welcome_guest": {Body: &wirepb.ServerFrame_Welcome{Welcome: &wirepb.Welcome{Session: "c1", PingSeconds: 25}}},
-		"welcome":       {Id: 1, Body: &wirepb.ServerFrame_Welcome{Welcome: &wirepb.Welcome{User: "9", Name: "阿弹", Session: "c1", PingSeconds: 25, Roles: []string{"viewer", "streamer"}}}},
+		"welcome_guest": {Body: &wirepb.ServerFrame_Welcome{Welcome: &wirepb.Welcome{Connection: "c1", PingSeconds: 25}}},
+		"welcome":       {Id: 1, Body: &wirepb.ServerFrame_Welcome{Welcome: &wirepb.Welcome{User: 9, Name: "阿弹", Connection: "c1", PingSeconds: 25, Roles: []string{"viewer", "streamer"}}}},
 		"error":         {Id: 5, Body: &wirepb.ServerFrame_Error{Error: &wirepb.Error{Kind: "exhausted", Code: "slow_mode", Message: "wait", RetryAfterMs: 4200, Field: "text"}}},
 		"joined":        {Id: 2, Body: &wirepb.ServerFrame_Joined{Joined: &wirepb.Joined{Room: "42", Position: aPosition(), Recovered: true, Danmaku: []*wirepb.Danmaku{aDanmaku()}, State: aState()}}},
+		"joined_more":   {Id: 2, Body: &wirepb.ServerFrame_Joined{Joined: &wirepb.Joined{Room: "42", Position: aPosition(), Recovered: true, More: true, Danmaku: []*wirepb.Danmaku{anOlderDanmaku(), aDanmaku()}, State: aState()}}},
 		"joined_broken": {Id: 2, Body: &wirepb.ServerFrame_Joined{Joined: &wirepb.Joined{Room: "42", Reason: "too_old", State: &wirepb.RoomState{Room: "42"}}}},
 		"left":          {Id: 4, Body: &wirepb.ServerFrame_Left{Left: &wirepb.Left{Room: "42"}}},
 		"posted":        {Id: 5, Body: &wirepb.ServerFrame_Posted{Posted: &wirepb.Posted{Room: "42", Key: "k-1_A", Position: aPosition(), Duplicate: true}}},
 		"pong":          {Id: 6, Body: &wirepb.ServerFrame_Pong{Pong: &wirepb.Pong{ServerTimeMs: 1_795_000_000_000}}},
-		"batch":         {Body: &wirepb.ServerFrame_Batch{Batch: &wirepb.Batch{Room: "42", Danmaku: []*wirepb.Danmaku{aDanmaku(), {Position: &wirepb.Position{Epoch: 8, Offset: 2}, Text: "233", MediaTimeMs: NoMediaTime}}}}},
+		"batch":         {Body: &wirepb.ServerFrame_Batch{Batch: &wirepb.Batch{Room: "42", From: before(aPosition(), 2), To: aPosition(), Danmaku: []*wirepb.Danmaku{anOlderDanmaku(), aDanmaku()}}}},
+		"batch_first":   {Body: &wirepb.ServerFrame_Batch{Batch: &wirepb.Batch{Room: "42", To: &wirepb.Position{Epoch: 7, Offset: 1}, Danmaku: []*wirepb.Danmaku{{Offset: 1, User: 9, Name: "bob", Text: "233", SentAtMs: 1_795_000_000_000}}}}},
+		"batch_sampled": {Body: &wirepb.ServerFrame_Batch{Batch: &wirepb.Batch{Room: "42", From: before(aPosition(), 400), To: aPosition(), Skipped: 399, Why: "sampled", Danmaku: []*wirepb.Danmaku{aDanmaku()}}}},
+		"gap":           {Body: &wirepb.ServerFrame_Gap{Gap: &wirepb.Gap{Room: "42", From: before(aPosition(), 400), To: aPosition(), Count: 400, Reason: "slow"}}},
+		"gap_closed":    {Body: &wirepb.ServerFrame_Gap{Gap: &wirepb.Gap{Room: "42", Reason: "room_closed"}}},
 		"room_state":    {Body: &wirepb.ServerFrame_RoomState{RoomState: aState()}},
 		"reconnect":     {Body: &wirepb.ServerFrame_Reconnect{Reconnect: &wirepb.Reconnect{MaxDelayMs: 5000, Reason: "drain"}}},
-		"history_page":  {Id: 7, Body: &wirepb.ServerFrame_HistoryPage{HistoryPage: &wirepb.HistoryPage{Room: "42", Danmaku: []*wirepb.Danmaku{aDanmaku()}, More: true}}},
+		"history_page":  {Id: 7, Body: &wirepb.ServerFrame_HistoryPage{HistoryPage: &wirepb.HistoryPage{Room: "42", To: aPosition(), Danmaku: []*wirepb.Danmaku{aDanmaku()}, More: true}}},
 	}
 }
 

@@ -9,14 +9,6 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// Close codes that are not those of a fault kind. SPEC.md has the whole table.
-const (
-	// CloseSlow ends a connection whose reader does not keep up.
-	CloseSlow = 4008
-	// CloseIdle ends a connection that said nothing for too long.
-	CloseIdle = 4408
-)
-
 // Refusal is the error frame for err that answers the client frame id; 0 if it answers none.
 func Refusal(id uint64, err error) *wirepb.ServerFrame {
 	f := fault.From(err)

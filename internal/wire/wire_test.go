@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,40 @@ func TestSpecificationNamesEverything(t *testing.T) {
 				t.Errorf("SPEC.md does not name %s of %s", name, messages.Get(i).Name())
 			}
 		}
+	}
+}
+
+// TestAfterCloseIsTheSpecification reads the table of SPEC.md section 5.
+func TestAfterCloseIsTheSpecification(t *testing.T) {
+	spec, err := os.ReadFile("SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]Next{"reconnect": Reconnect, "reconnect slowly": ReconnectSlowly, "new token": NewToken, "stay away": StayAway}
+	told := map[int]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\d{4}) \|.*\| ([a-z ]+) \|$`).FindAllStringSubmatch(string(spec), -1) {
+		code, err := strconv.Atoi(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, known := words[row[2]]
+		if got := AfterClose(code); !known || got != want {
+			t.Errorf("after %d %v, SPEC.md says %q", code, got, row[2])
+		}
+		told[code] = true
+	}
+	for k := fault.Internal; k <= fault.Unavailable; k++ {
+		if !told[k.CloseCode()] {
+			t.Errorf("SPEC.md does not tell of %d, the code of %v", k.CloseCode(), k)
+		}
+	}
+	for _, code := range []int{CloseSlow, CloseIdle} {
+		if !told[code] {
+			t.Errorf("SPEC.md does not tell of %d", code)
+		}
+	}
+	if AfterClose(4999) != Reconnect {
+		t.Error("after an unknown code a client does not come back")
 	}
 }
 

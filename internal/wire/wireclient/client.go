@@ -16,9 +16,6 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// maxServerFrame bounds what the client reads; the server's largest frame is a joined with the recovery limit of danmaku.
-const maxServerFrame = 16 << 20
-
 // ErrClosed says that the connection has ended before the reply came; the outcome of the call is unknown.
 var ErrClosed = fault.New(fault.Unavailable, "connection_closed", "the connection has ended")
 
@@ -81,7 +78,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		}
 		return nil, fault.Wrap(fault.Unavailable, "not_connected", "the server cannot be reached", err)
 	}
-	conn.SetReadLimit(maxServerFrame)
+	conn.SetReadLimit(wire.MaxServerFrame)
 	c := &Client{conn: conn, encoding: cfg.Encoding, onFrame: cfg.OnFrame, done: make(chan struct{})}
 	c.mu.waiting = map[uint64]chan *wirepb.ServerFrame{}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -105,6 +102,7 @@ func (c *Client) read(ctx context.Context) {
 			_ = c.conn.CloseNow() // it has ended already
 			return
 		}
+		wire.NameEpochs(f)
 		if c.onFrame != nil {
 			c.onFrame(f)
 		}
@@ -224,7 +222,8 @@ func (c *Client) Auth(ctx context.Context, token string) (*wirepb.Welcome, error
 	return r.GetWelcome(), err
 }
 
-// Join enters a room; with resume the server is asked for everything behind since, else for the newest history danmaku.
+// Join enters a room; with resume the server is asked for everything after since, else for the newest history danmaku. An answer
+// with More asks to join again from its position.
 func (c *Client) Join(ctx context.Context, room string, since position.Position, resume bool, history int) (*wirepb.Joined, error) {
 	j := &wirepb.Join{Room: room, History: uint32(history)}
 	if resume {

@@ -300,6 +300,7 @@ type ServerFrame struct {
 	//	*ServerFrame_RoomState
 	//	*ServerFrame_Reconnect
 	//	*ServerFrame_HistoryPage
+	//	*ServerFrame_Gap
 	Body          isServerFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -439,6 +440,15 @@ func (x *ServerFrame) GetHistoryPage() *HistoryPage {
 	return nil
 }
 
+func (x *ServerFrame) GetGap() *Gap {
+	if x != nil {
+		if x, ok := x.Body.(*ServerFrame_Gap); ok {
+			return x.Gap
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Body interface {
 	isServerFrame_Body()
 }
@@ -483,6 +493,10 @@ type ServerFrame_HistoryPage struct {
 	HistoryPage *HistoryPage `protobuf:"bytes,11,opt,name=history_page,json=historyPage,proto3,oneof"`
 }
 
+type ServerFrame_Gap struct {
+	Gap *Gap `protobuf:"bytes,12,opt,name=gap,proto3,oneof"`
+}
+
 func (*ServerFrame_Welcome) isServerFrame_Body() {}
 
 func (*ServerFrame_Error) isServerFrame_Body() {}
@@ -502,6 +516,8 @@ func (*ServerFrame_RoomState) isServerFrame_Body() {}
 func (*ServerFrame_Reconnect) isServerFrame_Body() {}
 
 func (*ServerFrame_HistoryPage) isServerFrame_Body() {}
+
+func (*ServerFrame_Gap) isServerFrame_Body() {}
 
 // Auth presents an access token. A connection without it is a guest: it may join and watch, not post.
 type Auth struct {
@@ -551,9 +567,9 @@ func (x *Auth) GetToken() string {
 // Welcome answers Auth, and is sent once by itself (id 0) when the connection opens.
 type Welcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // empty for a guest
+	User          uint64                 `protobuf:"varint,1,opt,name=user,proto3" json:"user,omitempty"` // 0 for a guest
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Session       string                 `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`                             // of the connection
+	Connection    string                 `protobuf:"bytes,3,opt,name=connection,proto3" json:"connection,omitempty"`                       // names this connection in the server's logs
 	PingSeconds   uint32                 `protobuf:"varint,4,opt,name=ping_seconds,json=pingSeconds,proto3" json:"ping_seconds,omitempty"` // send a frame at least this often, or be closed as idle
 	Roles         []string               `protobuf:"bytes,5,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -590,11 +606,11 @@ func (*Welcome) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Welcome) GetUser() string {
+func (x *Welcome) GetUser() uint64 {
 	if x != nil {
 		return x.User
 	}
-	return ""
+	return 0
 }
 
 func (x *Welcome) GetName() string {
@@ -604,9 +620,9 @@ func (x *Welcome) GetName() string {
 	return ""
 }
 
-func (x *Welcome) GetSession() string {
+func (x *Welcome) GetConnection() string {
 	if x != nil {
-		return x.Session
+		return x.Connection
 	}
 	return ""
 }
@@ -688,13 +704,15 @@ func (x *Join) GetHistory() uint32 {
 
 // Joined answers Join.
 type Joined struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	Position      *Position              `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`    // the newest in the log; batches go on from here
-	Recovered     bool                   `protobuf:"varint,3,opt,name=recovered,proto3" json:"recovered,omitempty"` // true only if danmaku holds everything after since
-	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`        // why not recovered: "too_old", "too_many", "unknown_position"
-	Danmaku       []*Danmaku             `protobuf:"bytes,5,rep,name=danmaku,proto3" json:"danmaku,omitempty"`      // in order
-	State         *RoomState             `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Room      string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	Position  *Position              `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`    // covered by this answer: batches go on from here
+	Recovered bool                   `protobuf:"varint,3,opt,name=recovered,proto3" json:"recovered,omitempty"` // true only if danmaku holds everything after since up to position
+	More      bool                   `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`           // there is more after position: join again with it as since; until then no batch comes
+	Reason    string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`        // why not recovered: "too_old", "too_many", "unknown_position"
+	State     *RoomState             `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
+	// danmaku is the last field of every message that lists them, so that their bytes, which are made once, follow a header.
+	Danmaku       []*Danmaku `protobuf:"bytes,15,rep,name=danmaku,proto3" json:"danmaku,omitempty"` // in order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -750,6 +768,13 @@ func (x *Joined) GetRecovered() bool {
 	return false
 }
 
+func (x *Joined) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 func (x *Joined) GetReason() string {
 	if x != nil {
 		return x.Reason
@@ -757,16 +782,16 @@ func (x *Joined) GetReason() string {
 	return ""
 }
 
-func (x *Joined) GetDanmaku() []*Danmaku {
+func (x *Joined) GetState() *RoomState {
 	if x != nil {
-		return x.Danmaku
+		return x.State
 	}
 	return nil
 }
 
-func (x *Joined) GetState() *RoomState {
+func (x *Joined) GetDanmaku() []*Danmaku {
 	if x != nil {
-		return x.State
+		return x.Danmaku
 	}
 	return nil
 }
@@ -864,12 +889,12 @@ type Post struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
 	// key makes a retry safe: the same key of the same user in the same room is one danmaku. 1 to 64 of [A-Za-z0-9_-].
-	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
-	Mode          Mode   `protobuf:"varint,4,opt,name=mode,proto3,enum=barrage.v1.Mode" json:"mode,omitempty"`
-	Colour        uint32 `protobuf:"varint,5,opt,name=colour,proto3" json:"colour,omitempty"` // 0xRRGGBB
-	Size          Size   `protobuf:"varint,6,opt,name=size,proto3,enum=barrage.v1.Size" json:"size,omitempty"`
-	MediaTimeMs   int64  `protobuf:"varint,7,opt,name=media_time_ms,json=mediaTimeMs,proto3" json:"media_time_ms,omitempty"` // of the picture the author saw; -1 if unknown
+	Key           string  `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Text          string  `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	Mode          Mode    `protobuf:"varint,4,opt,name=mode,proto3,enum=barrage.v1.Mode" json:"mode,omitempty"`
+	Colour        *uint32 `protobuf:"varint,5,opt,name=colour,proto3,oneof" json:"colour,omitempty"` // 0xRRGGBB; absent: white
+	Size          Size    `protobuf:"varint,6,opt,name=size,proto3,enum=barrage.v1.Size" json:"size,omitempty"`
+	MediaTimeMs   *uint64 `protobuf:"varint,7,opt,name=media_time_ms,json=mediaTimeMs,proto3,oneof" json:"media_time_ms,omitempty"` // of the picture the author saw; absent: unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -933,8 +958,8 @@ func (x *Post) GetMode() Mode {
 }
 
 func (x *Post) GetColour() uint32 {
-	if x != nil {
-		return x.Colour
+	if x != nil && x.Colour != nil {
+		return *x.Colour
 	}
 	return 0
 }
@@ -946,9 +971,9 @@ func (x *Post) GetSize() Size {
 	return Size_SIZE_UNSPECIFIED
 }
 
-func (x *Post) GetMediaTimeMs() int64 {
-	if x != nil {
-		return x.MediaTimeMs
+func (x *Post) GetMediaTimeMs() uint64 {
+	if x != nil && x.MediaTimeMs != nil {
+		return *x.MediaTimeMs
 	}
 	return 0
 }
@@ -1163,11 +1188,13 @@ func (x *History) GetLimit() uint32 {
 	return 0
 }
 
+// HistoryPage answers History. It holds as many of the danmaku asked for as fit, the newest first chosen.
 type HistoryPage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	Danmaku       []*Danmaku             `protobuf:"bytes,2,rep,name=danmaku,proto3" json:"danmaku,omitempty"`
-	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	To            *Position              `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`            // of the newest danmaku in it; absent from an empty page
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`       // there are older ones
+	Danmaku       []*Danmaku             `protobuf:"bytes,15,rep,name=danmaku,proto3" json:"danmaku,omitempty"` // in order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1209,9 +1236,9 @@ func (x *HistoryPage) GetRoom() string {
 	return ""
 }
 
-func (x *HistoryPage) GetDanmaku() []*Danmaku {
+func (x *HistoryPage) GetTo() *Position {
 	if x != nil {
-		return x.Danmaku
+		return x.To
 	}
 	return nil
 }
@@ -1223,11 +1250,22 @@ func (x *HistoryPage) GetMore() bool {
 	return false
 }
 
-// Batch is what happened in a room in one tick.
+func (x *HistoryPage) GetDanmaku() []*Danmaku {
+	if x != nil {
+		return x.Danmaku
+	}
+	return nil
+}
+
+// Batch is what happened in a room after one position and up to another. A client that has it is at to, whatever it holds.
 type Batch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	Danmaku       []*Danmaku             `protobuf:"bytes,2,rep,name=danmaku,proto3" json:"danmaku,omitempty"` // offsets are contiguous within and between batches
+	From          *Position              `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`        // where the client was before; absent: the beginning
+	To            *Position              `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`            // where it is afterwards
+	Skipped       uint32                 `protobuf:"varint,4,opt,name=skipped,proto3" json:"skipped,omitempty"` // danmaku of the range that were left out
+	Why           string                 `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`          // they were left out: "sampled"
+	Danmaku       []*Danmaku             `protobuf:"bytes,15,rep,name=danmaku,proto3" json:"danmaku,omitempty"` // in order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1269,11 +1307,116 @@ func (x *Batch) GetRoom() string {
 	return ""
 }
 
+func (x *Batch) GetFrom() *Position {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Batch) GetTo() *Position {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Batch) GetSkipped() uint32 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *Batch) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 func (x *Batch) GetDanmaku() []*Danmaku {
 	if x != nil {
 		return x.Danmaku
 	}
 	return nil
+}
+
+// Gap says that a connection does not get a range of a room's danmaku, or, without to, that it is in the room no longer.
+type Gap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	From          *Position              `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`     // where the client was; absent: the beginning
+	To            *Position              `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`         // where it is now, and batches go on; absent: the connection is out of the room
+	Count         uint32                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`  // danmaku between the two
+	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"` // "slow", "lost", "room_closed"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_wire_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Gap) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *Gap) GetFrom() *Position {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Gap) GetTo() *Position {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Gap) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Gap) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 // RoomState is what is true of a room now; sent on join and on change.
@@ -1286,13 +1429,14 @@ type RoomState struct {
 	Live             bool                   `protobuf:"varint,5,opt,name=live,proto3" json:"live,omitempty"`
 	BroadcastStartMs int64                  `protobuf:"varint,6,opt,name=broadcast_start_ms,json=broadcastStartMs,proto3" json:"broadcast_start_ms,omitempty"` // Unix ms of media time 0; 0 when not live
 	Broadcast        string                 `protobuf:"bytes,7,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	Version          uint64                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"` // grows with every change; of two states of one room the higher is the newer
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *RoomState) Reset() {
 	*x = RoomState{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1448,7 @@ func (x *RoomState) String() string {
 func (*RoomState) ProtoMessage() {}
 
 func (x *RoomState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1461,7 @@ func (x *RoomState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomState.ProtoReflect.Descriptor instead.
 func (*RoomState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RoomState) GetRoom() string {
@@ -1369,25 +1513,33 @@ func (x *RoomState) GetBroadcast() string {
 	return ""
 }
 
+func (x *RoomState) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Danmaku is one comment. What is absent is the usual: no bytes are spent on it.
 type Danmaku struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Position      *Position              `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"` // of its position; absent: that of the position at which the message ends
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	User          uint64                 `protobuf:"varint,3,opt,name=user,proto3" json:"user,omitempty"`
+	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"` // as it was when posted
 	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
-	Mode          Mode                   `protobuf:"varint,6,opt,name=mode,proto3,enum=barrage.v1.Mode" json:"mode,omitempty"`
-	Colour        uint32                 `protobuf:"varint,7,opt,name=colour,proto3" json:"colour,omitempty"`
-	Size          Size                   `protobuf:"varint,8,opt,name=size,proto3,enum=barrage.v1.Size" json:"size,omitempty"`
-	MediaTimeMs   int64                  `protobuf:"varint,9,opt,name=media_time_ms,json=mediaTimeMs,proto3" json:"media_time_ms,omitempty"`
-	SentAtMs      int64                  `protobuf:"varint,10,opt,name=sent_at_ms,json=sentAtMs,proto3" json:"sent_at_ms,omitempty"` // server clock
+	Mode          Mode                   `protobuf:"varint,6,opt,name=mode,proto3,enum=barrage.v1.Mode" json:"mode,omitempty"`                     // absent: scroll
+	Colour        *uint32                `protobuf:"varint,7,opt,name=colour,proto3,oneof" json:"colour,omitempty"`                                // 0xRRGGBB; absent: white
+	Size          Size                   `protobuf:"varint,8,opt,name=size,proto3,enum=barrage.v1.Size" json:"size,omitempty"`                     // absent: normal
+	MediaTimeMs   *uint64                `protobuf:"varint,9,opt,name=media_time_ms,json=mediaTimeMs,proto3,oneof" json:"media_time_ms,omitempty"` // on the clock of the broadcast; absent: unknown
+	SentAtMs      int64                  `protobuf:"varint,10,opt,name=sent_at_ms,json=sentAtMs,proto3" json:"sent_at_ms,omitempty"`               // server clock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Danmaku) Reset() {
 	*x = Danmaku{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1399,7 +1551,7 @@ func (x *Danmaku) String() string {
 func (*Danmaku) ProtoMessage() {}
 
 func (x *Danmaku) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1412,28 +1564,28 @@ func (x *Danmaku) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Danmaku.ProtoReflect.Descriptor instead.
 func (*Danmaku) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
-func (x *Danmaku) GetPosition() *Position {
+func (x *Danmaku) GetEpoch() uint64 {
 	if x != nil {
-		return x.Position
+		return x.Epoch
 	}
-	return nil
+	return 0
 }
 
-func (x *Danmaku) GetKey() string {
+func (x *Danmaku) GetOffset() uint64 {
 	if x != nil {
-		return x.Key
+		return x.Offset
 	}
-	return ""
+	return 0
 }
 
-func (x *Danmaku) GetUser() string {
+func (x *Danmaku) GetUser() uint64 {
 	if x != nil {
 		return x.User
 	}
-	return ""
+	return 0
 }
 
 func (x *Danmaku) GetName() string {
@@ -1458,8 +1610,8 @@ func (x *Danmaku) GetMode() Mode {
 }
 
 func (x *Danmaku) GetColour() uint32 {
-	if x != nil {
-		return x.Colour
+	if x != nil && x.Colour != nil {
+		return *x.Colour
 	}
 	return 0
 }
@@ -1471,9 +1623,9 @@ func (x *Danmaku) GetSize() Size {
 	return Size_SIZE_UNSPECIFIED
 }
 
-func (x *Danmaku) GetMediaTimeMs() int64 {
-	if x != nil {
-		return x.MediaTimeMs
+func (x *Danmaku) GetMediaTimeMs() uint64 {
+	if x != nil && x.MediaTimeMs != nil {
+		return *x.MediaTimeMs
 	}
 	return 0
 }
@@ -1495,7 +1647,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1659,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1672,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Position) GetEpoch() uint64 {
@@ -1551,7 +1703,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1715,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1728,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Error) GetKind() string {
@@ -1625,7 +1777,7 @@ type Reconnect struct {
 
 func (x *Reconnect) Reset() {
 	*x = Reconnect{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +1789,7 @@ func (x *Reconnect) String() string {
 func (*Reconnect) ProtoMessage() {}
 
 func (x *Reconnect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +1802,7 @@ func (x *Reconnect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconnect.ProtoReflect.Descriptor instead.
 func (*Reconnect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Reconnect) GetMaxDelayMs() uint32 {
@@ -1682,7 +1834,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x04post\x18\x05 \x01(\v2\x10.barrage.v1.PostH\x00R\x04post\x12&\n" +
 	"\x04ping\x18\x06 \x01(\v2\x10.barrage.v1.PingH\x00R\x04ping\x12/\n" +
 	"\ahistory\x18\a \x01(\v2\x13.barrage.v1.HistoryH\x00R\ahistoryB\x06\n" +
-	"\x04body\"\x85\x04\n" +
+	"\x04body\"\xaa\x04\n" +
 	"\vServerFrame\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
 	"\awelcome\x18\x02 \x01(\v2\x13.barrage.v1.WelcomeH\x00R\awelcome\x12)\n" +
@@ -1696,39 +1848,45 @@ const file_wire_proto_rawDesc = "" +
 	"room_state\x18\t \x01(\v2\x15.barrage.v1.RoomStateH\x00R\troomState\x125\n" +
 	"\treconnect\x18\n" +
 	" \x01(\v2\x15.barrage.v1.ReconnectH\x00R\treconnect\x12<\n" +
-	"\fhistory_page\x18\v \x01(\v2\x17.barrage.v1.HistoryPageH\x00R\vhistoryPageB\x06\n" +
+	"\fhistory_page\x18\v \x01(\v2\x17.barrage.v1.HistoryPageH\x00R\vhistoryPage\x12#\n" +
+	"\x03gap\x18\f \x01(\v2\x0f.barrage.v1.GapH\x00R\x03gapB\x06\n" +
 	"\x04body\"\x1c\n" +
 	"\x04Auth\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"\x84\x01\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"\x8a\x01\n" +
 	"\aWelcome\x12\x12\n" +
-	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
-	"\asession\x18\x03 \x01(\tR\asession\x12!\n" +
+	"\x04user\x18\x01 \x01(\x04R\x04user\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x03 \x01(\tR\n" +
+	"connection\x12!\n" +
 	"\fping_seconds\x18\x04 \x01(\rR\vpingSeconds\x12\x14\n" +
 	"\x05roles\x18\x05 \x03(\tR\x05roles\"`\n" +
 	"\x04Join\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12*\n" +
 	"\x05since\x18\x02 \x01(\v2\x14.barrage.v1.PositionR\x05since\x12\x18\n" +
-	"\ahistory\x18\x03 \x01(\rR\ahistory\"\xe0\x01\n" +
+	"\ahistory\x18\x03 \x01(\rR\ahistory\"\xf4\x01\n" +
 	"\x06Joined\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x120\n" +
 	"\bposition\x18\x02 \x01(\v2\x14.barrage.v1.PositionR\bposition\x12\x1c\n" +
-	"\trecovered\x18\x03 \x01(\bR\trecovered\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\x12-\n" +
-	"\adanmaku\x18\x05 \x03(\v2\x13.barrage.v1.DanmakuR\adanmaku\x12+\n" +
-	"\x05state\x18\x06 \x01(\v2\x15.barrage.v1.RoomStateR\x05state\"\x1b\n" +
+	"\trecovered\x18\x03 \x01(\bR\trecovered\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12+\n" +
+	"\x05state\x18\x06 \x01(\v2\x15.barrage.v1.RoomStateR\x05state\x12-\n" +
+	"\adanmaku\x18\x0f \x03(\v2\x13.barrage.v1.DanmakuR\adanmaku\"\x1b\n" +
 	"\x05Leave\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\"\x1a\n" +
 	"\x04Left\x12\x12\n" +
-	"\x04room\x18\x01 \x01(\tR\x04room\"\xc8\x01\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\"\xef\x01\n" +
 	"\x04Post\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12$\n" +
-	"\x04mode\x18\x04 \x01(\x0e2\x10.barrage.v1.ModeR\x04mode\x12\x16\n" +
-	"\x06colour\x18\x05 \x01(\rR\x06colour\x12$\n" +
-	"\x04size\x18\x06 \x01(\x0e2\x10.barrage.v1.SizeR\x04size\x12\"\n" +
-	"\rmedia_time_ms\x18\a \x01(\x03R\vmediaTimeMs\"~\n" +
+	"\x04mode\x18\x04 \x01(\x0e2\x10.barrage.v1.ModeR\x04mode\x12\x1b\n" +
+	"\x06colour\x18\x05 \x01(\rH\x00R\x06colour\x88\x01\x01\x12$\n" +
+	"\x04size\x18\x06 \x01(\x0e2\x10.barrage.v1.SizeR\x04size\x12'\n" +
+	"\rmedia_time_ms\x18\a \x01(\x04H\x01R\vmediaTimeMs\x88\x01\x01B\t\n" +
+	"\a_colourB\x10\n" +
+	"\x0e_media_time_ms\"~\n" +
 	"\x06Posted\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x120\n" +
@@ -1740,14 +1898,25 @@ const file_wire_proto_rawDesc = "" +
 	"\aHistory\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12,\n" +
 	"\x06before\x18\x02 \x01(\v2\x14.barrage.v1.PositionR\x06before\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\rR\x05limit\"d\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"\x8a\x01\n" +
 	"\vHistoryPage\x12\x12\n" +
-	"\x04room\x18\x01 \x01(\tR\x04room\x12-\n" +
-	"\adanmaku\x18\x02 \x03(\v2\x13.barrage.v1.DanmakuR\adanmaku\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"J\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12$\n" +
+	"\x02to\x18\x02 \x01(\v2\x14.barrage.v1.PositionR\x02to\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\x12-\n" +
+	"\adanmaku\x18\x0f \x03(\v2\x13.barrage.v1.DanmakuR\adanmaku\"\xc6\x01\n" +
 	"\x05Batch\x12\x12\n" +
-	"\x04room\x18\x01 \x01(\tR\x04room\x12-\n" +
-	"\adanmaku\x18\x02 \x03(\v2\x13.barrage.v1.DanmakuR\adanmaku\"\xe2\x01\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12(\n" +
+	"\x04from\x18\x02 \x01(\v2\x14.barrage.v1.PositionR\x04from\x12$\n" +
+	"\x02to\x18\x03 \x01(\v2\x14.barrage.v1.PositionR\x02to\x12\x18\n" +
+	"\askipped\x18\x04 \x01(\rR\askipped\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\x12-\n" +
+	"\adanmaku\x18\x0f \x03(\v2\x13.barrage.v1.DanmakuR\adanmaku\"\x97\x01\n" +
+	"\x03Gap\x12\x12\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12(\n" +
+	"\x04from\x18\x02 \x01(\v2\x14.barrage.v1.PositionR\x04from\x12$\n" +
+	"\x02to\x18\x03 \x01(\v2\x14.barrage.v1.PositionR\x02to\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\rR\x05count\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xfc\x01\n" +
 	"\tRoomState\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x16\n" +
 	"\x06online\x18\x02 \x01(\rR\x06online\x12*\n" +
@@ -1756,20 +1925,23 @@ const file_wire_proto_rawDesc = "" +
 	"max_length\x18\x04 \x01(\rR\tmaxLength\x12\x12\n" +
 	"\x04live\x18\x05 \x01(\bR\x04live\x12,\n" +
 	"\x12broadcast_start_ms\x18\x06 \x01(\x03R\x10broadcastStartMs\x12\x1c\n" +
-	"\tbroadcast\x18\a \x01(\tR\tbroadcast\"\xaf\x02\n" +
-	"\aDanmaku\x120\n" +
-	"\bposition\x18\x01 \x01(\v2\x14.barrage.v1.PositionR\bposition\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
-	"\x04user\x18\x03 \x01(\tR\x04user\x12\x12\n" +
+	"\tbroadcast\x18\a \x01(\tR\tbroadcast\x12\x18\n" +
+	"\aversion\x18\b \x01(\x04R\aversion\"\xc0\x02\n" +
+	"\aDanmaku\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\x04R\x04user\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12$\n" +
-	"\x04mode\x18\x06 \x01(\x0e2\x10.barrage.v1.ModeR\x04mode\x12\x16\n" +
-	"\x06colour\x18\a \x01(\rR\x06colour\x12$\n" +
-	"\x04size\x18\b \x01(\x0e2\x10.barrage.v1.SizeR\x04size\x12\"\n" +
-	"\rmedia_time_ms\x18\t \x01(\x03R\vmediaTimeMs\x12\x1c\n" +
+	"\x04mode\x18\x06 \x01(\x0e2\x10.barrage.v1.ModeR\x04mode\x12\x1b\n" +
+	"\x06colour\x18\a \x01(\rH\x00R\x06colour\x88\x01\x01\x12$\n" +
+	"\x04size\x18\b \x01(\x0e2\x10.barrage.v1.SizeR\x04size\x12'\n" +
+	"\rmedia_time_ms\x18\t \x01(\x04H\x01R\vmediaTimeMs\x88\x01\x01\x12\x1c\n" +
 	"\n" +
 	"sent_at_ms\x18\n" +
-	" \x01(\x03R\bsentAtMs\"8\n" +
+	" \x01(\x03R\bsentAtMsB\t\n" +
+	"\a_colourB\x10\n" +
+	"\x0e_media_time_ms\"8\n" +
 	"\bPosition\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\"\x85\x01\n" +
@@ -1809,7 +1981,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_wire_proto_goTypes = []any{
 	(Mode)(0),           // 0: barrage.v1.Mode
 	(Size)(0),           // 1: barrage.v1.Size
@@ -1828,11 +2000,12 @@ var file_wire_proto_goTypes = []any{
 	(*History)(nil),     // 14: barrage.v1.History
 	(*HistoryPage)(nil), // 15: barrage.v1.HistoryPage
 	(*Batch)(nil),       // 16: barrage.v1.Batch
-	(*RoomState)(nil),   // 17: barrage.v1.RoomState
-	(*Danmaku)(nil),     // 18: barrage.v1.Danmaku
-	(*Position)(nil),    // 19: barrage.v1.Position
-	(*Error)(nil),       // 20: barrage.v1.Error
-	(*Reconnect)(nil),   // 21: barrage.v1.Reconnect
+	(*Gap)(nil),         // 17: barrage.v1.Gap
+	(*RoomState)(nil),   // 18: barrage.v1.RoomState
+	(*Danmaku)(nil),     // 19: barrage.v1.Danmaku
+	(*Position)(nil),    // 20: barrage.v1.Position
+	(*Error)(nil),       // 21: barrage.v1.Error
+	(*Reconnect)(nil),   // 22: barrage.v1.Reconnect
 }
 var file_wire_proto_depIdxs = []int32{
 	4,  // 0: barrage.v1.ClientFrame.auth:type_name -> barrage.v1.Auth
@@ -1842,33 +2015,38 @@ var file_wire_proto_depIdxs = []int32{
 	12, // 4: barrage.v1.ClientFrame.ping:type_name -> barrage.v1.Ping
 	14, // 5: barrage.v1.ClientFrame.history:type_name -> barrage.v1.History
 	5,  // 6: barrage.v1.ServerFrame.welcome:type_name -> barrage.v1.Welcome
-	20, // 7: barrage.v1.ServerFrame.error:type_name -> barrage.v1.Error
+	21, // 7: barrage.v1.ServerFrame.error:type_name -> barrage.v1.Error
 	7,  // 8: barrage.v1.ServerFrame.joined:type_name -> barrage.v1.Joined
 	9,  // 9: barrage.v1.ServerFrame.left:type_name -> barrage.v1.Left
 	11, // 10: barrage.v1.ServerFrame.posted:type_name -> barrage.v1.Posted
 	13, // 11: barrage.v1.ServerFrame.pong:type_name -> barrage.v1.Pong
 	16, // 12: barrage.v1.ServerFrame.batch:type_name -> barrage.v1.Batch
-	17, // 13: barrage.v1.ServerFrame.room_state:type_name -> barrage.v1.RoomState
-	21, // 14: barrage.v1.ServerFrame.reconnect:type_name -> barrage.v1.Reconnect
+	18, // 13: barrage.v1.ServerFrame.room_state:type_name -> barrage.v1.RoomState
+	22, // 14: barrage.v1.ServerFrame.reconnect:type_name -> barrage.v1.Reconnect
 	15, // 15: barrage.v1.ServerFrame.history_page:type_name -> barrage.v1.HistoryPage
-	19, // 16: barrage.v1.Join.since:type_name -> barrage.v1.Position
-	19, // 17: barrage.v1.Joined.position:type_name -> barrage.v1.Position
-	18, // 18: barrage.v1.Joined.danmaku:type_name -> barrage.v1.Danmaku
-	17, // 19: barrage.v1.Joined.state:type_name -> barrage.v1.RoomState
-	0,  // 20: barrage.v1.Post.mode:type_name -> barrage.v1.Mode
-	1,  // 21: barrage.v1.Post.size:type_name -> barrage.v1.Size
-	19, // 22: barrage.v1.Posted.position:type_name -> barrage.v1.Position
-	19, // 23: barrage.v1.History.before:type_name -> barrage.v1.Position
-	18, // 24: barrage.v1.HistoryPage.danmaku:type_name -> barrage.v1.Danmaku
-	18, // 25: barrage.v1.Batch.danmaku:type_name -> barrage.v1.Danmaku
-	19, // 26: barrage.v1.Danmaku.position:type_name -> barrage.v1.Position
-	0,  // 27: barrage.v1.Danmaku.mode:type_name -> barrage.v1.Mode
-	1,  // 28: barrage.v1.Danmaku.size:type_name -> barrage.v1.Size
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	17, // 16: barrage.v1.ServerFrame.gap:type_name -> barrage.v1.Gap
+	20, // 17: barrage.v1.Join.since:type_name -> barrage.v1.Position
+	20, // 18: barrage.v1.Joined.position:type_name -> barrage.v1.Position
+	18, // 19: barrage.v1.Joined.state:type_name -> barrage.v1.RoomState
+	19, // 20: barrage.v1.Joined.danmaku:type_name -> barrage.v1.Danmaku
+	0,  // 21: barrage.v1.Post.mode:type_name -> barrage.v1.Mode
+	1,  // 22: barrage.v1.Post.size:type_name -> barrage.v1.Size
+	20, // 23: barrage.v1.Posted.position:type_name -> barrage.v1.Position
+	20, // 24: barrage.v1.History.before:type_name -> barrage.v1.Position
+	20, // 25: barrage.v1.HistoryPage.to:type_name -> barrage.v1.Position
+	19, // 26: barrage.v1.HistoryPage.danmaku:type_name -> barrage.v1.Danmaku
+	20, // 27: barrage.v1.Batch.from:type_name -> barrage.v1.Position
+	20, // 28: barrage.v1.Batch.to:type_name -> barrage.v1.Position
+	19, // 29: barrage.v1.Batch.danmaku:type_name -> barrage.v1.Danmaku
+	20, // 30: barrage.v1.Gap.from:type_name -> barrage.v1.Position
+	20, // 31: barrage.v1.Gap.to:type_name -> barrage.v1.Position
+	0,  // 32: barrage.v1.Danmaku.mode:type_name -> barrage.v1.Mode
+	1,  // 33: barrage.v1.Danmaku.size:type_name -> barrage.v1.Size
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1895,14 +2073,17 @@ func file_wire_proto_init() {
 		(*ServerFrame_RoomState)(nil),
 		(*ServerFrame_Reconnect)(nil),
 		(*ServerFrame_HistoryPage)(nil),
+		(*ServerFrame_Gap)(nil),
 	}
+	file_wire_proto_msgTypes[8].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

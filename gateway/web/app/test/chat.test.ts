@@ -20,8 +20,10 @@ async function open(): Promise<Room> {
   return room
 }
 
-const say = (offset: number, text: string, name = 'ann') =>
-  Line.last.say({ batch: { room: '3', danmaku: [{ position: { epoch: '1', offset: String(offset) }, user: '7', name, text, sent_at_ms: '1' }] } })
+const at = (offset: number) => ({ epoch: '1', offset: String(offset) })
+const say = (offset: number, text: string, name = 'ann', from = offset - 1) =>
+  Line.last.say({ batch: { room: '3', from: at(from), to: at(offset), danmaku: [{ offset: String(offset), user: '7', name, text, sent_at_ms: '1' }],
+    ...(from < offset - 1 ? { skipped: offset - from - 1, why: 'sampled' } : {}) } })
 
 const hostile = ['<img src=x onerror=alert(1)>', '<script>alert(1)</script>', '{{constructor.constructor("alert(1)")()}}', '&lt;b&gt;', 'a\u202eb']
 
@@ -46,6 +48,16 @@ describe('the chat', () => {
     for (let i = 1; i <= lineLimit + 20; i++) say(i, `m${i}`)
     expect(room.lines.value).toHaveLength(lineLimit)
     expect(room.lines.value.at(-1)).toMatchObject({ danmaku: { text: `m${lineLimit + 20}` } })
+    room.close()
+  })
+
+  it('says that something is missing, of what a busy room leaves out once in a while', async () => {
+    const room = await open()
+    say(1, 'a')
+    for (let i = 10; i <= 50; i += 10) say(i, 'b', 'ann', i === 10 ? 1 : i - 10)
+    expect(room.lines.value.filter((line) => 'missed' in line)).toHaveLength(1)
+    Line.last.say({ gap: { room: '3', from: at(50), to: at(60), count: 10, reason: 'slow' } })
+    expect(room.lines.value.filter((line) => 'missed' in line)).toHaveLength(2)
     room.close()
   })
 

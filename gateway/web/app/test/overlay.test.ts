@@ -8,7 +8,7 @@ let overlay: Overlay
 let stage: HTMLElement
 
 const word = (text: string, more: Partial<Danmaku> = {}): Danmaku => ({
-  position: { epoch: '1', offset: '1' }, key: 'k', user: '7', name: 'ann', text, mode: 'scroll', colour: 0xff8800, size: 'normal',
+  position: { epoch: '1', offset: '1' }, user: '7', name: 'ann', text, mode: 'scroll', colour: 0xff8800, size: 'normal',
   mediaTimeMs: null, sentAtMs: 0, ...more,
 })
 const drawn = () => [...stage.querySelectorAll<HTMLElement>('.danmaku')]

@@ -17,7 +17,12 @@ let log: Log
 let socket: RoomSocket
 
 const draft = { text: 'hi', mode: 'scroll', colour: 0, size: 'normal', mediaTimeMs: 1000 } as const
-const word = (offset: number, text: string, epoch = 1) => ({ position: { epoch: String(epoch), offset: String(offset) }, user: '7', name: 'ann', text })
+const word = (offset: number, text: string, epoch = 1) => ({ epoch: String(epoch), offset: String(offset), user: '7', name: 'ann', text })
+const at = (offset: number) => ({ epoch: '1', offset: String(offset) })
+/** A batch that goes on from an offset; what its words do not fill was left out. */
+const batch = (from: number, to: number, words: ReturnType<typeof word>[], room = '3') => ({
+  batch: { room, from: at(from), to: at(to), danmaku: words, ...(to - from > words.length ? { skipped: to - from - words.length, why: 'sampled' } : {}) },
+})
 const joined = (offset: number, more: object = {}) => ({ joined: { room: '3', position: { epoch: '1', offset: String(offset) }, state: { room: '3', online: 2, max_length: 100 }, ...more } })
 
 function start(): void {
@@ -29,7 +34,7 @@ function start(): void {
       danmaku: (list: Danmaku[], source) => log.drawn.push({ source, texts: list.map((d) => d.text) }),
       state: (s) => log.states.push(s),
       connection: (c: Connection) => log.connections.push(c.status),
-      missed: (reason) => log.missed.push(reason),
+      missed: (reason, count) => log.missed.push(`${reason} ${count}`),
     },
   })
   socket.open()
@@ -137,15 +142,16 @@ describe('receiving', () => {
   it('batches go on behind the join, without what it held already', async () => {
     start()
     await enter(5)
-    Line.last.say({ batch: { room: '3', danmaku: [word(5, 'old'), word(6, 'a'), word(7, 'b')] } })
-    Line.last.say({ batch: { room: '4', danmaku: [word(8, 'elsewhere')] } })
+    Line.last.say(batch(4, 7, [word(5, 'old'), word(6, 'a'), word(7, 'b')]))
+    Line.last.say(batch(4, 5, [word(5, 'again')]))
+    Line.last.say(batch(7, 8, [word(8, 'elsewhere')], '4'))
     expect(log.drawn).toEqual([{ source: 'live', texts: ['a', 'b'] }])
   })
 
   it('a hole makes it ask again from the last place', async () => {
     start()
     await enter(5)
-    Line.last.say({ batch: { room: '3', danmaku: [word(9, 'far')] } })
+    Line.last.say(batch(8, 9, [word(9, 'far')]))
     expect(log.drawn).toEqual([])
     Line.last.open()
     await settle()
@@ -158,17 +164,47 @@ describe('receiving', () => {
     await settle()
     Line.last.answer({ joined: { room: '3' } })
     await settle()
-    Line.last.say({ batch: { room: '3', danmaku: [word(1, 'first')] } })
+    Line.last.say({ batch: { room: '3', to: at(1), danmaku: [word(1, 'first')] } })
     expect(log.drawn).toEqual([{ source: 'live', texts: ['first'] }])
   })
 
-  it('taken out of the room by the server, it joins again on the same connection', async () => {
+  it('taken out of the room by the server, it comes back after a wait', async () => {
     start()
     await enter(5)
-    Line.last.say({ error: { kind: 'unavailable', code: 'gap', field: '3' } })
+    Line.last.say({ gap: { room: '3', reason: 'room_closed' } })
     await settle()
-    expect(Line.all).toHaveLength(1)
+    expect(log.connections.at(-1)).toBe('waiting')
+    await redial()
+    Line.last.open()
+    await settle()
     expect(Line.last.next()).toMatchObject({ join: { since: { offset: '5' } } })
+  })
+
+  it('what was left out is told, and the next batch goes on behind it', async () => {
+    start()
+    await enter(5)
+    Line.last.say(batch(5, 9, [word(9, 'a')]))
+    Line.last.say(batch(9, 10, [word(10, 'b')]))
+    expect(log.drawn).toEqual([{ source: 'live', texts: ['a'] }, { source: 'live', texts: ['b'] }])
+    expect(log.missed).toEqual(['sampled 3'])
+  })
+
+  it('a gap is told, and the next batch goes on behind it', async () => {
+    start()
+    await enter(5)
+    Line.last.say({ gap: { room: '3', from: at(5), to: at(9), count: 4, reason: 'slow' } })
+    Line.last.say({ gap: { room: '4', from: at(9), to: at(19), count: 10, reason: 'slow' } })
+    Line.last.say(batch(9, 10, [word(10, 'b')]))
+    expect(log.missed).toEqual(['slow 4'])
+    expect(log.drawn).toEqual([{ source: 'live', texts: ['b'] }])
+  })
+
+  it('an older state does not replace a newer one', async () => {
+    start()
+    await enter(5)
+    Line.last.say({ room_state: { room: '3', online: 9, version: '8' } })
+    Line.last.say({ room_state: { room: '3', online: 7, version: '7' } })
+    expect(log.states.at(-1)).toMatchObject({ online: 9 })
   })
 
   it('what is no frame is passed over', async () => {
@@ -185,7 +221,7 @@ describe('resuming', () => {
   it('asks for what came since, and says that nothing was missed', async () => {
     start()
     await enter(5)
-    Line.last.say({ batch: { room: '3', danmaku: [word(6, 'a')] } })
+    Line.last.say(batch(5, 6, [word(6, 'a')]))
     Line.last.cut()
     await vi.advanceTimersByTimeAsync(500)
     Line.last.open()
@@ -196,13 +232,27 @@ describe('resuming', () => {
     expect(log.missed).toEqual([])
   })
 
+  it('goes on with a recovery that comes in steps', async () => {
+    start()
+    await enter(5)
+    Line.last.cut()
+    await vi.advanceTimersByTimeAsync(500)
+    await enter(7, { recovered: true, more: true, danmaku: [word(6, 'a'), word(7, 'b')] })
+    expect(log.connections.at(-1)).toBe('connecting')
+    expect(Line.last.answer(joined(8, { recovered: true, danmaku: [word(8, 'c')] }))).toMatchObject({ join: { since: { epoch: '1', offset: '7' } } })
+    await settle()
+    expect(log.drawn.slice(-2)).toEqual([{ source: 'recovered', texts: ['a', 'b'] }, { source: 'recovered', texts: ['c'] }])
+    expect(log.connections.at(-1)).toBe('joined')
+    expect(log.missed).toEqual([])
+  })
+
   it('tells when something could not be recovered', async () => {
     start()
     await enter(5)
     Line.last.cut()
     await vi.advanceTimersByTimeAsync(500)
     await enter(900, { reason: 'too_many', danmaku: [word(900, 'z')] })
-    expect(log.missed).toEqual(['too_many'])
+    expect(log.missed).toEqual(['too_many 0'])
     expect(log.drawn.at(-1)).toEqual({ source: 'history', texts: ['z'] })
   })
 
@@ -263,19 +313,42 @@ describe('resuming', () => {
     Line.last.say({ reconnect: { max_delay_ms: 4000, reason: 'drain' } })
     await vi.advanceTimersByTimeAsync(3900)
     expect(Line.all).toHaveLength(1)
-    Line.last.say({ batch: { room: '3', danmaku: [word(6, 'meanwhile')] } })
+    Line.last.say(batch(5, 6, [word(6, 'meanwhile')]))
     expect(log.drawn.at(-1)?.texts).toEqual(['meanwhile'])
     await vi.advanceTimersByTimeAsync(200)
     expect(Line.all).toHaveLength(2)
   })
 
-  it('stays away after a close that says so', async () => {
+  for (const code of [1002, 4001, 4403, 4404, 4409]) {
+    it(`stays away after ${code}`, async () => {
+      start()
+      await enter(5)
+      Line.last.cut(code)
+      await vi.advanceTimersByTimeAsync(120_000)
+      expect(Line.all).toHaveLength(1)
+      expect(log.connections.at(-1)).toBe('refused')
+    })
+  }
+
+  it('comes back slowly after its rate was too high', async () => {
     start()
     await enter(5)
-    Line.last.cut(4403)
-    await vi.advanceTimersByTimeAsync(120_000)
+    Line.last.cut(4429)
+    await vi.advanceTimersByTimeAsync(29_900)
     expect(Line.all).toHaveLength(1)
-    expect(log.connections.at(-1)).toBe('refused')
+    await vi.advanceTimersByTimeAsync(200)
+    expect(Line.all).toHaveLength(2)
+  })
+
+  it('keeps the wait that was asked for before a close', async () => {
+    start()
+    await enter(5)
+    Line.last.say({ error: { kind: 'unavailable', code: 'draining', retry_after_ms: 9000 } })
+    Line.last.cut(1013)
+    await vi.advanceTimersByTimeAsync(8900)
+    expect(Line.all).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(200)
+    expect(Line.all).toHaveLength(2)
   })
 
   it('notices a line that is silently dead', async () => {

@@ -120,7 +120,7 @@ export const en = {
   'chat.empty': 'No danmaku yet. Say hello!',
   'chat.newer.one': '{count} new message',
   'chat.newer.other': '{count} new messages',
-  'chat.missed': 'Some messages were missed while you were away.',
+  'chat.missed': 'Some messages are missing here.',
   'chat.you': 'you',
   'chat.moderate': 'Moderate {name}',
 

@@ -9,6 +9,7 @@ import type { Session } from '@/auth/session'
 // Chat lines kept; older ones leave the page (not the room's log).
 export const lineLimit = 300
 const defaultMaxLength = 100
+const sampledEveryMs = 60_000
 
 export type Line = { id: string; danmaku: Danmaku } | { id: string; missed: true }
 
@@ -25,13 +26,14 @@ export class Room {
   readonly lines: ShallowRef<Line[]> = shallowRef([])
   readonly view = reactive<View>({
     connection: { status: 'connecting' },
-    state: { online: 0, slowModeSeconds: 0, maxLength: defaultMaxLength, live: false, broadcastStartMs: null, broadcast: '' },
+    state: { online: 0, slowModeSeconds: 0, maxLength: defaultMaxLength, live: false, broadcastStartMs: null, broadcast: '', version: 0 },
     waitUntil: 0,
   })
   private readonly socket: RoomSocket
   private readonly seen = new Set<string>()
   private readonly drawers = new Set<Draw>()
   private breaks = 0
+  private sampledAt = -Infinity
 
   constructor(readonly id: string, session: Session, url: string) {
     this.socket = new RoomSocket({
@@ -43,7 +45,7 @@ export class Room {
         danmaku: (list, source) => this.arrived(list, source),
         state: (state) => this.changed(state),
         connection: (connection) => (this.view.connection = connection),
-        missed: () => this.broke(),
+        missed: (reason) => this.broke(reason),
       },
     })
   }
@@ -101,7 +103,12 @@ export class Room {
     if (source !== 'history') for (const draw of this.drawers) draw(fresh)
   }
 
-  private broke(): void {
+  private broke(reason: string): void {
+    if (reason === 'sampled') {
+      // A room that talks faster than anybody can read leaves out some of every batch: that is said once in a while.
+      if (Date.now() - this.sampledAt < sampledEveryMs) return
+      this.sampledAt = Date.now()
+    }
     if (this.lines.value.length > 0) this.push([{ id: `missed-${++this.breaks}`, missed: true }])
   }
 

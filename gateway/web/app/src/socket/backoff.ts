@@ -16,6 +16,11 @@ export class Backoff {
     return this.random() * ceiling
   }
 
+  /** The server asked for less: the next wait is drawn from the whole range. */
+  slow(): void {
+    this.failures = Math.max(this.failures, Math.ceil(Math.log2(capMs / baseMs)))
+  }
+
   /** The connection held: start from the shortest wait again. */
   reset(): void {
     this.failures = 0

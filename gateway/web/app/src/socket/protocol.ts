@@ -14,7 +14,6 @@ export type Size = 'small' | 'normal' | 'large'
 
 export interface Danmaku {
   position: Position
-  key: string
   user: string
   name: string
   text: string
@@ -34,6 +33,8 @@ export interface RoomState {
   /** Unix ms of media time 0; null when not live. */
   broadcastStartMs: number | null
   broadcast: string
+  /** Of two states of one connection the one with the higher version is newer. */
+  version: number
 }
 
 export interface Draft {
@@ -47,15 +48,19 @@ export interface Draft {
 export type ServerFrame = { id: number } & (
   | { type: 'welcome'; user: string; name: string; pingSeconds: number; roles: string[] }
   | { type: 'error'; kind: string; code: string; message: string; retryAfterMs: number; field: string }
-  | { type: 'joined'; room: string; position: Position | null; recovered: boolean; reason: string; danmaku: Danmaku[]; state: RoomState | null }
+  | { type: 'joined'; room: string; position: Position; recovered: boolean; more: boolean; reason: string; danmaku: Danmaku[]; state: RoomState | null }
   | { type: 'posted'; key: string; position: Position; duplicate: boolean }
-  | { type: 'batch'; room: string; danmaku: Danmaku[] }
+  | { type: 'batch'; room: string; from: Position; to: Position; skipped: number; why: string; danmaku: Danmaku[] }
+  // Without to we are out of the room.
+  | { type: 'gap'; room: string; from: Position; to: Position | null; count: number; reason: string }
   | { type: 'state'; room: string; state: RoomState }
   | { type: 'reconnect'; maxDelayMs: number; reason: string }
   | { type: 'other' }
 )
 
 type Json = Record<string, unknown>
+
+const white = 0xffffff
 
 const record = (v: unknown): Json => (typeof v === 'object' && v !== null ? (v as Json) : {})
 const text = (v: unknown): string => (typeof v === 'string' ? v : '')
@@ -83,27 +88,29 @@ function option<T extends string>(v: unknown, prefix: string, values: readonly [
   return values.find((x) => prefix + x.toUpperCase() === v) ?? first
 }
 
+/** A position; the place before everything is absent on the wire. */
 function position(v: unknown): Position {
   const p = record(v)
   return { epoch: digits(p.epoch), offset: digits(p.offset) }
 }
 
-function danmaku(v: unknown): Danmaku {
+/** The danmaku of a message that ends at a position: an epoch that is left out is that of the end. */
+function danmaku(v: unknown, end: Position): Danmaku {
   const d = record(v)
-  const media = number(d.media_time_ms)
   return {
-    position: position(d.position),
-    key: text(d.key),
-    user: text(d.user),
+    position: { epoch: d.epoch === undefined ? end.epoch : digits(d.epoch), offset: digits(d.offset) },
+    user: digits(d.user),
     name: text(d.name),
     text: text(d.text),
     mode: option(d.mode, 'MODE_', modes),
-    colour: number(d.colour) & 0xffffff,
+    colour: d.colour === undefined ? white : number(d.colour) & white,
     size: option(d.size, 'SIZE_', sizes),
-    mediaTimeMs: media < 0 ? null : media,
+    mediaTimeMs: d.media_time_ms === undefined ? null : number(d.media_time_ms),
     sentAtMs: number(d.sent_at_ms),
   }
 }
+
+const danmakuOf = (v: unknown, end: Position): Danmaku[] => list(v).map((d) => danmaku(d, end))
 
 function state(v: unknown): RoomState {
   const s = record(v)
@@ -115,6 +122,7 @@ function state(v: unknown): RoomState {
     live: s.live === true,
     broadcastStartMs: start > 0 ? start : null,
     broadcast: text(s.broadcast),
+    version: number(s.version),
   }
 }
 
@@ -130,7 +138,8 @@ export function decode(message: string): ServerFrame | null {
 }
 
 function body(f: Json): Json {
-  if (f.batch) return { type: 'batch', room: text(record(f.batch).room), danmaku: list(record(f.batch).danmaku).map(danmaku) }
+  if (f.batch) return batch(record(f.batch))
+  if (f.gap) return gap(record(f.gap))
   if (f.posted) {
     const p = record(f.posted)
     return { type: 'posted', key: text(p.key), position: position(p.position), duplicate: p.duplicate === true }
@@ -139,7 +148,7 @@ function body(f: Json): Json {
   if (f.joined) return joined(record(f.joined))
   if (f.welcome) {
     const w = record(f.welcome)
-    return { type: 'welcome', user: text(w.user), name: text(w.name), pingSeconds: number(w.ping_seconds), roles: list(w.roles).map(text) }
+    return { type: 'welcome', user: digits(w.user), name: text(w.name), pingSeconds: number(w.ping_seconds), roles: list(w.roles).map(text) }
   }
   if (f.error) {
     const e = record(f.error)
@@ -152,15 +161,25 @@ function body(f: Json): Json {
   return { type: 'other' }
 }
 
+function batch(b: Json): Json {
+  const to = position(b.to)
+  return { type: 'batch', room: text(b.room), from: position(b.from), to, skipped: number(b.skipped), why: text(b.why), danmaku: danmakuOf(b.danmaku, to) }
+}
+
+function gap(g: Json): Json {
+  return { type: 'gap', room: text(g.room), from: position(g.from), to: g.to ? position(g.to) : null, count: number(g.count), reason: text(g.reason) }
+}
+
 function joined(j: Json): Json {
+  const at = position(j.position)
   return {
     type: 'joined',
     room: text(j.room),
-    // Absent when the room's log is empty.
-    position: j.position ? position(j.position) : null,
+    position: at,
     recovered: j.recovered === true,
+    more: j.more === true,
     reason: text(j.reason),
-    danmaku: list(j.danmaku).map(danmaku),
+    danmaku: danmakuOf(j.danmaku, at),
     state: j.state ? state(j.state) : null,
   }
 }
@@ -178,7 +197,7 @@ interface PostBody {
   mode: string
   colour: number
   size: string
-  media_time_ms: string
+  media_time_ms?: string
 }
 
 export function postBody(room: string, key: string, draft: Draft): { post: PostBody } {
@@ -190,7 +209,7 @@ export function postBody(room: string, key: string, draft: Draft): { post: PostB
       mode: `MODE_${draft.mode.toUpperCase()}`,
       colour: draft.colour,
       size: `SIZE_${draft.size.toUpperCase()}`,
-      media_time_ms: String(draft.mediaTimeMs === null ? -1 : Math.round(draft.mediaTimeMs)),
+      ...(draft.mediaTimeMs === null ? {} : { media_time_ms: String(Math.max(0, Math.round(draft.mediaTimeMs))) }),
     },
   }
 }
@@ -199,14 +218,7 @@ export function encode(id: number, body: ClientBody): string {
   return JSON.stringify({ id: String(id), ...body })
 }
 
-/** Whether b is the very next place after a. Offsets go on when the room gets a new owner, which raises the epoch. */
-export function follows(a: Position, b: Position): boolean {
-  return BigInt(b.epoch) >= BigInt(a.epoch) && BigInt(b.offset) === BigInt(a.offset) + 1n
-}
-
-/** Order of two places: below 0 if a is before b. */
-export function compare(a: Position, b: Position): number {
-  const [ae, be, ao, bo] = [BigInt(a.epoch), BigInt(b.epoch), BigInt(a.offset), BigInt(b.offset)]
-  if (ae !== be) return ae < be ? -1 : 1
-  return ao === bo ? 0 : ao < bo ? -1 : 1
+/** Whether a place is behind another one in the log. Offsets go on when the room gets a new owner, which raises the epoch. */
+export function isAfter(a: Position, b: Position): boolean {
+  return BigInt(a.offset) > BigInt(b.offset)
 }

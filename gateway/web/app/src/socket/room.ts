@@ -3,7 +3,8 @@
 // No post is reported as sent before the server said so, and a gap is never hidden.
 import type { Refusal } from '@/messages/errors'
 import { Backoff } from './backoff'
-import { compare, decode, encode, follows, postBody, subprotocol } from './protocol'
+import { afterClose } from './close'
+import { decode, encode, isAfter, postBody, subprotocol } from './protocol'
 import type { ClientBody, Danmaku, Draft, Position, RoomState, ServerFrame } from './protocol'
 
 const answerMs = 10_000
@@ -13,8 +14,8 @@ const retryMs = 500
 const stableMs = 10_000
 const historyWanted = 100
 const outboxLimit = 8
-// Closed with one of these, coming back would only be refused again (SPEC.md section 5).
-const stayAway = new Set([1000, 4403, 4404])
+// Refusals of the join after which coming back would only be refused again (SPEC.md section 4).
+const finalKinds = new Set(['not_found', 'denied', 'invalid', 'conflict'])
 
 export class SocketError extends Error implements Refusal {
   constructor(readonly kind: string, readonly code: string, message: string, readonly retryAfterMs = 0) {
@@ -37,8 +38,8 @@ export interface Events {
   danmaku(list: Danmaku[], source: Source): void
   state(state: RoomState): void
   connection(connection: Connection): void
-  /** Danmaku after our last Position could not all be recovered. */
-  missed(reason: string): void
+  /** Danmaku will not come: why, and how many; 0 where nobody knows. */
+  missed(reason: string, count: number): void
 }
 
 export interface Options {
@@ -71,6 +72,7 @@ export class RoomSocket {
   private socket: WebSocket | null = null
   private connection: Connection = { status: 'closed' }
   private position: Position | null = null
+  private version = 0
   private nextId = 1
   private readonly waiting = new Map<number, Waiting>()
   private readonly outbox = new Map<string, Outgoing>()
@@ -139,27 +141,42 @@ export class RoomSocket {
     const limit = setTimeout(() => this.lost(generation), answerMs)
     socket.onopen = () => {
       clearTimeout(limit)
-      void this.enter(generation, true)
+      void this.enter(generation)
     }
     socket.onmessage = (event: MessageEvent) => {
       if (generation === this.generation && typeof event.data === 'string') this.receive(event.data)
     }
     socket.onclose = (event: CloseEvent) => {
       clearTimeout(limit)
-      if (generation === this.generation && stayAway.has(event.code)) this.refuse(new SocketError('denied', `close_${event.code}`, event.reason))
-      else this.lost(generation)
+      if (generation === this.generation) this.closed(event)
     }
   }
 
+  private closed(event: CloseEvent): void {
+    switch (afterClose(event.code)) {
+      case 'stay away':
+        this.refuse(new SocketError('denied', `close_${event.code}`, event.reason))
+        return
+      case 'reconnect slowly':
+        this.backoff.slow()
+        break
+      default: // a token that has ended is renewed, or let go, when the next connection presents it
+    }
+    this.lost(this.generation)
+  }
+
   /** Presents the token, joins or resumes, and sends what still waits. */
-  private async enter(generation: number, fresh: boolean): Promise<void> {
+  private async enter(generation: number): Promise<void> {
     try {
-      if (fresh) await this.authenticate()
+      await this.authenticate()
       if (generation !== this.generation) return
-      const since = this.position
-      const reply = await this.ask({ join: { room: this.options.room, ...(since ? { since } : {}), history: historyWanted } })
-      if (generation !== this.generation || reply.type !== 'joined') return
-      this.joined(reply, since)
+      for (let more = true; more; ) {
+        const since = this.position
+        const reply = await this.ask({ join: { room: this.options.room, ...(since ? { since } : {}), history: historyWanted } })
+        if (generation !== this.generation || reply.type !== 'joined') return
+        this.joined(reply, since)
+        more = reply.more
+      }
     } catch (e) {
       if (generation === this.generation) this.refusedEntry(e)
     }
@@ -181,7 +198,7 @@ export class RoomSocket {
   }
 
   private refusedEntry(e: unknown): void {
-    if (e instanceof SocketError && (e.kind === 'not_found' || e.kind === 'denied' || e.kind === 'invalid')) {
+    if (e instanceof SocketError && finalKinds.has(e.kind)) {
       this.refuse(e)
       return
     }
@@ -196,14 +213,20 @@ export class RoomSocket {
 
   private joined(reply: ServerFrame & { type: 'joined' }, since: Position | null): void {
     const recovered = since !== null && reply.recovered
-    if (since !== null && !recovered) this.options.events.missed(reply.reason)
+    if (since !== null && !recovered) this.options.events.missed(reply.reason, 0)
     this.position = reply.position
+    if (reply.more) {
+      // The rest is asked for before we are in the room.
+      this.options.events.danmaku(reply.danmaku, 'recovered')
+      return
+    }
     this.minimumWaitMs = 0
     clearTimeout(this.stableTimer)
     this.stableTimer = setTimeout(() => this.backoff.reset(), stableMs)
     this.become({ status: 'joined' })
     if (reply.danmaku.length > 0) this.options.events.danmaku(reply.danmaku, recovered ? 'recovered' : 'history')
-    if (reply.state) this.options.events.state(reply.state)
+    this.version = 0
+    if (reply.state) this.changed(reply.state)
     for (const key of this.outbox.keys()) void this.push(key)
   }
 
@@ -228,20 +251,18 @@ export class RoomSocket {
         this.keepAlive(frame.pingSeconds)
         break
       case 'batch':
-        if (frame.room === this.options.room) this.batch(frame.danmaku)
+        if (frame.room === this.options.room) this.batch(frame)
+        break
+      case 'gap':
+        if (frame.room === this.options.room) this.gap(frame)
         break
       case 'state':
-        if (frame.room === this.options.room) this.options.events.state(frame.state)
+        if (frame.room === this.options.room) this.changed(frame.state)
         break
       case 'reconnect':
         this.moveOn(frame.maxDelayMs)
         break
       case 'error':
-        if (frame.field === this.options.room && this.connection.status === 'joined') {
-          // The server took us out of the room: come back in from where we were.
-          void this.enter(this.generation, false)
-          break
-        }
         // It announces a close; the wait it asks for is kept when that comes.
         this.minimumWaitMs = Math.max(this.minimumWaitMs, frame.retryAfterMs)
         break
@@ -249,20 +270,37 @@ export class RoomSocket {
     }
   }
 
-  private batch(list: Danmaku[]): void {
-    if (this.connection.status !== 'joined') return
+  private batch(frame: ServerFrame & { type: 'batch' }): void {
     const at = this.position
-    const fresh = at === null ? list : list.filter((d) => compare(d.position, at) > 0)
-    const [first, last] = [fresh[0], fresh.at(-1)]
-    if (first === undefined || last === undefined) return
-    if (at !== null && !follows(at, first.position)) {
+    if (this.connection.status !== 'joined' || at === null || !isAfter(frame.to, at)) return
+    if (isAfter(frame.from, at)) {
       // Something between is missing: ask for it instead of showing a hole.
       this.drop()
       this.dial()
       return
     }
-    this.position = last.position
-    this.options.events.danmaku(fresh, 'live')
+    this.position = frame.to
+    const fresh = frame.danmaku.filter((d) => isAfter(d.position, at))
+    if (fresh.length > 0) this.options.events.danmaku(fresh, 'live')
+    if (frame.skipped > 0) this.options.events.missed(frame.why, frame.skipped)
+  }
+
+  private gap(frame: ServerFrame & { type: 'gap' }): void {
+    if (this.connection.status !== 'joined') return
+    if (frame.to === null) {
+      // We are out of the room: come back from where we were, but not all at once.
+      this.lost(this.generation)
+      return
+    }
+    this.position = frame.to
+    this.options.events.missed(frame.reason, frame.count)
+  }
+
+  /** States may overtake each other where the server merges them. */
+  private changed(state: RoomState): void {
+    if (state.version < this.version) return
+    this.version = state.version
+    this.options.events.state(state)
   }
 
   /** The server wants to be left (it restarts, or another one has room): go within the time it gave. */
