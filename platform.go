@@ -44,6 +44,7 @@ type platform struct {
 	faces    map[string]string // where each listener listens
 
 	tables *table.Store
+	fresh  bool // nothing was ever stored in the tables
 	blobs  *blob.Store
 	cache  *cache.Cache
 
@@ -62,23 +63,23 @@ type platform struct {
 // is closed again.
 func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (*platform, error) {
 	p := &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), faces: map[string]string{}}
-	if err := p.openAll(); err != nil {
+	if err := p.openAll(ctx); err != nil {
 		return nil, errors.Join(err, p.steps.undo(ctx, log))
 	}
 	return p, nil
 }
 
-func (p *platform) openAll() error {
+func (p *platform) openAll(ctx context.Context) error {
 	if err := os.MkdirAll(p.cfg.Data, 0o755); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	if err := p.openStorage(); err != nil {
+	if err := p.openStorage(ctx); err != nil {
 		return err
 	}
-	return p.makeNode()
+	return p.makeNode(ctx)
 }
 
-func (p *platform) openStorage() error {
+func (p *platform) openStorage(ctx context.Context) error {
 	engine, err := pebbletable.Open(pebbletable.Config{
 		Dir: filepath.Join(p.cfg.Data, "tables"), CacheBytes: int64(p.cfg.Storage.Cache),
 		Log: p.log, Metrics: pebbletable.NewMetrics(p.registry),
@@ -88,6 +89,9 @@ func (p *platform) openStorage() error {
 	}
 	p.tables = table.New(engine)
 	p.steps.add("tables", func(context.Context) error { return p.tables.Close() })
+	if p.fresh, err = engine.Empty(ctx); err != nil {
+		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
+	}
 
 	objects, err := fileblob.Open(fileblob.Config{
 		Dir: filepath.Join(p.cfg.Data, "blobs"), Log: p.log, Metrics: fileblob.NewMetrics(p.registry),
@@ -102,10 +106,10 @@ func (p *platform) openStorage() error {
 }
 
 // makeNode makes the node of the actors and the clients that speak through it.
-func (p *platform) makeNode() error {
-	leases, err := localstore.Open(localstore.Config{Folder: filepath.Join(p.cfg.Data, "node")})
+func (p *platform) makeNode(ctx context.Context) error {
+	leases, err := localstore.Open(ctx, localstore.Config{Tables: p.tables, Fresh: p.fresh})
 	if err != nil {
-		return fmt.Errorf("node folder: %w", err)
+		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
 	}
 	p.steps.add("coordination", func(context.Context) error { return leases.Close() })
 	p.node, err = cluster.New(cluster.Config{Coordination: leases, Log: p.log, Metrics: cluster.NewMetrics(p.registry)})

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 )
 
 // TestADataFolderThatCannotBeUsed opens folders that are none, or belong to somebody else.
@@ -40,4 +45,55 @@ func TestADataFolderThatCannotBeUsed(t *testing.T) {
 	if err := again.steps.undo(t.Context(), again.log); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestTheTablesAreWhole takes everything away from a data folder but the tables: what is stored must still be changed by its owners.
+func TestTheTablesAreWhole(t *testing.T) {
+	run := func(folder string, f func(ctx context.Context, p *platform)) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		p, err := openPlatform(ctx, Config{Data: folder, Storage: Storage{Cache: 1 << 20}}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.startActors(ctx, nobody{}); err != nil {
+			t.Fatal(err)
+		}
+		f(ctx, p)
+		if err := p.steps.undo(ctx, p.log); err != nil {
+			t.Error(err)
+		}
+	}
+	before, after := t.TempDir(), t.TempDir()
+	var ch channel.Channel
+	var epoch position.Epoch
+	ann := room.Author{User: "42", Name: "Ann"}
+	run(before, func(ctx context.Context, p *platform) {
+		var err error
+		if ch, err = p.channels.Create(ctx, ann.User, "ann", "before"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := p.rooms.Post(ctx, ch.Room, ann, room.Draft{Key: "1", Text: "one"}); err != nil {
+			t.Fatal(err)
+		}
+		epoch = p.node.Epoch()
+	})
+	if err := os.CopyFS(filepath.Join(after, "tables"), os.DirFS(filepath.Join(before, "tables"))); err != nil {
+		t.Fatal(err)
+	}
+	run(after, func(ctx context.Context, p *platform) {
+		if p.node.Epoch() <= epoch {
+			t.Errorf("epoch %d after %d", p.node.Epoch(), epoch)
+		}
+		if _, err := p.channels.SetTitle(ctx, ch.ID, "after"); err != nil {
+			t.Errorf("a change of the channel: %v", err)
+		}
+		if at, _, err := p.rooms.Post(ctx, ch.Room, ann, room.Draft{Key: "2", Text: "two"}); err != nil || at.Offset != 2 {
+			t.Errorf("a post: %v, %v", at, err)
+		}
+		if page, _, err := p.rooms.History(ctx, ch.Room, position.Position{}, 10); err != nil || len(page) != 2 {
+			t.Errorf("history: %d danmaku, %v", len(page), err)
+		}
+	})
 }

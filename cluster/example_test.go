@@ -8,6 +8,8 @@ import (
 
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
 
 // greeter counts whom it greeted.
@@ -26,13 +28,20 @@ func (g *greeter) Receive(t *cluster.Turn, msg any) {
 func Example() {
 	folder := filepath.Join(os.TempDir(), fmt.Sprint("barrage-example-", os.Getpid()))
 	defer func() { _ = os.RemoveAll(folder) }()
-	store, err := localstore.Open(localstore.Config{Folder: folder})
+	engine, err := pebbletable.Open(pebbletable.Config{Dir: folder})
+	if err != nil {
+		fmt.Fprintln(os.Stdout, err)
+		return
+	}
+	tables := table.New(engine)
+	defer func() { _ = tables.Close() }()
+	ctx := context.Background()
+	store, err := localstore.Open(ctx, localstore.Config{Tables: tables, Fresh: true})
 	if err != nil {
 		fmt.Fprintln(os.Stdout, err)
 		return
 	}
 	defer func() { _ = store.Close() }()
-	ctx := context.Background()
 	n, err := cluster.New(cluster.Config{Coordination: store})
 	if err != nil {
 		fmt.Fprintln(os.Stdout, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // scripted is a store whose renewals and claims fail as the test says.
@@ -41,7 +42,7 @@ const ttl = 10 * time.Second
 
 func script(t *testing.T) *scripted {
 	t.Helper()
-	store, err := localstore.Open(localstore.Config{Folder: t.TempDir(), TTL: ttl})
+	store, err := localstore.Open(t.Context(), localstore.Config{Tables: pebbletest.Open(t), Fresh: true, TTL: ttl})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,11 +164,11 @@ func TestClaimFaults(t *testing.T) {
 }
 
 func TestRestartRefusesOldReferences(t *testing.T) {
-	folder := t.TempDir()
+	tables := pebbletest.Open(t)
 	ctx := within(t, time.Minute)
 	var old []cluster.Ref
 	for run := range 4 {
-		store, err := localstore.Open(localstore.Config{Folder: folder})
+		store, err := localstore.Open(ctx, localstore.Config{Tables: tables, Fresh: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,7 +33,7 @@ func kindOf(name string, f turnFunc) cluster.Kind {
 func start(tb testing.TB, cfg cluster.Config, kinds ...cluster.Kind) *cluster.Node {
 	tb.Helper()
 	if cfg.Coordination == nil {
-		store, err := localstore.Open(localstore.Config{Folder: tb.TempDir()})
+		store, err := localstore.Open(context.Background(), localstore.Config{Tables: pebbletest.Open(tb), Fresh: true})
 		if err != nil {
 			tb.Fatal(err)
 		}

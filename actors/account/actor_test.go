@@ -131,7 +131,7 @@ func TestAccountsSurviveARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Kill()
-	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	got, err := w.Accounts.Authenticate(t.Context(), "ann", password)
 	if err != nil || got.User != a.User || !got.Roles.Has(auth.Streamer) || !got.Created.Equal(a.Created) {
 		t.Errorf("got %+v, %v", got, err)

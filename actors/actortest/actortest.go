@@ -14,6 +14,8 @@ import (
 
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // Core does one command of a script, its name in d.Cmd, at the script's time, and tells what came of it, a line each.
@@ -52,16 +54,16 @@ func Scripts(t *testing.T, folder string, fresh func() Core) {
 // synctest bubble, where idleness, timers and deadlines pass at once.
 func Node(tb testing.TB, kinds ...cluster.Kind) *cluster.Node {
 	tb.Helper()
-	n, end := Run(tb, tb.TempDir(), kinds...)
+	n, end := Run(tb, pebbletest.Open(tb), kinds...)
 	tb.Cleanup(end)
 	return n
 }
 
-// Run starts a node on the store in folder, for tests that end it and start the next one there: that one has a higher
-// epoch. The caller calls end, which closes node and store without a drain, as a crash would.
-func Run(tb testing.TB, folder string, kinds ...cluster.Kind) (n *cluster.Node, end func()) {
+// Run starts a node on tables, for tests that end it and start the next one there: that one has a higher epoch. The caller calls end,
+// which closes the node without a drain, as a crash would.
+func Run(tb testing.TB, tables *table.Store, kinds ...cluster.Kind) (n *cluster.Node, end func()) {
 	tb.Helper()
-	store, err := localstore.Open(localstore.Config{Folder: folder})
+	store, err := localstore.Open(context.Background(), localstore.Config{Tables: tables, Fresh: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

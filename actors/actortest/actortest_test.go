@@ -11,6 +11,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // counter is a core: time is an argument.
@@ -64,10 +65,10 @@ func TestBubble(t *testing.T) {
 }
 
 func TestRunAgain(t *testing.T) {
-	folder := t.TempDir()
-	first, end := actortest.Run(t, folder, kind())
+	tables := pebbletest.Open(t)
+	first, end := actortest.Run(t, tables, kind())
 	end()
-	second, end := actortest.Run(t, folder, kind())
+	second, end := actortest.Run(t, tables, kind())
 	defer end()
 	if second.Epoch() <= first.Epoch() {
 		t.Errorf("epoch %d after %d", second.Epoch(), first.Epoch())

@@ -260,7 +260,7 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	was := w.Packager.Openings()[0]
 	w.Kill()
 
-	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	if n, err := w.Channels.Settle(t.Context()); n != 1 || err != nil {
 		t.Errorf("settled %d, %v", n, err)
 	}
@@ -306,7 +306,7 @@ func TestANameThatWasNotConfirmed(t *testing.T) {
 	forget("ann", table.Delete([]byte("channel")))
 	forget("bob", table.Put([]byte("channel"), []byte("c"+c.ID))) // taken meanwhile
 
-	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	if _, err := w.Channels.Resolve(t.Context(), "ann"); !errors.Is(err, channel.ErrNoChannel) {
 		t.Fatalf("the name is there: %v", err)
 	}
@@ -343,7 +343,7 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	n, err := w.Channels.Settle(t.Context())
 	if n != 1 || err == nil || !strings.Contains(err.Error(), string(damaged.ID)) {
 		t.Errorf("settled %d, %v", n, err)

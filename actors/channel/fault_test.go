@@ -146,7 +146,7 @@ func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
 	eventually(t, "the broadcast is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
 	w.Kill()
 	disk.Fail("", channeltest.None)
-	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	if _, err := w.Channels.Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}

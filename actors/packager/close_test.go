@@ -13,6 +13,7 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // losing is a store whose leases are lost when the test says.
@@ -41,7 +42,7 @@ func TestWhatABroadcastOwnsEndsWithItsActivation(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				local, err := localstore.Open(localstore.Config{Folder: t.TempDir(), TTL: 10 * time.Second})
+				local, err := localstore.Open(t.Context(), localstore.Config{Tables: pebbletest.Open(t), Fresh: true, TTL: 10 * time.Second})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -44,7 +44,7 @@ func (p *posting) ack(key string, at position.Position) {
 // TestPowerFailure takes the power while authors post, again and again: what was acknowledged before is in the log, once, at its
 // place, and a retry of anything is told the same.
 func TestPowerFailure(t *testing.T) {
-	mem, folder := pebbletest.NewMem(), t.TempDir()
+	mem := pebbletest.NewMem()
 	acked := map[string]position.Position{}
 	var unknown []string
 	for round := range 12 {
@@ -54,7 +54,7 @@ func TestPowerFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := table.New(d)
-		n, end := actortest.Run(t, folder, room.Kind(room.Deps{Store: store, Fanout: &nodes{}, Metrics: room.NewMetrics(prometheus.NewRegistry())}))
+		n, end := actortest.Run(t, store, room.Kind(room.Deps{Store: store, Fanout: &nodes{}, Metrics: room.NewMetrics(prometheus.NewRegistry())}))
 		c := room.NewClient(n)
 		if err := c.Create(t.Context(), theRoom, "8", theOwner); err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ func Example() {
 	}
 	tables := table.New(engine)
 	defer tables.Close()
-	owners, err := localstore.Open(localstore.Config{Folder: filepath.Join(folder, "owners")})
+	owners, err := localstore.Open(context.Background(), localstore.Config{Tables: tables, Fresh: true})
 	if err != nil {
 		panic(err)
 	}

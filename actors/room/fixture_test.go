@@ -120,20 +120,19 @@ func (g *gate) Write(ctx context.Context, b table.Batch) (table.Version, error) 
 }
 
 type fixture struct {
-	t      *testing.T
-	store  *gate
-	rooms  *room.Client
-	nodes  nodes
-	node   *cluster.Node
-	folder string
-	end    func()
+	t     *testing.T
+	store *gate
+	rooms *room.Client
+	nodes nodes
+	node  *cluster.Node
+	end   func()
 }
 
 // bubble runs f with a created room on the embedded engine, in fake time.
 func bubble(t *testing.T, f func(t *testing.T, x *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		x := &fixture{t: t, store: &gate{Store: pebbletest.Open(t)}, folder: t.TempDir()}
+		x := &fixture{t: t, store: &gate{Store: pebbletest.Open(t)}}
 		x.start()
 		defer func() { x.end() }()
 		if err := x.rooms.Create(t.Context(), theRoom, "8", theOwner); err != nil {
@@ -144,7 +143,7 @@ func bubble(t *testing.T, f func(t *testing.T, x *fixture)) {
 }
 
 func (x *fixture) start() {
-	x.node, x.end = actortest.Run(x.t, x.folder, room.Kind(room.Deps{
+	x.node, x.end = actortest.Run(x.t, x.store.Store, room.Kind(room.Deps{
 		Store: x.store, Fanout: &x.nodes, Metrics: room.NewMetrics(prometheus.NewRegistry()),
 	}))
 	x.rooms = room.NewClient(x.node)

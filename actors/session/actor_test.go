@@ -89,7 +89,7 @@ func TestTheSuccessorSurvivesARestart(t *testing.T) {
 	r1 := open(t, w, "42")
 	r2 := refresh(t, w, r1)
 	w.Kill()
-	w = channeltest.New(t, channeltest.Config{Table: w.Table, Folder: w.Folder})
+	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	if again := refresh(t, w, r1); again.Token != r2.Token {
 		t.Error("the answer lost in the crash cannot be had again")
 	}

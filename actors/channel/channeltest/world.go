@@ -37,7 +37,6 @@ func (nobody) Deliver(id.Node, *room.Batch) {}
 // Config shapes a world. The zero value works.
 type Config struct {
 	Table   *table.Store // nil: a new one in memory
-	Folder  string       // of the coordination store; empty: a new one
 	Session session.Config
 	Channel channel.Config
 }
@@ -46,7 +45,6 @@ type Config struct {
 type World struct {
 	Node     *cluster.Node
 	Table    *table.Store
-	Folder   string
 	Accounts *account.Client
 	Sessions *session.Client
 	Channels *channel.Client
@@ -62,14 +60,11 @@ type World struct {
 // New starts a world.
 func New(tb testing.TB, cfg Config) *World {
 	tb.Helper()
-	w := &World{Table: cfg.Table, Folder: cfg.Folder, Packager: &Packager{}, Sockets: &Sockets{}}
+	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}}
 	if w.Table == nil {
 		w.Table = pebbletest.Open(tb)
 	}
-	if w.Folder == "" {
-		w.Folder = tb.TempDir()
-	}
-	coordination, err := localstore.Open(localstore.Config{Folder: w.Folder})
+	coordination, err := localstore.Open(tb.Context(), localstore.Config{Tables: w.Table, Fresh: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -8,27 +8,27 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // Config says where the store keeps its epoch and how long leases live.
 type Config struct {
-	// Folder is made if it does not exist; required.
-	Folder string
+	// Tables hold the epoch, and whatever it guards; required. They must outlive the store.
+	Tables *table.Store
+	// Fresh says that nothing was ever stored in the tables, so that there need not be an epoch yet.
+	Fresh bool
 	// TTL is the life of a lease after Join or Renew. Zero means that leases do not end by time.
 	TTL time.Duration
 }
 
 // Store is a coordination.Store of one process. It may serve several nodes of it.
 type Store struct {
-	cfg    Config
-	unlock func()
+	cfg Config
 
 	mu struct {
 		sync.Mutex
 		closed bool
-		// epoch is the highest given; on disk before it is given.
-		epoch  position.Epoch
+		epochs epochs
 		leases map[id.Node]*lease
 		// grants holds the last ownership of every shard used in this run, ended or not.
 		grants map[coordination.Shard]coordination.Grant
@@ -44,35 +44,26 @@ type lease struct {
 
 var errClosed = fault.New(fault.Unavailable, "closed", "the coordination store is closed")
 
-// Open locks the folder and reads its epoch.
-func Open(cfg Config) (*Store, error) {
-	if cfg.Folder == "" || cfg.TTL < 0 {
-		return nil, fault.New(fault.Invalid, "bad_config", "a folder is required and the TTL is not negative")
+// Open reads the epoch.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Tables == nil || cfg.TTL < 0 {
+		return nil, fault.New(fault.Invalid, "bad_config", "tables are required and the TTL is not negative")
 	}
-	unlock, err := lock(cfg.Folder)
-	if err != nil {
-		return nil, err
-	}
-	epoch, err := readEpoch(cfg.Folder)
-	if err != nil {
-		unlock()
-		return nil, err
-	}
-	s := &Store{cfg: cfg, unlock: unlock}
-	s.mu.epoch = epoch
+	s := &Store{cfg: cfg}
+	s.mu.epochs.tables = cfg.Tables
 	s.mu.leases = map[id.Node]*lease{}
 	s.mu.grants = map[coordination.Shard]coordination.Grant{}
+	if err := s.mu.epochs.load(ctx, cfg.Fresh); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-// Close frees the folder. Everything afterwards is refused Unavailable "closed".
+// Close ends the store, not the tables. Everything afterwards is refused Unavailable "closed".
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.mu.closed {
-		s.mu.closed = true
-		s.unlock()
-	}
+	s.mu.closed = true
 	return nil
 }
 
@@ -102,7 +93,7 @@ func (s *Store) Join(ctx context.Context, node id.Node) (coordination.Lease, err
 	if l := s.mu.leases[node]; l != nil && l.lives(now) {
 		return coordination.Lease{}, coordination.ErrNodeJoined
 	}
-	epoch, err := s.grow()
+	epoch, err := s.mu.epochs.grow(ctx)
 	if err != nil {
 		return coordination.Lease{}, err
 	}
@@ -154,7 +145,7 @@ func (s *Store) Claim(
 	epoch := l.Epoch
 	if used && last.Epoch >= epoch {
 		var err error
-		if epoch, err = s.grow(); err != nil {
+		if epoch, err = s.mu.epochs.grow(ctx); err != nil {
 			return coordination.Grant{}, err
 		}
 	}
@@ -215,16 +206,6 @@ func (s *Store) living(of coordination.Lease, now time.Time) *lease {
 		return nil
 	}
 	return l
-}
-
-// grow writes the next epoch and gives it.
-func (s *Store) grow() (position.Epoch, error) {
-	next := s.mu.epoch + 1
-	if err := writeEpoch(s.cfg.Folder, next); err != nil {
-		return 0, err
-	}
-	s.mu.epoch = next
-	return next, nil
 }
 
 func (l *lease) lives(now time.Time) bool { return l.ends.IsZero() || now.Before(l.ends) }

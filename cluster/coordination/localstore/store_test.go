@@ -1,14 +1,10 @@
 package localstore
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"encoding/binary"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,15 +13,19 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination/coordinationtest"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
-func open(t *testing.T, cfg Config) *Store {
-	t.Helper()
-	s, err := Open(cfg)
+func open(tb testing.TB, cfg Config) *Store {
+	tb.Helper()
+	cfg.Fresh = true
+	s, err := Open(tb.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 		t.Run("ttl="+ttl.String(), func(t *testing.T) {
 			coordinationtest.Run(t, func(t *testing.T) coordinationtest.Harness {
 				t.Helper()
-				cfg := Config{Folder: t.TempDir(), TTL: ttl}
+				cfg := Config{Tables: pebbletest.Open(t), TTL: ttl}
 				s := open(t, cfg)
 				return coordinationtest.Harness{
 					Store: s, TTL: ttl,
@@ -60,9 +60,8 @@ func (s *Store) pass(d time.Duration) {
 }
 
 func TestLeaseEndsByTheClock(t *testing.T) {
-	folder := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t, Config{Folder: folder, TTL: 10 * time.Second})
+		s := open(t, Config{Tables: pebbletest.Open(t), TTL: 10 * time.Second})
 		l, err := s.Join(t.Context(), "a")
 		if err != nil {
 			t.Fatal(err)
@@ -78,94 +77,69 @@ func TestLeaseEndsByTheClock(t *testing.T) {
 	})
 }
 
-func TestEpochFileGolden(t *testing.T) {
-	const golden = "42524745504f43310000000000000102"
-	got := encode(258)
-	if h := hex.EncodeToString(got[:16]); h != golden || len(got) != fileSize {
-		t.Errorf("encode(258) = %x", got)
-	}
-	if e, err := decode(got); err != nil || e != 258 {
-		t.Errorf("decode = %d, %v", e, err)
-	}
-}
-
-func TestDamagedFileIsRefusedAndKept(t *testing.T) {
-	sound := encode(41)
-	damages := map[string][]byte{
-		"empty":          {},
-		"short":          sound[:23],
-		"long":           append(bytes.Clone(sound), 0),
-		"zeroes":         make([]byte, fileSize),
-		"other version":  append([]byte("BRGEPOC2"), sound[8:]...),
-		"text":           []byte("41\n"),
-		"wrong checksum": append(bytes.Clone(sound[:23]), sound[23]^1),
-	}
-	for bit := range 8 * fileSize {
-		b := bytes.Clone(sound)
-		b[bit/8] ^= 1 << (bit % 8)
-		if e, err := decode(b); err == nil {
-			t.Errorf("bit %d turned: read as %d", bit, e)
+// TestEpochRow holds the row to what the package documentation says of it.
+func TestEpochRow(t *testing.T) {
+	tables := pebbletest.Open(t)
+	s := open(t, Config{Tables: tables})
+	for want := byte(1); want <= 3; want++ {
+		if _, err := s.Join(t.Context(), "a"); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for name, b := range damages {
-		t.Run(name, func(t *testing.T) {
-			folder := t.TempDir()
-			path := filepath.Join(folder, epochFile)
-			if err := os.WriteFile(path, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := Open(Config{Folder: folder}); fault.CodeOf(err) != "epoch_damaged" {
-				t.Fatalf("Open: %v, want epoch_damaged", err)
-			}
-			if kept, _ := os.ReadFile(path); !bytes.Equal(kept, b) {
-				t.Error("the file was changed")
-			}
-			if err := WriteEpoch(folder, 99); err != nil {
-				t.Fatalf("repair: %v", err)
-			}
-			s := open(t, Config{Folder: folder})
-			if l, err := s.Join(t.Context(), "a"); err != nil || l.Epoch != 100 {
-				t.Errorf("after the repair: %+v, %v", l, err)
-			}
-		})
+		row, err := tables.Get(t.Context(), table.Shared("coordination"), "local", []byte("epoch"))
+		if err != nil || string(row.Value) != string([]byte{0, 0, 0, 0, 0, 0, 0, want}) {
+			t.Errorf("stored %x, %v; want epoch %d", row.Value, err, want)
+		}
+		s = open(t, Config{Tables: tables})
 	}
 }
 
-func TestCrashWhileWritingKeepsTheOldEpoch(t *testing.T) {
-	folder := t.TempDir()
-	if err := WriteEpoch(folder, 7); err != nil {
+// TestNoEpochBesideData opens tables that lost their epoch: going on from 1 would shut everybody out of what is stored.
+func TestNoEpochBesideData(t *testing.T) {
+	tables := pebbletest.Open(t)
+	if _, err := Open(t.Context(), Config{Tables: tables}); fault.CodeOf(err) != "epoch_missing" {
+		t.Errorf("no epoch where there should be one: %v", err)
+	}
+	s := open(t, Config{Tables: tables})
+	if _, err := s.Join(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, tempFile), []byte("BRGE"), 0o600); err != nil {
+	s, err := Open(t.Context(), Config{Tables: tables})
+	if err != nil {
+		t.Fatalf("an epoch where there should be one: %v", err)
+	}
+	if l, err := s.Join(t.Context(), "a"); err != nil || l.Epoch != 2 {
+		t.Errorf("joined with %+v, %v; want epoch 2", l, err)
+	}
+	_, err = tables.Write(t.Context(), table.Batch{Table: tableOf(), Partition: partition, Ops: []table.Op{table.Put(rowKey(), []byte("41"))}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, Config{Folder: folder})
-	if l, err := s.Join(t.Context(), "a"); err != nil || l.Epoch != 8 {
-		t.Errorf("Join = %+v, %v; want epoch 8", l, err)
+	if _, err := Open(t.Context(), Config{Tables: tables, Fresh: true}); fault.CodeOf(err) != "epoch_damaged" {
+		t.Errorf("a damaged epoch: %v", err)
 	}
 }
 
 func TestEpochIsDurableBeforeItIsGiven(t *testing.T) {
-	folder := t.TempDir()
-	s := open(t, Config{Folder: folder})
+	tables := pebbletest.Open(t)
+	s := open(t, Config{Tables: tables})
 	l, err := s.Join(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	onDisk := func() position.Epoch {
-		e, err := readEpoch(folder)
+	stored := func() position.Epoch {
+		row, err := tables.Get(t.Context(), tableOf(), partition, rowKey())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e
+		return position.Epoch(binary.BigEndian.Uint64(row.Value))
 	}
-	if onDisk() < l.Epoch {
-		t.Errorf("lease %d given, %d on disk", l.Epoch, onDisk())
+	if stored() < l.Epoch {
+		t.Errorf("lease %d given, %d stored", l.Epoch, stored())
 	}
 	for range 3 {
 		g, err := s.Claim(t.Context(), l, 1)
-		if err != nil || onDisk() < g.Epoch {
-			t.Errorf("grant %d given (%v), %d on disk", g.Epoch, err, onDisk())
+		if err != nil || stored() < g.Epoch {
+			t.Errorf("grant %d given (%v), %d stored", g.Epoch, err, stored())
 		}
 		if err := s.Release(t.Context(), l, 1); err != nil {
 			t.Error(err)
@@ -173,83 +147,88 @@ func TestEpochIsDurableBeforeItIsGiven(t *testing.T) {
 	}
 }
 
-func TestUnwritableFolderGivesNoEpoch(t *testing.T) {
-	folder := t.TempDir()
-	s := open(t, Config{Folder: folder})
-	if err := os.Mkdir(filepath.Join(folder, tempFile), 0o700); err != nil {
+// TestTroubledTables refuses writes, and loses answers of writes that happened and that did not: no epoch is given twice.
+func TestTroubledTables(t *testing.T) {
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Join(t.Context(), "a"); fault.KindOf(err) != fault.Unavailable {
-		t.Errorf("Join: %v, want unavailable", err)
+	var faults []faulttable.Fault // of the next writes
+	var writes atomic.Int64
+	tables := table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+		if c.Kind != faulttable.Write || len(faults) == 0 {
+			return faulttable.Fault{}
+		}
+		writes.Add(1)
+		f := faults[0]
+		faults = faults[1:]
+		return f
+	}))
+	s := open(t, Config{Tables: tables})
+	full := faulttable.Refused(fault.New(fault.Unavailable, "storage_full", "the disk is full"))
+	lost, happened := faulttable.Refused(table.ErrUnknown), faulttable.Unknown()
+	given := map[position.Epoch]bool{}
+	for name, c := range map[string]struct {
+		faults []faulttable.Fault
+		want   string
+	}{
+		"refused":                   {[]faulttable.Fault{full}, "storage_full"},
+		"lost once":                 {[]faulttable.Fault{lost}, ""},
+		"happened unseen":           {[]faulttable.Fault{happened}, ""},
+		"happened unseen, then not": {[]faulttable.Fault{happened, lost}, ""},
+		"never an answer":           {[]faulttable.Fault{happened, lost, happened}, "outcome_unknown"},
+	} {
+		faults = c.faults
+		l, err := s.Join(t.Context(), "a")
+		if fault.CodeOf(err) != c.want {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		faults = nil
+		if err != nil {
+			continue
+		}
+		if given[l.Epoch] {
+			t.Errorf("%s: epoch %d is given again", name, l.Epoch)
+		}
+		given[l.Epoch] = true
+		if err := s.Release(t.Context(), l); err != nil {
+			t.Error(err)
+		}
 	}
-	if err := os.Remove(filepath.Join(folder, tempFile)); err != nil {
+	if writes.Load() < 8 {
+		t.Errorf("%d writes were troubled", writes.Load())
+	}
+	if err := tables.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTwoStoresOnOneTables has two stores of one process give epochs.
+func TestTwoStoresOnOneTables(t *testing.T) {
+	tables := pebbletest.Open(t)
+	first, second := open(t, Config{Tables: tables}), open(t, Config{Tables: tables})
+	if _, err := second.Join(t.Context(), "b"); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := s.Join(t.Context(), "a"); err != nil || l.Epoch != 1 {
-		t.Errorf("after the repair: %+v, %v", l, err)
+	if _, err := first.Join(t.Context(), "a"); fault.CodeOf(err) != "epoch_moved" {
+		t.Errorf("the other store: %v, want epoch_moved", err)
 	}
 }
 
 func TestClosedStoreRefuses(t *testing.T) {
-	s := open(t, Config{Folder: t.TempDir()})
-	_ = s.Close()
+	s := open(t, Config{Tables: pebbletest.Open(t)})
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
 	if _, err := s.Join(t.Context(), "a"); fault.CodeOf(err) != "closed" {
 		t.Errorf("Join: %v, want closed", err)
 	}
 }
 
-const holderFolder = "BARRAGE_TEST_HOLD_FOLDER"
-
-// TestTwoProcessesOnOneFolder starts this test binary again as the second process.
-func TestTwoProcessesOnOneFolder(t *testing.T) {
-	if folder := os.Getenv(holderFolder); folder != "" {
-		_, err := Open(Config{Folder: folder})
-		_, _ = fmt.Fprintf(os.Stdout, "code=%s message=%v\n", fault.CodeOf(err), err)
-		return
-	}
-	folder := t.TempDir()
-	s := open(t, Config{Folder: folder})
-	second := func() string {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoProcessesOnOneFolder$")
-		cmd.Env = append(os.Environ(), holderFolder+"="+folder)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return string(out)
-	}
-	if out := second(); !strings.Contains(out, "code=folder_in_use") || !strings.Contains(out, folder) {
-		t.Errorf("the second process: %s, want folder_in_use with the folder's name", out)
-	}
-	if _, err := Open(Config{Folder: folder}); fault.CodeOf(err) != "folder_in_use" {
-		t.Errorf("a second store of one process: %v, want folder_in_use", err)
-	}
-	_ = s.Close()
-	if out := second(); !strings.Contains(out, "code= ") {
-		t.Errorf("after Close: %s, want no refusal", out)
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add(encode(1))
-	f.Add(encode(1<<64 - 1))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := decode(b)
-		if err == nil && !bytes.Equal(encode(e), b) {
-			t.Errorf("decode(%x) = %d, which encodes to %x", b, e, encode(e))
-		}
-	})
-}
-
-// What does a change of ownership cost? One synced write; the first claim of a shard in a run costs none.
+// What does a change of ownership cost? One durable write; the first claim of a shard in a run costs none.
 func BenchmarkClaim(b *testing.B) {
 	ctx := context.Background()
-	s, err := Open(Config{Folder: b.TempDir()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
+	s := open(b, Config{Tables: pebbletest.Open(b)})
 	l, err := s.Join(ctx, "a")
 	if err != nil {
 		b.Fatal(err)

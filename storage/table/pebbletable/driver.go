@@ -163,6 +163,15 @@ func (d *Driver) Walk(ctx context.Context, t driver.Table, cursor string, limit 
 	return names, next, nil
 }
 
+// Empty reports whether nothing is stored: no row and no fence.
+func (d *Driver) Empty(ctx context.Context) (empty bool, err error) {
+	_, err = d.use(ctx, func(e *engine) (err error) {
+		empty, err = e.nothing()
+		return err
+	})
+	return empty, err
+}
+
 // submit sends a request through the committer and gives its outcome.
 func (d *Driver) submit(ctx context.Context, r *request) error {
 	r.ctx, r.done = ctx, make(chan struct{})

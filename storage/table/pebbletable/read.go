@@ -121,6 +121,19 @@ func (e *engine) walk(ctx context.Context, tab, cursor string, limit int) (names
 	return names, "", nil
 }
 
+// nothing reports whether there is no row and no fence at all.
+func (e *engine) nothing() (none bool, err error) {
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceRow}, UpperBound: []byte{spaceFence + 1}})
+	if err != nil {
+		return false, e.readFault(err)
+	}
+	none = !it.First()
+	if err := it.Close(); err != nil {
+		return false, e.readFault(err)
+	}
+	return none, nil
+}
+
 // copyRow makes a row the caller may keep, in one allocation.
 func copyRow(key, payload []byte, version table.Version) driver.Row {
 	b := make([]byte, len(key)+len(payload))
