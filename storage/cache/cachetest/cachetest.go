@@ -1,21 +1,8 @@
-// Package cachetest holds the promises of the cache port and the suite that proves them for a driver.
-//
-// Every driver calls Run with a function that makes an empty one; the package owns nothing else and fails the test it is
-// given. Time runs as the Harness says: in a synctest bubble for engines in this process, for real for others.
-//
-//	C01  A value is read back until its time is over or it is deleted; never after. Set replaces value and time.
-//	C02  A value is copied: what the caller does to its bytes afterwards changes nothing.
-//	C03  A counter begins at zero, sums every Add of concurrent callers, and ends one TTL after its first Add.
-//	C04  A value, a counter and a rate of one key do not know of each other; Delete forgets all three.
-//	C05  Never more events pass than the limit in any window, and after a silent window the whole limit is there again.
-//	C06  A refused event is not counted, and retryAfter tells when the next would pass: not long after one window at most.
-//	C07  Keys, values, durations and rates over the limits are refused with fault.Invalid.
-//	C08  A context that ended stops a call.
 package cachetest
 
 import (
-	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -26,9 +13,13 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/promisetest"
 	"github.com/barrage-live/barrage/storage/cache"
 	"github.com/barrage-live/barrage/storage/cache/driver"
 )
+
+//go:embed doc.go
+var list string
 
 // Harness makes drivers.
 type Harness interface {
@@ -48,134 +39,40 @@ type rig struct {
 
 // Run proves all promises.
 func Run(t *testing.T, h Harness) {
-	for _, p := range []struct {
-		number int
-		name   string
-		prove  func(r *rig)
-	}{
-		{1, "values", values},
-		{2, "copies", copies},
-		{3, "counters", counters},
-		{4, "kinds", kinds},
-		{5, "rates", rates},
-		{6, "retry after", retryAfter},
-		{7, "limits", limits},
-		{8, "cancelled contexts", cancelled},
-	} {
-		t.Run(fmt.Sprintf("C%02d %s", p.number, p.name), func(t *testing.T) {
-			h.Bubble(t, func(t *testing.T) {
-				d, err := h.Open()
-				if err != nil {
-					t.Fatal(err)
-				}
-				r := &rig{t, h, cache.New(d)}
-				p.prove(r)
-				if err := r.c.Close(); err != nil {
-					t.Errorf("close: %v", err)
-				}
-			})
-		})
-	}
-}
-
-// holds checks what is under a key; nil is nothing.
-func (r *rig) holds(key string, want []byte) {
-	r.Helper()
-	got, ok, err := r.c.Get(r.Context(), key)
-	if err != nil || ok != (want != nil) || !bytes.Equal(got, want) {
-		r.Errorf("%q holds %q, %v, %v; want %q", key, got, ok, err, want)
-	}
-}
-
-func (r *rig) set(key, value string, ttl time.Duration) {
-	r.Helper()
-	if err := r.c.Set(r.Context(), key, []byte(value), ttl); err != nil {
-		r.Fatalf("set %q: %v", key, err)
-	}
-}
-
-// add adds and checks the sum.
-func (r *rig) add(key string, delta, want int64, ttl time.Duration) {
-	r.Helper()
-	if sum, err := r.c.Add(r.Context(), key, delta, ttl); err != nil || sum != want {
-		r.Errorf("%q + %d = %d, %v; want %d", key, delta, sum, err, want)
-	}
-}
-
-func values(r *rig) {
-	r.holds("k", nil)
-	r.set("k", "v", time.Minute)
-	r.set("empty", "", time.Minute)
-	r.holds("k", []byte("v"))
-	if got, ok, err := r.c.Get(r.Context(), "empty"); err != nil || !ok || len(got) != 0 {
-		r.Errorf("an empty value: %q, %v, %v", got, ok, err)
-	}
-	r.Wait(59 * time.Second)
-	r.holds("k", []byte("v"))
-	r.set("k", "w", time.Minute)
-	r.Wait(59 * time.Second)
-	r.holds("k", []byte("w"))
-	r.Wait(2 * time.Second)
-	r.holds("k", nil)
-	r.set("k", "x", time.Minute)
-	for range 2 {
-		if err := r.c.Delete(r.Context(), "k"); err != nil {
-			r.Error(err)
-		}
-		r.holds("k", nil)
-	}
-}
-
-func copies(r *rig) {
-	value := []byte("before")
-	if err := r.c.Set(r.Context(), "k", value, time.Minute); err != nil {
-		r.Fatal(err)
-	}
-	copy(value, "after!")
-	r.holds("k", []byte("before"))
-}
-
-func counters(r *rig) {
-	r.add("n", 2, 2, time.Minute)
-	r.add("n", -5, -3, time.Hour) // does not prolong
-	r.Wait(59 * time.Second)
-	r.add("n", 0, -3, time.Minute)
-	r.Wait(2 * time.Second)
-	r.add("n", 1, 1, time.Minute)
-	var wg sync.WaitGroup
-	for range 10 {
-		wg.Go(func() {
-			for range 100 {
-				if _, err := r.c.Add(r.Context(), "m", 3, time.Hour); err != nil {
-					r.Error(err)
-				}
+	promisetest.Run(t, promisetest.Suite[*rig]{
+		Letter: "C", List: list, Bubble: h.Bubble,
+		Open: func(t *testing.T) *rig {
+			t.Helper()
+			d, err := h.Open()
+			if err != nil {
+				t.Fatal(err)
 			}
-		})
-	}
-	wg.Wait()
-	r.add("m", 0, 3000, time.Hour)
+			return &rig{t, h, cache.New(d)}
+		},
+		Close: func(r *rig) {
+			if err := r.c.Close(); err != nil {
+				r.Errorf("close: %v", err)
+			}
+		},
+		Promises: []promisetest.Promise[*rig]{
+			{Number: 1, Name: "rates", Prove: rates},
+			{Number: 2, Name: "retry after", Prove: retryAfter},
+			{Number: 3, Name: "concurrent events", Prove: concurrent},
+			{Number: 4, Name: "keys", Prove: keys},
+			{Number: 5, Name: "limits", Prove: limits},
+			{Number: 6, Name: "cancelled contexts", Prove: cancelled},
+		},
+	})
 }
 
-func kinds(r *rig) {
-	one := cache.Rate{Limit: 1, Window: time.Hour}
-	allow := func(want bool) {
-		r.Helper()
-		if ok, _, err := r.c.Allow(r.Context(), "k", one); err != nil || ok != want {
-			r.Errorf("allow: %v, %v; want %v", ok, err, want)
-		}
+// allow counts an event and checks whether it passes.
+func (r *rig) allow(key string, rate cache.Rate, want bool) (retryAfter time.Duration) {
+	r.Helper()
+	ok, retryAfter, err := r.c.Allow(r.Context(), key, rate)
+	if err != nil || ok != want {
+		r.Fatalf("an event of %q: %v, %v; want %v", key, ok, err, want)
 	}
-	r.set("k", "v", time.Hour)
-	r.add("k", 1, 1, time.Hour)
-	allow(true)
-	allow(false)
-	r.holds("k", []byte("v"))
-	r.add("k", 1, 2, time.Hour)
-	if err := r.c.Delete(r.Context(), "k"); err != nil {
-		r.Error(err)
-	}
-	r.holds("k", nil)
-	r.add("k", 1, 1, time.Hour)
-	allow(true)
+	return retryAfter
 }
 
 // rates sends events at random and checks every window of those that passed.
@@ -207,6 +104,10 @@ func rates(r *rig) {
 			r.Errorf("limit %d: only %d events passed in %v, want %d", rate.Limit, len(passed), at, least)
 		}
 	}
+}
+
+// concurrent sends bursts; after a silent window the whole limit is there again.
+func concurrent(r *rig) {
 	burst := cache.Rate{Limit: 50, Window: time.Minute}
 	for round := range 3 {
 		var wg sync.WaitGroup
@@ -231,71 +132,58 @@ func rates(r *rig) {
 func retryAfter(r *rig) {
 	rate := cache.Rate{Limit: 3, Window: 8 * time.Second}
 	for range 3 {
-		if err := r.c.Limit(r.Context(), "k", rate); err != nil {
-			r.Fatal(err)
-		}
+		r.allow("k", rate, true)
 		r.Wait(time.Second)
 	}
-	err := r.c.Limit(r.Context(), "k", rate)
-	if !errors.Is(err, cache.ErrLimited) {
-		r.Fatalf("the fourth event: %v", err)
-	}
-	pause := fault.From(err).RetryAfter
+	pause := r.allow("k", rate, false)
 	if pause <= 0 || pause > rate.Window*9/8 {
 		r.Errorf("retry after %v of a window of %v", pause, rate.Window)
 	}
 	for range 100 {
-		if ok, _, err := r.c.Allow(r.Context(), "k", rate); ok || err != nil {
-			r.Fatalf("a refused event passed: %v", err)
-		}
+		r.allow("k", rate, false)
 	}
 	r.Wait(pause)
-	if err := r.c.Limit(r.Context(), "k", rate); err != nil {
-		r.Errorf("after the pause: %v", err)
+	r.allow("k", rate, true)
+}
+
+func keys(r *rig) {
+	one, two := cache.Rate{Limit: 1, Window: time.Hour}, cache.Rate{Limit: 2, Window: time.Minute}
+	for _, key := range []string{"k", "k ", "K", "kk", "\x00", "\x00\x00", strings.Repeat("k", cache.MaxKey)} {
+		r.allow(key, one, true)
+		r.allow(key, one, false)
 	}
+	r.allow("k", two, true)
+	r.allow("k", two, false)
+	r.allow("k", one, false)
 }
 
 func limits(r *rig) {
-	ctx := r.Context()
-	long := strings.Repeat("k", cache.MaxKey+1)
-	_, _, getErr := r.c.Get(ctx, long)
-	_, addErr := r.c.Add(ctx, "", 1, time.Second)
-	_, addTTL := r.c.Add(ctx, "k", 1, 0)
-	_, _, noLimit := r.c.Allow(ctx, "k", cache.Rate{Window: time.Second})
-	_, _, noWindow := r.c.Allow(ctx, "k", cache.Rate{Limit: 1})
-	for what, err := range map[string]error{
-		"long key": getErr, "no key": addErr, "counter without end": addTTL, "rate of nothing": noLimit, "rate of no time": noWindow,
-		"delete":        r.c.Delete(ctx, ""),
-		"no ttl":        r.c.Set(ctx, "k", nil, 0),
-		"negative ttl":  r.c.Set(ctx, "k", nil, -1),
-		"endless ttl":   r.c.Set(ctx, "k", nil, cache.MaxTTL+1),
-		"big value":     r.c.Set(ctx, "k", make([]byte, cache.MaxValue+1), time.Second),
-		"limit of none": r.c.Limit(ctx, "k", cache.Rate{Limit: -1, Window: time.Second}),
+	ok := cache.Rate{Limit: 1, Window: time.Second}
+	for what, c := range map[string]struct {
+		key  string
+		rate cache.Rate
+	}{
+		"no key":          {"", ok},
+		"long key":        {strings.Repeat("k", cache.MaxKey+1), ok},
+		"rate of nothing": {"k", cache.Rate{Window: time.Second}},
+		"less":            {"k", cache.Rate{Limit: -1, Window: time.Second}},
+		"too much":        {"k", cache.Rate{Limit: cache.MaxLimit + 1, Window: time.Second}},
+		"no time":         {"k", cache.Rate{Limit: 1}},
+		"too long":        {"k", cache.Rate{Limit: 1, Window: cache.MaxWindow + 1}},
 	} {
-		if err == nil || fault.KindOf(err) != fault.Invalid {
+		if _, _, err := r.c.Allow(r.Context(), c.key, c.rate); err == nil || fault.KindOf(err) != fault.Invalid {
 			r.Errorf("%s: %v, want fault.Invalid", what, err)
 		}
 	}
-	if err := r.c.Set(ctx, long[1:], make([]byte, cache.MaxValue), cache.MaxTTL); err != nil {
-		r.Errorf("the largest value: %v", err)
-	}
-	r.holds(long[1:], make([]byte, cache.MaxValue))
+	r.allow("k", cache.Rate{Limit: cache.MaxLimit, Window: cache.MaxWindow}, true)
 }
 
 func cancelled(r *rig) {
+	rate := cache.Rate{Limit: 1, Window: time.Second}
 	ctx, cancel := context.WithCancel(r.Context())
 	cancel()
-	_, _, getErr := r.c.Get(ctx, "k")
-	_, addErr := r.c.Add(ctx, "k", 1, time.Second)
-	for what, err := range map[string]error{
-		"get": getErr, "add": addErr,
-		"set":    r.c.Set(ctx, "k", nil, time.Second),
-		"delete": r.c.Delete(ctx, "k"),
-		"limit":  r.c.Limit(ctx, "k", cache.Rate{Limit: 1, Window: time.Second}),
-	} {
-		if !errors.Is(err, context.Canceled) {
-			r.Errorf("%s: %v", what, err)
-		}
+	if _, _, err := r.c.Allow(ctx, "k", rate); !errors.Is(err, context.Canceled) {
+		r.Error(err)
 	}
-	r.add("k", 1, 1, time.Second)
+	r.allow("k", rate, true)
 }

@@ -1,114 +1,119 @@
 // Package localcache is the embedded cache engine: package cache in the memory of this process.
 //
-// It owns its memory and no goroutine and no timer. It is used through cache.New; nothing else calls it. Values, counters
-// and rates live in three spaces of their own, so that a flood of one does not push out the others. Each space is
-// bounded; its policy when full is to evict the oldest write, and it counts what it evicts. What has expired is dropped
-// when it is met: on its own key, or at the old end of a shard on every write there.
+// It owns its memory and no goroutine and no timer. It is used through cache.New; nothing else calls it. It is bounded; its
+// policy when full is to forget the window that was used longest ago, and it counts what it forgets before its time.
+// What has expired is dropped when it is met: on its own key, or at the old end of a shard on every use there.
 //
 // It never fails.
 package localcache
 
 import (
+	"container/list"
 	"context"
+	"hash/maphash"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/barrage-live/barrage/storage/cache/driver"
 )
 
+// shards spreads keys, so that concurrent callers rarely meet.
+const shards = 32
+
 // Config bounds the cache. The zero value is useful.
 type Config struct {
-	// ValueBytes bounds keys and values with what their book-keeping takes; zero means 64 MiB.
-	ValueBytes int
-	// Counters bounds their number; zero means 65,536.
-	Counters int
-	// Rates bounds their number; zero means 262,144. Evicting a rate forgives what it counted.
+	// Rates bounds the number of windows; zero means 262,144. Each takes about 300 bytes and its key.
 	Rates int
 	// Metrics counts; nil counts into the void.
 	Metrics *Metrics
 }
 
+// Metrics counts what the cache does.
+type Metrics struct{ evicted prometheus.Counter }
+
+// NewMetrics declares the metrics on r.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	return &Metrics{evicted: promauto.With(r).NewCounter(prometheus.CounterOpts{
+		Name: "barrage_localcache_evicted_total", Help: "Rate windows forgotten before their time because there were too many.",
+	})}
+}
+
 // Driver is the engine behind a cache.Cache.
 type Driver struct {
-	start    time.Time // monotonic zero; a jump of the wall clock neither kills nor prolongs anything
-	values   *space[[]byte]
-	counters *space[int64]
-	rates    *space[window]
+	start   time.Time // monotonic zero; a jump of the wall clock neither ends nor prolongs anything
+	seed    maphash.Seed
+	evicted prometheus.Counter
+	limit   int // of a shard
+	shards  [shards]shard
 }
 
 var _ driver.Driver = (*Driver)(nil)
 
-// entryBytes is about what the book-keeping of one entry takes.
-const entryBytes = 128
+// shard is a part of the windows: by key, and in the order of their last use.
+type shard struct {
+	sync.Mutex
+	entries map[string]*list.Element // of used
+	used    list.List                // of *entry, the one used last at the back
+}
+
+type entry struct {
+	key    string
+	until  time.Duration
+	window window
+}
 
 // New makes an empty cache.
 func New(cfg Config) *Driver {
-	if cfg.ValueBytes <= 0 {
-		cfg.ValueBytes = 64 << 20
-	}
-	if cfg.Counters <= 0 {
-		cfg.Counters = 1 << 16
-	}
 	if cfg.Rates <= 0 {
 		cfg.Rates = 1 << 18
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(prometheus.NewRegistry())
 	}
-	return &Driver{
-		start:    time.Now(),
-		values:   newSpace[[]byte](cfg.ValueBytes, cfg.Metrics, "value"),
-		counters: newSpace[int64](cfg.Counters, cfg.Metrics, "counter"),
-		rates:    newSpace[window](cfg.Rates, cfg.Metrics, "rate"),
+	d := &Driver{start: time.Now(), seed: maphash.MakeSeed(), evicted: cfg.Metrics.evicted, limit: max(1, cfg.Rates/shards)}
+	for i := range d.shards {
+		d.shards[i].entries = make(map[string]*list.Element)
 	}
-}
-
-func (d *Driver) now() time.Duration { return time.Since(d.start) }
-
-// Get implements driver.Driver.
-func (d *Driver) Get(_ context.Context, key string) (value []byte, ok bool, err error) {
-	value, ok = d.values.get(key, d.now())
-	return value, ok, nil
-}
-
-// Set implements driver.Driver.
-func (d *Driver) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
-	kept := append(make([]byte, 0, len(value)), value...)
-	now := d.now()
-	d.values.update(key, now, func([]byte, bool) change[[]byte] {
-		return change[[]byte]{value: kept, until: now + ttl, cost: entryBytes + len(key) + len(value)}
-	})
-	return nil
-}
-
-// Delete implements driver.Driver.
-func (d *Driver) Delete(_ context.Context, key string) error {
-	d.values.remove(key)
-	d.counters.remove(key)
-	d.rates.remove(key)
-	return nil
-}
-
-// Add implements driver.Driver.
-func (d *Driver) Add(_ context.Context, key string, delta int64, ttl time.Duration) (sum int64, err error) {
-	now := d.now()
-	d.counters.update(key, now, func(old int64, live bool) change[int64] {
-		sum = old + delta
-		if live {
-			return change[int64]{value: sum, cost: 1}
-		}
-		return change[int64]{value: sum, until: now + ttl, cost: 1}
-	})
-	return sum, nil
+	return d
 }
 
 // Allow implements driver.Driver.
 func (d *Driver) Allow(_ context.Context, key string, rate driver.Rate) (ok bool, retryAfter time.Duration, err error) {
-	now := d.now()
-	d.rates.update(key, now, func(w window, _ bool) change[window] {
-		ok, retryAfter = w.allow(now, rate)
-		return change[window]{value: w, until: now + 2*rate.Window, cost: 1}
-	})
+	now := time.Since(d.start)
+	s := &d.shards[maphash.String(d.seed, key)%shards]
+	s.Lock()
+	defer s.Unlock()
+	at := s.entries[key]
+	if at == nil {
+		at = s.used.PushBack(&entry{key: key})
+		s.entries[key] = at
+	}
+	e := at.Value.(*entry) //nolint:errcheck // the list has nothing else
+	if e.until <= now {
+		e.window = window{}
+	}
+	ok, retryAfter = e.window.allow(now, rate)
+	e.until = now + 2*rate.Window
+	s.used.MoveToBack(at)
+	d.trim(s, now)
 	return ok, retryAfter, nil
+}
+
+// trim drops a few expired windows of the old end, and then the oldest until the shard is within its limit. s is locked.
+func (d *Driver) trim(s *shard, now time.Duration) {
+	for dropped := 0; ; dropped++ {
+		oldest := s.used.Front().Value.(*entry) //nolint:errcheck // the list has nothing else, and the window used last
+		full := len(s.entries) > d.limit
+		if !full && (dropped == 2 || oldest.until > now) {
+			return
+		}
+		if full && oldest.until > now {
+			d.evicted.Inc()
+		}
+		s.used.Remove(s.used.Front())
+		delete(s.entries, oldest.key)
+	}
 }

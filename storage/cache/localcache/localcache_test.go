@@ -28,57 +28,61 @@ func (bubble) Wait(d time.Duration) { <-time.After(d) }
 
 func TestConformance(t *testing.T) { cachetest.Run(t, bubble{}) }
 
-// TestBounds floods each space and checks that it stays within its bound, keeps the newest and leaves the others alone.
+// TestBounds uses more keys than there may be and checks that the newest are kept and the others counted.
 func TestBounds(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	c := cache.New(localcache.New(localcache.Config{ValueBytes: 1 << 20, Counters: 1000, Rates: 1000, Metrics: localcache.NewMetrics(reg)}))
-	ctx := t.Context()
+	c := cache.New(localcache.New(localcache.Config{Rates: 1000, Metrics: localcache.NewMetrics(reg)}))
 	rate := cache.Rate{Limit: 1, Window: time.Hour}
 	const n = 20_000
 	for i := range n {
-		key := fmt.Sprint(i)
-		if err := c.Set(ctx, key, make([]byte, 100), time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Add(ctx, key, 1, time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Limit(ctx, key, rate); err != nil {
-			t.Fatal(err)
+		if ok, _, err := c.Allow(t.Context(), fmt.Sprint(i), rate); !ok || err != nil {
+			t.Fatalf("key %d: %v, %v", i, ok, err)
 		}
 	}
-	kept, counted, limited := 0, 0, 0
-	for i := range n {
-		key := fmt.Sprint(i)
-		if _, ok, _ := c.Get(ctx, key); ok {
+	kept, newest := 0, 0
+	for i := n - 1; i >= 0; i-- { // backwards, because each that is gone pushes out another
+		if ok, _, _ := c.Allow(t.Context(), fmt.Sprint(i), rate); !ok {
 			kept++
-		}
-		if ok, _, _ := c.Allow(ctx, key, rate); !ok {
-			limited++
-		}
-		if i >= n-100 {
-			if sum, _ := c.Add(ctx, key, 1, time.Hour); sum == 2 {
-				counted++
+			if i >= n-100 {
+				newest++
 			}
 		}
 	}
-	if kept < 1000 || kept > 1<<20/228 {
-		t.Errorf("%d values of 228 bytes fit into 1 MiB", kept)
+	if newest != 100 || kept > 1000 {
+		t.Errorf("of the newest 100 windows %d are kept, of all %d; the bound is 1000", newest, kept)
 	}
-	if counted != 100 || limited > 1000 {
-		t.Errorf("of the newest 100 counters %d are kept; %d rates are kept, the bound is 1000", counted, limited)
+	if got := evicted(t, reg); got < n-1000 {
+		t.Errorf("%v evictions are counted, there were %d", got, n-1000)
 	}
+}
+
+// TestExpiredWindowsAreDropped lets windows end and uses other keys.
+func TestExpiredWindowsAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		c := cache.New(localcache.New(localcache.Config{Rates: 3200, Metrics: localcache.NewMetrics(reg)}))
+		for round := range 10 {
+			for i := range 2000 {
+				if _, _, err := c.Allow(t.Context(), fmt.Sprint(round, i), cache.Rate{Limit: 1, Window: time.Second}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-time.After(2 * time.Second)
+		}
+		if n := evicted(t, reg); n != 0 {
+			t.Errorf("%v windows were pushed out by windows that had ended", n)
+		}
+	})
+}
+
+// evicted reads the only figure.
+func evicted(t *testing.T, reg *prometheus.Registry) float64 {
+	t.Helper()
 	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(families) != 1 {
+		t.Fatal(families, err)
 	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == "barrage_localcache_evicted_total" && m.GetCounter().GetValue() < 1000 {
-				t.Errorf("evictions are not counted: %v", m)
-			}
-		}
-	}
+	return families[0].GetMetric()[0].GetCounter().GetValue()
 }
 
 func BenchmarkAllow(b *testing.B) {
