@@ -47,6 +47,7 @@ type Log struct {
 // Limits bound what strangers can take.
 type Limits struct {
 	Connections   int           `default:"0" doc:"HTTP connections and sockets at once; 0: what the open-file limit allows"`
+	Address       int           `default:"0" min:"0" doc:"connections of one address at once, and four times as many of its network; 0: a share of what is free"`
 	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
 	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window"`
 	Logins        int           `default:"20" min:"1" doc:"login attempts of one account, and five times as many of one address, in limits.window"`

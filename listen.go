@@ -21,6 +21,7 @@ import (
 	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/metrics"
+	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/ingest/rtmp"
 	"github.com/barrage-live/barrage/storage/cache"
@@ -64,7 +65,12 @@ func (p *platform) listen(ctx context.Context) error {
 	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, newMux(p.private())); err != nil {
 		return err
 	}
-	places, public := ws.NewPlaces(p.connections(), figures.WS), hurry(newMux(mounts), bodyTimeout, answerTimeout)
+	proxies, err := prefixes(p.cfg.Limits.Proxies)
+	if err != nil {
+		return err
+	}
+	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: proxies}, figures.WS)
+	public := hurry(newMux(mounts), bodyTimeout, answerTimeout)
 	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}
@@ -98,7 +104,7 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 		return nil, err
 	}
 	sockets, err := gateway.Start(gateway.Config{WS: ws.Config{
-		MaxConnections: p.connections() / 4 * 3, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
+		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
 	}, DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, gateway.Deps{
 		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Sessions: p.sessions, Log: p.log,

@@ -25,7 +25,7 @@ const silentSockets = 19_000
 // then nothing. Two viewers who were there before go on chatting, and a new one still gets in.
 func TestSilentConnectionsHurtNobody(t *testing.T) {
 	requireFiles(t, silentSockets+500)
-	s := start(t, t.TempDir(), "--limits.handshakes", "20000")
+	s := start(t, t.TempDir(), "--limits.handshakes", "20000", "--limits.address", "20000")
 	st := s.streamer(t, "quiet")
 	chat := startChat(t, s, st)
 

@@ -5,15 +5,20 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // Config bounds the transport. The zero value is the documented protocol.
 type Config struct {
 	// MaxConnections bounds the sockets; 0 means three quarters of what Budget leaves to clients.
 	MaxConnections int
+	// MaxPerAddress bounds the sockets of one address, and quota.Factor times as many those of its networks; 0 means a share of what
+	// is free.
+	MaxPerAddress int
 	// Origins may embed the client besides the server's own origin, each as scheme://host[:port]; "*" admits all.
 	Origins []string
-	// TrustedProxies are the networks whose X-Forwarded-For is believed; empty means none.
+	// TrustedProxies are the networks whose X-Forwarded-For is believed and who may have any number of connections; empty means none.
 	TrustedProxies []netip.Prefix
 	// HandshakeRate is how many upgrades a second one address may ask for in the long run; 0 means 200.
 	HandshakeRate float64
@@ -44,20 +49,18 @@ const (
 	maxFragments   = 16
 	maxQueued      = 32
 	maxQueuedBytes = 32 << 10
-	framesPerS     = 20
-	framesBurst    = 60
-	refusalsPerS   = 1
-	refusalsBurst  = 60
-	controlsPerS   = 10
-	controlsBurst  = 40
 	readBuffer     = 16 << 10
 	wheelGrain     = 50 * time.Millisecond
 	longestRest    = 5 * time.Second // between two looks at one connection
 	handshakeWrite = 5 * time.Second
-	retryAfter     = 5 * time.Second // advice to those who found the node full
-	reservePart    = 8               // one part of so many of the open files is kept for everything but clients
+	reservePart    = 8 // one part of so many of the open files is kept for everything but clients
 	leastReserve   = 256
 )
+
+// The rates of one connection: data messages, refusals of them until it is closed, control frames.
+func frameRate() quota.Rate   { return quota.Rate{PerSecond: 20, Burst: 60} }
+func refusalRate() quota.Rate { return quota.Rate{PerSecond: 1, Burst: 60} }
+func controlRate() quota.Rate { return quota.Rate{PerSecond: 10, Burst: 40} }
 
 func (c Config) filled() Config {
 	orDuration(&c.FirstFrame, 10*time.Second)

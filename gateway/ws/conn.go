@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wheel"
 	"github.com/barrage-live/barrage/internal/wire"
@@ -31,8 +32,10 @@ type Receiver interface {
 
 // link is the transport below a connection. Its methods do not block.
 type link interface {
-	// write takes bytes that nobody will change; Conn.written tells when they have left.
+	// write takes bytes that nobody will change; Conn.written tells when they have left. Conn.out is held.
 	write(b []byte) error
+	// flush sends what waits, as far as it is taken. Conn.out is held.
+	flush() error
 	// shutdown ends the sending direction; what the peer sends is still read.
 	shutdown()
 	// end closes the transport; Conn.ended follows.
@@ -56,7 +59,8 @@ type Conn struct {
 	addr     netip.Addr
 	encoding wire.Encoding
 	opened   time.Duration
-	place    *atomic.Int64 // in the count of a bounded listener; nil outside of one
+	place    quota.Place // among the sockets
+	file     quota.Place // among the connections of a bounded listener; the zero Place outside of one
 
 	pending atomic.Int64 // bytes the link has not passed to the kernel
 	seen    atomic.Int64 // when the last whole frame came
@@ -68,7 +72,7 @@ type Conn struct {
 	in struct {
 		sync.Mutex
 		parser                     rfc6455.Parser
-		frames, refusals, controls bucket
+		frames, refusals, controls quota.Bucket
 	}
 	out struct {
 		sync.Mutex
@@ -98,14 +102,16 @@ func (c *Conn) Encoding() wire.Encoding { return c.encoding }
 func (c *Conn) Pending() int { return int(c.pending.Load()) }
 
 // Write hands whole websocket frames over; nobody may change the bytes from now on. It never blocks. It reports whether the
-// bytes were taken: not after a close, nor when too many wait already, which closes the connection with CloseSlow.
+// bytes were taken: not after a close, nor when they would wait behind too many others, which closes the connection with CloseSlow.
+// What has nothing before it is always taken, for a client cannot read what it was not sent: whoever makes frames bounds them
+// (wire.MaxServerFrame).
 func (c *Conn) Write(frames []byte) bool {
 	c.out.Lock()
 	defer c.out.Unlock()
 	if c.out.phase != phaseOpen {
 		return false
 	}
-	if int(c.pending.Load())+len(frames) > c.server.cfg.MaxPending {
+	if n := int(c.pending.Load()); n > 0 && n+len(frames) > c.server.cfg.MaxPending {
 		c.close(wire.CloseSlow, "the client reads too slowly")
 		return false
 	}
@@ -180,6 +186,13 @@ func (c *Conn) written(n int) {
 	}
 }
 
+// flush sends what waits, now that the kernel takes more.
+func (c *Conn) flush() {
+	c.out.Lock()
+	defer c.out.Unlock()
+	_ = c.link.flush() // a transport that is gone is noticed by reading
+}
+
 // feed takes bytes from the link, in order.
 func (c *Conn) feed(b []byte) {
 	c.in.Lock()
@@ -227,7 +240,7 @@ func (c *Conn) take(m rfc6455.Message, now time.Duration) {
 		return
 	}
 	if m.Op == rfc6455.Ping || m.Op == rfc6455.Pong {
-		if !c.in.controls.take(now, controlsPerS, controlsBurst) {
+		if !c.in.controls.Take(now, controlRate(), 1) {
 			c.Close(rfc6455.ClosePolicy, "too many control frames")
 			return
 		}
@@ -248,14 +261,14 @@ func (c *Conn) take(m rfc6455.Message, now time.Duration) {
 // deliver queues a data message, or refuses it by rate or for want of room.
 func (c *Conn) deliver(payload []byte, now time.Duration) {
 	reason := "rate"
-	if c.in.frames.take(now, framesPerS, framesBurst) {
+	if c.in.frames.Take(now, frameRate(), 1) {
 		reason = "queue"
 		if c.enqueue(job{kind: jobMessage, payload: payload}) {
 			return
 		}
 	}
 	c.server.metrics.excess.WithLabelValues(reason).Inc()
-	if !c.in.refusals.take(now, refusalsPerS, refusalsBurst) {
+	if !c.in.refusals.Take(now, refusalRate(), 1) {
 		c.Close(fault.Exhausted.CloseCode(), "too many requests")
 		return
 	}

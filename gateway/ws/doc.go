@@ -8,7 +8,7 @@
 //	                                                             └─ anything else (TLS, pipes): two goroutines
 //	bytes in ── rfc6455.Parser ── control frames answered here
 //	                           └─ messages ── queue of the connection (32, refuse) ── worker pool ── Receiver
-//	bytes out ── Conn.Write ── nbio ── kernel (64 KiB); over 256 KiB waiting: close 4008
+//	bytes out ── Conn.Write ── kernel (64 KiB); what it does not take waits by reference; over 256 KiB waiting: close 4008
 //
 // TLS: a hijacked *tls.Conn cannot be polled below its records, so it is served by a reading and a writing goroutine
 // (about 20 KiB each connection) with the same parser, queues, limits and deadlines. Many viewers belong behind a terminator.
@@ -18,6 +18,7 @@
 // frame. A peer that breaks RFC 6455, floods, dribbles, stays silent or does not read is closed with the code of
 // internal/wire/SPEC.md, and its neighbours notice nothing.
 //
-// Bounds: connections (from the limit of open files, less a reserve), handshakes per address, frames per second, requests
-// waiting, bytes waiting. What exceeds them is refused or closed, and counted in Metrics.
+// Bounds: connections (from the limit of open files, less a reserve) of all and of each address and network, handshakes per address
+// and network, frames per second, requests waiting, bytes waiting. What exceeds them is refused or closed, and counted in Metrics. A
+// frame that has nothing before it is taken whatever its size, so that no bound closes those who read.
 package ws

@@ -5,13 +5,14 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 )
 
 // errTooMany refuses a message of a client that sends faster than it is served.
-var errTooMany = fault.New(fault.Exhausted, "too_many_requests", "too many requests; wait a little").After(retryAfter / 5)
+var errTooMany = fault.New(fault.Exhausted, "too_many_requests", "too many requests; wait a little").After(time.Second)
 
 type jobKind uint8
 
@@ -19,6 +20,7 @@ const (
 	jobStart jobKind = iota
 	jobMessage
 	jobNotify
+	jobFlush
 	jobFinish
 	jobClosed
 )
@@ -107,6 +109,8 @@ func (c *Conn) run() (more bool) {
 		c.receiver.Message(j.payload)
 	case jobNotify:
 		c.receiver.Notify(j.event)
+	case jobFlush:
+		c.flush()
 	case jobFinish:
 		c.finish()
 	case jobClosed:

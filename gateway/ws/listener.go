@@ -3,22 +3,25 @@ package ws
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
-// Places limit how many connections of their listeners are open together, those that became websockets included. Above the limit a
-// new one is accepted and closed at once (policy: shed), so that clients never use up the open files of the process.
+// Places limit how many connections of their listeners are open, those that became websockets included: all together and each caller's
+// share. A new one above a limit is accepted and closed at once (policy: shed), so that clients never use up the open files of the
+// process, nor one client what is there for all.
 type Places struct {
-	limit int64
-	open  atomic.Int64
-	shed  prometheus.Counter
+	places *quota.Places
+	shed   *prometheus.CounterVec
 }
 
-// NewPlaces makes as many as limit.
-func NewPlaces(limit int, m *Metrics) *Places { return &Places{limit: int64(limit), shed: m.shed} }
+// NewPlaces makes places; callers are the peers of the connections, so proxies should be exempt.
+func NewPlaces(cfg quota.Config, m *Metrics) *Places { return &Places{quota.NewPlaces(cfg), m.shed} }
 
 // Bound has the connections of a listener take places.
 func (p *Places) Bound(l net.Listener) net.Listener { return &bounded{l, p} }
@@ -28,27 +31,36 @@ type bounded struct {
 	places *Places
 }
 
-// Accept waits for a connection within the limit.
+// Accept waits for a connection within the limits.
 func (l *bounded) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err //nolint:wrapcheck // net/http looks at what it is
 		}
-		if l.places.open.Add(1) <= l.places.limit {
-			return &counted{Conn: conn, open: &l.places.open}, nil
+		place, err := l.places.places.Take(peer(conn))
+		if err == nil {
+			return &counted{Conn: conn, place: place}, nil
 		}
-		l.places.open.Add(-1)
-		l.places.shed.Inc()
+		l.places.shed.WithLabelValues(fault.CodeOf(err)).Inc()
 		_ = conn.Close() // it was never used
 	}
+}
+
+// peer is the address at the other end; the zero Addr if it is none of TCP.
+func peer(conn net.Conn) netip.Addr {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }
 
 // counted gives its place back when it is closed.
 type counted struct {
 	net.Conn
-	open *atomic.Int64
-	once sync.Once
+	place quota.Place
+	once  sync.Once
 }
 
 // ReadFrom lets net/http send files without copying, as it does on the connection below.
@@ -57,13 +69,13 @@ func (c *counted) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // moveOut lets the connection's place outlive it: whoever took its descriptor gives the place back.
-func (c *counted) moveOut() (place *atomic.Int64) {
-	c.once.Do(func() { place = c.open })
+func (c *counted) moveOut() (place quota.Place) {
+	c.once.Do(func() { place = c.place })
 	return place
 }
 
 // Close closes the connection.
 func (c *counted) Close() error {
-	c.once.Do(func() { c.open.Add(-1) })
+	c.once.Do(c.place.Give)
 	return c.Conn.Close() //nolint:wrapcheck // net/http looks at what it is
 }

@@ -1,8 +1,10 @@
 package ws
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/lesismal/nbio"
@@ -20,8 +22,8 @@ func startPoller(cfg Config) (*poller, error) {
 		Name:           "barrage",
 		NPoller:        cfg.Pollers,
 		ReadBufferSize: readBuffer,
-		// Conn.Write keeps below MaxPending by itself; this stops a bug from eating the memory.
-		MaxWriteBufferSize: 2*cfg.MaxPending + 1<<10,
+		// Never more than a piece: what waits stays with us.
+		MaxWriteBufferSize: 2 * piece,
 		EpollMod:           nbio.EPOLLLT,
 		BodyAllocator:      mempool.NewAligned(),
 	})
@@ -33,10 +35,10 @@ func startPoller(cfg Config) (*poller, error) {
 			s <- struct{}{}
 		}
 	})
-	// Called with nbio's lock of the connection held: Conn.written touches atomics and the queue only.
+	// Called with nbio's lock of the connection held: it touches atomics and the line of jobs only.
 	e.OnWrittenSize(func(nc *nbio.Conn, _ []byte, n int) {
 		if c, ok := nc.Session().(*Conn); ok {
-			c.written(n)
+			c.link.(*polled).returned(n)
 		}
 	})
 	// All closes run through one goroutine of nbio: Conn.ended only counts and queues.
@@ -72,7 +74,7 @@ func (p *poller) adopt(c *Conn, tcp *net.TCPConn, sendBuffer int) error {
 	// Neither option is needed for being right, so a kernel that refuses them is not told off.
 	_ = nc.SetNoDelay(true)
 	_ = nc.SetWriteBuffer(sendBuffer)
-	c.link = polled{nc}
+	c.link = &polled{nc: nc, c: c}
 	nc.SetSession(c)
 	// The poller will take this lock before it reads the session: what was written above is seen there.
 	nc.Lock()
@@ -85,24 +87,127 @@ func (p *poller) adopt(c *Conn, tcp *net.TCPConn, sendBuffer int) error {
 
 func (p *poller) stop() { p.engine.Stop() }
 
-// polled is the link of a connection that nbio watches.
-type polled struct{ nc *nbio.Conn }
+// piece is how much nbio is lent of what the kernel did not take.
+const piece = 256
 
-func (l polled) write(b []byte) error {
-	_, err := l.nc.Write(b)
+// polled is the link of a connection that nbio watches. It sends by itself and keeps what the kernel does not take, by reference: nbio
+// would copy it, again and again for a reader that stays slow. nbio is lent a first small piece of it, which makes it watch for the
+// moment when the kernel takes more; then the rest is sent from a worker.
+//
+// It closes by shutting the socket down, so that nbio closes it on the goroutine of its poller, which looks at each descriptor once a
+// turn: closed elsewhere, the number might be another client's when the poller comes to an event of the old one, and ends that client.
+type polled struct {
+	nc *nbio.Conn
+	c  *Conn
+	// queue is what waits, in order; c.out guards it.
+	queue [][]byte
+	// lent is how many bytes nbio holds; waits says that there is something in the queue. Whoever clears the one looks at the other.
+	lent  atomic.Int64
+	waits atomic.Bool
+}
+
+// write is called with c.out held, as flush is.
+func (l *polled) write(b []byte) error {
+	if l.waits.Load() || l.lent.Load() > 0 {
+		l.queue = append(l.queue, b)
+		l.waits.Store(true)
+		return l.flush()
+	}
+	rest, err := l.send(b)
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	l.queue = append(l.queue, rest)
+	l.waits.Store(true)
+	if err := l.lend(); err != nil {
+		return err
+	}
+	return l.flush()
+}
+
+// flush sends what waits, unless nbio still holds a piece of it.
+func (l *polled) flush() error {
+	for len(l.queue) > 0 && l.lent.Load() == 0 {
+		rest, err := l.send(l.queue[0])
+		if err != nil {
+			return err
+		}
+		l.keep(rest)
+		if len(rest) == 0 {
+			continue
+		}
+		if err := l.lend(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lend gives nbio the first piece of what waits.
+func (l *polled) lend() error {
+	first := l.queue[0]
+	n := min(len(first), piece)
+	l.keep(first[n:])
+	l.lent.Store(int64(n)) // it may be sent before Write returns
+	_, err := l.nc.Write(first[:n])
 	return err //nolint:wrapcheck // only compared with nil
 }
 
-func (l polled) shutdown() {
-	// Under nbio's lock the descriptor cannot be closed and given to another connection meanwhile.
-	l.nc.Lock()
-	defer l.nc.Unlock()
-	if closed, _ := l.nc.IsClosed(); !closed {
-		_ = control(l.nc, func(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }) // a peer that is gone is noticed by reading
+// keep replaces the first in the queue by what is left of it.
+func (l *polled) keep(rest []byte) {
+	if len(rest) > 0 {
+		l.queue[0] = rest
+		return
+	}
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	if len(l.queue) == 0 {
+		l.queue = nil
+		l.waits.Store(false)
 	}
 }
 
-func (l polled) end() { _ = l.nc.Close() } // closing a closed one is no error
+// send gives the kernel what it takes and returns the rest.
+func (l *polled) send(b []byte) (rest []byte, err error) {
+	// Under nbio's lock the descriptor cannot be closed and given to another connection meanwhile.
+	l.nc.Lock()
+	defer l.nc.Unlock()
+	if closed, _ := l.nc.IsClosed(); closed {
+		return nil, net.ErrClosed
+	}
+	for {
+		n, err := syscall.Write(l.nc.Hash(), b)
+		switch {
+		case err == nil:
+			l.c.written(n)
+			return b[n:], nil
+		case errors.Is(err, syscall.EAGAIN):
+			return b, nil
+		case !errors.Is(err, syscall.EINTR): // a peer that is gone: the poller sees it too, and ends the connection
+			return nil, err
+		}
+	}
+}
+
+// returned is told that nbio has sent of what it was lent.
+func (l *polled) returned(n int) {
+	if l.lent.Add(-int64(n)) == 0 && l.waits.Load() {
+		l.c.enqueue(job{kind: jobFlush})
+	}
+	l.c.written(n)
+}
+
+func (l *polled) shutdown() { l.shut(syscall.SHUT_WR) }
+
+func (l *polled) end() { l.shut(syscall.SHUT_RDWR) }
+
+func (l *polled) shut(how int) {
+	l.nc.Lock()
+	defer l.nc.Unlock()
+	if closed, _ := l.nc.IsClosed(); !closed {
+		_ = syscall.Shutdown(l.nc.Hash(), how) // a peer that is gone is noticed by reading
+	}
+}
 
 func control(nc *nbio.Conn, f func(fd int)) error {
 	raw, err := nc.SyscallConn()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/subnet"
 	"github.com/barrage-live/barrage/internal/wheel"
@@ -53,7 +54,7 @@ func Start(cfg Config, h Handler, log *slog.Logger, m *Metrics) (*Server, error)
 	cfg = cfg.filled()
 	s := &Server{
 		cfg: cfg, handler: h, log: log, metrics: m, start: time.Now(),
-		admission: newAdmission(cfg.MaxConnections, cfg.HandshakeRate, cfg.HandshakeBurst),
+		admission: newAdmission(cfg),
 		pool:      pool{max: cfg.Workers, waiting: m.waiting},
 	}
 	s.mu.conns = map[*Conn]struct{}{}
@@ -73,30 +74,32 @@ func (s *Server) now() time.Duration { return since(s.start) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	addr := subnet.Caller(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.cfg.TrustedProxies)
 	up, bad := checkUpgrade(r, s.cfg.Origins)
+	var place quota.Place
 	if bad == nil {
-		bad = s.admit(addr)
+		place, bad = s.admit(addr)
 	}
 	if bad != nil {
 		s.metrics.refused.WithLabelValues(bad.reason.Code).Inc()
 		bad.write(w)
 		return
 	}
-	s.takeOver(w, up, &Conn{server: s, id: s.ids.Add(1), addr: addr, encoding: up.encoding})
+	s.takeOver(w, up, &Conn{server: s, id: s.ids.Add(1), addr: addr, encoding: up.encoding, place: place})
 }
 
-func (s *Server) admit(addr netip.Addr) *refusal {
-	if err := s.admission.enter(addr, s.now()); err != nil {
+func (s *Server) admit(addr netip.Addr) (quota.Place, *refusal) {
+	place, err := s.admission.enter(addr, s.now())
+	if err != nil {
 		reason := fault.From(err)
-		return &refusal{status: reason.Kind.HTTP(), reason: reason}
+		return place, &refusal{status: reason.Kind.HTTP(), reason: reason}
 	}
-	return nil
+	return place, nil
 }
 
 // takeOver hijacks the connection, answers the handshake and begins the websocket.
 func (s *Server) takeOver(w http.ResponseWriter, up upgrade, c *Conn) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		s.admission.leave()
+		c.place.Give()
 		s.metrics.unwatched.Inc()
 		s.log.Error("an upgrade cannot be taken over", slog.Any("error", err))
 		(&refusal{status: http.StatusInternalServerError, reason: fault.From(err)}).write(w)
@@ -106,7 +109,7 @@ func (s *Server) takeOver(w http.ResponseWriter, up upgrade, c *Conn) {
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	err = errors.Join(conn.SetDeadline(time.Now().Add(handshakeWrite)), writeAll(conn, up.acceptance()), conn.SetDeadline(time.Time{}))
 	if err != nil {
-		s.admission.leave()
+		c.place.Give()
 		s.metrics.unwatched.Inc()
 		_ = conn.Close() // the client has gone
 		return
@@ -129,14 +132,14 @@ func (s *Server) begin(c *Conn, conn net.Conn, early []byte) {
 	c.in.Lock()
 	defer c.in.Unlock()
 	if !s.remember(c) {
-		s.admission.leave()
+		c.place.Give()
 		_ = conn.Close() // the server is closing
 		return
 	}
 	path := "polled"
 	if tcp := plainTCP(conn); tcp != nil {
 		if bound, ok := conn.(*counted); ok {
-			c.place = bound.moveOut()
+			c.file = bound.moveOut()
 		}
 		if err := s.poller.adopt(c, tcp, s.cfg.SendBuffer); err != nil {
 			s.metrics.unwatched.Inc()
@@ -184,10 +187,8 @@ func (s *Server) remember(c *Conn) bool {
 // forget drops a connection that has ended with the code.
 func (s *Server) forget(c *Conn, code int) {
 	s.deadlines.Disarm(&c.timer)
-	s.admission.leave()
-	if c.place != nil {
-		c.place.Add(-1)
-	}
+	c.place.Give()
+	c.file.Give()
 	s.metrics.open.Dec()
 	s.metrics.ended(code)
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,155 +14,255 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
+	"github.com/barrage-live/barrage/internal/wheel"
+	"github.com/barrage-live/barrage/internal/wire"
 )
 
-func TestBucket(t *testing.T) {
-	var b bucket
-	for i := range 5 {
-		if !b.take(0, 2, 5) {
-			t.Fatalf("token %d of the burst is missing", i)
-		}
+// admitted are the connections that an admission let in.
+type admitted struct {
+	*admission
+	places []quota.Place
+}
+
+func admitting(maxOpen int, rate float64, burst int) *admitted {
+	return &admitted{admission: newAdmission(Config{
+		MaxConnections: maxOpen, MaxPerAddress: 1 << 20, HandshakeRate: rate, HandshakeBurst: burst,
+	}.filled())}
+}
+
+func (a *admitted) open(addr string, now time.Duration) error {
+	place, err := a.enter(netip.MustParseAddr(addr), now)
+	if err == nil {
+		a.places = append(a.places, place)
 	}
-	if b.take(0, 2, 5) {
-		t.Error("more than the burst")
-	}
-	if b.take(499*time.Millisecond, 2, 5) {
-		t.Error("a token came early")
-	}
-	if !b.take(501*time.Millisecond, 2, 5) || b.take(502*time.Millisecond, 2, 5) {
-		t.Error("not one token after half a second")
-	}
-	if b.full(time.Second, 2) || !b.full(time.Minute, 2) {
-		t.Error("full is wrong")
-	}
+	return err
 }
 
 func TestAdmission(t *testing.T) {
-	home, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	const home, other = "192.0.2.1", "198.51.100.2"
+	refused := func(t *testing.T, err error, code string) {
+		t.Helper()
+		if fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
+			t.Errorf("got %v, want %s with advice", err, code)
+		}
+	}
 	t.Run("bounds the connections", func(t *testing.T) {
-		a := newAdmission(2, 100, 100)
+		a := admitting(2, 100, 100)
 		for range 2 {
-			if err := a.enter(home, 0); err != nil {
+			if err := a.open(home, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := a.enter(other, 0); fault.CodeOf(err) != "connections_full" || fault.From(err).RetryAfter == 0 {
-			t.Errorf("got %v", err)
-		}
-		a.leave()
-		if err := a.enter(other, 0); err != nil {
+		refused(t, a.open(other, 0), "connections_full")
+		a.places[0].Give()
+		if err := a.open(other, 0); err != nil {
 			t.Errorf("a free place is refused: %v", err)
 		}
 	})
-	t.Run("bounds the rate of an address only", func(t *testing.T) {
-		a := newAdmission(1000, 1, 3)
+	t.Run("keeps one address from taking all", func(t *testing.T) {
+		a := &admitted{admission: newAdmission(Config{MaxConnections: 900, HandshakeBurst: 1 << 20}.filled())}
+		err := error(nil)
+		for err == nil {
+			err = a.open(home, 0)
+		}
+		refused(t, err, "too_many_connections")
+		if n := len(a.places); n != 100 {
+			t.Errorf("it has %d of 900", n)
+		}
+		if err := a.open(other, 0); err != nil {
+			t.Errorf("another address: %v", err)
+		}
+	})
+	t.Run("bounds the rate of an address and of its network", func(t *testing.T) {
+		a := admitting(1000, 1, 3)
 		for range 3 {
-			if err := a.enter(home, 0); err != nil {
+			if err := a.open(home, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := a.enter(home, 0); fault.CodeOf(err) != "too_many_handshakes" {
-			t.Errorf("got %v", err)
-		}
-		if err := a.enter(other, 0); err != nil {
+		refused(t, a.open(home, 0), "too_many_handshakes")
+		if err := a.open(other, 0); err != nil {
 			t.Errorf("another address: %v", err)
 		}
-		if err := a.enter(home, time.Second); err != nil {
+		if err := a.open(home, time.Second); err != nil {
 			t.Errorf("a second later: %v", err)
 		}
-	})
-	t.Run("counts a /64 of IPv6 as one", func(t *testing.T) {
-		a := newAdmission(1000, 1, 1)
-		if err := a.enter(netip.MustParseAddr("2001:db8::1"), 0); err != nil {
-			t.Fatal(err)
+		for i := range 300 {
+			_ = a.open(fmt.Sprintf("2001:db8:0:%x::1", i%256), 0)
 		}
-		if err := a.enter(netip.MustParseAddr("2001:db8::ffff:2"), 0); err == nil {
-			t.Error("walking through a /64 is admitted")
-		}
-		if err := a.enter(netip.MustParseAddr("2001:db8:0:1::1"), 0); err != nil {
-			t.Errorf("the next /64: %v", err)
+		refused(t, a.open("2001:db8:0:ff::ffff", 0), "too_many_handshakes")
+		if err := a.open("2001:db8:1::1", 0); err != nil {
+			t.Errorf("another network: %v", err)
 		}
 	})
 	t.Run("keeps a bounded table", func(t *testing.T) {
-		a := newAdmission(1<<20, 1, 2)
+		a := admitting(1<<20, 1, 2)
 		for i := range maxAddresses + 100 {
-			_ = a.enter(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), time.Millisecond)
+			_ = a.open(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), time.Millisecond)
 		}
-		if n := len(a.mu.buckets); n > maxAddresses {
+		if n := a.rates.Len(); n > maxAddresses {
 			t.Errorf("%d addresses", n)
 		}
-		if err := a.enter(netip.MustParseAddr("203.0.113.9"), time.Minute); err != nil {
+		if err := a.open("203.0.113.9", time.Minute); err != nil {
 			t.Errorf("after a minute of peace: %v", err)
-		}
-		if n := len(a.mu.buckets); n > 10 {
-			t.Errorf("%d addresses are remembered for nothing", n)
 		}
 	})
 	t.Run("refuses while draining", func(t *testing.T) {
-		a := newAdmission(10, 1, 10)
+		a := admitting(10, 1, 10)
 		a.drain()
-		if err := a.enter(home, 0); fault.CodeOf(err) != "draining" {
-			t.Errorf("got %v", err)
-		}
+		refused(t, a.open(home, 0), "draining")
 	})
+}
+
+// bound listens and takes places; what was accepted comes over the channel.
+func bound(t *testing.T, p *Places, accepted chan<- net.Conn) (addr string) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	b := p.Bound(l)
+	go func() {
+		for {
+			c, err := b.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	return l.Addr().String()
+}
+
+// dialFrom connects from an address of this machine, all of 127.0.0.0/8 being one.
+func dialFrom(t *testing.T, from, addr string) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func requireShed(t *testing.T, c net.Conn) {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("a connection above the limit is kept: %v", err)
+	}
 }
 
 // TestPlacesShedAboveTheirLimit has two listeners share two places.
 func TestPlacesShedAboveTheirLimit(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
-	places := NewPlaces(2, m)
+	places := NewPlaces(quota.Config{Total: 2}, m)
 	accepted := make(chan net.Conn)
-	listen := func() (addr string) {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
-		b := places.Bound(l)
-		go func() {
-			for {
-				c, err := b.Accept()
-				if err != nil {
-					return
-				}
-				accepted <- c
-			}
-		}()
-		return l.Addr().String()
-	}
-	one, other := listen(), listen()
-	dial := func(addr string) net.Conn {
-		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-		return c
-	}
-	dial(one)
+	one, other := bound(t, places, accepted), bound(t, places, accepted)
+	dialFrom(t, "127.0.0.1", one)
 	first := <-accepted
-	dial(other)
+	dialFrom(t, "127.0.0.1", other)
 	second := <-accepted
-	shed := dial(other)
-	if err := shed.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := shed.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Fatal("a connection above the limit is kept")
-	}
-	if got := testutil.ToFloat64(m.shed); got != 1 {
+	requireShed(t, dialFrom(t, "127.0.0.1", other))
+	if got := testutil.ToFloat64(m.shed.WithLabelValues("connections_full")); got != 1 {
 		t.Errorf("%v counted", got)
 	}
 	_ = first.Close()
 	_ = first.Close() // gives its place back once
-	dial(one)
+	dialFrom(t, "127.0.0.1", one)
 	third := <-accepted
 	place := second.(*counted).moveOut()
 	_ = second.Close()
-	if got := place.Load(); got != 2 {
+	if got := places.places.Open(); got != 2 {
 		t.Errorf("%d open, want the moved one and the third", got)
 	}
+	place.Give()
 	_ = third.Close()
+	if got := places.places.Open(); got != 0 {
+		t.Errorf("%d open at the end", got)
+	}
+}
+
+// TestOneAddressDoesNotTakeEveryPlace has one client open connections until it is refused, and then another come.
+func TestOneAddressDoesNotTakeEveryPlace(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	accepted := make(chan net.Conn, 300)
+	addr := bound(t, NewPlaces(quota.Config{Total: 300}, m), accepted)
+	for range 40 {
+		dialFrom(t, "127.0.0.1", addr)
+	}
+	requireShed(t, dialFrom(t, "127.0.0.1", addr))
+	for len(accepted) > 0 {
+		<-accepted
+	}
+	dialFrom(t, "127.0.0.2", addr)
+	select {
+	case c := <-accepted:
+		if got := peer(c).String(); got != "127.0.0.2" {
+			t.Errorf("accepted %s", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("another address is not served")
+	}
+}
+
+// sink is a link that keeps what it is given until it is told how much has left.
+type sink struct {
+	c    *Conn
+	took int
+}
+
+func (s *sink) write(b []byte) error { s.took += len(b); return nil }
+func (s *sink) flush() error         { return nil }
+func (s *sink) shutdown()            {}
+func (s *sink) end()                 {}
+
+// sent is a connection over a sink.
+func sent(t *testing.T) (*Conn, *sink) {
+	t.Helper()
+	s := &Server{cfg: Config{}.filled(), metrics: NewMetrics(prometheus.NewRegistry()), start: time.Now()}
+	s.deadlines = wheel.Start(wheelGrain, s.look)
+	t.Cleanup(s.deadlines.Close)
+	s.pool = pool{max: 1, waiting: s.metrics.waiting}
+	c := &Conn{server: s}
+	c.timer.Value = c
+	l := &sink{c: c}
+	c.link = l
+	return c, l
+}
+
+// TestOneFrameOnAnEmptyQueueIsAlwaysTaken: a frame above every bound is our bug, and not a reason to close all who should get it.
+func TestOneFrameOnAnEmptyQueueIsAlwaysTaken(t *testing.T) {
+	c, l := sent(t)
+	huge := make([]byte, 2*c.server.cfg.MaxPending)
+	for range 3 {
+		if !c.Write(huge) {
+			t.Fatal("a frame that waits for nothing is refused")
+		}
+		c.written(len(huge))
+	}
+	if !c.Write(make([]byte, 1)) || c.Write(huge) {
+		t.Error("behind a byte it is refused")
+	}
+	if c.out.code != wire.CloseSlow || l.took < 3*len(huge) {
+		t.Errorf("closed %d after %d bytes", c.out.code, l.took)
+	}
+}
+
+// TestFramesFitIntoAQueue ties what may wait for a client to what may be sent at once: some frames come together, such as the answer to
+// a join, what waited for it, and the state of the room.
+func TestFramesFitIntoAQueue(t *testing.T) {
+	if most := (Config{}).filled().MaxPending; most < 4*wire.MaxServerFrame {
+		t.Errorf("%d bytes may wait for a client, and a frame has up to %d", most, wire.MaxServerFrame)
+	}
+	if wire.MaxClientFrame > maxQueuedBytes/4 {
+		t.Errorf("a client's frame of up to %d bytes does not fit into a queue of %d", wire.MaxClientFrame, maxQueuedBytes)
+	}
 }
 
 func TestDescriptorsLeaveAReserve(t *testing.T) {

@@ -1,0 +1,158 @@
+package ws
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/rfc6455"
+)
+
+// mute is a handler whose receivers do nothing.
+type mute struct{}
+
+func (mute) Open(*Conn) Receiver  { return mute{} }
+func (mute) Start()               {}
+func (mute) Message([]byte)       {}
+func (mute) Notify(any)           {}
+func (mute) Refuse([]byte, error) {}
+func (mute) Closed()              {}
+
+// stand upgrades a plain connection whose client reads only when the test does, and gives both ends.
+func stand(tb testing.TB, cfg Config) (client net.Conn, c *Conn) {
+	tb.Helper()
+	cfg.FirstFrame, cfg.Idle, cfg.PingAfter = time.Hour, time.Hour, time.Hour
+	s, err := Start(cfg, mute{}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	web := httptest.NewServer(http.HandlerFunc(s.ServeHTTP))
+	tb.Cleanup(func() {
+		s.Close()
+		web.Close()
+	})
+	client, err = new(net.Dialer).DialContext(tb.Context(), "tcp", web.Listener.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = client.Close() })
+	if err := client.(*net.TCPConn).SetReadBuffer(32 << 10); err != nil {
+		tb.Fatal(err)
+	}
+	_, err = fmt.Fprint(client, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: barrage.v1.json\r\n\r\n")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	answer := upgrade{key: "dGhlIHNhbXBsZSBub25jZQ==", encoding: 1}.acceptance()
+	got := make([]byte, len(answer))
+	if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, answer) {
+		tb.Fatalf("upgraded with %q, %v", got, err)
+	}
+	deadline := time.After(20 * time.Second)
+	for len(s.Conns()) == 0 {
+		select {
+		case <-deadline:
+			tb.Fatal("no connection")
+		default:
+			runtime.Gosched()
+		}
+	}
+	return client, s.Conns()[0]
+}
+
+// fill writes until the kernel takes no more, and gives what was written.
+func fill(tb testing.TB, c *Conn, frame []byte) (written int) {
+	tb.Helper()
+	for c.Pending() == 0 {
+		if !c.Write(frame) {
+			tb.Fatal("refused")
+		}
+		written += len(frame)
+	}
+	return written
+}
+
+// TestWhatASlowReaderIsSentComesWholeAndInOrder has a client stop and go on again at random while frames of all sizes are written.
+func TestWhatASlowReaderIsSentComesWholeAndInOrder(t *testing.T) {
+	client, c := stand(t, Config{MaxPending: 64 << 20, SendBuffer: 16 << 10})
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	var sent []byte
+	for n := 0; n < 600; n++ {
+		frame := make([]byte, 1+random.IntN(8<<10))
+		for i := range frame {
+			frame[i] = byte(len(sent) + i*7)
+		}
+		sent = append(sent, frame...)
+		if !c.Write(frame) {
+			t.Fatal("refused")
+		}
+		if n%50 == 49 {
+			part := make([]byte, min(len(sent)/20, 128<<10))
+			if _, err := io.ReadFull(client, part); err != nil || !bytes.HasPrefix(sent, part) {
+				t.Fatalf("frame %d: what comes is not what was sent, %v", n, err)
+			}
+			sent = slices.Clone(sent[len(part):])
+		}
+	}
+	if c.Pending() == 0 {
+		t.Fatal("nothing waited")
+	}
+	got := make([]byte, len(sent))
+	if err := client.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("%d of %d bytes, %v; or not those that were sent", n, len(sent), err)
+	}
+	c.Close(rfc6455.CloseNormal, "")
+	if rest, err := io.ReadAll(client); err != nil || !bytes.Equal(rest, rfc6455.AppendClose(nil, rfc6455.CloseNormal, "")) {
+		t.Errorf("then came %x, %v", rest, err)
+	}
+	if n := c.Pending(); n != 0 {
+		t.Errorf("%d bytes wait at the end", n)
+	}
+}
+
+// BenchmarkFramesThatWait measures what a frame costs that waits for a reader: it is shared by all sockets, and must not be copied.
+func BenchmarkFramesThatWait(b *testing.B) {
+	_, c := stand(b, Config{MaxPending: 1 << 50})
+	frame := rfc6455.AppendFrame(nil, rfc6455.Text, make([]byte, 1000))
+	fill(b, c, frame)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !c.Write(frame) {
+			b.Fatal("refused")
+		}
+	}
+}
+
+// TestAFrameThatWaitsIsNotCopied writes many frames to a client that has stopped reading, and counts the bytes that are allocated.
+func TestAFrameThatWaitsIsNotCopied(t *testing.T) {
+	const frames = 250
+	_, c := stand(t, Config{})
+	frame := rfc6455.AppendFrame(nil, rfc6455.Text, make([]byte, 1000))
+	fill(t, c, frame)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range frames {
+		if !c.Write(frame) {
+			t.Fatal("refused")
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := (after.TotalAlloc - before.TotalAlloc) / frames; n > uint64(len(frame))/4 {
+		t.Errorf("%d bytes are allocated for a frame of %d that waits", n, len(frame))
+	}
+}

@@ -1,0 +1,145 @@
+package quota
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// retryAfter is the advice to those who found no place.
+const retryAfter = 5 * time.Second
+
+// The refusals of Places.
+var (
+	// ErrFull refuses everybody: all places are taken.
+	ErrFull = fault.New(fault.Unavailable, "connections_full", "this node has as many connections as it can hold").After(retryAfter)
+	// ErrCrowded refuses a caller that holds its share.
+	ErrCrowded = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open from this address or its network").After(retryAfter)
+)
+
+// share says what a caller may hold while nothing else is set, by level of Around: one part of so many of the places that are free at
+// that moment, and in any case the least. One address alone gets a ninth of all, a network a fifth. Each one more gets a ninth of what
+// the others left, so that a dozen greedy addresses leave a quarter of the node to all others.
+func share(level int) (part, least int) {
+	if level == 0 {
+		return 8, 16
+	}
+	return 4, 16 << level
+}
+
+// Config bounds places.
+type Config struct {
+	// Total is how many there are.
+	Total int
+	// Address is how many one address may hold, and Factor times as many its networks; 0: a share of what is free.
+	Address int
+	// Exempt are networks whose callers count in the total only: proxies, behind which are many.
+	Exempt []netip.Prefix
+}
+
+// Places are held by callers until they give them back.
+type Places struct {
+	cfg Config
+
+	mu struct {
+		sync.Mutex
+		open    int
+		holders map[netip.Prefix]*holder
+	}
+}
+
+// holder is an address or network that holds places.
+type holder struct {
+	prefix netip.Prefix
+	held   int
+	around *holder // the next wider network; nil: there is none
+}
+
+// Place is what Take gives. The zero Place is none.
+type Place struct {
+	places *Places
+	holder *holder // nil for an exempt caller
+}
+
+// NewPlaces makes places that nobody holds.
+func NewPlaces(cfg Config) *Places {
+	p := &Places{cfg: cfg}
+	p.mu.holders = map[netip.Prefix]*holder{}
+	return p
+}
+
+// Take gives a caller a place: ErrFull, ErrCrowded. Callers without a known address count as one.
+func (p *Places) Take(addr netip.Addr) (Place, error) {
+	var levels [Levels]netip.Prefix
+	around := Around(&levels, addr)
+	if inside(p.cfg.Exempt, addr) {
+		around = nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	free := p.cfg.Total - p.mu.open
+	if free <= 0 {
+		return Place{}, ErrFull
+	}
+	for level, prefix := range around {
+		if h := p.mu.holders[prefix]; h != nil && h.held >= p.most(level, free) {
+			return Place{}, ErrCrowded
+		}
+	}
+	p.mu.open++
+	return Place{p, p.hold(around)}, nil
+}
+
+// most is how many places a caller of the level may hold when so many are free.
+func (p *Places) most(level, free int) int {
+	if p.cfg.Address > 0 {
+		return p.cfg.Address * Factor(level)
+	}
+	part, least := share(level)
+	return max(free/part, least)
+}
+
+// hold counts one more for a caller and the networks around it. The lock is held.
+func (p *Places) hold(around []netip.Prefix) *holder {
+	var inner *holder
+	for _, prefix := range slices.Backward(around) {
+		h := p.mu.holders[prefix]
+		if h == nil {
+			h = &holder{prefix: prefix, around: inner}
+			p.mu.holders[prefix] = h
+		}
+		h.held++
+		inner = h
+	}
+	return inner
+}
+
+// Give gives the place back. To give one twice is a bug.
+func (place Place) Give() {
+	p := place.places
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.open--
+	for h := place.holder; h != nil; h = h.around {
+		if h.held--; h.held == 0 {
+			delete(p.mu.holders, h.prefix)
+		}
+	}
+}
+
+// Open is how many places are held.
+func (p *Places) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.open
+}
+
+func inside(networks []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(addr) })
+}
