@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -20,8 +19,8 @@ import (
 // ailing has the actor of the room do what the danmaku says.
 type ailing struct{ *actortest.Ailing }
 
-func (a ailing) Post(ctx context.Context, r id.Room, _ room.Author, d room.Draft) (position.Position, bool, error) {
-	return position.Position{}, false, a.Tell(ctx, string(r), d.Text)
+func (a ailing) PostFunc(deadline time.Time, r id.Room, _ room.Author, d room.Draft, done func(position.Position, bool, error)) {
+	a.TellFunc(deadline, string(r), d.Text, func(err error) { done(position.Position{}, false, err) })
 }
 
 // ailingWorld is a world whose posts go to actors that fail as they are told.

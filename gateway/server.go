@@ -26,19 +26,19 @@ type Verifier interface {
 
 // Sessions knows which logins live; the session actors' Client is one.
 type Sessions interface {
-	// Attach tells that a socket of this node uses a login, until its token ends. It is refused when the login has ended or has too many
+	// AttachFunc tells that a socket of this node uses a login, until its token ends. It is refused when the login has ended or has too many
 	// sockets; one that is attached already stays for longer.
-	Attach(ctx context.Context, s id.Session, node id.Node, conn string, until time.Time) error
+	AttachFunc(deadline time.Time, s id.Session, node id.Node, conn string, until time.Time, done func(error))
 	// Detach tells that the socket is gone.
 	Detach(s id.Session, node id.Node, conn string) error
 }
 
 // Poster takes danmaku; room.Client is one.
 type Poster interface {
-	Post(ctx context.Context, r id.Room, a room.Author, d room.Draft) (p position.Position, duplicate bool, err error)
+	PostFunc(deadline time.Time, r id.Room, a room.Author, d room.Draft, done func(p position.Position, duplicate bool, err error))
 }
 
-// Deps are what the gateway stands on. All are required.
+// Deps are what the gateway stands on. All are required. Those that are asked call done once, from any goroutine, and block nobody.
 type Deps struct {
 	Node     id.Node
 	Rooms    hub.Rooms
@@ -66,18 +66,14 @@ type Gateway struct {
 	deps   Deps
 	hub    *hub.Hub
 	server *ws.Server
-	ctx    context.Context //nolint:containedctx // the life of the gateway itself: requests end with it
-	stop   context.CancelFunc
 }
 
 // Start begins to serve; requests come through Handler.
 func Start(cfg Config, d Deps) (*Gateway, error) {
 	g := &Gateway{cfg: cfg.filled(), deps: d}
-	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.hub = hub.Start(cfg.Hub, d.Node, d.Rooms, d.Log, d.Metrics.Hub)
 	server, err := ws.Start(cfg.WS, g, d.Log, d.Metrics.WS)
 	if err != nil {
-		g.stop()
 		g.hub.Close()
 		return nil, err //nolint:wrapcheck // a fault already
 	}
@@ -142,7 +138,6 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // Close ends what is left and frees everything.
 func (g *Gateway) Close() {
-	g.stop()
 	g.server.Close()
 	g.hub.Close()
 }

@@ -1,16 +1,17 @@
 package gateway
 
 import (
-	"context"
 	"log/slog"
 	"strconv"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/gateway/hub"
 	"github.com/barrage-live/barrage/gateway/session"
 	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -44,18 +45,17 @@ func (v *viewer) Start() {
 // Message implements ws.Receiver.
 func (v *viewer) Message(payload []byte) {
 	f, err := wire.Decode(v.conn.Encoding(), payload)
-	v.apply(session.Received{Frame: f, Err: err})
+	v.apply(session.Received{Frame: f, Bytes: len(payload), Err: err})
 }
 
 // Notify implements ws.Receiver.
 func (v *viewer) Notify(event any) {
-	e, ok := event.(session.Event)
-	if !ok {
-		return
-	}
-	v.apply(e)
-	if evicted, ok := e.(session.Evicted); ok {
-		v.gateway.hub.Leave(v.member, evicted.Room, nil)
+	switch e := event.(type) {
+	case session.Verified:
+		v.settle(e)
+		v.apply(e)
+	case session.Event:
+		v.apply(e)
 	}
 }
 
@@ -70,7 +70,7 @@ func (v *viewer) Closed() {
 	if v.member != nil {
 		v.gateway.hub.Drop(v.member)
 	}
-	v.detach()
+	v.detach(v.login)
 }
 
 // Write implements hub.Socket.
@@ -85,52 +85,43 @@ func (v *viewer) Evict(r id.Room, why *fault.Error) { v.conn.Post(session.Evicte
 // Revoke implements hub.Socket.
 func (v *viewer) Revoke(reason error) { v.conn.Post(session.Revoked{Err: reason}) }
 
-// apply feeds the machine an event, and the answers of what it asks, until it asks nothing more.
+// apply feeds the machine an event and carries out what it says.
 func (v *viewer) apply(e session.Event) {
-	for e != nil {
-		v.effects = v.state.Apply(time.Now(), e, v.effects[:0])
-		e = nil
-		for i, effect := range v.effects {
-			if answer := v.perform(effect); answer != nil {
-				e = answer
-			}
-			v.effects[i] = nil
-		}
+	v.effects = v.state.Apply(time.Now(), e, v.effects[:0])
+	for i, effect := range v.effects {
+		v.perform(effect)
+		v.effects[i] = nil
 	}
 }
 
-// perform carries out an effect. Those that ask something, of which a machine returns at most one at a time, have an answer.
-func (v *viewer) perform(e session.Effect) session.Event {
+// perform carries out an effect. The answers to questions come through the connection's own queue, whenever they are there.
+func (v *viewer) perform(e session.Effect) {
 	switch e := e.(type) {
 	case session.Send:
 		v.conn.Write(v.frame(e.Frame))
 	case session.Verify:
-		return v.verify(e)
+		v.verify(e)
 	case session.ExpireAt:
 		v.conn.PostAt(e.At, session.Expired{})
 	case session.Enter:
-		ctx, cancel := v.deadline()
-		defer cancel()
-		entry, err := v.gateway.hub.Enter(ctx, v.member, e)
-		return session.Entered{ID: e.ID, Room: e.Room, Entry: entry, Err: err}
+		v.gateway.hub.Enter(v.deadline(), v.member, e, func(entry session.Entry, err error) {
+			v.conn.Post(session.Entered{Ask: e.Ask, Entry: entry, Err: err})
+		})
 	case session.Release:
 		v.gateway.hub.Release(v.member, e.Room, e.Head, v.frame(e.Frame))
 	case session.Leave:
 		v.gateway.hub.Leave(v.member, e.Room, v.frame(e.Frame))
 	case session.Post:
-		ctx, cancel := v.deadline()
-		defer cancel()
-		p, duplicate, err := v.gateway.deps.Poster.Post(ctx, e.Room, e.Author, e.Draft)
-		return session.Posted{ID: e.ID, Room: e.Room, Key: e.Draft.Key, Position: p, Duplicate: duplicate, Err: err}
+		v.gateway.deps.Poster.PostFunc(v.deadline(), e.Room, e.Author, e.Draft, func(p position.Position, duplicate bool, err error) {
+			v.conn.Post(session.Posted{Ask: e.Ask, Position: p, Duplicate: duplicate, Err: err})
+		})
 	case session.ReadHistory:
-		ctx, cancel := v.deadline()
-		defer cancel()
-		danmaku, more, err := v.gateway.hub.History(ctx, e)
-		return session.Read{ID: e.ID, Room: e.Room, Danmaku: danmaku, More: more, Err: err}
+		v.gateway.hub.History(v.deadline(), e, func(danmaku []room.Danmaku, more bool, err error) {
+			v.conn.Post(session.Read{Ask: e.Ask, Danmaku: danmaku, More: more, Err: err})
+		})
 	case session.Close:
 		v.conn.Close(e.Code, e.Reason)
 	}
-	return nil
 }
 
 func (v *viewer) frame(f *wirepb.ServerFrame) []byte {
@@ -140,42 +131,44 @@ func (v *viewer) frame(f *wirepb.ServerFrame) []byte {
 	return hub.Frame(v.conn.Encoding(), f)
 }
 
-func (v *viewer) deadline() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(v.gateway.ctx, v.gateway.cfg.AskTimeout)
-}
+// deadline is that of a question asked now.
+func (v *viewer) deadline() time.Time { return time.Now().Add(v.gateway.cfg.AskTimeout) }
 
-func (v *viewer) verify(e session.Verify) session.Event {
+// verify has the login of a token know this socket, which refuses one that has ended although its token has not. The hub hears of it
+// first, so that a login that ends meanwhile closes the socket.
+func (v *viewer) verify(e session.Verify) {
 	who, err := v.gateway.deps.Verifier.Verify(e.Token)
-	if err == nil && v.state.Accepts(who) {
-		err = v.attach(who.Session, who.Expires)
-	}
-	return session.Verified{ID: e.ID, Who: who, Err: err}
-}
-
-// attach has the login know this socket, and refuses one that has ended although its token has not. The hub hears of it first, so that
-// a login that ends meanwhile closes the socket.
-func (v *viewer) attach(login id.Session, until time.Time) error {
-	v.gateway.hub.Login(v.member, login)
-	ctx, cancel := v.deadline()
-	defer cancel()
-	if err := v.gateway.deps.Sessions.Attach(ctx, login, v.gateway.deps.Node, v.name, until); err != nil {
-		v.gateway.hub.Login(v.member, v.login)
-		return err //nolint:wrapcheck // a fault that the client is told
-	}
-	if login != v.login {
-		v.detach()
-		v.login = login
-	}
-	return nil
-}
-
-// detach tells the login that this socket is gone. When that does not arrive, the login counts one socket too many until the token would
-// have ended.
-func (v *viewer) detach() {
-	if v.login == "" {
+	if err != nil || !v.state.Accepts(who) {
+		v.conn.Post(session.Verified{Ask: e.Ask, Who: who, Err: err})
 		return
 	}
-	if err := v.gateway.deps.Sessions.Detach(v.login, v.gateway.deps.Node, v.name); err != nil {
+	v.gateway.hub.Login(v.member, who.Session)
+	v.gateway.deps.Sessions.AttachFunc(v.deadline(), who.Session, v.gateway.deps.Node, v.name, who.Expires, func(err error) {
+		if !v.conn.Post(session.Verified{Ask: e.Ask, Who: who, Err: err}) && err == nil {
+			v.detach(who.Session) // nobody is left to do it
+		}
+	})
+}
+
+// settle makes the login of the answer that of the socket, or takes back what was begun.
+func (v *viewer) settle(e session.Verified) {
+	switch {
+	case !v.state.Accepts(e.Who):
+	case e.Err != nil:
+		v.gateway.hub.Login(v.member, v.login)
+	case e.Who.Session != v.login:
+		v.detach(v.login)
+		v.login = e.Who.Session
+	}
+}
+
+// detach tells a login that this socket is gone. When that does not arrive, the login counts one socket too many until the token would
+// have ended.
+func (v *viewer) detach(login id.Session) {
+	if login == "" {
+		return
+	}
+	if err := v.gateway.deps.Sessions.Detach(login, v.gateway.deps.Node, v.name); err != nil {
 		v.gateway.deps.Log.Debug("a login was not told of the end of a socket", slog.Any("error", err))
 	}
 }

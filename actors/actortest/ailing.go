@@ -41,6 +41,11 @@ func (a *Ailing) Tell(ctx context.Context, key, what string) error {
 	return err
 }
 
+// TellFunc is Tell for those who do not wait.
+func (a *Ailing) TellFunc(deadline time.Time, key, what string, done func(error)) {
+	cluster.AskFunc(a.node, deadline, "ailing", key, what, func(_ any, err error) { done(err) })
+}
+
 // AwaitHang returns once an actor hangs.
 func (a *Ailing) AwaitHang() { <-a.began }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
@@ -77,6 +78,25 @@ func (c *Client) History(
 	return p.Danmaku, p.More, err
 }
 
+// PostFunc is Post for those who do not wait: done is called once, as cluster.AskFunc says.
+func (c *Client) PostFunc(
+	deadline time.Time, room id.Room, a Author, d Draft, done func(p position.Position, duplicate bool, err error),
+) {
+	askFunc(c, deadline, room, post{a, d}, func(r posted, err error) { done(r.Position, r.Duplicate, err) })
+}
+
+// ResumeFunc is Resume for those who do not wait.
+func (c *Client) ResumeFunc(deadline time.Time, room id.Room, since position.Position, done func(Recovery, error)) {
+	askFunc(c, deadline, room, resume{since}, done)
+}
+
+// HistoryFunc is History for those who do not wait.
+func (c *Client) HistoryFunc(
+	deadline time.Time, room id.Room, before position.Position, limit int, done func(danmaku []Danmaku, more bool, err error),
+) {
+	askFunc(c, deadline, room, history{before, limit}, func(p page, err error) { done(p.Danmaku, p.More, err) })
+}
+
 // Configure changes the settings of the room. Refusals: Invalid "bad_slow_mode", "bad_max_length".
 func (c *Client) Configure(ctx context.Context, room id.Room, a Adjustment) error {
 	_, err := ask[any](ctx, c, room, configure(a))
@@ -115,4 +135,14 @@ func (c *Client) SetOffline(ctx context.Context, room id.Room) error {
 
 func ask[R any](ctx context.Context, c *Client, room id.Room, cmd any) (R, error) {
 	return cluster.Ask[R](ctx, c.node, kindName, string(room), cmd)
+}
+
+func askFunc[R any](c *Client, deadline time.Time, room id.Room, cmd any, done func(R, error)) {
+	cluster.AskFunc(c.node, deadline, kindName, string(room), cmd, func(v any, err error) {
+		r, ok := v.(R)
+		if err == nil && !ok {
+			err = fault.Newf(fault.Internal, "bad_reply", "a room answered %T with %T", cmd, v)
+		}
+		done(r, err)
+	})
 }

@@ -132,6 +132,11 @@ func (c *Client) Attach(ctx context.Context, s id.Session, node id.Node, conn st
 	return err
 }
 
+// AttachFunc is Attach for those who do not wait: done is called once, as cluster.AskFunc says.
+func (c *Client) AttachFunc(deadline time.Time, s id.Session, node id.Node, conn string, until time.Time, done func(error)) {
+	cluster.AskFunc(c.node, deadline, KindName, string(s), attach{node, conn, until}, func(_ any, err error) { done(err) })
+}
+
 // Detach tells that a socket is gone.
 func (c *Client) Detach(s id.Session, node id.Node, conn string) error {
 	return cluster.Tell(c.node, KindName, string(s), detach{node, conn})

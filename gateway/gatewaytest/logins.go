@@ -1,7 +1,6 @@
 package gatewaytest
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -28,8 +27,12 @@ func NewLogins() *Logins {
 	return l
 }
 
-// Attach implements gateway.Sessions.
-func (l *Logins) Attach(_ context.Context, s id.Session, _ id.Node, conn string, _ time.Time) error {
+// AttachFunc implements gateway.Sessions.
+func (l *Logins) AttachFunc(_ time.Time, s id.Session, _ id.Node, conn string, _ time.Time, done func(error)) {
+	done(l.attach(s, conn))
+}
+
+func (l *Logins) attach(s id.Session, conn string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.mu.ended[s] {

@@ -293,8 +293,12 @@ func (r *Rooms) Report(_ context.Context, name id.Room, node id.Node, number uin
 	return m.attached(name, node), nil
 }
 
-// Resume implements hub.Rooms.
-func (r *Rooms) Resume(_ context.Context, name id.Room, since position.Position) (room.Recovery, error) {
+// ResumeFunc implements hub.Rooms.
+func (r *Rooms) ResumeFunc(_ time.Time, name id.Room, since position.Position, done func(room.Recovery, error)) {
+	done(r.resume(name, since))
+}
+
+func (r *Rooms) resume(name id.Room, since position.Position) (room.Recovery, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("resume", name)
@@ -314,8 +318,12 @@ func (r *Rooms) Resume(_ context.Context, name id.Room, since position.Position)
 	return rec, nil
 }
 
-// History implements hub.Rooms.
-func (r *Rooms) History(_ context.Context, name id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error) {
+// HistoryFunc implements hub.Rooms.
+func (r *Rooms) HistoryFunc(_ time.Time, name id.Room, before position.Position, limit int, done func([]room.Danmaku, bool, error)) {
+	done(r.history(name, before, limit))
+}
+
+func (r *Rooms) history(name id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("history", name)
@@ -330,16 +338,22 @@ func (r *Rooms) History(_ context.Context, name id.Room, before position.Positio
 	return m.log[from:end:end], from > m.lost, nil
 }
 
-// Post implements gateway.Poster.
-func (r *Rooms) Post(ctx context.Context, name id.Room, a room.Author, d room.Draft) (position.Position, bool, error) {
+// PostFunc implements gateway.Poster.
+func (r *Rooms) PostFunc(deadline time.Time, name id.Room, a room.Author, d room.Draft, done func(position.Position, bool, error)) {
+	r.mu.Lock()
+	p := r.mu.post
+	r.mu.Unlock()
+	if p != nil {
+		p.PostFunc(deadline, name, a, d, done)
+		return
+	}
+	done(r.post(name, a, d))
+}
+
+func (r *Rooms) post(name id.Room, a room.Author, d room.Draft) (position.Position, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, err := r.enter("post", name)
-	if p := r.mu.post; p != nil {
-		r.mu.Unlock()
-		defer r.mu.Lock()
-		return p.Post(ctx, name, a, d)
-	}
 	if err != nil {
 		return position.Position{}, false, err
 	}

@@ -15,13 +15,14 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// Rooms is what the hub needs of the room actors; room.Client is it.
+// Rooms is what the hub needs of the room actors; room.Client is it. What connections wait for is asked by the functions that block
+// nobody; they call done once, from any goroutine.
 type Rooms interface {
 	Attach(ctx context.Context, r id.Room, node id.Node, attachment uint64) (room.Attached, error)
 	Detach(r id.Room, node id.Node, attachment uint64) error
 	Report(ctx context.Context, r id.Room, node id.Node, attachment uint64, viewers int) (room.Attached, error)
-	Resume(ctx context.Context, r id.Room, since position.Position) (room.Recovery, error)
-	History(ctx context.Context, r id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error)
+	ResumeFunc(deadline time.Time, r id.Room, since position.Position, done func(room.Recovery, error))
+	HistoryFunc(deadline time.Time, r id.Room, before position.Position, limit int, done func([]room.Danmaku, bool, error))
 }
 
 // Config tunes the hub. The zero value works.
@@ -149,25 +150,26 @@ func (h *Hub) CloseSession(login id.Session, reason error) {
 }
 
 // Enter puts a member into a room, attaching the node if it is the first, and finds out what it missed. Whether it succeeds or
-// not, batches of the room wait from then on for Release or Leave, one of which must follow.
-func (h *Hub) Enter(ctx context.Context, m *Member, e session.Enter) (session.Entry, error) {
-	l, err := h.local(m, e.Room)
+// not, batches of the room wait from then on for Release or Leave, one of which must follow; Leave may come before the answer.
+// done is called once, from any goroutine; it must not block.
+func (h *Hub) Enter(deadline time.Time, m *Member, e session.Enter, done func(session.Entry, error)) {
+	l, err := h.seat(m, e.Room)
 	if err != nil {
-		return session.Entry{}, err
+		done(session.Entry{}, err)
+		return
 	}
-	select {
-	case <-l.ready:
-	case <-ctx.Done():
-		return session.Entry{}, fault.From(ctx.Err())
-	}
-	if l.failed != nil {
-		return session.Entry{}, l.failed
-	}
-	return h.answer(ctx, l.seat(m), e)
+	l.whenReady(func(failed error) {
+		if failed != nil {
+			done(session.Entry{}, failed)
+			return
+		}
+		h.answer(deadline, l.look(), e, done)
+	})
 }
 
-// local finds the room, or begins to keep it, and counts the member in.
-func (h *Hub) local(m *Member, r id.Room) (*local, error) {
+// seat finds the room, or begins to keep it, counts the member in and has batches wait for it from now on. Under the lock of the
+// rooms: whoever gives up a room takes out all who were seated before.
+func (h *Hub) seat(m *Member, r id.Room) (*local, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.mu.closed {
@@ -185,64 +187,78 @@ func (h *Hub) local(m *Member, r id.Room) (*local, error) {
 		m.rooms[r] = l
 		l.count(m.shard.index, 1)
 	}
+	m.shard.push(order{do: func(s *shard) { s.seat(r, m) }})
 	return l, nil
 }
 
 // answer says what a joining connection has to know: from what is kept here if that suffices, else from the room.
-func (h *Hub) answer(ctx context.Context, snap snapshot, e session.Enter) (session.Entry, error) {
+func (h *Hub) answer(deadline time.Time, snap snapshot, e session.Enter, done func(session.Entry, error)) {
 	entry := session.Entry{Info: snap.info, Version: snap.version, Head: snap.window.head}
-	if e.Resuming {
-		if rows, ok := snap.window.behind(e.Since); ok {
-			h.metrics.entries.WithLabelValues("hub").Inc()
-			entry.Danmaku, entry.Recovered = rows, true
-			return entry, nil
-		}
-		rec, err := h.rooms.Resume(ctx, e.Room, e.Since)
+	if !e.Resuming {
+		h.fill(deadline, snap, e, entry, done)
+		return
+	}
+	if rows, ok := snap.window.behind(e.Since); ok {
+		h.metrics.entries.WithLabelValues("hub").Inc()
+		entry.Danmaku, entry.Recovered = rows, true
+		done(entry, nil)
+		return
+	}
+	h.rooms.ResumeFunc(deadline, e.Room, e.Since, func(rec room.Recovery, err error) {
 		if err != nil {
-			return session.Entry{}, err //nolint:wrapcheck // a fault, told to the client as it is
+			done(session.Entry{}, err)
+			return
 		}
 		entry.Recovered, entry.Reason = rec.Recovered, rec.Reason
-		if rec.Recovered {
-			h.metrics.entries.WithLabelValues("room").Inc()
-			entry.Danmaku, entry.Head = rec.Danmaku, rec.Head
-			return entry, nil
+		if !rec.Recovered {
+			h.fill(deadline, snap, e, entry, done)
+			return
 		}
-	}
+		h.metrics.entries.WithLabelValues("room").Inc()
+		entry.Danmaku, entry.Head = rec.Danmaku, rec.Head
+		done(entry, nil)
+	})
+}
+
+// fill puts the newest danmaku into an entry.
+func (h *Hub) fill(deadline time.Time, snap snapshot, e session.Enter, entry session.Entry, done func(session.Entry, error)) {
 	if e.History == 0 {
 		h.metrics.entries.WithLabelValues("hub").Inc()
-		return entry, nil
+		done(entry, nil)
+		return
 	}
-	rows, _, err := h.newest(ctx, snap, e.Room, e.History)
-	if err != nil {
-		return session.Entry{}, err
-	}
-	entry.Danmaku = rows
-	if n := len(rows); n > 0 && rows[n-1].Position.Offset > entry.Head.Offset {
-		entry.Head = rows[n-1].Position
-	}
-	return entry, nil
+	h.newest(deadline, snap, e.Room, e.History, func(rows []room.Danmaku, _ bool, err error) {
+		if err != nil {
+			done(session.Entry{}, err)
+			return
+		}
+		entry.Danmaku = rows
+		if n := len(rows); n > 0 && rows[n-1].Position.Offset > entry.Head.Offset {
+			entry.Head = rows[n-1].Position
+		}
+		done(entry, nil)
+	})
 }
 
-func (h *Hub) newest(ctx context.Context, snap snapshot, r id.Room, limit int) ([]room.Danmaku, bool, error) {
+func (h *Hub) newest(deadline time.Time, snap snapshot, r id.Room, limit int, done func([]room.Danmaku, bool, error)) {
 	if rows, more, ok := snap.window.newest(limit); ok {
 		h.metrics.entries.WithLabelValues("hub").Inc()
-		return rows, more, nil
+		done(rows, more, nil)
+		return
 	}
 	h.metrics.entries.WithLabelValues("room").Inc()
-	return h.rooms.History(ctx, r, position.Position{}, limit) //nolint:wrapcheck // a fault, told to the client as it is
+	h.rooms.HistoryFunc(deadline, r, position.Position{}, limit, done)
 }
 
-// History gives a page of a room, from what is kept here if that suffices.
-func (h *Hub) History(ctx context.Context, q session.ReadHistory) ([]room.Danmaku, bool, error) {
-	h.mu.Lock()
-	l := h.mu.rooms[q.Room]
-	h.mu.Unlock()
-	if l != nil && q.Before.IsZero() {
-		if snap := l.look(); !snap.window.head.IsZero() {
-			return h.newest(ctx, snap, q.Room, q.Limit)
+// History gives a page of a room, from what is kept here if that suffices. done is called as Enter's is.
+func (h *Hub) History(deadline time.Time, q session.ReadHistory, done func(danmaku []room.Danmaku, more bool, err error)) {
+	if l, ok := h.kept.Load(q.Room); ok && q.Before.IsZero() {
+		if snap := l.(*local).look(); !snap.window.head.IsZero() {
+			h.newest(deadline, snap, q.Room, q.Limit, done)
+			return
 		}
 	}
-	return h.rooms.History(ctx, q.Room, q.Before, q.Limit) //nolint:wrapcheck // a fault, told to the client as it is
+	h.rooms.HistoryFunc(deadline, q.Room, q.Before, q.Limit, done)
 }
 
 // Release writes the answer to an Enter and then what came behind head meanwhile; from then on batches are written as they come.
@@ -272,7 +288,7 @@ func (h *Hub) Drop(m *Member) {
 	h.Login(m, "")
 }
 
-// abandon gives up a room that cannot be kept: whoever waits for it, and whoever comes next, learns why.
+// abandon gives up a room that cannot be kept: whoever is in it or waits for it, and whoever comes next, learns why.
 func (h *Hub) abandon(l *local, why error) {
 	h.mu.Lock()
 	if h.mu.rooms[l.room] == l {
@@ -280,12 +296,7 @@ func (h *Hub) abandon(l *local, why error) {
 		h.metrics.rooms.Dec()
 	}
 	h.mu.Unlock()
-	select {
-	case <-l.ready:
-	default:
-		l.failed = why
-		close(l.ready)
-	}
+	l.become(why)
 }
 
 // forget ends the keeping of a room. Hub.mu is held.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 )
@@ -31,7 +32,7 @@ func (k *keeper) run(ctx context.Context) {
 		k.hub.abandon(k.local, err)
 		return
 	}
-	close(k.ready)
+	k.become(nil)
 	k.timer = time.NewTimer(0)
 	defer k.timer.Stop()
 	for {
@@ -59,13 +60,13 @@ func (k *keeper) begin(ctx context.Context) error {
 	}
 	k.attached(number, a)
 	k.renewAt = time.Now().Add(k.hub.cfg.Renew)
-	older, more, err := k.hub.rooms.History(ctx, k.room, position.Position{}, kept)
+	older, err := await(ctx, k.page)
 	if err != nil {
 		// Joins will ask the room themselves.
 		k.hub.log.Warn("the newest danmaku of a room could not be read", slog.String("room", string(k.room)), slog.Any("error", err))
 		return nil
 	}
-	k.seed(older, more)
+	k.seed(older.rows, older.more)
 	return nil
 }
 
@@ -77,10 +78,10 @@ func (k *keeper) tend(ctx context.Context, now time.Time) (done bool) {
 	}
 	if !now.Before(k.renewAt) {
 		if err := k.renew(ctx, now); err != nil && fault.KindOf(err) == fault.NotFound {
+			k.hub.abandon(k.local, err)
 			k.local.mu.Lock()
 			k.clear(errRoomClosed)
 			k.local.mu.Unlock()
-			k.hub.abandon(k.local, err)
 			return true
 		}
 	} else if torn && !now.Before(k.mendAt) {
@@ -141,7 +142,9 @@ func (k *keeper) renew(ctx context.Context, now time.Time) error {
 func (k *keeper) mend(ctx context.Context, head position.Position, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, k.hub.cfg.AskTimeout)
 	defer cancel()
-	rec, err := k.hub.rooms.Resume(ctx, k.room, head)
+	rec, err := await(ctx, func(deadline time.Time, done func(room.Recovery, error)) {
+		k.hub.rooms.ResumeFunc(deadline, k.room, head, done)
+	})
 	if err != nil {
 		k.mendAt = now.Add(k.backoff())
 		k.hub.log.Warn("a hole in a room could not be filled", slog.String("room", string(k.room)), slog.Any("error", err))
@@ -149,6 +152,39 @@ func (k *keeper) mend(ctx context.Context, head position.Position, now time.Time
 	}
 	k.failures = 0
 	k.mended(rec)
+}
+
+// answer is what a room said.
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+// await waits for the answer to a question that blocks nobody, or for the end of ctx.
+func await[T any](ctx context.Context, ask func(deadline time.Time, done func(T, error))) (T, error) {
+	deadline, _ := ctx.Deadline()
+	answers := make(chan answer[T], 1)
+	ask(deadline, func(v T, err error) { answers <- answer[T]{v, err} })
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var zero T
+		return zero, fault.From(ctx.Err())
+	}
+}
+
+// page is a page of history.
+type page struct {
+	rows []room.Danmaku
+	more bool
+}
+
+// page asks for the newest danmaku of the room.
+func (k *keeper) page(deadline time.Time, done func(page, error)) {
+	k.hub.rooms.HistoryFunc(deadline, k.room, position.Position{}, kept, func(rows []room.Danmaku, more bool, err error) {
+		done(page{rows, more}, err)
+	})
 }
 
 // report tells the room how many are here, at most once a second.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/gateway/session"
@@ -26,6 +27,7 @@ type ledger struct {
 	to    room.Fanout
 	last  uint64 // attachment
 	fail  map[string]error
+	hold  chan struct{} // nil, or attaching waits for it
 }
 
 func (l *ledger) ask(what string) error {
@@ -64,6 +66,9 @@ func (l *ledger) count(what string) int {
 
 func (l *ledger) Attach(_ context.Context, _ id.Room, _ id.Node, attachment uint64) (room.Attached, error) {
 	err := l.ask("attach")
+	if l.hold != nil {
+		<-l.hold
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = attachment
@@ -77,12 +82,12 @@ func (l *ledger) Report(_ context.Context, _ id.Room, _ id.Node, _ uint64, viewe
 	return room.Attached{}, l.ask("report")
 }
 
-func (l *ledger) Resume(context.Context, id.Room, position.Position) (room.Recovery, error) {
-	return room.Recovery{}, l.ask("resume")
+func (l *ledger) ResumeFunc(_ time.Time, _ id.Room, _ position.Position, done func(room.Recovery, error)) {
+	done(room.Recovery{}, l.ask("resume"))
 }
 
-func (l *ledger) History(context.Context, id.Room, position.Position, int) ([]room.Danmaku, bool, error) {
-	return nil, false, l.ask("history")
+func (l *ledger) HistoryFunc(_ time.Time, _ id.Room, _ position.Position, _ int, done func([]room.Danmaku, bool, error)) {
+	done(nil, false, l.ask("history"))
 }
 
 // keeping starts a hub over a ledger, in the bubble of the caller.
@@ -98,11 +103,18 @@ func keeping(t *testing.T) (*Hub, *ledger) {
 func enter(t *testing.T, h *Hub) *Member {
 	t.Helper()
 	m := h.Admit(&paper{encoding: wire.JSON})
-	if _, err := h.Enter(t.Context(), m, session.Enter{Room: "42"}); err != nil {
+	if _, err := entered(h, m); err != nil {
 		t.Fatal(err)
 	}
 	h.Release(m, "42", position.Position{}, nil)
 	return m
+}
+
+// entered waits for what a member is told on entering the room.
+func entered(h *Hub, m *Member) (session.Entry, error) {
+	return await(context.Background(), func(deadline time.Time, done func(session.Entry, error)) {
+		h.Enter(deadline, m, session.Enter{Room: "42"}, done)
+	})
 }
 
 func TestKeeperRenewsEvery20Seconds(t *testing.T) {
@@ -194,7 +206,7 @@ func TestRoomThatIsGoneIsTold(t *testing.T) {
 			t.Errorf("evicted %q", got)
 		}
 		h.Leave(m, "42", nil)
-		_, err := h.Enter(t.Context(), m, session.Enter{Room: "42"})
+		_, err := entered(h, m)
 		if fault.CodeOf(err) != "no_room" {
 			t.Errorf("entering gives %v", err)
 		}
@@ -213,6 +225,42 @@ func TestCloseSessionReachesItsConnections(t *testing.T) {
 		h.Drop(m)
 		if len(h.logins.members) != 0 {
 			t.Error("a connection that is gone is remembered")
+		}
+	})
+}
+
+// TestLeavingBeforeTheAnswer has members leave a room that is still being asked for, and come back.
+func TestLeavingBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		l.hold = make(chan struct{})
+		m := h.Admit(&paper{encoding: wire.JSON})
+		answers := 0
+		enter := func() {
+			h.Enter(time.Time{}, m, session.Enter{Room: "42"}, func(_ session.Entry, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+				answers++
+			})
+		}
+		enter()
+		synctest.Wait()
+		h.Leave(m, "42", nil)
+		enter()
+		h.Leave(m, "42", nil)
+		close(l.hold)
+		synctest.Wait()
+		if answers != 2 {
+			t.Errorf("%d answers, want one to each", answers)
+		}
+		if n := testutil.ToFloat64(h.metrics.seats); n != 0 {
+			t.Errorf("%v seats of one who has left", n)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := l.count("detach"); n != 1 {
+			t.Errorf("a room without anybody is detached %d times", n)
 		}
 	})
 }

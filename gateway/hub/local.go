@@ -18,16 +18,18 @@ const maxRepair = 256
 type local struct {
 	hub  *Hub
 	room id.Room
-	// ready is closed when the first attachment has succeeded or failed; then failed says which.
-	ready  chan struct{}
-	failed error
 	// nudge wakes the keeper; capacity 1.
 	nudge chan struct{}
 
 	mu struct {
 		sync.Mutex
-		window window
-		info   room.Info
+		// ready: the first attachment has succeeded or failed, and failed says why the room is not kept; until then those who want
+		// in are waiting, as many as have a join under way.
+		ready   bool
+		failed  error
+		waiting []func(failed error)
+		window  window
+		info    room.Info
 		// version is that of info on this node.
 		version uint64
 		// here counts the connections in the room on this node. It leaves zero only under Hub.mu.
@@ -44,10 +46,35 @@ type local struct {
 }
 
 func newLocal(h *Hub, r id.Room) *local {
-	l := &local{hub: h, room: r, ready: make(chan struct{}), nudge: make(chan struct{}, 1)}
+	l := &local{hub: h, room: r, nudge: make(chan struct{}, 1)}
 	l.mu.shards = make([]int, len(h.shards))
 	l.mu.torn = true
 	return l
+}
+
+// whenReady calls f once the first attachment has been answered, perhaps at once; failed is why the room is not kept. f must not block.
+func (l *local) whenReady(f func(failed error)) {
+	l.mu.Lock()
+	if !l.mu.ready {
+		l.mu.waiting = append(l.mu.waiting, f)
+		l.mu.Unlock()
+		return
+	}
+	failed := l.mu.failed
+	l.mu.Unlock()
+	f(failed)
+}
+
+// become tells those who wait that the room is there, or why it is not.
+func (l *local) become(failed error) {
+	l.mu.Lock()
+	l.mu.ready, l.mu.failed = true, failed
+	waiting := l.mu.waiting
+	l.mu.waiting = nil
+	l.mu.Unlock()
+	for _, f := range waiting {
+		f(failed)
+	}
 }
 
 func (l *local) wakeKeeper() {
@@ -182,14 +209,6 @@ type snapshot struct {
 	window  window
 	info    room.Info
 	version uint64 // of info
-}
-
-// seat puts a member into the room at the present head, in one step with reading that head.
-func (l *local) seat(m *Member) snapshot {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m.shard.push(order{do: func(s *shard) { s.seat(l.room, m) }})
-	return snapshot{l.mu.window, l.mu.info, l.mu.version}
 }
 
 func (l *local) look() snapshot {

@@ -6,7 +6,8 @@
 // never posts, that a connection is in at most wire.MaxRooms rooms, and that what the client got wrong is answered by a typed
 // error and changes nothing. It cannot fail itself.
 //
-// The questions of one connection are answered one at a time: the shell hands in the next frame after the answer to the last.
+// The shell may answer a question whenever it knows. Until then what the client asks about the same room waits, at most 32 requests of
+// 32 KiB over all rooms (policy: refuse); other rooms, pings and leaving do not wait.
 //
 //	Opened ──> guest ──Verified──> user ──Expired, Revoked──> closed 4401
 //	             └── Join ─> Enter ─> Entered ─> Release (the answer, then the batches that came meanwhile)

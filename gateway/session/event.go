@@ -13,41 +13,38 @@ import (
 // Event is something that happened to a connection.
 type Event interface{ event() }
 
-// The events. ID is that of the client frame whose effect has been carried out.
+// The events. Ask is that of the effect whose answer they are; an answer that nobody waits for any more is passed over.
 type (
 	// Opened comes first.
 	Opened struct{}
-	// Received is a client frame, or the refusal of wire.Decode with the frame if it gave one.
+	// Received is a client frame of so many bytes, or the refusal of wire.Decode with the frame if it gave one.
 	Received struct {
 		Frame *wirepb.ClientFrame
+		Bytes int
 		Err   error
 	}
 	// Verified answers Verify.
 	Verified struct {
-		ID  uint64
+		Ask uint64
 		Who auth.Identity
 		Err error
 	}
 	// Entered answers Enter.
 	Entered struct {
-		ID    uint64
-		Room  id.Room
+		Ask   uint64
 		Entry Entry
 		Err   error
 	}
 	// Posted answers Post.
 	Posted struct {
-		ID        uint64
-		Room      id.Room
-		Key       string
+		Ask       uint64
 		Position  position.Position
 		Duplicate bool
 		Err       error
 	}
 	// Read answers ReadHistory.
 	Read struct {
-		ID      uint64
-		Room    id.Room
+		Ask     uint64
 		Danmaku []room.Danmaku
 		More    bool
 		Err     error
@@ -63,7 +60,7 @@ type (
 	}
 	// Draining says that the node goes away within Within.
 	Draining struct{ Within time.Duration }
-	// Drained says that this connection's time is over.
+	// Drained says that this connection's time is over once what it asked for is answered.
 	Drained struct{}
 )
 
@@ -86,13 +83,13 @@ type Entry struct {
 // Effect is something the shell has to do.
 type Effect interface{ effect() }
 
-// The effects.
+// The effects. Those with an Ask are questions: the shell answers each with one event that carries the same Ask, whenever it knows.
 type (
 	// Send sends a frame.
 	Send struct{ Frame *wirepb.ServerFrame }
 	// Verify checks an access token; Verified is the answer.
 	Verify struct {
-		ID    uint64
+		Ask   uint64
 		Token string
 	}
 	// ExpireAt asks for Expired at a moment; it replaces the one asked for before.
@@ -100,7 +97,7 @@ type (
 	// Enter registers the connection in a room and asks for what it missed; Entered is the answer. Batches wait until
 	// Release.
 	Enter struct {
-		ID   uint64
+		Ask  uint64
 		Room id.Room
 		// Since is the client's position, if Resuming.
 		Since    position.Position
@@ -121,14 +118,14 @@ type (
 	}
 	// Post posts a danmaku; Posted is the answer.
 	Post struct {
-		ID     uint64
+		Ask    uint64
 		Room   id.Room
 		Author room.Author
 		Draft  room.Draft
 	}
 	// ReadHistory reads a page; Read is the answer.
 	ReadHistory struct {
-		ID     uint64
+		Ask    uint64
 		Room   id.Room
 		Before position.Position
 		Limit  int

@@ -37,15 +37,15 @@ func (s *State) welcome(n uint64) *wirepb.ServerFrame {
 	return &wirepb.ServerFrame{Id: n, Body: &wirepb.ServerFrame_Welcome{Welcome: w}}
 }
 
-func joinedFrame(e Entered) *wirepb.ServerFrame {
-	return &wirepb.ServerFrame{Id: e.ID, Body: &wirepb.ServerFrame_Joined{Joined: &wirepb.Joined{
-		Room:      string(e.Room),
-		Position:  wire.FromPosition(e.Entry.Head),
-		Recovered: e.Entry.Recovered,
-		Reason:    e.Entry.Reason,
-		More:      e.Entry.More,
-		Danmaku:   danmakuFrames(e.Entry.Danmaku, e.Entry.Head),
-		State:     stateFrame(e.Entry.Info, e.Entry.Version),
+func joinedFrame(n uint64, r id.Room, e Entry) *wirepb.ServerFrame {
+	return &wirepb.ServerFrame{Id: n, Body: &wirepb.ServerFrame_Joined{Joined: &wirepb.Joined{
+		Room:      string(r),
+		Position:  wire.FromPosition(e.Head),
+		Recovered: e.Recovered,
+		Reason:    e.Reason,
+		More:      e.More,
+		Danmaku:   danmakuFrames(e.Danmaku, e.Head),
+		State:     stateFrame(e.Info, e.Version),
 	}}}
 }
 
@@ -53,19 +53,19 @@ func leftFrame(n uint64, r id.Room) *wirepb.ServerFrame {
 	return &wirepb.ServerFrame{Id: n, Body: &wirepb.ServerFrame_Left{Left: &wirepb.Left{Room: string(r)}}}
 }
 
-func postedFrame(e Posted) *wirepb.ServerFrame {
-	return &wirepb.ServerFrame{Id: e.ID, Body: &wirepb.ServerFrame_Posted{Posted: &wirepb.Posted{
-		Room: string(e.Room), Key: e.Key, Position: wire.FromPosition(e.Position), Duplicate: e.Duplicate,
+func postedFrame(n uint64, p Post, e Posted) *wirepb.ServerFrame {
+	return &wirepb.ServerFrame{Id: n, Body: &wirepb.ServerFrame_Posted{Posted: &wirepb.Posted{
+		Room: string(p.Room), Key: p.Draft.Key, Position: wire.FromPosition(e.Position), Duplicate: e.Duplicate,
 	}}}
 }
 
-func historyFrame(e Read) *wirepb.ServerFrame {
-	p := &wirepb.HistoryPage{Room: string(e.Room), More: e.More}
+func historyFrame(n uint64, r id.Room, e Read) *wirepb.ServerFrame {
+	p := &wirepb.HistoryPage{Room: string(r), More: e.More}
 	if n := len(e.Danmaku); n > 0 {
 		to := e.Danmaku[n-1].Position
 		p.To, p.Danmaku = wire.FromPosition(to), danmakuFrames(e.Danmaku, to)
 	}
-	return &wirepb.ServerFrame{Id: e.ID, Body: &wirepb.ServerFrame_HistoryPage{HistoryPage: p}}
+	return &wirepb.ServerFrame{Id: n, Body: &wirepb.ServerFrame_HistoryPage{HistoryPage: p}}
 }
 
 // gapFrame says that the connection is in a room no longer.

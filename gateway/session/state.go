@@ -19,6 +19,9 @@ var (
 	errOtherUser = fault.New(fault.Conflict, "other_user", "this connection belongs to another user")
 	errRooms     = fault.Newf(fault.Exhausted, "too_many_rooms", "a connection is in at most %d rooms", wire.MaxRooms)
 	errExpired   = fault.New(fault.Unauthenticated, "token_expired", "the token has expired")
+	errBacklog   = fault.New(fault.Exhausted, "too_many_requests", "too many requests have no reply yet").After(time.Second)
+	errLeft      = fault.New(fault.Conflict, "left", "the room was left before it was entered")
+	errDraining  = fault.New(fault.Unavailable, "draining", "this node is going away")
 	errHistory   = fault.Newf(fault.Invalid, "bad_history", "at most %d danmaku at once", wire.MaxHistory).In("history")
 )
 
@@ -29,6 +32,10 @@ type State struct {
 
 	who   auth.Identity // User is empty for a guest
 	rooms map[id.Room]struct{}
+	// requests have no reply yet, in the order in which they came.
+	requests requests
+	// leaving: the connection closes once they have.
+	leaving bool
 	// over: a Close has been returned; nothing happens any more.
 	over bool
 }
@@ -57,68 +64,73 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 	case Received:
 		return s.received(now, e, dst)
 	case Verified:
-		return s.verified(now, e, dst)
+		return s.answered(e.Ask, dst, func(r request, dst []Effect) []Effect { return s.verified(now, r.id, e, dst) })
 	case Entered:
-		return s.entered(e, dst)
+		return s.answered(e.Ask, dst, func(r request, dst []Effect) []Effect { return s.entered(r, e, dst) })
 	case Posted:
-		if e.Err != nil {
-			return refuse(dst, e.ID, e.Err)
-		}
-		return reply(dst, postedFrame(e))
+		return s.answered(e.Ask, dst, func(r request, dst []Effect) []Effect { return posted(r, e, dst) })
 	case Read:
-		if e.Err != nil {
-			return refuse(dst, e.ID, e.Err)
-		}
-		return reply(dst, historyFrame(e))
+		return s.answered(e.Ask, dst, func(r request, dst []Effect) []Effect { return read(r, e, dst) })
 	case Expired:
 		return s.expired(now, dst)
 	case Revoked:
 		return s.end(dst, fault.From(e.Err))
 	case Evicted:
-		delete(s.rooms, e.Room)
-		return append(dst, Send{gapFrame(e.Room, fault.From(e.Err))})
+		return s.evicted(e, dst)
 	case Draining:
 		return append(dst, Send{reconnectFrame(e.Within)})
 	case Drained:
-		s.over = true
-		return append(dst, Close{Code: rfc6455.CloseRestart, Reason: "the node is going away"})
+		s.leaving = true
+		return s.depart(dst)
 	}
 	return dst
 }
 
-func (s *State) received(now time.Time, e Received, dst []Effect) []Effect {
-	if e.Err != nil {
-		return refuse(dst, e.Frame.GetId(), e.Err)
+// depart closes a connection that is leaving and has all its replies.
+func (s *State) depart(dst []Effect) []Effect {
+	if !s.leaving || len(s.requests.list) > 0 || s.over {
+		return dst
 	}
+	s.over = true
+	return append(dst, Close{Code: rfc6455.CloseRestart, Reason: "the node is going away"})
+}
+
+func (s *State) received(now time.Time, e Received, dst []Effect) []Effect {
 	n := e.Frame.GetId()
+	if e.Err != nil {
+		return refuse(dst, n, e.Err)
+	}
+	if s.leaving {
+		return refuse(dst, n, errDraining)
+	}
 	switch b := e.Frame.GetBody().(type) {
 	case *wirepb.ClientFrame_Auth:
-		return append(dst, Verify{ID: n, Token: b.Auth.GetToken()})
+		return s.ask(request{id: n, bytes: e.Bytes, effect: Verify{Token: b.Auth.GetToken()}}, dst)
 	case *wirepb.ClientFrame_Join:
-		return s.join(n, b.Join, dst)
+		return s.join(n, e.Bytes, b.Join, dst)
 	case *wirepb.ClientFrame_Leave:
 		return s.leave(n, b.Leave, dst)
 	case *wirepb.ClientFrame_Post:
-		return s.post(n, b.Post, dst)
+		return s.post(n, e.Bytes, b.Post, dst)
 	case *wirepb.ClientFrame_Ping:
 		return reply(dst, pongFrame(n, now))
 	case *wirepb.ClientFrame_History:
-		return s.history(n, b.History, dst)
+		return s.history(n, e.Bytes, b.History, dst)
 	}
 	return refuse(dst, n, wire.ErrUnknownMessage)
 }
 
-func (s *State) verified(now time.Time, e Verified, dst []Effect) []Effect {
+func (s *State) verified(now time.Time, n uint64, e Verified, dst []Effect) []Effect {
 	switch {
 	case e.Err != nil:
-		return refuse(dst, e.ID, e.Err)
+		return refuse(dst, n, e.Err)
 	case !e.Who.Expires.After(now):
-		return refuse(dst, e.ID, errExpired)
+		return refuse(dst, n, errExpired)
 	case !s.Accepts(e.Who):
-		return refuse(dst, e.ID, errOtherUser)
+		return refuse(dst, n, errOtherUser)
 	}
 	s.who = e.Who
-	return reply(append(dst, ExpireAt{e.Who.Expires}), s.welcome(e.ID))
+	return reply(append(dst, ExpireAt{e.Who.Expires}), s.welcome(n))
 }
 
 func (s *State) expired(now time.Time, dst []Effect) []Effect {
@@ -138,7 +150,7 @@ func (s *State) end(dst []Effect, err *fault.Error) []Effect {
 	return append(dst, Close{Code: err.Kind.CloseCode(), Reason: err.Code})
 }
 
-func (s *State) join(n uint64, j *wirepb.Join, dst []Effect) []Effect {
+func (s *State) join(n uint64, bytes int, j *wirepb.Join, dst []Effect) []Effect {
 	r, err := parseRoom(j.GetRoom())
 	if err != nil {
 		return refuse(dst, n, err)
@@ -146,48 +158,61 @@ func (s *State) join(n uint64, j *wirepb.Join, dst []Effect) []Effect {
 	if j.GetHistory() > wire.MaxHistory {
 		return refuse(dst, n, errHistory)
 	}
-	if _, in := s.rooms[r]; !in && len(s.rooms) >= wire.MaxRooms {
+	if _, in := s.rooms[r]; !in && len(s.rooms)+s.requests.joining(s.rooms, r) >= wire.MaxRooms {
 		return refuse(dst, n, errRooms)
 	}
-	return append(dst, Enter{
-		ID: n, Room: r, Since: wire.ToPosition(j.GetSince()), Resuming: j.GetSince() != nil, History: int(j.GetHistory()),
-	})
+	return s.ask(request{id: n, bytes: bytes, room: r, effect: Enter{
+		Room: r, Since: wire.ToPosition(j.GetSince()), Resuming: j.GetSince() != nil, History: int(j.GetHistory()),
+	}}, dst)
 }
 
-func (s *State) entered(e Entered, dst []Effect) []Effect {
+func (s *State) entered(r request, e Entered, dst []Effect) []Effect {
 	if e.Err != nil {
-		delete(s.rooms, e.Room)
-		return refuse(append(dst, Leave{Room: e.Room}), e.ID, e.Err)
+		delete(s.rooms, r.room)
+		return refuse(append(dst, Leave{Room: r.room}), r.id, e.Err)
 	}
 	var answer *wirepb.ServerFrame
-	if e.ID != 0 {
-		answer = joinedFrame(e)
+	if r.id != 0 {
+		answer = joinedFrame(r.id, r.room, e.Entry)
 	}
 	if e.Entry.More {
-		delete(s.rooms, e.Room)
-		return append(dst, Leave{Room: e.Room, Frame: answer})
+		delete(s.rooms, r.room)
+		return append(dst, Leave{Room: r.room, Frame: answer})
 	}
-	s.rooms[e.Room] = struct{}{}
-	return append(dst, Release{Room: e.Room, Head: e.Entry.Head, Frame: answer})
+	s.rooms[r.room] = struct{}{}
+	return append(dst, Release{Room: r.room, Head: e.Entry.Head, Frame: answer})
 }
 
+// leave waits for nothing: joins of the room that have no reply yet are refused.
 func (s *State) leave(n uint64, l *wirepb.Leave, dst []Effect) []Effect {
 	r, err := parseRoom(l.GetRoom())
 	if err != nil {
 		return refuse(dst, n, err)
 	}
+	dst, entering := s.giveUp(r, errLeft, dst)
 	answer := leftFrame(n, r)
-	if _, in := s.rooms[r]; !in {
-		return reply(dst, answer)
+	if _, in := s.rooms[r]; !in && !entering {
+		return s.next(r, reply(dst, answer))
 	}
 	delete(s.rooms, r)
 	if n == 0 {
 		answer = nil
 	}
-	return append(dst, Leave{Room: r, Frame: answer})
+	return s.next(r, append(dst, Leave{Room: r, Frame: answer}))
 }
 
-func (s *State) post(n uint64, p *wirepb.Post, dst []Effect) []Effect {
+// evicted tells the client, whose join may be under way, and has the hub forget that it was there.
+func (s *State) evicted(e Evicted, dst []Effect) []Effect {
+	why := fault.From(e.Err)
+	dst, _ = s.giveUp(e.Room, why, dst)
+	if _, in := s.rooms[e.Room]; in {
+		dst = append(dst, Send{gapFrame(e.Room, why)})
+	}
+	delete(s.rooms, e.Room)
+	return s.depart(s.next(e.Room, append(dst, Leave{Room: e.Room})))
+}
+
+func (s *State) post(n uint64, bytes int, p *wirepb.Post, dst []Effect) []Effect {
 	r, err := parseRoom(p.GetRoom())
 	if err != nil {
 		return refuse(dst, n, err)
@@ -200,10 +225,18 @@ func (s *State) post(n uint64, p *wirepb.Post, dst []Effect) []Effect {
 		return refuse(dst, n, err)
 	}
 	author := room.Author{User: s.who.User, Name: s.who.Name, Roles: s.who.Roles.Strings()}
-	return append(dst, Post{ID: n, Room: r, Author: author, Draft: draft})
+	return s.ask(request{id: n, bytes: bytes, room: r, effect: Post{Room: r, Author: author, Draft: draft}}, dst)
 }
 
-func (s *State) history(n uint64, h *wirepb.History, dst []Effect) []Effect {
+func posted(r request, e Posted, dst []Effect) []Effect {
+	p, ok := r.effect.(Post)
+	if e.Err != nil || !ok {
+		return refuse(dst, r.id, e.Err)
+	}
+	return reply(dst, postedFrame(r.id, p, e))
+}
+
+func (s *State) history(n uint64, bytes int, h *wirepb.History, dst []Effect) []Effect {
 	r, err := parseRoom(h.GetRoom())
 	if err != nil {
 		return refuse(dst, n, err)
@@ -212,7 +245,16 @@ func (s *State) history(n uint64, h *wirepb.History, dst []Effect) []Effect {
 	if limit == 0 {
 		limit = defaultPage
 	}
-	return append(dst, ReadHistory{ID: n, Room: r, Before: wire.ToPosition(h.GetBefore()), Limit: limit})
+	return s.ask(request{id: n, bytes: bytes, room: r, effect: ReadHistory{
+		Room: r, Before: wire.ToPosition(h.GetBefore()), Limit: limit,
+	}}, dst)
+}
+
+func read(r request, e Read, dst []Effect) []Effect {
+	if e.Err != nil {
+		return refuse(dst, r.id, e.Err)
+	}
+	return reply(dst, historyFrame(r.id, r.room, e))
 }
 
 func parseRoom(s string) (id.Room, error) {

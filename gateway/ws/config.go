@@ -38,7 +38,7 @@ type Config struct {
 	MaxPending int
 	// SendBuffer is SO_SNDBUF; 0 means 64 KiB.
 	SendBuffer int
-	// Workers bounds the goroutines that run requests; 0 means 512.
+	// Workers bounds the goroutines that run requests, which wait for nobody; 0 means eight for each processor.
 	Workers int
 	// Pollers is the number of poller goroutines; 0 means GOMAXPROCS.
 	Pollers int
@@ -72,7 +72,7 @@ func (c Config) filled() Config {
 	orInt(&c.HandshakeBurst, 2000)
 	orInt(&c.MaxPending, 256<<10)
 	orInt(&c.SendBuffer, 64<<10)
-	orInt(&c.Workers, 512)
+	orInt(&c.Workers, 8*runtime.GOMAXPROCS(0))
 	orInt(&c.Pollers, runtime.GOMAXPROCS(0))
 	if c.HandshakeRate == 0 {
 		c.HandshakeRate = 200

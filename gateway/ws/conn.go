@@ -15,7 +15,7 @@ import (
 )
 
 // Receiver is what a Handler makes of one connection. Start, Message, Notify and Closed are called one at a time, on a
-// worker, in the order of what happened.
+// worker, in the order of what happened, and must not wait for anybody.
 type Receiver interface {
 	// Start comes first.
 	Start()

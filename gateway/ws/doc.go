@@ -14,9 +14,9 @@
 // (about 20 KiB each connection) with the same parser, queues, limits and deadlines. Many viewers belong behind a terminator.
 //
 // Promises: a Receiver hears Start first, Closed last and exactly once, everything between in the order in which it
-// came, and one call at a time; nothing it does holds up another connection. Write never blocks. Nothing follows a close
-// frame. A peer that breaks RFC 6455, floods, dribbles, stays silent or does not read is closed with the code of
-// internal/wire/SPEC.md, and its neighbours notice nothing.
+// came, and one call at a time. It must not wait for anybody: the workers are few, and Conn.Post brings answers back. Write
+// never blocks. Nothing follows a close frame. A peer that breaks RFC 6455, floods, dribbles, stays silent or does not read is
+// closed with the code of internal/wire/SPEC.md, and its neighbours notice nothing.
 //
 // Bounds: connections (from the limit of open files, less a reserve) of all and of each address and network, handshakes per address
 // and network, frames per second, requests waiting, bytes waiting. What exceeds them is refused or closed, and counted in Metrics. A
