@@ -1,16 +1,39 @@
 // Package eventlog is the port of what happened: an append-only log of events in topics and partitions.
 //
-// It carries facts from those who make them to those who follow: search, notifications, analytics. The truth lies in
-// tables; a follower that lost its place can be rebuilt. It owns nothing but the driver it wraps. Actors append, consumers
-// read.
+// It carries facts from those who make them to those who follow: lists, search, notifications, analytics. The truth lies in
+// tables; a follower that lost its place is rebuilt from them. It owns nothing but the driver it wraps. Outboxes append,
+// projections read (package projection). It promises what Kafka keeps, and no more; every driver proves it with package
+// eventlogtest:
 //
-// Promises, proven for every driver by package eventlogtest: an Append that returned nil survives the death of the process
-// and of the machine; offsets of a partition grow by exactly one from zero; events of one key keep their order; an event
-// with an ID is appended once however often it is sent while the engine remembers it; consumers get every event at least
-// once, in order.
+//   - An Append that returned nil survives the death of the process and of the machine.
+//   - Events are appended at least once: a repeated Append repeats events.
+//   - Events of one key lie in one partition, in the order of their Appends.
+//   - Offsets of a partition grow, may have holes, and are never given twice; no event appears below an offset that was read.
+//   - Events that a reader asks for and that retention has removed are not passed over in silence.
 //
-// Refusals: fault.Invalid (names, sizes), fault.Fenced (a commit of a lower epoch), fault.Timeout (an append whose
-// outcome is unknown: send it again with the same IDs), fault.Unavailable. The embedded driver is tablelog.
+// # Appending
+//
+// An event is told by a Source, usually an actor, which numbers what it tells: 1, 2, 3, with holes if need be, and never one
+// number for two things. Source and number are the ID of the event, for ever. A source appends in the order of its numbers,
+// and a number is settled before the next is appended. The outcome of an Append:
+//
+//	nil                              all are there, durable: forget them
+//	ErrUnknown, any fault.Timeout    some may be there, the first ones first, or may still come: append the same again, and
+//	                                 nothing later of this source before that has succeeded
+//	fault.Unavailable                nothing was appended: the same, after its RetryAfter
+//	fault.Invalid                    nothing was appended, and never will be: a bug
+//
+// A source that moves to another node appends again what it had not settled. What its former self still had on the way may come
+// later, behind newer events; it has its old numbers, and is recognised by them.
+//
+// # Reading
+//
+// A reader keeps, in one place and changed together with what it does, the offset to go on with and the last number of each
+// source; what comes with that number or a lower one is a repetition and is dropped. Package projection does this for readers
+// whose effects are rows.
+//
+// Refusals: fault.Invalid (bad_topic, bad_partition, bad_event, bad_append, bad_read), ErrUnknown, ErrAhead, fault.Unavailable.
+// The embedded driver is tablelog.
 package eventlog
 
 import (
@@ -19,41 +42,48 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/eventlog/driver"
 )
 
 // Limits of what a driver must take.
 const (
-	MaxName    = 64        // bytes of a topic or a group
+	MaxTopic   = 64        // bytes of the name of a topic
 	MaxKey     = 512       // bytes of a key
-	MaxID      = 128       // bytes of an ID
+	MaxSource  = 512       // bytes of the name of a source
 	MaxPayload = 256 << 10 // bytes of a payload
-	MaxAppend  = 256       // entries of an Append
-	MaxBytes   = 2 << 20   // bytes of all entries of an Append
+	MaxEvents  = 256       // events of an Append
+	MaxBytes   = 900 << 10 // bytes of an Append: Kafka takes 1 MiB with what it adds
 	MaxRead    = 1000      // events of a Read
 	MaxWait    = 30 * time.Second
-	readLimit  = 100 // events of a Read where none is named
+	MaxPage    = 8 << 20 // bytes of a Read
+	pageEvents = 100     // events of a Read where none is named
+	pageBytes  = 1 << 20 // bytes of a Read where none is named
 )
 
-// ErrFenced refuses a commit of an epoch that has been succeeded.
-var ErrFenced = fault.New(fault.Fenced, "fenced", "a newer consumer has taken over this partition")
+// The refusals of this package.
+var (
+	// ErrUnknown: the engine failed, or the deadline passed, while events were on their way.
+	ErrUnknown = fault.New(fault.Timeout, "outcome_unknown", "the event log failed during the append; its outcome is unknown")
+	// ErrAhead: a read from an offset that the log has not reached. It was put back to an earlier state, and what the reader
+	// has seen beyond is not in it: rebuild.
+	ErrAhead = fault.New(fault.Conflict, "offset_ahead", "the log does not reach so far")
+)
 
 // The vocabulary is the driver's.
 type (
-	// Entry is an event to be appended.
-	Entry = driver.Entry
-	// Place is where an event lies.
-	Place = driver.Place
-	// Event is an appended event.
+	// ID identifies an event.
+	ID = driver.ID
+	// Event is a fact.
 	Event = driver.Event
+	// Record is an appended event.
+	Record = driver.Record
 	// Request asks for events of one partition.
 	Request = driver.Request
-	// Cursor names how far a group has come in a partition.
-	Cursor = driver.Cursor
+	// Page answers a Request.
+	Page = driver.Page
 )
 
-// Log is a set of topics in one engine.
+// Log is a set of topics in one engine. It is safe for concurrent use.
 type Log struct{ d driver.Driver }
 
 // New wraps an engine. The Log owns it and closes it.
@@ -75,123 +105,70 @@ func (l *Log) Partitions(ctx context.Context, topic string) (int, error) {
 	return l.d.Partitions(ctx, topic)
 }
 
-// Append appends entries and returns when they are durable, with one place each. Entries that fall into one partition
-// are appended together or not at all; after an error some partitions may have theirs, so entries that matter have IDs
-// and are sent again.
-func (l *Log) Append(ctx context.Context, topic string, entries ...Entry) ([]Place, error) {
+// Append appends events to the partition of the key, in this order, and returns when they are durable. See the package comment
+// for what to do with each outcome.
+func (l *Log) Append(ctx context.Context, topic, key string, events ...Event) error {
 	if err := check(ctx, topic); err != nil {
-		return nil, err
+		return err
 	}
-	if len(entries) == 0 || len(entries) > MaxAppend {
-		return nil, fault.New(fault.Invalid, "bad_append", "nothing to append, or too much at once")
+	if key == "" || len(key) > MaxKey || len(events) == 0 || len(events) > MaxEvents {
+		return fault.New(fault.Invalid, "bad_append", "an append has no key, a long one, no events or too many")
 	}
 	size := 0
-	ids := make(map[string]struct{}, len(entries))
-	for _, e := range entries {
-		if e.Key == "" || len(e.Key) > MaxKey || len(e.ID) > MaxID || len(e.Payload) > MaxPayload {
-			return nil, fault.New(fault.Invalid, "bad_event", "an event has no key, or is too large")
+	for i := range events {
+		e := &events[i]
+		if e.ID.Source == "" || len(e.ID.Source) > MaxSource || e.ID.Seq == 0 || len(e.Payload) > MaxPayload {
+			return fault.New(fault.Invalid, "bad_event", "an event has no source or number, or is too large")
 		}
-		if _, twice := ids[e.ID]; twice && e.ID != "" {
-			return nil, fault.New(fault.Invalid, "bad_append", "an append names an id twice")
-		}
-		ids[e.ID] = struct{}{}
-		size += len(e.Key) + len(e.ID) + len(e.Payload)
+		size += Weight(key, *e)
 	}
 	if size > MaxBytes {
-		return nil, fault.New(fault.Invalid, "bad_append", "nothing to append, or too much at once")
+		return fault.New(fault.Invalid, "bad_append", "an append is too large")
 	}
-	return l.d.Append(ctx, topic, entries)
+	return l.d.Append(ctx, topic, key, events)
 }
 
-// Read gives events from an offset on, none if there are none within MaxWait. Events that the log no longer keeps are
-// passed over: the first event may have a higher offset than asked for.
-func (l *Log) Read(ctx context.Context, r Request) ([]Event, error) {
+// Weight is what an event counts towards MaxBytes under a key.
+func Weight(key string, e Event) int {
+	return len(key) + len(e.ID.Source) + len(e.Payload) + eventBytes
+}
+
+// eventBytes is what an event takes beside its key, source and payload.
+const eventBytes = 64
+
+// Read gives events from an offset on; none if none come within MaxWait. It is refused with ErrAhead from an offset behind the
+// end of the log.
+func (l *Log) Read(ctx context.Context, r Request) (Page, error) {
+	n, err := l.Partitions(ctx, r.Topic)
+	if err != nil {
+		return Page{}, err
+	}
+	if r.Partition < 0 || r.Partition >= n {
+		return Page{}, fault.New(fault.Invalid, "bad_partition", "the topic has no such partition")
+	}
+	if r.Max < 0 || r.Max > MaxRead || r.Bytes < 0 || r.Bytes > MaxPage || r.MaxWait < 0 || r.MaxWait > MaxWait {
+		return Page{}, fault.New(fault.Invalid, "bad_read", "too many events, or too long a wait")
+	}
 	if r.Max == 0 {
-		r.Max = readLimit
+		r.Max = pageEvents
 	}
-	if err := l.checkPartition(ctx, r.Topic, r.Partition); err != nil {
-		return nil, err
-	}
-	if r.Max < 0 || r.Max > MaxRead || r.MaxWait < 0 || r.MaxWait > MaxWait {
-		return nil, fault.New(fault.Invalid, "bad_range", "too many events, or too long a wait")
+	if r.Bytes == 0 {
+		r.Bytes = pageBytes
 	}
 	return l.d.Read(ctx, r)
-}
-
-// Commit stores that a group has dealt with everything before next. The epoch is that of the consumer's lease on the
-// partition; a lower one than has committed before is refused with ErrFenced.
-func (l *Log) Commit(ctx context.Context, c Cursor, epoch position.Epoch, next uint64) error {
-	if err := l.checkCursor(ctx, c); err != nil {
-		return err
-	}
-	return l.d.Commit(ctx, c, epoch, next)
-}
-
-// Committed is the offset with which a group goes on.
-func (l *Log) Committed(ctx context.Context, c Cursor) (uint64, error) {
-	if err := l.checkCursor(ctx, c); err != nil {
-		return 0, err
-	}
-	return l.d.Committed(ctx, c)
-}
-
-// Consume reads a partition for a group from where it has come to, hands events to handle in order, and commits when
-// handle gave nil: every event is handled at least once. It ends with the first error: of handle, of the log, of ctx.
-func (l *Log) Consume(ctx context.Context, c Cursor, epoch position.Epoch, handle func(context.Context, []Event) error) error {
-	next, err := l.Committed(ctx, c)
-	if err != nil {
-		return err
-	}
-	for {
-		events, err := l.Read(ctx, Request{Topic: c.Topic, Partition: c.Partition, From: next, MaxWait: MaxWait})
-		if err != nil {
-			return err
-		}
-		if len(events) == 0 {
-			continue
-		}
-		if err := handle(ctx, events); err != nil {
-			return err
-		}
-		next = events[len(events)-1].Offset + 1
-		if err := l.Commit(ctx, c, epoch, next); err != nil {
-			return err
-		}
-	}
-}
-
-func (l *Log) checkCursor(ctx context.Context, c Cursor) error {
-	if !validName(c.Group) {
-		return fault.New(fault.Invalid, "bad_name", "the name of a group is empty, too long or has a forbidden character")
-	}
-	return l.checkPartition(ctx, c.Topic, c.Partition)
-}
-
-func (l *Log) checkPartition(ctx context.Context, topic string, partition int) error {
-	n, err := l.Partitions(ctx, topic)
-	if err == nil && (partition < 0 || partition >= n) {
-		err = fault.New(fault.Invalid, "bad_partition", "the topic has no such partition")
-	}
-	return err
 }
 
 func check(ctx context.Context, topic string) error {
 	if err := ctx.Err(); err != nil {
 		return fault.From(err)
 	}
-	if !validName(topic) {
-		return fault.New(fault.Invalid, "bad_name", "the name of a topic is empty, too long or has a forbidden character")
+	ok := topic != "" && len(topic) <= MaxTopic
+	for i := range len(topic) {
+		c := topic[i]
+		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-')
+	}
+	if !ok {
+		return fault.New(fault.Invalid, "bad_topic", "the name of a topic is empty, too long or has a forbidden character")
 	}
 	return nil
-}
-
-// validName allows a-z, 0-9, '.', '_' and '-'.
-func validName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= MaxName
 }

@@ -1,67 +1,66 @@
 // Package driver is what an event log engine must implement; package eventlog is what everyone else uses.
 //
 // The portable type has already checked names and sizes, so a driver need not. A driver may be called concurrently and
-// keeps the numbered promises in package eventlogtest. It fails with internal/fault errors.
+// keeps the numbered promises in package eventlogtest. It fails with internal/fault errors. A driver that holds resources
+// is also an io.Closer.
 package driver
 
 import (
 	"context"
 	"time"
-
-	"github.com/barrage-live/barrage/internal/position"
 )
 
-// Entry is an event to be appended.
-type Entry struct {
-	// Key decides the partition: events of one key stay in order.
-	Key string
-	// ID makes the append idempotent; empty is no such wish.
-	ID      string
+// ID identifies an event: the Seq-th that its Source tells. Seq counts from 1, may have holes and never goes back.
+type ID struct {
+	Source string
+	Seq    uint64
+}
+
+// Event is a fact.
+type Event struct {
+	ID      ID
 	Payload []byte
 }
 
-// Place is where an event lies.
-type Place struct {
-	Partition int
-	Offset    uint64
-	// Duplicate says that an event of this ID lay there already, and nothing was appended.
-	Duplicate bool
-}
-
-// Event is an appended event. The payload must not be changed.
-type Event struct {
-	Entry
+// Record is an appended event. The payload must not be changed.
+type Record struct {
+	Event
+	// Key is that of its Append.
+	Key    string
 	Offset uint64
-	Time   time.Time
+	// Time is when the engine appended it, to the millisecond; for people, since clocks are not in step.
+	Time time.Time
 }
 
 // Request asks for events of one partition.
 type Request struct {
 	Topic     string
 	Partition int
-	From      uint64
-	Max       int
+	// From is the lowest offset wanted.
+	From uint64
+	// Max and Bytes bound the answer in events and in bytes of keys, sources and payloads; one event comes whatever its size.
+	Max, Bytes int
 	// MaxWait is how long to wait for the first event; zero does not wait.
 	MaxWait time.Duration
 }
 
-// Cursor names how far a group of consumers has come in a partition.
-type Cursor struct {
-	Group     string
-	Topic     string
-	Partition int
+// Page is events of one partition in the order of their offsets.
+type Page struct {
+	Records []Record
+	// Lost says that there were events from the offset asked for on that the log keeps no longer; the page begins after them.
+	Lost bool
+	// Next is the offset to go on with.
+	Next uint64
+	// First is the lowest offset that the log keeps, End that which the next event gets at least; both as of this read.
+	First, End uint64
 }
 
-// Driver is one engine.
+// Driver is one client of an engine.
 type Driver interface {
-	// Partitions is how many partitions a topic has; they are numbered from zero.
+	// Partitions is how many partitions a topic has; they are numbered from zero. It never changes.
 	Partitions(ctx context.Context, topic string) (int, error)
-	// Append appends entries durably, one place each. Those of one partition are appended together or not at all.
-	Append(ctx context.Context, topic string, entries []Entry) ([]Place, error)
-	// Read gives at most r.Max events from offset r.From on.
-	Read(ctx context.Context, r Request) ([]Event, error)
-	// Commit stores the next offset a group wants, unless a higher epoch has committed.
-	Commit(ctx context.Context, c Cursor, epoch position.Epoch, next uint64) error
-	// Committed is the next offset a group wants; zero if it never said.
-	Committed(ctx context.Context, c Cursor) (uint64, error)
+	// Append appends events durably and in order to the partition of a key. It keeps none of their bytes once it has returned.
+	Append(ctx context.Context, topic, key string, events []Event) error
+	// Read gives events from offset r.From on.
+	Read(ctx context.Context, r Request) (Page, error)
 }

@@ -1,42 +1,25 @@
-// Package eventlogtest holds the promises of the event log port and the suite that proves them for a driver.
-//
-// Every driver calls Run with a Harness of its own; the package owns nothing but the harness it is given and fails the
-// test it is given. Crash is a capability: a harness that has it proves more.
-//
-//	E01  An appended event is read back: key, ID, payload, time. Offsets of a partition begin at zero and grow by one.
-//	E02  Events of one key lie in one partition, in the order of their appends; it stays theirs over reopening.
-//	E03  An event with an ID is appended once; again, it gives the same place and says so, also over reopening and from
-//	     concurrent callers.
-//	E04  Read begins at the offset asked for, gives at most as many as asked for, and nothing behind the end.
-//	E05  A waiting read returns when something is appended, when its time is over, and when its context ends.
-//	E06  Concurrent appends leave no gap and lose nothing, and what is appended to one partition together lies together.
-//	E07  Cursors belong to group, topic and partition, survive reopening, and obey the highest epoch only.
-//	E08  Names and sizes that are not valid are refused with fault.Invalid and change nothing.
-//	E09  A context that ended stops a call.
-//	E10  After a crash every acknowledged event is at its place and every acknowledged cursor where it was. (Crasher)
-//	E11  Consume hands over every event in order, at least once, and goes on after a failure where it had committed.
-//	E12  Close leaves no goroutine behind.
-//	E13  While calls fail before and after their effect, an event with an ID that is sent until it is acknowledged is there
-//	     once, where it was acknowledged, and a consumer that begins again misses none.
 package eventlogtest
 
 import (
+	_ "embed"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/barrage-live/barrage/internal/promisetest"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/eventlog/driver"
 )
 
-// Harness gives a driver over one storage that outlives it.
+//go:embed doc.go
+var list string
+
+// Harness gives clients of one log that outlives them.
 type Harness interface {
-	// Open opens the storage, the second time with what is in it. A new topic gets four partitions. At most one driver is
-	// open at a time.
+	// Open makes one more client. A new topic gets four partitions.
 	Open() (driver.Driver, error)
-	// Close frees the storage; the driver is closed already.
+	// Close frees the storage; the clients are closed already.
 	Close() error
 }
 
@@ -46,98 +29,177 @@ type Crasher interface {
 	Crash(rng *rand.Rand)
 }
 
+// Ager is a Harness that can let time pass.
+type Ager interface {
+	// Age lets what was appended until now outlive the retention. The log may need to be used before it shows.
+	Age()
+}
+
 // partitions is how many partitions a topic of the suite has.
 const partitions = 4
 
 type rig struct {
 	*testing.T
-	h      Harness
-	driver driver.Driver
-	log    *eventlog.Log
+	h    Harness
+	log  *eventlog.Log
+	logs []*eventlog.Log // all that are open
 }
 
 // Run proves all promises for the driver behind the harnesses that open gives.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
-	for _, p := range []struct {
-		number int
-		name   string
-		prove  func(r *rig)
-	}{
-		{1, "round trip", roundTrip},
-		{2, "order of a key", keyOrder},
-		{3, "ids", ids},
-		{4, "reading", reading},
-		{5, "waiting", waiting},
-		{6, "concurrent appends", concurrent},
-		{7, "cursors", cursors},
-		{8, "limits", limits},
-		{9, "cancelled contexts", cancelled},
-		{10, "crash", crash},
-		{11, "consume", consume},
-		{13, "faults", faults},
-	} {
-		t.Run(fmt.Sprintf("E%02d %s", p.number, p.name), func(t *testing.T) {
-			before := goleak.IgnoreCurrent()
+	promisetest.Run(t, promisetest.Suite[*rig]{
+		Letter: "E", List: list,
+		Open: func(t *testing.T) *rig {
+			t.Helper()
 			r := &rig{T: t, h: open(t)}
-			r.open()
-			p.prove(r)
+			r.log = r.client()
+			return r
+		},
+		Close: func(r *rig) {
 			r.close()
 			if err := r.h.Close(); err != nil {
-				t.Errorf("closing the storage: %v", err)
+				r.Errorf("closing the storage: %v", err)
 			}
-			goleak.VerifyNone(t, before) // E12
-		})
-	}
+		},
+		Promises: []promisetest.Promise[*rig]{
+			{Number: 1, Name: "round trip", Prove: roundTrip},
+			{Number: 2, Name: "order of a key", Prove: keyOrder},
+			{Number: 3, Name: "at least once", Prove: atLeastOnce},
+			{Number: 4, Name: "reading", Prove: reading},
+			{Number: 5, Name: "waiting", Prove: waiting},
+			{Number: 6, Name: "concurrent clients", Prove: concurrent},
+			{Number: 7, Name: "retention", Prove: retention},
+			{Number: 8, Name: "limits", Prove: limits},
+			{Number: 9, Name: "cancelled contexts", Prove: cancelled},
+			{Number: 10, Name: "crash", Prove: crash},
+			{Number: 11, Name: "close", Prove: closed},
+			{Number: 12, Name: "faults", Prove: faults},
+		},
+	})
 }
 
-func (r *rig) open() {
+// client opens one more client.
+func (r *rig) client() *eventlog.Log {
 	r.Helper()
 	d, err := r.h.Open()
 	if err != nil {
 		r.Fatalf("open: %v", err)
 	}
-	r.driver, r.log = d, eventlog.New(d)
+	log := eventlog.New(d)
+	r.logs = append(r.logs, log)
+	return log
 }
 
 func (r *rig) close() {
 	r.Helper()
-	if err := r.log.Close(); err != nil {
-		r.Fatalf("close: %v", err)
+	for _, log := range r.logs {
+		if err := log.Close(); err != nil {
+			r.Errorf("close: %v", err)
+		}
 	}
+	r.logs = nil
 }
 
 func (r *rig) reopen() {
 	r.Helper()
 	r.close()
-	r.open()
+	r.log = r.client()
+}
+
+// event is one that a source tells, with a payload that says which.
+func event(source string, seq int) eventlog.Event {
+	return eventlog.Event{ID: eventlog.ID{Source: source, Seq: uint64(seq)}, Payload: fmt.Append(nil, source, "#", seq)}
+}
+
+// again appends to topic t until the outcome is known.
+func (r *rig) again(log *eventlog.Log, key string, events ...eventlog.Event) error {
+	r.Helper()
+	for range 1000 {
+		if err := log.Append(r.Context(), "t", key, events...); !errors.Is(err, eventlog.ErrUnknown) {
+			return err
+		}
+	}
+	r.Fatal("a thousand unknown outcomes in a row")
+	return nil
 }
 
 // append appends to topic t and must succeed.
-func (r *rig) append(entries ...eventlog.Entry) []eventlog.Place {
+func (r *rig) append(key string, events ...eventlog.Event) {
 	r.Helper()
-	places, err := r.log.Append(r.Context(), "t", entries...)
-	if err != nil || len(places) != len(entries) {
-		r.Fatalf("append: %d places, %v", len(places), err)
+	if err := r.again(r.log, key, events...); err != nil {
+		r.Fatalf("append: %v", err)
 	}
-	return places
 }
 
-// all reads a partition of topic t and checks that its offsets have no gap.
-func (r *rig) all(partition int) (events []eventlog.Event) {
+// all reads a partition of topic t from its first event on.
+func (r *rig) all(log *eventlog.Log, partition int) []eventlog.Record {
+	r.Helper()
+	return r.from(log, partition, 0)
+}
+
+// from reads a partition of topic t from an offset on, in pages, and checks that they join.
+func (r *rig) from(log *eventlog.Log, partition int, from uint64) (records []eventlog.Record) {
 	r.Helper()
 	for {
-		page, err := r.log.Read(r.Context(), eventlog.Request{Topic: "t", Partition: partition, From: uint64(len(events)), Max: 50})
+		page, err := log.Read(r.Context(), eventlog.Request{Topic: "t", Partition: partition, From: from, Max: 50})
 		if err != nil {
 			r.Fatalf("read: %v", err)
 		}
-		if len(page) == 0 {
-			return events
-		}
-		for _, e := range page {
-			if e.Offset != uint64(len(events)) {
-				r.Fatalf("partition %d: offset %d where %d belongs", partition, e.Offset, len(events))
+		last := from
+		for _, rec := range page.Records {
+			if rec.Offset < last || rec.Offset >= page.Next || rec.Offset < page.First || rec.Offset >= page.End {
+				r.Fatalf("partition %d from %d: offset %d after %d in a page of %d to %d, next %d",
+					partition, from, rec.Offset, last, page.First, page.End, page.Next)
 			}
-			events = append(events, e)
+			last = rec.Offset + 1
+		}
+		records = append(records, page.Records...)
+		if len(page.Records) == 0 {
+			return records
+		}
+		from = page.Next
+	}
+}
+
+// find gives the records of the whole topic by ID, each where it lies first.
+func (r *rig) find() map[eventlog.ID]place {
+	r.Helper()
+	found := map[eventlog.ID]place{}
+	for p := range partitions {
+		for _, rec := range r.all(r.log, p) {
+			if _, repeated := found[rec.ID]; !repeated {
+				found[rec.ID] = place{p, rec.Offset}
+			}
 		}
 	}
+	return found
+}
+
+type place struct {
+	partition int
+	offset    uint64
+}
+
+// home is the partition of topic t that holds events of a source.
+func (r *rig) home(source string) int {
+	r.Helper()
+	for id, p := range r.find() {
+		if id.Source == source {
+			return p.partition
+		}
+	}
+	r.Fatalf("nothing of %s is there", source)
+	return 0
+}
+
+// distinct drops repetitions, as a reader does.
+func distinct(records []eventlog.Record) (kept []eventlog.Record) {
+	last := map[string]uint64{}
+	for _, rec := range records {
+		if rec.ID.Seq > last[rec.ID.Source] {
+			last[rec.ID.Source] = rec.ID.Seq
+			kept = append(kept, rec)
+		}
+	}
+	return kept
 }

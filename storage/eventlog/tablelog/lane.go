@@ -1,24 +1,24 @@
 package tablelog
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/fifo"
+	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/eventlog/driver"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
 const (
-	// laneQueue is how many appends may wait in a lane.
-	laneQueue = 256
-	// groupEntries and groupBytes bound what is written as one batch; one append always fits.
-	groupEntries = 1024
-	groupBytes   = 3 << 20
+	// laneBytes bounds what waits in a lane; one append always fits.
+	laneBytes = 4 << 20
+	// groupEvents and groupBytes bound what is written as one batch; one append always fits.
+	groupEvents = 1024
+	groupBytes  = 3 << 20
 	// collisions is how many times an append gives way to another process before it gives up.
 	collisions = 20
 )
@@ -26,12 +26,19 @@ const (
 // errContended gives up an append that lost too many races.
 var errContended = fault.New(fault.Unavailable, "log_contended", "too many writers append to this partition").After(50 * time.Millisecond)
 
-// job is the part of one append that falls into one partition.
+// unknown is eventlog.ErrUnknown with its cause.
+func unknown(cause error) error {
+	e := eventlog.ErrUnknown
+	return fault.Wrap(e.Kind, e.Code, e.Message, cause)
+}
+
+// job is one append; without events it only lets the lane age. done is closed when err is set.
 type job struct {
-	entries []driver.Entry
-	places  []*driver.Place // the lane's until done is closed
-	err     error
-	done    chan struct{}
+	key    string
+	events []driver.Event
+	size   int
+	err    error
+	done   chan struct{}
 }
 
 // wait gives the outcome; after ctx has ended it is unknown.
@@ -40,40 +47,31 @@ func (j *job) wait(ctx context.Context) error {
 	case <-j.done:
 		return j.err
 	case <-ctx.Done():
-		return fault.Wrap(table.ErrUnknown.Kind, table.ErrUnknown.Code, table.ErrUnknown.Message, ctx.Err())
+		return unknown(ctx.Err())
 	}
 }
 
-// size is about what the job takes in a batch.
-func (j *job) size() (n int) {
-	for _, e := range j.entries {
-		n += 2*len(e.ID) + len(e.Key) + len(e.Payload) + 64
-	}
-	return n
-}
-
-// lane appends to one partition and wakes its readers.
+// lane appends to one partition, a group of appends at a time, and wakes its readers.
 type lane struct {
-	cfg   *Config
-	name  string        // of the table's partition
-	slots chan struct{} // one for each job that is queued
-	mu    struct {
+	d    *Driver
+	name string // of the table's partition
+	mu   struct {
 		sync.Mutex
-		queue   []*job
+		queue   fifo.Queue[*job]
+		bytes   int // of the events that are queued or being written
 		running bool
-		idle    *sync.Cond    // on the mutex: running became false
-		changed chan struct{} // closed by the next append
+		closed  bool
+		changed chan struct{} // closed when a group is done: readers look, and writers that wait for room
 	}
 }
 
-func newLane(cfg *Config, name string) *lane {
-	l := &lane{cfg: cfg, name: name, slots: make(chan struct{}, laneQueue)}
-	l.mu.idle = sync.NewCond(&l.mu.Mutex)
+func newLane(d *Driver, name string) *lane {
+	l := &lane{d: d, name: name}
 	l.mu.changed = make(chan struct{})
 	return l
 }
 
-// watch gives a channel that the next append closes.
+// watch gives a channel that is closed when something may have changed.
 func (l *lane) watch() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,28 +80,50 @@ func (l *lane) watch() <-chan struct{} {
 
 // submit queues a job, or refuses it when ctx ends before there is room.
 func (l *lane) submit(ctx context.Context, j *job) error {
-	select {
-	case l.slots <- struct{}{}:
-	case <-ctx.Done():
-		return fault.From(ctx.Err())
+	for {
+		room, err := l.tryPush(j)
+		if err != nil || room == nil {
+			return err
+		}
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return fault.From(ctx.Err())
+		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.mu.queue = append(l.mu.queue, j)
-	if !l.mu.running {
-		l.mu.running = true
-		go l.run()
-	}
-	return nil
 }
 
-// wait returns when nothing is being appended.
-func (l *lane) wait() {
+// tryPush queues a job, or gives a channel that is closed when there may be room for it.
+func (l *lane) tryPush(j *job) (room <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.mu.running {
-		l.mu.idle.Wait()
+	if l.mu.closed {
+		return nil, errClosed
 	}
+	if l.mu.bytes > 0 && l.mu.bytes+j.size > laneBytes {
+		return l.mu.changed, nil
+	}
+	l.mu.bytes += j.size
+	l.mu.queue.Push(j)
+	if !l.mu.running {
+		l.mu.running = true
+		l.d.lanes.Go(l.run)
+	}
+	return nil, nil
+}
+
+// close refuses new jobs and wakes those who wait for room. Jobs that are queued are done.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.closed = true
+	l.signal()
+}
+
+// signal wakes whoever waits; l.mu is held.
+func (l *lane) signal() {
+	close(l.mu.changed)
+	l.mu.changed = make(chan struct{})
 }
 
 // run appends until the queue is empty.
@@ -114,6 +134,7 @@ func (l *lane) run() {
 			j.err = err
 			close(j.done)
 		}
+		l.finish(group)
 	}
 }
 
@@ -121,136 +142,135 @@ func (l *lane) run() {
 func (l *lane) take() (group []*job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	entries, size := 0, 0
-	for len(l.mu.queue) > 0 {
-		j := l.mu.queue[0]
-		entries += len(j.entries)
-		size += j.size()
-		if len(group) > 0 && (entries > groupEntries || size > groupBytes) {
+	events, size := 0, 0
+	for l.mu.queue.Len() > 0 {
+		j := *l.mu.queue.At(0)
+		events += len(j.events)
+		size += j.size
+		if len(group) > 0 && (events > groupEvents || size > groupBytes) {
 			break
 		}
-		group = append(group, j)
-		l.mu.queue = l.mu.queue[1:]
-		<-l.slots
+		group = append(group, l.mu.queue.Pop())
 	}
-	if len(group) == 0 {
-		l.mu.running = false
-		l.mu.idle.Broadcast()
-	}
+	l.mu.running = len(group) > 0
 	return group
 }
 
-// append writes a group as one batch. It has no deadline of its own: callers that cannot wait have left.
+// finish gives the room of a group free and wakes whoever waits: also after an error, since an unknown outcome may be a change.
+func (l *lane) finish(group []*job) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, j := range group {
+		l.mu.bytes -= j.size
+	}
+	l.signal()
+}
+
+// append writes a group as one batch. It has no deadline but that of the log: callers that cannot wait have left.
 func (l *lane) append(group []*job) error {
-	ctx := context.Background()
+	ctx := l.d.ctx
 	for range collisions {
 		batch, err := l.plan(ctx, group)
 		if err != nil || len(batch.Ops) == 0 {
 			return err
 		}
-		_, err = l.cfg.Tables.Write(ctx, batch)
-		if errors.Is(err, table.ErrConflict) {
-			continue
+		switch _, err = l.d.cfg.Tables.Write(ctx, batch); {
+		case errors.Is(err, table.ErrConflict): // another process has appended; nothing was done
+		case err != nil && fault.KindOf(err) == fault.Timeout:
+			return unknown(err)
+		default:
+			return err
 		}
-		if err == nil {
-			l.mu.Lock()
-			close(l.mu.changed)
-			l.mu.changed = make(chan struct{})
-			l.mu.Unlock()
-		}
-		return err
 	}
 	return errContended
 }
 
-// plan gives the entries of a group their places, and the batch that puts them there if the head has not moved.
+// plan makes the batch that appends a group, and removes what is too old, if the head is still what it was.
 func (l *lane) plan(ctx context.Context, group []*job) (table.Batch, error) {
-	next, condition, err := l.head(ctx)
+	h, version, err := l.head(ctx)
 	if err != nil {
 		return table.Batch{}, err
 	}
-	first := next
-	now := l.cfg.Now()
-	inGroup := make(map[string]uint64)
+	now, first := l.d.cfg.Now(), h.first
+	changed := h.age(now, l.d.cfg.Retention)
 	var ops []table.Op
+	if h.first > first {
+		ops = append(ops, table.DeleteRange(eventKey(first), eventKey(h.first)))
+	}
 	for _, j := range group {
-		for i, e := range j.entries {
-			known, dup, err := l.known(ctx, e.ID, inGroup)
-			if err != nil {
-				return table.Batch{}, err
-			}
-			if dup {
-				j.places[i].Offset, j.places[i].Duplicate = known, true
-				continue
-			}
-			j.places[i].Offset, j.places[i].Duplicate = next, false
-			ops = append(ops, table.Expiring(table.Put(eventKey(next), encodeEvent(e, now)), l.cfg.Retention))
-			if e.ID != "" {
-				inGroup[e.ID] = next
-				ops = append(ops, table.Expiring(table.Put(idKey(e.ID), offset(next)), l.cfg.Remember))
-			}
-			next++
+		for _, e := range j.events {
+			ops = append(ops, table.Put(eventKey(h.next), encodeEvent(j.key, e, now)))
+			h.next++
+			changed = true
 		}
 	}
-	if next == first {
+	if !changed {
 		return table.Batch{}, nil
 	}
-	ops = append(ops, condition(offset(next)))
-	return table.Batch{Table: eventTable(), Partition: l.name, Ops: ops}, nil
+	put := table.PutIfAbsent([]byte{headMark}, h.encode())
+	if version != 0 {
+		put = table.PutIfVersion([]byte{headMark}, h.encode(), version)
+	}
+	return table.Batch{Table: eventTable(), Partition: l.name, Ops: append(ops, put)}, nil
 }
 
-// head is the next offset, and the op that moves it on condition that it is unchanged.
-func (l *lane) head(ctx context.Context) (next uint64, move func(value []byte) table.Op, err error) {
-	key := []byte("h")
-	row, err := l.cfg.Tables.Get(ctx, eventTable(), l.name, key)
+// head reads the head; version zero is none.
+func (l *lane) head(ctx context.Context) (head, table.Version, error) {
+	row, err := l.d.cfg.Tables.Get(ctx, eventTable(), l.name, []byte{headMark})
 	switch {
 	case errors.Is(err, table.ErrNoRow):
-		return 0, func(v []byte) table.Op { return table.PutIfAbsent(key, v) }, nil
+		return head{}, 0, nil
 	case err != nil:
-		return 0, nil, err
-	case len(row.Value) != 8:
-		return 0, nil, table.ErrCorrupt
+		return head{}, 0, err
 	}
-	move = func(v []byte) table.Op { return table.PutIfVersion(key, v, row.Version) }
-	return binary.BigEndian.Uint64(row.Value), move, nil
-}
-
-// known is where an ID lies already.
-func (l *lane) known(ctx context.Context, id string, inGroup map[string]uint64) (uint64, bool, error) {
-	if id == "" {
-		return 0, false, nil
-	}
-	if at, ok := inGroup[id]; ok {
-		return at, true, nil
-	}
-	row, err := l.cfg.Tables.Get(ctx, eventTable(), l.name, idKey(id))
-	switch {
-	case errors.Is(err, table.ErrNoRow):
-		return 0, false, nil
-	case err != nil:
-		return 0, false, err
-	case len(row.Value) != 8:
-		return 0, false, table.ErrCorrupt
-	}
-	return binary.BigEndian.Uint64(row.Value), true, nil
+	h, err := decodeHead(row.Value)
+	return h, row.Version, err
 }
 
 // read gives the events that are there.
-func (l *lane) read(ctx context.Context, from uint64, most int) ([]driver.Event, error) {
-	rows, _, err := l.cfg.Tables.Scan(ctx, table.Range{
-		Table: eventTable(), Partition: l.name, From: eventKey(from), To: []byte{eventMark + 1}, Limit: most,
+func (l *lane) read(ctx context.Context, r driver.Request) (driver.Page, error) {
+	rows, _, err := l.d.cfg.Tables.Scan(ctx, table.Range{
+		Table: eventTable(), Partition: l.name, From: eventKey(r.From), To: []byte{eventMark + 1}, Limit: r.Max, Bytes: r.Bytes,
 	})
 	if err != nil {
-		return nil, err
+		return driver.Page{}, err
 	}
-	events := make([]driver.Event, len(rows))
-	for i, row := range rows {
-		e, err := decodeEvent(row.Value)
-		if err != nil || len(row.Key) != 9 {
-			return nil, table.ErrCorrupt
+	// The head is read after the events: what was removed before or meanwhile is below its first, and is told.
+	h, _, err := l.head(ctx)
+	if err != nil {
+		return driver.Page{}, err
+	}
+	if r.From > h.next {
+		return driver.Page{}, eventlog.ErrAhead
+	}
+	p := driver.Page{Lost: r.From < h.first, Next: max(r.From, h.first), First: h.first, End: h.next}
+	for _, row := range rows {
+		rec, err := decodeRow(row)
+		if err != nil {
+			return driver.Page{}, err
 		}
-		e.Offset = binary.BigEndian.Uint64(bytes.TrimPrefix(row.Key, []byte{eventMark}))
-		events[i] = e
+		if rec.Offset < h.first {
+			continue // it went while we read
+		}
+		if rec.Offset != p.Next { // ours have no holes
+			return driver.Page{}, table.ErrCorrupt
+		}
+		p.Records = append(p.Records, rec)
+		p.Next++
 	}
-	return events, nil
+	l.ageIfDue(h)
+	return p, nil
+}
+
+// ageIfDue lets a partition age to which nobody appends.
+func (l *lane) ageIfDue(h head) {
+	if !h.age(l.d.cfg.Now(), l.d.cfg.Retention) {
+		return
+	}
+	l.mu.Lock()
+	idle := !l.mu.running
+	l.mu.Unlock()
+	if idle {
+		_, _ = l.tryPush(&job{done: make(chan struct{})}) // if not now, then with the next read
+	}
 }
