@@ -64,6 +64,7 @@ type activation struct {
 	box     mailbox
 
 	epoch  position.Epoch
+	fence  position.Fence // of this life
 	actor  Actor
 	life   uint32
 	phase  phase

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // Config is what a node needs to know.
@@ -18,6 +21,8 @@ type Config struct {
 	ID id.Node
 	// Coordination grants the shards; required. The node does not close it.
 	Coordination coordination.Store
+	// Fencer fences the state of actors before they are activated; required if a kind has State. *table.Store is one.
+	Fencer Fencer
 	// Log takes what operators should know. Nil means nothing is logged.
 	Log *slog.Logger
 	// Metrics takes the figures. Nil means they are counted and shown nowhere.
@@ -30,6 +35,12 @@ type Config struct {
 	Backlog int
 	// WorkTimeout ends the context of a work, an activation and a flush. Zero means 30 s.
 	WorkTimeout time.Duration
+}
+
+// Fencer raises the fences of partitions.
+type Fencer interface {
+	// FenceExisting raises the fence of a partition that has one and reports whether it has. A higher one is refused Fenced.
+	FenceExisting(ctx context.Context, t table.Table, partition string, f position.Fence) (exists bool, err error)
 }
 
 const (

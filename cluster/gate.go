@@ -29,8 +29,10 @@ type gate struct {
 	shard coordination.Shard
 	// epoch is that of the granted ownership, zero before.
 	epoch atomic.Uint64
-	box   mailbox
-	props *actor.Props
+	// number is that of the last activation, from 1; with the epoch it makes the fence.
+	number atomic.Uint64
+	box    mailbox
+	props  *actor.Props
 
 	// These belong to the gate's turns.
 	claiming bool

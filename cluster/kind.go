@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // Kind is a sort of actor. Every pair of kind and key names one actor, which exists without being created: the first
@@ -18,6 +18,10 @@ type Kind struct {
 	// Activate loads the state of a.Key and returns its actor; required. It runs outside any turn and may block on
 	// storage until ctx ends; messages wait meanwhile. Its error answers every waiting message and nothing stays active.
 	Activate func(ctx context.Context, a Activation) (Actor, error)
+	// State names the partition of an owned table that holds the state of a key: before Activate is called, the partition is
+	// fenced with the activation's fence, so that what Activate reads, no earlier activation can change any more. Nil: the kind
+	// keeps nothing durable. It needs Config.Fencer.
+	State func(key string) (t table.Table, partition string)
 	// Mailbox is how many messages may wait for one activation. The next is refused Exhausted "mailbox_full".
 	// Zero means 1024.
 	Mailbox int
@@ -30,10 +34,11 @@ type Kind struct {
 type Activation struct {
 	// Key is the second part of the address.
 	Key string
-	// Epoch is that of the ownership of the key's shard: the fence of every durable write of this activation.
-	Epoch position.Epoch
-	// Node is where it runs.
-	Node id.Node
+	// Fence is carried by every durable write of this activation. No other activation, before or after, has the same.
+	Fence position.Fence
+	// Exists says that the partition of Kind.State was fenced before. Without it nothing is stored, and the partition was not
+	// fenced now either: whoever creates the state fences it in the same work.
+	Exists bool
 	// Log carries kind and key.
 	Log *slog.Logger
 }
@@ -82,7 +87,7 @@ func (k Kind) validate() error {
 }
 
 // validateKinds reports the first kind that cannot work.
-func validateKinds(kinds []Kind) error {
+func validateKinds(kinds []Kind, f Fencer) error {
 	names := map[string]bool{}
 	for _, k := range kinds {
 		if err := k.validate(); err != nil {
@@ -90,6 +95,9 @@ func validateKinds(kinds []Kind) error {
 		}
 		if names[k.Name] {
 			return fault.Newf(fault.Invalid, "bad_kind", "kind %q is listed twice", k.Name)
+		}
+		if k.State != nil && f == nil {
+			return fault.Newf(fault.Invalid, "bad_kind", "kind %q has durable state, and nobody can fence it", k.Name)
 		}
 		names[k.Name] = true
 	}

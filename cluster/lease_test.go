@@ -173,7 +173,7 @@ func TestRestartRefusesOldReferences(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := start(t, cluster.Config{Coordination: store}, kindOf("a", func(t *cluster.Turn, _ any) {
-			t.Reply(t.Epoch())
+			t.Reply(t.Fence().Epoch)
 		}))
 		for i, ref := range old {
 			_, err := cluster.AskRef[any](ctx, n, ref, "x")
@@ -200,7 +200,7 @@ func TestRestartRefusesOldReferences(t *testing.T) {
 
 func TestTwoNodesShareOneStore(t *testing.T) {
 	store := script(t)
-	kinds := []cluster.Kind{kindOf("a", func(t *cluster.Turn, _ any) { t.Reply(t.Epoch()) })}
+	kinds := []cluster.Kind{kindOf("a", func(t *cluster.Turn, _ any) { t.Reply(t.Fence().Epoch) })}
 	first := start(t, cluster.Config{Coordination: store}, kinds...)
 	second := start(t, cluster.Config{Coordination: store}, kinds...)
 	before := mustAsk(t, first, "a", "k", 1)

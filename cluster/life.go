@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 )
 
 // loaded tells an activation what its kind's Activate gave.
@@ -25,7 +26,7 @@ type flushed struct{ err error }
 
 // load begins a life: the state is read by a worker while messages wait.
 func (a *activation) load() {
-	a.phase = loading
+	a.phase, a.fence = loading, position.Fence{Epoch: a.epoch, Activation: a.gate.number.Add(1)}
 	made := func() {
 		l := a.activate()
 		if !a.box.post(urgent, l) { // dropped meanwhile
@@ -48,7 +49,15 @@ func (a *activation) activate() (l loaded) {
 			l = loaded{err: errPanicked, panicked: true}
 		}
 	}()
-	made, err := a.kind.Activate(ctx, Activation{Key: a.key, Epoch: a.epoch, Node: a.node.cfg.ID, Log: a.log()})
+	exists := false
+	if a.kind.State != nil {
+		t, partition := a.kind.State(a.key)
+		var err error
+		if exists, err = a.node.cfg.Fencer.FenceExisting(ctx, t, partition, a.fence); err != nil {
+			return loaded{err: err}
+		}
+	}
+	made, err := a.kind.Activate(ctx, Activation{Key: a.key, Fence: a.fence, Exists: exists, Log: a.log()})
 	switch {
 	case err != nil:
 		return loaded{err: err}
@@ -152,7 +161,7 @@ func (a *activation) cause() string {
 }
 
 // crash ends a life whose turn panicked. Its state is not trusted and not flushed. Works it left behind may still
-// write; the next life must not read before they are done.
+// write; unless storage refuses that, because the next life raises the fence, it must not read before they are done.
 func (a *activation) crash(now time.Time) {
 	left := a.gate.crash(a, now)
 	if left > 0 {
@@ -161,7 +170,7 @@ func (a *activation) crash(now time.Time) {
 	}
 	a.bury("panic", errPanicked)
 	a.phase = crashed
-	if a.outstanding == 0 {
+	if a.kind.State != nil || a.outstanding == 0 { // what fenced works still write is refused
 		a.finish("", a.refusal)
 		return
 	}

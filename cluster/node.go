@@ -90,7 +90,7 @@ func New(cfg Config) (*Node, error) {
 // Start that failed may be repeated. It fails with Invalid "bad_kind", Conflict "started", Unavailable "closed", and what
 // the coordination store says to the joining.
 func (n *Node) Start(ctx context.Context, kinds []Kind) error {
-	if err := validateKinds(kinds); err != nil {
+	if err := validateKinds(kinds, n.cfg.Fencer); err != nil {
 		return err
 	}
 	n.starting.Lock()

@@ -9,8 +9,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
@@ -33,12 +35,7 @@ func kindOf(name string, f turnFunc) cluster.Kind {
 func start(tb testing.TB, cfg cluster.Config, kinds ...cluster.Kind) *cluster.Node {
 	tb.Helper()
 	if cfg.Coordination == nil {
-		store, err := localstore.Open(context.Background(), localstore.Config{Tables: pebbletest.Open(tb), Fresh: true})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		tb.Cleanup(func() { _ = store.Close() })
-		cfg.Coordination = store
+		cfg.Coordination = onTables(tb, pebbletest.Open(tb), 0)
 	}
 	n, err := cluster.New(cfg)
 	if err != nil {
@@ -49,6 +46,17 @@ func start(tb testing.TB, cfg cluster.Config, kinds ...cluster.Kind) *cluster.No
 	}
 	tb.Cleanup(n.Close)
 	return n
+}
+
+// onTables is a coordination store that keeps its epoch in tables. Zero: its leases do not end by time.
+func onTables(tb testing.TB, tables *table.Store, ttl time.Duration) coordination.Store {
+	tb.Helper()
+	store, err := localstore.Open(context.Background(), localstore.Config{Tables: tables, Fresh: true, TTL: ttl})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	return store
 }
 
 func ask(tb testing.TB, n *cluster.Node, kind, key string, msg any) (any, error) {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
 
@@ -23,11 +22,8 @@ func (t *Turn) Now() time.Time { return t.now }
 // Key is the key of the actor.
 func (t *Turn) Key() string { return t.a.key }
 
-// Epoch is the fence of every durable write of this activation.
-func (t *Turn) Epoch() position.Epoch { return t.a.epoch }
-
-// Node is where the actor runs.
-func (t *Turn) Node() id.Node { return t.a.node.cfg.ID }
+// Fence is carried by every durable write of this activation.
+func (t *Turn) Fence() position.Fence { return t.a.fence }
 
 // Log carries kind and key.
 func (t *Turn) Log() *slog.Logger { return t.a.log() }

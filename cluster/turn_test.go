@@ -285,11 +285,11 @@ func TestStopActivatesAnew(t *testing.T) {
 }
 
 func TestTurnKnowsItsPlace(t *testing.T) {
-	n := start(t, cluster.Config{ID: "node-1"}, kindOf("a", func(t *cluster.Turn, _ any) {
+	n := start(t, cluster.Config{}, kindOf("a", func(t *cluster.Turn, _ any) {
 		t.Log().Info("silent")
-		t.Reply(fmt.Sprintf("%s %s %d", t.Node(), t.Key(), t.Epoch()))
+		t.Reply(fmt.Sprintf("%s %d", t.Key(), t.Fence()))
 	}))
-	if got, want := mustAsk(t, n, "a", "k", 1), fmt.Sprintf("node-1 k %d", n.Epoch()); got != want {
+	if got, want := mustAsk(t, n, "a", "k", 1), fmt.Sprintf("k {%d 1}", n.Epoch()); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -22,16 +22,20 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, d.Config.claimTTL()}
 	return cluster.Kind{
-		Name: KindName,
-		Idle: d.Config.Idle,
+		Name:  KindName,
+		Idle:  d.Config.Idle,
+		State: func(key string) (table.Table, string) { return accounts(), key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			user, err := id.ParseNumber[id.User](a.Key)
 			if err != nil {
 				return nil, ErrNoAccount
 			}
-			doc, version, err := s.load(ctx, a.Epoch, user)
-			if err != nil {
-				return nil, err
+			var doc document
+			var version table.Version
+			if a.Exists {
+				if doc, version, err = s.load(ctx, user); err != nil {
+					return nil, err
+				}
 			}
 			return &actor{store: s, version: version, state: state{exists: version != 0, doc: doc}}, nil
 		},
@@ -71,12 +75,12 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 
 // persist writes and then performs the rest. A write of unknown outcome ends the activation: the truth is in the table.
 func (a *actor) persist(t *cluster.Turn, p persist, rest []effect) {
-	epoch, version := t.Epoch(), a.version
+	fence, version := t.Fence(), a.version
 	t.Await(func(ctx context.Context) (any, error) {
 		if p.first {
-			return a.store.create(ctx, epoch, p.doc)
+			return a.store.create(ctx, fence, p.doc)
 		}
-		return a.store.save(ctx, epoch, p.doc, version)
+		return a.store.save(ctx, fence, p.doc, version)
 	}, func(t *cluster.Turn, v any, err error) {
 		if err != nil {
 			t.Fail(fault.From(err))

@@ -32,26 +32,19 @@ type store struct {
 	ttl   time.Duration // of an unconfirmed claim
 }
 
-// fenceOf is the fence of everything that is written under an epoch.
-func fenceOf(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
-
-// load fences the account and reads its document and version; version 0 means that there is none.
-func (s store) load(ctx context.Context, epoch position.Epoch, user id.User) (document, table.Version, error) {
-	exists, err := s.table.FenceExisting(ctx, accounts(), string(user), fenceOf(epoch))
-	if err != nil || !exists {
-		return document{}, 0, err
-	}
+// load reads the document of the account that exists and its version.
+func (s store) load(ctx context.Context, user id.User) (document, table.Version, error) {
 	return s.documents().Load(ctx, string(user))
 }
 
 // save writes the document over the version that was read and gives the new one.
-func (s store) save(ctx context.Context, epoch position.Epoch, d document, version table.Version) (table.Version, error) {
+func (s store) save(ctx context.Context, fence position.Fence, d document, version table.Version) (table.Version, error) {
 	if version == 0 {
-		if err := s.table.Fence(ctx, accounts(), string(d.User), fenceOf(epoch)); err != nil {
+		if err := s.table.Fence(ctx, accounts(), string(d.User), fence); err != nil {
 			return 0, err
 		}
 	}
-	return s.documents().Save(ctx, fenceOf(epoch), string(d.User), d, version, 0)
+	return s.documents().Save(ctx, fence, string(d.User), d, version, 0)
 }
 
 func (s store) documents() table.Document[document] {
@@ -63,13 +56,13 @@ func (s store) claims() table.Claim {
 }
 
 // create claims the handle, writes the document and confirms the claim.
-func (s store) create(ctx context.Context, epoch position.Epoch, d document) (version table.Version, err error) {
+func (s store) create(ctx context.Context, fence position.Fence, d document) (version table.Version, err error) {
 	owner, err := json.Marshal(claim{d.User, d.Handle.Folded})
 	if err != nil {
 		return 0, fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
 	}
 	err = s.claims().During(ctx, d.Handle.Skeleton, owner, func(ctx context.Context) (err error) {
-		version, err = s.save(ctx, epoch, d, 0)
+		version, err = s.save(ctx, fence, d, 0)
 		return err
 	})
 	if errors.Is(err, table.ErrClaimed) {

@@ -35,16 +35,20 @@ func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
 	s := store{d.Table, cfg}
 	return cluster.Kind{
-		Name: KindName,
-		Idle: cfg.Idle,
+		Name:  KindName,
+		Idle:  cfg.Idle,
+		State: func(key string) (table.Table, string) { return channels(), key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			ch, err := id.ParseNumber[id.Channel](a.Key)
 			if err != nil {
 				return nil, ErrNoChannel
 			}
-			doc, version, err := s.load(ctx, a.Epoch, ch)
-			if err != nil {
-				return nil, err
+			var doc document
+			var version table.Version
+			if a.Exists {
+				if doc, version, err = s.load(ctx, ch); err != nil {
+					return nil, err
+				}
 			}
 			if version != 0 {
 				if err := s.mend(ctx, doc); err != nil {
@@ -141,13 +145,13 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 		case refuse:
 			t.Fail(e.err)
 		case found:
-			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, _ table.Version) (table.Version, error) {
-				return a.store.found(ctx, epoch, e.doc, a.deps.Rooms)
+			a.write(t, rest, func(ctx context.Context, fence position.Fence, _ table.Version) (table.Version, error) {
+				return a.store.found(ctx, fence, e.doc, a.deps.Rooms)
 			})
 			return
 		case persist:
-			a.write(t, rest, func(ctx context.Context, epoch position.Epoch, version table.Version) (table.Version, error) {
-				return a.store.persist(ctx, epoch, e, version)
+			a.write(t, rest, func(ctx context.Context, fence position.Fence, version table.Version) (table.Version, error) {
+				return a.store.persist(ctx, fence, e, version)
 			})
 			return
 		case open:

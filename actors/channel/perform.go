@@ -21,10 +21,10 @@ type stored struct {
 }
 
 // write performs one durable change and then the rest.
-func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context, position.Epoch, table.Version) (table.Version, error)) {
-	epoch, version := t.Epoch(), a.version
+func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context, position.Fence, table.Version) (table.Version, error)) {
+	fence, version := t.Fence(), a.version
 	t.Await(func(ctx context.Context) (any, error) {
-		return save(ctx, epoch, version)
+		return save(ctx, fence, version)
 	}, func(t *cluster.Turn, v any, err error) {
 		if err != nil {
 			a.failed(t, err)
@@ -44,9 +44,9 @@ func (a *actor) failed(t *cluster.Turn, cause error) {
 		a.giveUp(t, cause)
 		return
 	}
-	ch, epoch := id.Channel(t.Key()), t.Epoch()
+	ch := id.Channel(t.Key())
 	t.Await(func(ctx context.Context) (any, error) {
-		doc, version, err := a.store.load(ctx, epoch, ch)
+		doc, version, err := a.store.load(ctx, ch)
 		return stored{doc, version}, err
 	}, func(t *cluster.Turn, v any, err error) {
 		s, _ := v.(stored)

@@ -29,26 +29,19 @@ type store struct {
 	cfg   Config // filled
 }
 
-// fenceOf is the fence of everything that is written under an epoch.
-func fenceOf(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
-
-// load fences the channel and reads its document and version; version 0 means that there is none.
-func (s store) load(ctx context.Context, epoch position.Epoch, ch id.Channel) (document, table.Version, error) {
-	exists, err := s.table.FenceExisting(ctx, channels(), string(ch), fenceOf(epoch))
-	if err != nil || !exists {
-		return document{}, 0, err
-	}
+// load reads the document of the channel that exists and its version.
+func (s store) load(ctx context.Context, ch id.Channel) (document, table.Version, error) {
 	return s.documents().Load(ctx, string(ch))
 }
 
 // save writes the document over the version that was read and gives the new one.
-func (s store) save(ctx context.Context, epoch position.Epoch, d document, version table.Version) (table.Version, error) {
+func (s store) save(ctx context.Context, fence position.Fence, d document, version table.Version) (table.Version, error) {
 	if version == 0 {
-		if err := s.table.Fence(ctx, channels(), string(d.ID), fenceOf(epoch)); err != nil {
+		if err := s.table.Fence(ctx, channels(), string(d.ID), fence); err != nil {
 			return 0, err
 		}
 	}
-	return s.documents().Save(ctx, fenceOf(epoch), string(d.ID), d, version, 0)
+	return s.documents().Save(ctx, fence, string(d.ID), d, version, 0)
 }
 
 func (s store) documents() table.Document[document] {
@@ -57,13 +50,13 @@ func (s store) documents() table.Document[document] {
 
 // persist writes the document, and keeps the list of unfinished broadcasts a superset of the truth: a channel is on it before
 // its broadcast begins and until after it is finished.
-func (s store) persist(ctx context.Context, epoch position.Epoch, p persist, version table.Version) (table.Version, error) {
+func (s store) persist(ctx context.Context, fence position.Fence, p persist, version table.Version) (table.Version, error) {
 	if p.end == begins {
 		if err := s.list(ctx, unfinished(), table.Put([]byte(p.doc.ID), nil)); err != nil {
 			return 0, err
 		}
 	}
-	version, err := s.save(ctx, epoch, p.doc, version)
+	version, err := s.save(ctx, fence, p.doc, version)
 	if err == nil && p.end == finishes {
 		err = s.list(ctx, unfinished(), table.Delete([]byte(p.doc.ID)))
 	}
@@ -72,13 +65,13 @@ func (s store) persist(ctx context.Context, epoch position.Epoch, p persist, ver
 
 // found claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
 // that expire and a channel that nobody can find, or one that only its owner finds until mend has given it its name back.
-func (s store) found(ctx context.Context, epoch position.Epoch, d document, rooms Rooms) (table.Version, error) {
+func (s store) found(ctx context.Context, fence position.Fence, d document, rooms Rooms) (table.Version, error) {
 	ours := []byte(d.ID)
 	var version table.Version
 	err := s.claim(byOwner()).During(ctx, string(d.Owner), ours, func(ctx context.Context) error {
 		err := s.claim(names()).During(ctx, d.Name, ours, func(ctx context.Context) (err error) {
 			if err = rooms.Create(ctx, d.Room, d.ID, d.Owner); err == nil {
-				version, err = s.save(ctx, epoch, d, 0)
+				version, err = s.save(ctx, fence, d, 0)
 			}
 			return err
 		})

@@ -7,6 +7,7 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // kindName is the first part of a room's address; its key is the id of the room.
@@ -29,6 +30,7 @@ func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.withDefaults()
 	return cluster.Kind{
 		Name: kindName, Mailbox: mailbox,
+		State: func(key string) (table.Table, string) { return tableOf(), key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			if err := cfg.Validate(); err != nil {
 				return nil, err
@@ -37,14 +39,16 @@ func Kind(d Deps) cluster.Kind {
 			if err != nil {
 				return nil, err
 			}
-			r := &rows{store: d.Store, cfg: cfg, room: room, epoch: a.Epoch}
+			r := &rows{store: d.Store, cfg: cfg, room: room, fence: a.Fence}
 			now := time.Now()
-			l, err := r.load(ctx, now)
-			if err != nil {
-				return nil, err
+			var l loaded
+			if a.Exists {
+				if l, err = r.load(ctx, now); err != nil {
+					return nil, err
+				}
 			}
 			return &shell{
-				state: newState(now, cfg, room, a.Epoch, l), rows: r, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics,
+				state: newState(now, cfg, room, a.Fence.Epoch, l), rows: r, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics,
 			}, nil
 		},
 	}

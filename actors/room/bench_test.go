@@ -154,7 +154,8 @@ func benchPost(b *testing.B, rooms, posters int) {
 	}
 	store := table.New(d)
 	defer func() { _ = store.Close() }()
-	n := actortest.Node(b, Kind(Deps{Store: store, Fanout: nowhere{}, Metrics: NewMetrics(prometheus.NewRegistry())}))
+	n, end := actortest.Run(b, store, Kind(Deps{Store: store, Fanout: nowhere{}, Metrics: NewMetrics(prometheus.NewRegistry())}))
+	defer end()
 	c := NewClient(n)
 	ctx := context.Background()
 	for i := range rooms {

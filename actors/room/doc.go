@@ -47,7 +47,7 @@
 //
 // # Storage
 //
-// Table "room", one partition per room, named by the room's id. All writes are fenced with the epoch of the activation.
+// Table "room", one partition per room, named by the room's id. All writes carry the fence of the activation.
 //
 //	key                     value (roompb)  life      written
 //	'c'                     Card            for ever  on create; with every change, on condition of its version

@@ -43,7 +43,7 @@ func Example() {
 	defer owners.Close()
 	ctx := context.Background()
 	kind := room.Kind(room.Deps{Store: tables, Fanout: prints{}, Metrics: room.NewMetrics(prometheus.NewRegistry())})
-	node, err := cluster.New(cluster.Config{Coordination: owners})
+	node, err := cluster.New(cluster.Config{Coordination: owners, Fencer: tables})
 	if err != nil {
 		panic(err)
 	}

@@ -18,7 +18,6 @@ type Store interface {
 	Scan(ctx context.Context, r table.Range) (rows []table.Row, more bool, err error)
 	Write(ctx context.Context, b table.Batch) (table.Version, error)
 	Fence(ctx context.Context, t table.Table, partition string, f position.Fence) error
-	FenceExisting(ctx context.Context, t table.Table, partition string, f position.Fence) (exists bool, err error)
 }
 
 // tailPage is how many rows of the tail one read takes.
@@ -27,12 +26,12 @@ const tailPage = 4096
 // tableOf is the table of all rooms; a partition is a room.
 func tableOf() table.Table { return table.Owned("room") }
 
-// rows maps one room to its rows, under the epoch of one activation.
+// rows maps one room to its rows, under the fence of one activation.
 type rows struct {
 	store Store
 	cfg   Config
 	room  id.Room
-	epoch position.Epoch
+	fence position.Fence
 	// card is the version of the card's row, which every change of the card or the mutes requires and replaces.
 	card table.Version
 }
@@ -46,18 +45,12 @@ func (r *rows) get(ctx context.Context, key []byte) (value []byte, version table
 }
 
 func (r *rows) write(ctx context.Context, ops []table.Op) (table.Version, error) {
-	return r.store.Write(ctx, table.Batch{Table: tableOf(), Partition: string(r.room), Fence: r.fence(), Ops: ops})
+	return r.store.Write(ctx, table.Batch{Table: tableOf(), Partition: string(r.room), Fence: r.fence, Ops: ops})
 }
 
-func (r *rows) fence() position.Fence { return position.Fence{Epoch: r.epoch, Activation: 1} }
-
-// load reads what an activation needs. A room that does not exist is left untouched; one that does is fenced first, so that
-// no row of an earlier owner can appear behind the tail that is read then.
+// load reads what an activation of a room that was created before needs. The room was fenced, so no row of an earlier activation
+// can appear behind the tail that is read then.
 func (r *rows) load(ctx context.Context, now time.Time) (loaded, error) {
-	exists, err := r.store.FenceExisting(ctx, tableOf(), string(r.room), r.fence())
-	if err != nil || !exists {
-		return loaded{}, err
-	}
 	_, _, found, err := r.get(ctx, cardKey())
 	if err != nil || !found {
 		return loaded{}, err
@@ -146,8 +139,8 @@ func (r *rows) loadTail(ctx context.Context, now time.Time, l *loaded) error {
 	return nil
 }
 
-// append writes rows behind the log. The first requires that its place is free: should an append of an earlier activation
-// under the same epoch have come late, the two exclude each other.
+// append writes rows behind the log. The first requires that its place is free: should an append of unknown outcome of this
+// activation come late, the two exclude each other.
 func (r *rows) append(ctx context.Context, rows []Danmaku) error {
 	ops := make([]table.Op, 0, len(rows)+1)
 	for _, d := range rows {
@@ -175,7 +168,7 @@ func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
 	}
 	ops := []table.Op{table.PutIfVersion(cardKey(), value, r.card)}
 	if c.create {
-		if err := r.store.Fence(ctx, tableOf(), string(r.room), r.fence()); err != nil {
+		if err := r.store.Fence(ctx, tableOf(), string(r.room), r.fence); err != nil {
 			return err
 		}
 		ops[0] = table.PutIfAbsent(cardKey(), value)

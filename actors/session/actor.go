@@ -32,12 +32,17 @@ func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
 	s := store{d.Table, cfg.MaxAge}
 	return cluster.Kind{
-		Name: KindName,
-		Idle: cfg.Idle,
+		Name:  KindName,
+		Idle:  cfg.Idle,
+		State: func(key string) (table.Table, string) { return sessions(), key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
-			doc, version, err := s.load(ctx, a.Epoch, id.Session(a.Key))
-			if err != nil {
-				return nil, err
+			var doc document
+			var version table.Version
+			if a.Exists {
+				var err error
+				if doc, version, err = s.load(ctx, id.Session(a.Key)); err != nil {
+					return nil, err
+				}
 			}
 			return &actor{deps: d, store: s, version: version, state: state{cfg: cfg, exists: version != 0, doc: doc}}, nil
 		},
@@ -104,9 +109,9 @@ func (a *actor) close(t *cluster.Turn, e closeSockets) {
 
 // persist writes and then performs the rest. A write of unknown outcome ends the activation: the truth is in the table.
 func (a *actor) persist(t *cluster.Turn, p persist, rest []effect) {
-	epoch, version := t.Epoch(), a.version
+	fence, version := t.Fence(), a.version
 	t.Await(func(ctx context.Context) (any, error) {
-		return a.store.save(ctx, epoch, p, version)
+		return a.store.save(ctx, fence, p, version)
 	}, func(t *cluster.Turn, v any, err error) {
 		if err != nil {
 			t.Fail(fault.From(err))

@@ -21,31 +21,24 @@ type store struct {
 	age   time.Duration // of an index row
 }
 
-// fenceOf is the fence of everything that is written under an epoch.
-func fenceOf(epoch position.Epoch) position.Fence { return position.Fence{Epoch: epoch, Activation: 1} }
-
-// load fences the session and reads its document and version; version 0 means that there is none.
-func (s store) load(ctx context.Context, epoch position.Epoch, session id.Session) (document, table.Version, error) {
-	exists, err := s.table.FenceExisting(ctx, sessions(), string(session), fenceOf(epoch))
-	if err != nil || !exists {
-		return document{}, 0, err
-	}
+// load reads the document of the session that exists and its version.
+func (s store) load(ctx context.Context, session id.Session) (document, table.Version, error) {
 	return s.documents().Load(ctx, string(session))
 }
 
 // save writes the document over the version that was read and gives the new one. A new session is listed first.
-func (s store) save(ctx context.Context, epoch position.Epoch, p persist, version table.Version) (table.Version, error) {
+func (s store) save(ctx context.Context, fence position.Fence, p persist, version table.Version) (table.Version, error) {
 	if p.first {
 		if err := s.index(ctx, p.doc.User, table.Expiring(table.Put([]byte(p.doc.Session), nil), s.age)); err != nil {
 			return 0, err
 		}
 	}
 	if version == 0 {
-		if err := s.table.Fence(ctx, sessions(), string(p.doc.Session), fenceOf(epoch)); err != nil {
+		if err := s.table.Fence(ctx, sessions(), string(p.doc.Session), fence); err != nil {
 			return 0, err
 		}
 	}
-	version, err := s.documents().Save(ctx, fenceOf(epoch), string(p.doc.Session), p.doc, version, p.ttl)
+	version, err := s.documents().Save(ctx, fence, string(p.doc.Session), p.doc, version, p.ttl)
 	if err != nil {
 		return 0, err
 	}

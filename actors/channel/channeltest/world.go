@@ -70,7 +70,7 @@ func New(tb testing.TB, cfg Config) *World {
 	}
 	metrics := prometheus.NewRegistry()
 	channels := channel.NewMetrics(metrics)
-	w.Node, err = cluster.New(cluster.Config{Coordination: coordination, Log: slog.New(slog.DiscardHandler)})
+	w.Node, err = cluster.New(cluster.Config{Coordination: coordination, Fencer: w.Table, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}
