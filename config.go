@@ -49,6 +49,7 @@ type Limits struct {
 	Connections   int           `default:"0" doc:"HTTP connections and sockets at once; 0: what the open-file limit allows"`
 	Address       int           `default:"0" min:"0" doc:"connections of one address at once, and four times as many of its network; 0: a share of what is free"`
 	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
+	Requests      int           `default:"1000" min:"100" doc:"what sockets of one address may ask for per second, in the units of the socket protocol, after a burst of ten times as much"`
 	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window"`
 	Logins        int           `default:"20" min:"1" doc:"login attempts of one account, and five times as many of one address, in limits.window"`
 	Window        time.Duration `default:"10m" min:"1s" doc:"the window of the limits above"`

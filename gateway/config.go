@@ -15,6 +15,11 @@ type Config struct {
 	Hub hub.Config
 	// AskTimeout bounds one request of a client; 0 means 5 s.
 	AskTimeout time.Duration
+	// AddressRate is what one address may ask for in a second over all its connections, in units of session.Cost, after a burst of ten
+	// times as much; its networks may ask for quota.Factor as much. 0 means 1000.
+	AddressRate float64
+	// UserRate is the same for one user; 0 means 40.
+	UserRate float64
 	// DrainSpread is the time over which clients are asked to come back when the node goes away; 0 means 5 s.
 	DrainSpread time.Duration
 }
@@ -22,6 +27,12 @@ type Config struct {
 func (c Config) filled() Config {
 	if c.AskTimeout == 0 {
 		c.AskTimeout = 5 * time.Second
+	}
+	if c.AddressRate == 0 {
+		c.AddressRate = 1000
+	}
+	if c.UserRate == 0 {
+		c.UserRate = 40
 	}
 	if c.DrainSpread == 0 {
 		c.DrainSpread = 5 * time.Second

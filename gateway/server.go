@@ -66,11 +66,15 @@ type Gateway struct {
 	deps   Deps
 	hub    *hub.Hub
 	server *ws.Server
+
+	allowances *allowances
+	absent     absent
 }
 
 // Start begins to serve; requests come through Handler.
 func Start(cfg Config, d Deps) (*Gateway, error) {
 	g := &Gateway{cfg: cfg.filled(), deps: d}
+	g.allowances = newAllowances(g.cfg)
 	g.hub = hub.Start(cfg.Hub, d.Node, d.Rooms, d.Log, d.Metrics.Hub)
 	server, err := ws.Start(cfg.WS, g, d.Log, d.Metrics.WS)
 	if err != nil {

@@ -29,11 +29,16 @@ type viewer struct {
 	name    string     // of the connection on this node
 	login   id.Session // attached to; empty for a guest
 	effects []session.Effect
+
+	allowance allowance
 }
 
 func newViewer(g *Gateway, c *ws.Conn) *viewer {
 	name := "c" + strconv.FormatUint(c.ID(), 36)
-	return &viewer{gateway: g, conn: c, name: name, state: session.New(name, pingAdvice)}
+	return &viewer{
+		gateway: g, conn: c, name: name, state: session.New(name, pingAdvice),
+		allowance: allowance{allowances: g.allowances, addr: c.Addr()},
+	}
 }
 
 // Start implements ws.Receiver.
@@ -45,6 +50,12 @@ func (v *viewer) Start() {
 // Message implements ws.Receiver.
 func (v *viewer) Message(payload []byte) {
 	f, err := wire.Decode(v.conn.Encoding(), payload)
+	if !v.allowance.take(v.state.Who().User, session.Cost(f), session.Private(f)) {
+		if !v.conn.Excess() {
+			return
+		}
+		err = errTooMuch
+	}
 	v.apply(session.Received{Frame: f, Bytes: len(payload), Err: err})
 }
 
@@ -53,10 +64,27 @@ func (v *viewer) Notify(event any) {
 	switch e := event.(type) {
 	case session.Verified:
 		v.settle(e)
-		v.apply(e)
-	case session.Event:
+	case session.Entered:
+		if e.Entry.Recovered {
+			v.owe(session.CostRows(len(e.Entry.Danmaku)), nil)
+		}
+		v.owe(0, e.Err)
+	case session.Posted:
+		v.owe(0, e.Err)
+	case session.Read:
+		v.owe(0, e.Err)
+	}
+	if e, ok := event.(session.Event); ok {
 		v.apply(e)
 	}
+}
+
+// owe charges what an answer turned out to cost.
+func (v *viewer) owe(cost float64, err error) {
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		cost += session.CostNoRoom
+	}
+	v.allowance.charge(v.state.Who().User, cost)
 }
 
 // Refuse implements ws.Receiver.
@@ -104,24 +132,55 @@ func (v *viewer) perform(e session.Effect) {
 	case session.ExpireAt:
 		v.conn.PostAt(e.At, session.Expired{})
 	case session.Enter:
-		v.gateway.hub.Enter(v.deadline(), v.member, e, func(entry session.Entry, err error) {
-			v.conn.Post(session.Entered{Ask: e.Ask, Entry: entry, Err: err})
-		})
+		v.enter(e)
+	case session.Post:
+		v.post(e)
+	case session.ReadHistory:
+		v.read(e)
 	case session.Release:
 		v.gateway.hub.Release(v.member, e.Room, e.Head, v.frame(e.Frame))
 	case session.Leave:
 		v.gateway.hub.Leave(v.member, e.Room, v.frame(e.Frame))
-	case session.Post:
-		v.gateway.deps.Poster.PostFunc(v.deadline(), e.Room, e.Author, e.Draft, func(p position.Position, duplicate bool, err error) {
-			v.conn.Post(session.Posted{Ask: e.Ask, Position: p, Duplicate: duplicate, Err: err})
-		})
-	case session.ReadHistory:
-		v.gateway.hub.History(v.deadline(), e, func(danmaku []room.Danmaku, more bool, err error) {
-			v.conn.Post(session.Read{Ask: e.Ask, Danmaku: danmaku, More: more, Err: err})
-		})
 	case session.Close:
 		v.conn.Close(e.Code, e.Reason)
 	}
+}
+
+// enter, post and read ask a room, unless it is known not to exist.
+func (v *viewer) enter(e session.Enter) {
+	done := func(entry session.Entry, err error) {
+		v.gateway.absent.note(time.Now(), e.Room, err)
+		v.conn.Post(session.Entered{Ask: e.Ask, Entry: entry, Err: err})
+	}
+	if err := v.gateway.absent.look(time.Now(), e.Room); err != nil {
+		done(session.Entry{}, err)
+		return
+	}
+	v.gateway.hub.Enter(v.deadline(), v.member, e, done)
+}
+
+func (v *viewer) post(e session.Post) {
+	done := func(p position.Position, duplicate bool, err error) {
+		v.gateway.absent.note(time.Now(), e.Room, err)
+		v.conn.Post(session.Posted{Ask: e.Ask, Position: p, Duplicate: duplicate, Err: err})
+	}
+	if err := v.gateway.absent.look(time.Now(), e.Room); err != nil {
+		done(position.Position{}, false, err)
+		return
+	}
+	v.gateway.deps.Poster.PostFunc(v.deadline(), e.Room, e.Author, e.Draft, done)
+}
+
+func (v *viewer) read(e session.ReadHistory) {
+	done := func(danmaku []room.Danmaku, more bool, err error) {
+		v.gateway.absent.note(time.Now(), e.Room, err)
+		v.conn.Post(session.Read{Ask: e.Ask, Danmaku: danmaku, More: more, Err: err})
+	}
+	if err := v.gateway.absent.look(time.Now(), e.Room); err != nil {
+		done(nil, false, err)
+		return
+	}
+	v.gateway.hub.History(v.deadline(), e, done)
 }
 
 func (v *viewer) frame(f *wirepb.ServerFrame) []byte {

@@ -52,7 +52,9 @@ type World struct {
 // NewWorld starts a gateway with the configuration; secure says whether it speaks TLS.
 func NewWorld(tb testing.TB, cfg gateway.Config, secure bool) *World {
 	tb.Helper()
-	cfg.WS.MaxPerAddress = cmp.Or(cfg.WS.MaxPerAddress, 1<<20) // everybody comes from one address
+	// Everybody comes from one address.
+	cfg.WS.MaxPerAddress = cmp.Or(cfg.WS.MaxPerAddress, 1<<20)
+	cfg.AddressRate = cmp.Or(cfg.AddressRate, 1<<30)
 	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Tokens: &Tokens{}, Logins: NewLogins()}
 	g, err := gateway.Start(cfg, gateway.Deps{
 		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: w.Tokens, Sessions: w.Logins,

@@ -12,13 +12,18 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-const defaultPage = 50
+const (
+	defaultPage = 50
+	// maxRefusedTokens in a row end a connection: each costs a signature, and whoever has a good one shows it.
+	maxRefusedTokens = 3
+)
 
 var (
 	errLogin     = fault.New(fault.Unauthenticated, "login_required", "posting needs an account")
 	errOtherUser = fault.New(fault.Conflict, "other_user", "this connection belongs to another user")
 	errRooms     = fault.Newf(fault.Exhausted, "too_many_rooms", "a connection is in at most %d rooms", wire.MaxRooms)
 	errExpired   = fault.New(fault.Unauthenticated, "token_expired", "the token has expired")
+	errTokens    = fault.New(fault.Unauthenticated, "too_many_tokens", "too many tokens were refused")
 	errBacklog   = fault.New(fault.Exhausted, "too_many_requests", "too many requests have no reply yet").After(time.Second)
 	errLeft      = fault.New(fault.Conflict, "left", "the room was left before it was entered")
 	errDraining  = fault.New(fault.Unavailable, "draining", "this node is going away")
@@ -34,6 +39,7 @@ type State struct {
 	rooms map[id.Room]struct{}
 	// requests have no reply yet, in the order in which they came.
 	requests requests
+	refused  int // tokens since the last good one
 	// leaving: the connection closes once they have.
 	leaving bool
 	// over: a Close has been returned; nothing happens any more.
@@ -121,15 +127,23 @@ func (s *State) received(now time.Time, e Received, dst []Effect) []Effect {
 }
 
 func (s *State) verified(now time.Time, n uint64, e Verified, dst []Effect) []Effect {
+	err := e.Err
+	if err == nil && !e.Who.Expires.After(now) {
+		err = errExpired
+	}
 	switch {
-	case e.Err != nil:
-		return refuse(dst, n, e.Err)
-	case !e.Who.Expires.After(now):
-		return refuse(dst, n, errExpired)
+	case err != nil && fault.KindOf(err) == fault.Unauthenticated:
+		dst = refuse(dst, n, err)
+		if s.refused++; s.refused == maxRefusedTokens {
+			return s.end(dst, errTokens)
+		}
+		return dst
+	case err != nil:
+		return refuse(dst, n, err)
 	case !s.Accepts(e.Who):
 		return refuse(dst, n, errOtherUser)
 	}
-	s.who = e.Who
+	s.who, s.refused = e.Who, 0
 	return reply(append(dst, ExpireAt{e.Who.Expires}), s.welcome(n))
 }
 
@@ -241,13 +255,17 @@ func (s *State) history(n uint64, bytes int, h *wirepb.History, dst []Effect) []
 	if err != nil {
 		return refuse(dst, n, err)
 	}
-	limit := int(min(h.GetLimit(), wire.MaxHistory))
-	if limit == 0 {
-		limit = defaultPage
-	}
 	return s.ask(request{id: n, bytes: bytes, room: r, effect: ReadHistory{
-		Room: r, Before: wire.ToPosition(h.GetBefore()), Limit: limit,
+		Room: r, Before: wire.ToPosition(h.GetBefore()), Limit: pageLimit(h),
 	}}, dst)
+}
+
+// pageLimit is how many danmaku a page may have.
+func pageLimit(h *wirepb.History) int {
+	if h.GetLimit() == 0 {
+		return defaultPage
+	}
+	return int(min(h.GetLimit(), wire.MaxHistory))
 }
 
 func read(r request, e Read, dst []Effect) []Effect {

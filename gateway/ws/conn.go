@@ -258,6 +258,24 @@ func (c *Conn) take(m rfc6455.Message, now time.Duration) {
 	c.deliver(m.Payload, now)
 }
 
+// Excess counts a request that the receiver refuses because it asks for too much, as those are counted that are refused here. It reports
+// whether the connection goes on: too many of them close it.
+func (c *Conn) Excess() bool {
+	c.in.Lock()
+	defer c.in.Unlock()
+	return c.excess("cost", c.server.now())
+}
+
+// excess is Excess with c.in held.
+func (c *Conn) excess(reason string, now time.Duration) bool {
+	c.server.metrics.excess.WithLabelValues(reason).Inc()
+	if c.in.refusals.Take(now, refusalRate(), 1) {
+		return true
+	}
+	c.Close(fault.Exhausted.CloseCode(), "too many requests")
+	return false
+}
+
 // deliver queues a data message, or refuses it by rate or for want of room.
 func (c *Conn) deliver(payload []byte, now time.Duration) {
 	reason := "rate"
@@ -267,12 +285,9 @@ func (c *Conn) deliver(payload []byte, now time.Duration) {
 			return
 		}
 	}
-	c.server.metrics.excess.WithLabelValues(reason).Inc()
-	if !c.in.refusals.Take(now, refusalRate(), 1) {
-		c.Close(fault.Exhausted.CloseCode(), "too many requests")
-		return
+	if c.excess(reason, now) {
+		c.receiver.Refuse(payload, errTooMany)
 	}
-	c.receiver.Refuse(payload, errTooMany)
 }
 
 // goodbye answers the peer's close frame, or ends what the server had begun to close.
