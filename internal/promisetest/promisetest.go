@@ -26,7 +26,7 @@ type Promise[R any] struct {
 	Prove  func(r R)
 }
 
-// Suite is what a port promises. All fields but Always and Bubble are required.
+// Suite is what a port promises. All fields but Always, Close and Bubble are required.
 type Suite[R any] struct {
 	// Letter stands before the numbers, as B in B07.
 	Letter string
@@ -38,7 +38,7 @@ type Suite[R any] struct {
 	Always []int
 	// Open makes a rig; what goes wrong is fatal to the test.
 	Open func(t *testing.T) R
-	// Close takes it down.
+	// Close takes it down; nil leaves that to the cleanup of the test.
 	Close func(r R)
 	// Bubble runs a proof, as synctest.Test does; nil runs it as it is.
 	Bubble func(t *testing.T, proof func(t *testing.T))
@@ -57,15 +57,17 @@ func Run[R any](t *testing.T, s Suite[R]) {
 	for _, p := range s.Promises {
 		t.Run(s.label(p.Number)+" "+p.Name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
+			t.Cleanup(func() { goleak.VerifyNone(t, before) }) // after all that the rig cleans up
 			bubble(t, func(t *testing.T) { s.prove(t, p) })
-			goleak.VerifyNone(t, before)
 		})
 	}
 }
 
 func (s Suite[R]) prove(t *testing.T, p Promise[R]) {
 	r := s.Open(t)
-	defer s.Close(r) // also when a proof ends the test
+	if s.Close != nil {
+		defer s.Close(r) // also when a proof ends the test
+	}
 	p.Prove(r)
 }
 

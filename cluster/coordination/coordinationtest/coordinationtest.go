@@ -1,15 +1,15 @@
 // Package coordinationtest is the conformance suite of the coordination port. Every driver's test calls Run; the
 // promises below are what package cluster relies on, and each is one subtest that carries its number.
 //
-//	P1   The epoch of a lease is higher than that of every lease and grant given before.
-//	P2   A claim of a free shard grants it, with an epoch not below the lease's; claiming again gives the same grant.
-//	P3   A shard of a living node is refused to others, Conflict "shard_owned", and stays with its owner.
-//	P4   Every change of ownership grows the shard's epoch, also when the shard goes back to an earlier owner.
-//	P5   Owner gives the present grant, and NotFound "no_owner" for a shard never claimed, released or left behind.
-//	P6   Releasing shards frees those, no others, and never another node's.
-//	P7   Releasing the lease frees everything and ends it: Renew, Claim and Release are refused Fenced "lease_lost".
-//	P8   A lease that ran out is lost in the same way; its shards are free, and the next owner's epoch is higher.
-//	P9   A renewed lease lives for its TTL from the renewal.
+//	P01  The epoch of a lease is higher than that of every lease and grant given before.
+//	P02  A claim of a free shard grants it, with an epoch not below the lease's; claiming again gives the same grant.
+//	P03  A shard of a living node is refused to others, Conflict "shard_owned", and stays with its owner.
+//	P04  Every change of ownership grows the shard's epoch, also when the shard goes back to an earlier owner.
+//	P05  Owner gives the present grant, and NotFound "no_owner" for a shard never claimed, released or left behind.
+//	P06  Releasing shards frees those, no others, and never another node's.
+//	P07  Releasing the lease frees everything and ends it: Renew, Claim and Release are refused Fenced "lease_lost".
+//	P08  A lease that ran out is lost in the same way; its shards are free, and the next owner's epoch is higher.
+//	P09  A renewed lease lives for its TTL from the renewal.
 //	P10  A node that holds a lease is refused a second one, Conflict "node_joined"; after the first ended it gets one.
 //	P11  Of many nodes that claim a shard at once exactly one gets it.
 //	P12  After the store was opened again, every epoch is higher than all before.
@@ -19,20 +19,25 @@ package coordinationtest
 
 import (
 	"context"
+	_ "embed"
 	"testing"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/promisetest"
 )
+
+//go:embed coordinationtest.go
+var list string
 
 // Harness is one fresh store under test.
 type Harness struct {
 	// Store has leases that live for TTL, or for ever if it is zero.
 	Store coordination.Store
 	TTL   time.Duration
-	// Pass lets time pass for the leases. Nil, or a TTL of zero, leaves P8 and P9 out.
+	// Pass lets time pass for the leases. Nil, or a TTL of zero, leaves P08 and P09 out.
 	Pass func(time.Duration)
 	// Reopen ends the store as a crash would and opens what it left behind. Nil leaves P12 out.
 	Reopen func() coordination.Store
@@ -47,28 +52,26 @@ type suite struct {
 // Run checks every promise, each on a store of its own.
 func Run(t *testing.T, fresh func(t *testing.T) Harness) {
 	t.Helper()
-	promises := []struct {
-		name  string
-		check func(s suite)
-	}{
-		{"P1 lease epochs grow", leaseEpochsGrow},
-		{"P2 a claim grants", claimGrants},
-		{"P3 one owner", oneOwner},
-		{"P4 ownership grows the epoch", ownershipGrows},
-		{"P5 owner", ownerIsPresent},
-		{"P6 release shards", releaseShards},
-		{"P7 release the lease", releaseLease},
-		{"P8 a lease runs out", leaseRunsOut},
-		{"P9 renewal", renewal},
-		{"P10 a node joins once", joinsOnce},
-		{"P11 contention", contention},
-		{"P12 reopen", reopen},
-		{"P13 ended context", endedContext},
-		{"P14 unknown shard", unknownShard},
-	}
-	for _, p := range promises {
-		t.Run(p.name, func(t *testing.T) { p.check(suite{t, fresh(t)}) })
-	}
+	promisetest.Run(t, promisetest.Suite[suite]{
+		Letter: "P", List: list,
+		Open: func(t *testing.T) suite { t.Helper(); return suite{t, fresh(t)} },
+		Promises: []promisetest.Promise[suite]{
+			{Number: 1, Name: "lease epochs grow", Prove: leaseEpochsGrow},
+			{Number: 2, Name: "a claim grants", Prove: claimGrants},
+			{Number: 3, Name: "one owner", Prove: oneOwner},
+			{Number: 4, Name: "ownership grows the epoch", Prove: ownershipGrows},
+			{Number: 5, Name: "owner", Prove: ownerIsPresent},
+			{Number: 6, Name: "release shards", Prove: releaseShards},
+			{Number: 7, Name: "release the lease", Prove: releaseLease},
+			{Number: 8, Name: "a lease runs out", Prove: leaseRunsOut},
+			{Number: 9, Name: "renewal", Prove: renewal},
+			{Number: 10, Name: "a node joins once", Prove: joinsOnce},
+			{Number: 11, Name: "contention", Prove: contention},
+			{Number: 12, Name: "reopen", Prove: reopen},
+			{Number: 13, Name: "ended context", Prove: endedContext},
+			{Number: 14, Name: "unknown shard", Prove: unknownShard},
+		},
+	})
 }
 
 func (s suite) join(node id.Node) coordination.Lease {

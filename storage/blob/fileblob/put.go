@@ -63,7 +63,7 @@ func (d *Driver) write(name, key string, r io.Reader, o blob.PutOptions) (blob.I
 // fill writes content, checksums and trailer. It copies through a buffer of our own, because a vfs.File may scribble on
 // what it is given to write.
 func (d *Driver) fill(f vfs.File, key string, r io.Reader, contentType string) (size int64, err error) {
-	buf := d.buffers.Get().(*[copyBytes]byte) //nolint:errcheck // the pool has nothing else
+	buf := d.buffers.Get().(*[copyBytes]byte)
 	defer d.buffers.Put(buf)
 	var end []byte // what comes after the content
 	for {

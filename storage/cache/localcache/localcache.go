@@ -91,7 +91,7 @@ func (d *Driver) Allow(_ context.Context, key string, rate driver.Rate) (ok bool
 		at = s.used.PushBack(&entry{key: key})
 		s.entries[key] = at
 	}
-	e := at.Value.(*entry) //nolint:errcheck // the list has nothing else
+	e := at.Value.(*entry)
 	if e.until <= now {
 		e.window = window{}
 	}
@@ -105,7 +105,7 @@ func (d *Driver) Allow(_ context.Context, key string, rate driver.Rate) (ok bool
 // trim drops a few expired windows of the old end, and then the oldest until the shard is within its limit. s is locked.
 func (d *Driver) trim(s *shard, now time.Duration) {
 	for dropped := 0; ; dropped++ {
-		oldest := s.used.Front().Value.(*entry) //nolint:errcheck // the list has nothing else, and the window used last
+		oldest := s.used.Front().Value.(*entry) // the window used last is always there
 		full := len(s.entries) > d.limit
 		if !full && (dropped == 2 || oldest.until > now) {
 			return

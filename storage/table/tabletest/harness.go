@@ -3,18 +3,20 @@ package tabletest
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/promisetest"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
+
+//go:embed doc.go
+var list string
 
 // Harness gives clients of one storage that outlives them.
 type Harness interface {
@@ -56,59 +58,54 @@ type rig struct {
 	other *table.Store // another client of the same storage
 }
 
-// promise is one numbered promise and its proof.
-type promise struct {
-	number int
-	name   string
-	prove  func(r *rig)
-}
-
-func promises() []promise {
-	return []promise{
-		{1, "round trip", roundTrip},
-		{2, "versions", versions},
-		{3, "order", order},
-		{4, "paging", paging},
-		{4, "pages of bytes", pagesOfBytes},
-		{5, "odd keys and names", oddKeys},
-		{6, "limits", limits},
-		{6, "classes", classes},
-		{7, "conditions", conditions},
-		{7, "one winner", contention},
-		{8, "whole batches", wholeBatches},
-		{9, "ranges", ranges},
-		{10, "fence table", fenceTable},
-		{10, "raising", raising},
-		{10, "fences survive", fencesSurvive},
-		{10, "fences outlive rows", fencesOutliveRows},
-		{10, "two clients", takeOver},
-		{10, "racing owners", racingOwners},
-		{11, "expiry", expiry},
-		{12, "cancelled contexts", cancelled},
-		{12, "deadlines under load", deadlines},
-		{13, "reopen", reopen},
-		{14, "crash", crash},
-		{15, "damage after close", damageAfterClose},
-		{15, "damage after crash", damageAfterCrash},
-		{17, "walk", walk},
-		{18, "bytes", reusedBytes},
-	}
-}
-
-// Run proves all promises for the driver behind the harnesses that make gives.
+// Run proves all promises for the driver behind the harnesses that open gives.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
-	for _, p := range promises() {
-		t.Run(fmt.Sprintf("P%02d %s", p.number, p.name), func(t *testing.T) {
-			before := goleak.IgnoreCurrent()
+	promisetest.Run(t, promisetest.Suite[*rig]{
+		Letter: "P", List: list, Promises: promises(), Always: []int{16},
+		Open: func(t *testing.T) *rig {
+			t.Helper()
 			r := &rig{T: t, h: open(t)}
 			r.open()
-			p.prove(r)
+			return r
+		},
+		Close: func(r *rig) {
 			r.close()
 			if err := r.h.Close(); err != nil {
-				t.Errorf("closing the storage: %v", err)
+				r.Errorf("closing the storage: %v", err)
 			}
-			goleak.VerifyNone(t, before) // P16
-		})
+		},
+	})
+}
+
+func promises() []promisetest.Promise[*rig] {
+	return []promisetest.Promise[*rig]{
+		{Number: 1, Name: "round trip", Prove: roundTrip},
+		{Number: 2, Name: "versions", Prove: versions},
+		{Number: 3, Name: "order", Prove: order},
+		{Number: 4, Name: "paging", Prove: paging},
+		{Number: 4, Name: "pages of bytes", Prove: pagesOfBytes},
+		{Number: 5, Name: "odd keys and names", Prove: oddKeys},
+		{Number: 6, Name: "limits", Prove: limits},
+		{Number: 6, Name: "classes", Prove: classes},
+		{Number: 7, Name: "conditions", Prove: conditions},
+		{Number: 7, Name: "one winner", Prove: contention},
+		{Number: 8, Name: "whole batches", Prove: wholeBatches},
+		{Number: 9, Name: "ranges", Prove: ranges},
+		{Number: 10, Name: "fence table", Prove: fenceTable},
+		{Number: 10, Name: "raising", Prove: raising},
+		{Number: 10, Name: "fences survive", Prove: fencesSurvive},
+		{Number: 10, Name: "fences outlive rows", Prove: fencesOutliveRows},
+		{Number: 10, Name: "two clients", Prove: takeOver},
+		{Number: 10, Name: "racing owners", Prove: racingOwners},
+		{Number: 11, Name: "expiry", Prove: expiry},
+		{Number: 12, Name: "cancelled contexts", Prove: cancelled},
+		{Number: 12, Name: "deadlines under load", Prove: deadlines},
+		{Number: 13, Name: "reopen", Prove: reopen},
+		{Number: 14, Name: "crash", Prove: crash},
+		{Number: 15, Name: "damage after close", Prove: damageAfterClose},
+		{Number: 15, Name: "damage after crash", Prove: damageAfterCrash},
+		{Number: 17, Name: "walk", Prove: walk},
+		{Number: 18, Name: "bytes", Prove: reusedBytes},
 	}
 }
 
