@@ -2,7 +2,7 @@
 // roles. Authority (which account exists, which session lives) belongs to actors/account, actors/session and
 // actors/channel; this package only mints, parses and compares.
 //
-//	access token   a JWT, EdDSA, typ at+jwt (RFC 9068), minutes      Tokens, Ring, JWKS
+//	access token   a JWT, EdDSA, typ at+jwt (RFC 9068), minutes      Tokens, Ring, JWKS, Revocations
 //	refresh token  {session id}.{gen, nonce, mac}, days              Refresh
 //	password       argon2id, OWASP parameters, bounded pool          Hasher
 //	stream key     {channel id}-{160 random bits, Crockford base32}  StreamKey
@@ -15,6 +15,9 @@
 // a token is refused unless its algorithm, type, key, issuer, audience and times are exactly ours; hashing uses at
 // most Hasher's slots times its memory.
 //
-// Refusals: fault.Unauthenticated token_expired and token_invalid (tokens, refresh tokens), bad_stream_key;
+// A token is verified without a question to anybody: what was revoked since it was minted is known to the node (Revocations), which
+// the actors tell.
+//
+// Refusals: fault.Unauthenticated token_expired and token_invalid (tokens, refresh tokens), session_ended, token_outdated, bad_stream_key;
 // fault.Invalid for handles and passwords, with the field named; fault.Exhausted hash_pool_full.
 package auth

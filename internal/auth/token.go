@@ -35,6 +35,8 @@ type TokenConfig struct {
 	TTL time.Duration
 	// Leeway is how far the clocks of two nodes may differ; zero means 5 s.
 	Leeway time.Duration
+	// Revocations are the tokens to refuse although they have not expired; nil means none.
+	Revocations *Revocations
 }
 
 func (c TokenConfig) filled() TokenConfig {
@@ -59,7 +61,9 @@ type Identity struct {
 	Session id.Session
 	Name    string
 	Roles   Roles
-	Expires time.Time
+	// RightsVersion is which state of the account's rights the roles are of; it grows when they change.
+	RightsVersion uint64
+	Expires       time.Time
 }
 
 // claims is the payload: the registered ones of RFC 9068 and ours.
@@ -68,6 +72,7 @@ type claims struct {
 	Session string   `json:"sid"`
 	Name    string   `json:"name"`
 	Roles   []string `json:"roles"`
+	Rights  uint64   `json:"rights,omitempty"`
 }
 
 // Tokens mints and verifies access tokens under one ring. It is safe for concurrent use.
@@ -106,7 +111,7 @@ func (t *Tokens) Mint(who Identity, now time.Time) (string, error) {
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(t.cfg.TTL)),
 			ID: hex.EncodeToString(jti[:]),
 		},
-		Session: string(who.Session), Name: who.Name, Roles: who.Roles.Strings(),
+		Session: string(who.Session), Name: who.Name, Roles: who.Roles.Strings(), Rights: who.RightsVersion,
 	})
 	token.Header["typ"], token.Header["kid"] = tokenType, ring.keys[0].id
 	s, err := token.SignedString(ring.keys[0].private)
@@ -116,7 +121,7 @@ func (t *Tokens) Mint(who Identity, now time.Time) (string, error) {
 	return s, nil
 }
 
-// Verify checks a token at the present time: ErrTokenExpired or ErrTokenInvalid.
+// Verify checks a token at the present time: ErrTokenExpired, ErrTokenInvalid, ErrSessionEnded or ErrTokenOutdated.
 func (t *Tokens) Verify(token string) (Identity, error) { return t.VerifyAt(token, time.Now()) }
 
 // VerifyAt checks a token as of now.
@@ -138,7 +143,14 @@ func (t *Tokens) VerifyAt(token string, now time.Time) (Identity, error) {
 	if err != nil {
 		return Identity{}, ErrTokenInvalid
 	}
-	return c.identity()
+	who, err := c.identity()
+	if err == nil && t.cfg.Revocations != nil {
+		err = t.cfg.Revocations.Check(who)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	return who, nil
 }
 
 // keyFor refuses every header that is not exactly the one Mint writes: no foreign type, no crit, no embedded or remote key.
@@ -167,7 +179,7 @@ func (c *claims) identity() (Identity, error) {
 		}
 		roles = append(roles, r)
 	}
-	return Identity{user, id.Session(c.Session), c.Name, NewRoles(roles...), c.ExpiresAt.Time}, nil
+	return Identity{user, id.Session(c.Session), c.Name, NewRoles(roles...), c.Rights, c.ExpiresAt.Time}, nil
 }
 
 func validSession(s string) bool {

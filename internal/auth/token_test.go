@@ -51,6 +51,56 @@ func TestTokenRoundTrip(t *testing.T) {
 	}
 }
 
+// TestTokensThatAreRevoked: a good signature is not enough.
+func TestTokensThatAreRevoked(t *testing.T) {
+	ring, err := NewRing(time.Unix(1, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var revoked Revocations
+	tokens, who, now := NewTokens(TokenConfig{Revocations: &revoked}, ring), someone(), time.Unix(1_800_000_000, 0)
+	mint := func(rights uint64) string {
+		t.Helper()
+		who.RightsVersion = rights
+		s, err := tokens.Mint(who, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first, second := mint(1), mint(2)
+	until := now.Add(tokens.Lifetime())
+	if got, err := tokens.VerifyAt(first, now); err != nil || got.RightsVersion != 1 {
+		t.Errorf("before: %+v, %v", got, err)
+	}
+	revoked.OutdateUser(who.User, 2, until)
+	if got, err := tokens.VerifyAt(first, now); !errors.Is(err, ErrTokenOutdated) || got.User != "" {
+		t.Errorf("with the rights before: %+v, %v", got, err)
+	}
+	if got, err := tokens.VerifyAt(second, now); err != nil || got.RightsVersion != 2 {
+		t.Errorf("with the new rights: %+v, %v", got, err)
+	}
+	revoked.EndLogin(who.Session, until)
+	for _, s := range []string{first, second} {
+		if _, err := tokens.VerifyAt(s, now); !errors.Is(err, ErrSessionEnded) {
+			t.Errorf("of an ended login: %v", err)
+		}
+	}
+	// It is remembered until every token, also one that was being minted meanwhile, has expired.
+	late, err := tokens.Mint(who, now.Add(59*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked.Forget(until.Add(-time.Second))
+	if _, err := tokens.VerifyAt(late, until.Add(-10*time.Second)); !errors.Is(err, ErrSessionEnded) {
+		t.Errorf("minted late: %v", err)
+	}
+	revoked.Forget(until)
+	if _, err := tokens.VerifyAt(late, until); !errors.Is(err, ErrTokenExpired) {
+		t.Errorf("when it is forgotten: %v", err)
+	}
+}
+
 func TestTokenBitFlips(t *testing.T) {
 	tokens, now := newTokens(t), time.Unix(1_800_000_000, 0)
 	s, err := tokens.Mint(someone(), now)
