@@ -104,7 +104,7 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 		return nil, err
 	}
 	sockets, err := gateway.Start(gateway.Config{WS: ws.Config{
-		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
+		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Public: p.cfg.Public, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
 	}, AddressRate: float64(p.cfg.Limits.Requests), DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, gateway.Deps{
 		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Sessions: p.sessions, Log: p.log,

@@ -72,6 +72,9 @@ func TestUpgradeIsChecked(t *testing.T) {
 			if err := json.NewDecoder(resp.Body).Decode(&problem); err != nil || problem.Code != c.code || problem.Title == "" {
 				t.Errorf("answered %+v, %v", problem, err)
 			}
+			if c.status == http.StatusUpgradeRequired && (resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Connection") != "Upgrade") {
+				t.Errorf("what to upgrade to is not named: %v", resp.Header)
+			}
 			if c.status == http.StatusUpgradeRequired && strings.Contains(c.name, "version") && resp.Header.Get("Sec-Websocket-Version") != "13" {
 				t.Error("the version that is spoken is not named")
 			}

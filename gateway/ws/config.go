@@ -16,7 +16,9 @@ type Config struct {
 	// MaxPerAddress bounds the sockets of one address, and quota.Factor times as many those of its networks; 0 means a share of what
 	// is free.
 	MaxPerAddress int
-	// Origins may embed the client besides the server's own origin, each as scheme://host[:port]; "*" admits all.
+	// Public is the URL that viewers reach the node by, whose pages are our own; empty: what the request says.
+	Public string
+	// Origins may embed the client besides our own, each as scheme://host[:port].
 	Origins []string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed and who may have any number of connections; empty means none.
 	TrustedProxies []netip.Prefix

@@ -3,7 +3,6 @@ package ws
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -30,6 +29,15 @@ func badHandshake(message string) *refusal {
 	return refuse(http.StatusBadRequest, "bad_handshake", message)
 }
 
+// upgradeRequired names what to upgrade to, as RFC 9110 section 15.5.22 demands.
+func upgradeRequired(message string) *refusal {
+	bad := refuse(http.StatusUpgradeRequired, "upgrade_required", message)
+	bad.header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+	return bad
+}
+
+var errOrigin = fault.New(fault.Denied, "origin_refused", "pages of this origin may not connect")
+
 // upgrade is what a good request asks for.
 type upgrade struct {
 	key      string
@@ -37,7 +45,7 @@ type upgrade struct {
 }
 
 // checkUpgrade holds a request to section 4.2.1 of RFC 6455.
-func checkUpgrade(r *http.Request, origins []string) (upgrade, *refusal) {
+func checkUpgrade(r *http.Request, o origins) (upgrade, *refusal) {
 	if r.Method != http.MethodGet {
 		bad := refuse(http.StatusMethodNotAllowed, "method_not_allowed", "a websocket begins with GET")
 		bad.header = http.Header{"Allow": {http.MethodGet}}
@@ -46,11 +54,8 @@ func checkUpgrade(r *http.Request, origins []string) (upgrade, *refusal) {
 	if bad := checkHeaders(r); bad != nil {
 		return upgrade{}, bad
 	}
-	if !originAllowed(r, origins) {
-		return upgrade{}, &refusal{
-			status: http.StatusForbidden,
-			reason: fault.New(fault.Denied, "origin_refused", "pages of this origin may not connect"),
-		}
+	if !o.allow(r) {
+		return upgrade{}, &refusal{status: http.StatusForbidden, reason: errOrigin}
 	}
 	encoding, ok := chooseEncoding(r.Header)
 	if !ok {
@@ -63,9 +68,7 @@ func checkUpgrade(r *http.Request, origins []string) (upgrade, *refusal) {
 func checkHeaders(r *http.Request) *refusal {
 	if !httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade") ||
 		!httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket") {
-		bad := refuse(http.StatusUpgradeRequired, "upgrade_required", "this address speaks websocket")
-		bad.header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
-		return bad
+		return upgradeRequired("this address speaks websocket")
 	}
 	versions, keys := r.Header.Values("Sec-Websocket-Version"), r.Header.Values("Sec-Websocket-Key")
 	switch {
@@ -78,42 +81,13 @@ func checkHeaders(r *http.Request) *refusal {
 	case len(versions) > 1 || len(keys) > 1 || len(r.Header.Values("Origin")) > 1:
 		return badHandshake("a header is repeated")
 	case len(versions) == 0 || versions[0] != "13":
-		bad := refuse(http.StatusUpgradeRequired, "upgrade_required", "only version 13 of the protocol is spoken")
-		bad.header = http.Header{"Sec-Websocket-Version": {"13"}}
+		bad := upgradeRequired("only version 13 of the protocol is spoken")
+		bad.header.Set("Sec-Websocket-Version", "13")
 		return bad
 	case len(keys) == 0 || !rfc6455.ValidKey(keys[0]):
 		return badHandshake("Sec-WebSocket-Key is not 16 bytes in base64")
 	}
 	return nil
-}
-
-// originAllowed keeps pages of other sites from using a visitor's browser (RFC 6455 section 10.2). Programs send no Origin.
-func originAllowed(r *http.Request, allowed []string) bool {
-	origin := r.Header.Get("Origin")
-	if len(r.Header.Values("Origin")) == 0 {
-		return true
-	}
-	for _, a := range allowed {
-		if a == "*" || strings.EqualFold(a, origin) {
-			return true
-		}
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return false
-	}
-	return u.Path == "" && u.RawQuery == "" && u.User == nil && strings.EqualFold(withPort(u.Host, u.Scheme), withPort(r.Host, u.Scheme))
-}
-
-// withPort makes the default port visible, so that example.org and example.org:443 are the same host.
-func withPort(host, scheme string) string {
-	if strings.LastIndexByte(host, ':') > strings.LastIndexByte(host, ']') {
-		return host
-	}
-	if scheme == "https" {
-		return host + ":443"
-	}
-	return host + ":80"
 }
 
 func chooseEncoding(h http.Header) (wire.Encoding, bool) {

@@ -4,6 +4,10 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/rfc6455"
+	"github.com/barrage-live/barrage/internal/wire"
 )
 
 // Metrics counts what the sockets do.
@@ -28,7 +32,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		open:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_open", Help: "Websockets open now."}),
 		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_opened_total", Help: "Upgrades that succeeded, by path: polled or streamed."}, []string{"path"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_handshakes_refused_total", Help: "Upgrades refused, by code."}, []string{"code"}),
-		closed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_closed_total", Help: "Connections that ended, by close code; 1006 without one."}, []string{"code"}),
+		closed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_closed_total", Help: "Connections that ended, by close code: 1006 without one, other for one that means nothing here."}, []string{"code"}),
 
 		messages:  prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_messages_received_total", Help: "Data messages received."}),
 		written:   prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_writes_total", Help: "Writes handed to sockets."}),
@@ -43,4 +47,24 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) ended(code int) { m.closed.WithLabelValues(strconv.Itoa(code)).Inc() }
+// ended counts the end of a connection. A client may close with any of 3,000 codes, so those that are not in the specification are one.
+func (m *Metrics) ended(code int) {
+	label := "other"
+	if specified(code) {
+		label = strconv.Itoa(code)
+	}
+	m.closed.WithLabelValues(label).Inc()
+}
+
+// specified reports whether a close code has a meaning here: it is one of RFC 6455, or ours.
+func specified(code int) bool {
+	if code >= rfc6455.CloseNormal && code <= 1015 || code == wire.CloseSlow || code == wire.CloseIdle {
+		return true
+	}
+	for k := fault.Internal; k <= fault.Unavailable; k++ {
+		if k.CloseCode() == code {
+			return true
+		}
+	}
+	return false
+}

@@ -35,11 +35,14 @@ type Server struct {
 	metrics   *Metrics
 	start     time.Time
 	admission *admission
-	poller    *poller
-	deadlines *wheel.Clock[*Conn]
-	pool      pool
-	ids       atomic.Uint64
-	streams   sync.WaitGroup
+	origins   origins
+	// complaints are about refused origins.
+	complaints complaints
+	poller     *poller
+	deadlines  *wheel.Clock[*Conn]
+	pool       pool
+	ids        atomic.Uint64
+	streams    sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -54,8 +57,8 @@ func Start(cfg Config, h Handler, log *slog.Logger, m *Metrics) (*Server, error)
 	cfg = cfg.filled()
 	s := &Server{
 		cfg: cfg, handler: h, log: log, metrics: m, start: time.Now(),
-		admission: newAdmission(cfg),
-		pool:      pool{max: cfg.Workers, waiting: m.waiting},
+		admission: newAdmission(cfg), origins: newOrigins(cfg), complaints: complaints{log: log},
+		pool: pool{max: cfg.Workers, waiting: m.waiting},
 	}
 	s.mu.conns = map[*Conn]struct{}{}
 	p, err := startPoller(cfg)
@@ -73,13 +76,16 @@ func (s *Server) now() time.Duration { return since(s.start) }
 // ServeHTTP upgrades a request to a websocket or refuses it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	addr := subnet.Caller(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.cfg.TrustedProxies)
-	up, bad := checkUpgrade(r, s.cfg.Origins)
+	up, bad := checkUpgrade(r, s.origins)
 	var place quota.Place
 	if bad == nil {
 		place, bad = s.admit(addr)
 	}
 	if bad != nil {
 		s.metrics.refused.WithLabelValues(bad.reason.Code).Inc()
+		if bad.reason == errOrigin {
+			s.complaints.tell(r, s.now())
+		}
 		bad.write(w)
 		return
 	}

@@ -1,6 +1,10 @@
 package wire
 
 import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -20,20 +24,48 @@ var (
 	ErrFrameTooLarge = fault.Newf(fault.Invalid, "frame_too_large", "a frame is at most %d bytes", MaxClientFrame)
 )
 
-// Decode reads a client frame. With ErrUnknownMessage the frame is returned too, for its id; with the other refusals it
-// is nil. The frame does not refer to b.
+// Decode reads a client frame. With ErrUnknownMessage, and with ErrBadFrame where it can be read, a frame with the id is returned
+// too; otherwise it is nil. The frame does not refer to b.
 func Decode(e Encoding, b []byte) (*wirepb.ClientFrame, error) {
 	if len(b) > MaxClientFrame {
 		return nil, ErrFrameTooLarge
 	}
 	f := new(wirepb.ClientFrame)
 	if err := unmarshal(e, b, f); err != nil {
+		if id := findID(e, b); id != 0 {
+			return &wirepb.ClientFrame{Id: id}, err
+		}
 		return nil, err
 	}
 	if f.GetBody() == nil {
 		return f, ErrUnknownMessage
 	}
 	return f, nil
+}
+
+// findID looks for the id of a frame that is wrong otherwise, such as one with half a surrogate pair in its text; 0 if there is none.
+func findID(e Encoding, b []byte) uint64 {
+	if e == JSON {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(b, &members); err != nil {
+			return 0
+		}
+		id, _ := strconv.ParseUint(strings.Trim(string(members["id"]), `"`), 10, 64) // 0 if it is no number
+		return id
+	}
+	id := uint64(0)
+	for len(b) > 0 {
+		number, kind, size := protowire.ConsumeField(b)
+		if size < 0 {
+			return id
+		}
+		if number == 1 && kind == protowire.VarintType {
+			_, _, tag := protowire.ConsumeTag(b)
+			id, _ = protowire.ConsumeVarint(b[tag:])
+		}
+		b = b[size:]
+	}
+	return id
 }
 
 // DecodeServer reads a server frame, for clients. A frame with an unknown body has a nil body: clients ignore it.

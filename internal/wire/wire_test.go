@@ -59,7 +59,7 @@ func TestDecodeRefuses(t *testing.T) {
 			if !errors.Is(err, c.want) {
 				t.Fatalf("got %v, want %v", err, c.want)
 			}
-			if (f != nil) != errors.Is(err, ErrUnknownMessage) {
+			if f.GetBody() != nil {
 				t.Errorf("frame %v with %v", f, err)
 			}
 		})
@@ -82,10 +82,31 @@ func TestDecodeIsForwardCompatible(t *testing.T) {
 	}
 }
 
-func TestUnknownMessageKeepsItsID(t *testing.T) {
-	f, err := Decode(JSON, []byte(`{"id":"77","dance":{}}`))
-	if f.GetId() != 77 || fault.CodeOf(err) != "unknown_message" {
-		t.Errorf("frame %v, error %v", f, err)
+// TestRefusedFramesKeepTheirID: the client waits for the reply to it.
+func TestRefusedFramesKeepTheirID(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		e    Encoding
+		in   string
+		id   uint64
+		code string
+	}{
+		{"a message of a later version", JSON, `{"id":"77","dance":{}}`, 77, "unknown_message"},
+		{"half a surrogate pair", JSON, `{"id":"77","post":{"text":"\ud83d"}}`, 77, "bad_frame"},
+		{"a number", JSON, `{"post":{"text":"\ud83d"},"id":77}`, 77, "bad_frame"},
+		{"two bodies", JSON, `{"ping":{},"leave":{},"id":"77"}`, 77, "bad_frame"},
+		{"an id that is none", JSON, `{"id":"x","ping":{}}`, 0, "bad_frame"},
+		{"an id within", JSON, `{"post":{"id":"77","text":5}}`, 0, "bad_frame"},
+		{"no object", JSON, `["id",77]`, 0, "bad_frame"},
+		{"text that is not UTF-8", Proto, "\x08\x4d\x12\x03\x0a\x01\xff", 77, "bad_frame"},
+		{"cut off after the id", Proto, "\x08\x4d\x12\x03\x0a", 77, "bad_frame"},
+		{"an id of another type", Proto, "\x0a\x01\x4d\x12\x03\x0a", 0, "bad_frame"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if f, err := Decode(c.e, []byte(c.in)); f.GetId() != c.id || fault.CodeOf(err) != c.code {
+				t.Errorf("frame %v, error %v", f, err)
+			}
+		})
 	}
 }
 
