@@ -6,15 +6,19 @@
 // in elements here and in bytes there; its owner checks before Push and names its policy when full.
 //
 // Promises: elements come out in the order in which they went in; Push, Pop and At take constant time, amortized; memory
-// follows the length, and an emptied queue holds at most minCap places. Nothing fails; taking from an empty queue is a
-// bug and panics.
+// follows the length, and an emptied queue holds at most Keep places. Nothing fails; taking from an empty queue is a bug and
+// panics.
 package fifo
 
-// minCap is the capacity that a queue keeps once it was used.
-const minCap = 8
+// shrinkAbove is the number of places below which it is not worth the while to become smaller.
+const shrinkAbove = 8
 
 // Queue is a queue of elements. The zero value is empty and ready to use.
 type Queue[T any] struct {
+	// Keep is how many places an emptied queue holds on to. Zero suits the many queues that are mostly empty, more those that
+	// fill and empty all the time.
+	Keep int
+
 	ring  []T
 	first int
 	count int
@@ -34,7 +38,7 @@ func (q *Queue[T]) At(i int) *T {
 // Push puts an element at the end.
 func (q *Queue[T]) Push(v T) {
 	if q.count == len(q.ring) {
-		q.resize(max(minCap, 2*len(q.ring)))
+		q.resize(max(1, 2*len(q.ring)))
 	}
 	q.count++
 	*q.At(q.count - 1) = v
@@ -48,7 +52,10 @@ func (q *Queue[T]) Pop() T {
 	*at = zero // or it would live on in the ring
 	q.first = (q.first + 1) % len(q.ring)
 	q.count--
-	if len(q.ring) > minCap && q.count <= len(q.ring)/4 {
+	switch {
+	case q.count == 0 && len(q.ring) > q.Keep:
+		q.ring, q.first = nil, 0
+	case q.count <= len(q.ring)/4 && len(q.ring) > max(shrinkAbove, q.Keep):
 		q.resize(len(q.ring) / 2)
 	}
 	return v

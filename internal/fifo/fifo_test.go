@@ -11,7 +11,7 @@ import (
 // TestAgainstASlice performs random operations on a queue and on a slice beside it.
 func TestAgainstASlice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var q Queue[int]
+		q := Queue[int]{Keep: rapid.IntRange(0, 40).Draw(t, "keep")}
 		var want []int
 		next := 0
 		// Long runs of one operation, so that the ring wraps, grows and shrinks.
@@ -35,8 +35,8 @@ func TestAgainstASlice(t *testing.T) {
 					t.Fatalf("element %d is %d, want %d", i, *q.At(i), w)
 				}
 			}
-			if room := len(q.ring); room > minCap && room > 4*len(want)+minCap {
-				t.Fatalf("%d places for %d elements", room, len(want))
+			if most := max(2*q.Keep, 4*len(want)+shrinkAbove); len(q.ring) > most || len(want) == 0 && len(q.ring) > q.Keep {
+				t.Fatalf("%d places for %d elements, to keep are %d", len(q.ring), len(want), q.Keep)
 			}
 		}
 	})

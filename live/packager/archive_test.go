@@ -123,3 +123,46 @@ func TestSegmentLostLateBecomesAGap(t *testing.T) {
 		lists(len(text(t, p).Segments))
 	})
 }
+
+// answeringBlobs gives an answer to the first Put of each object, after its effect.
+type answeringBlobs struct {
+	Blobs
+	answer error
+	puts   int
+}
+
+func (b *answeringBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
+	b.puts++
+	info, err := b.Blobs.Put(ctx, key, r, o)
+	if b.puts == 1 {
+		err = b.answer
+	}
+	return info, err
+}
+
+// TestAnswersOfTheStore: what is repeated and what is given up. The store itself takes the repetition of an object that is there.
+func TestAnswersOfTheStore(t *testing.T) {
+	for _, c := range []struct {
+		answer error
+		puts   int
+		lost   bool
+	}{
+		{nil, 1, false},
+		{blob.ErrUnknown, 2, false},
+		{fault.New(fault.Unavailable, "storage_full", "the disk is full"), 2, false},
+		{blob.ErrExists, 1, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			blobs := &answeringBlobs{Blobs: newBlobs(t), answer: c.answer}
+			var outcome error
+			a := startArchive(start(t, blobs).cfg, func(_ Name, err error) { outcome = err })
+			if err := a.put(Name{Number: 7}, []byte("media")); err != nil {
+				t.Fatal(err)
+			}
+			a.close()
+			if blobs.puts != c.puts || (outcome != nil) != c.lost {
+				t.Errorf("the store answered %v: %d puts, in the end %v", c.answer, blobs.puts, outcome)
+			}
+		})
+	}
+}
