@@ -1,6 +1,10 @@
 package cluster
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/barrage-live/barrage/internal/fifo"
+)
 
 // pool runs jobs on at most limit goroutines, which live as long as there is work. Jobs beyond wait in order, at most
 // backlog of them; more are refused.
@@ -10,7 +14,7 @@ type pool struct {
 	mu      struct {
 		sync.Mutex
 		running int
-		queue   []func()
+		queue   fifo.Queue[func()]
 		closed  bool
 	}
 	wg sync.WaitGroup
@@ -20,7 +24,7 @@ type pool struct {
 func (p *pool) submit(job func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.mu.running >= p.limit && len(p.mu.queue) >= p.backlog {
+	if p.mu.running >= p.limit && p.mu.queue.Len() >= p.backlog {
 		return false
 	}
 	return p.enqueue(job)
@@ -39,7 +43,7 @@ func (p *pool) enqueue(job func()) bool {
 	case p.mu.closed:
 		return false
 	case p.mu.running >= p.limit:
-		p.mu.queue = append(p.mu.queue, job)
+		p.mu.queue.Push(job)
 	default:
 		p.mu.running++
 		p.wg.Go(func() { p.work(job) })
@@ -57,15 +61,11 @@ func (p *pool) work(job func()) {
 func (p *pool) next() func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.mu.queue) == 0 {
-		p.mu.queue = nil
+	if p.mu.queue.Len() == 0 {
 		p.mu.running--
 		return nil
 	}
-	job := p.mu.queue[0]
-	p.mu.queue[0] = nil
-	p.mu.queue = p.mu.queue[1:]
-	return job
+	return p.mu.queue.Pop()
 }
 
 // close refuses new jobs and returns when those accepted have ended.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/fifo"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 )
 
@@ -36,7 +37,7 @@ type job struct {
 // client is told); the other jobs are few by their nature.
 type backlog struct {
 	sync.Mutex
-	list      []job
+	list      fifo.Queue[job]
 	messages  int
 	bytes     int  // of the messages
 	scheduled bool // a worker has it, or it waits for one
@@ -56,7 +57,7 @@ func (c *Conn) enqueue(j job) bool {
 		q.bytes += len(j.payload)
 	}
 	q.ended = j.kind == jobClosed
-	q.list = append(q.list, j)
+	q.list.Push(j)
 	idle := !q.scheduled
 	q.scheduled = true
 	q.Unlock()
@@ -75,13 +76,11 @@ func (q *backlog) full(n int) bool {
 func (q *backlog) next() (job, bool) {
 	q.Lock()
 	defer q.Unlock()
-	if len(q.list) == 0 {
-		q.list, q.scheduled = nil, false
+	if q.list.Len() == 0 {
+		q.scheduled = false
 		return job{}, false
 	}
-	j := q.list[0]
-	q.list[0] = job{}
-	q.list = q.list[1:]
+	j := q.list.Pop()
 	if j.kind == jobMessage {
 		q.messages--
 		q.bytes -= len(j.payload)
@@ -132,7 +131,7 @@ type pool struct {
 	mu struct {
 		sync.Mutex
 		workers int
-		line    []*Conn
+		line    fifo.Queue[*Conn]
 	}
 }
 
@@ -141,8 +140,8 @@ func (p *pool) submit(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.mu.workers == p.max {
-		p.mu.line = append(p.mu.line, c)
-		p.waiting.Set(float64(len(p.mu.line)))
+		p.mu.line.Push(c)
+		p.waiting.Set(float64(p.mu.line.Len()))
 		return
 	}
 	p.mu.workers++
@@ -155,19 +154,17 @@ func (p *pool) swap(c *Conn) *Conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c != nil {
-		if len(p.mu.line) == 0 {
+		if p.mu.line.Len() == 0 {
 			return c
 		}
-		p.mu.line = append(p.mu.line, c)
+		p.mu.line.Push(c)
 	}
-	if len(p.mu.line) == 0 {
+	if p.mu.line.Len() == 0 {
 		p.mu.workers--
 		return nil
 	}
-	first := p.mu.line[0]
-	p.mu.line[0] = nil
-	p.mu.line = p.mu.line[1:]
-	p.waiting.Set(float64(len(p.mu.line)))
+	first := p.mu.line.Pop()
+	p.waiting.Set(float64(p.mu.line.Len()))
 	return first
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/lesismal/nbio"
 	"github.com/lesismal/nbio/logging"
 	"github.com/lesismal/nbio/mempool"
+
+	"github.com/barrage-live/barrage/internal/fifo"
 )
 
 // poller is the nbio engine: epoll, level triggered, bytes read on the poller goroutines. nbio knows nothing of websockets here.
@@ -100,7 +102,7 @@ type polled struct {
 	nc *nbio.Conn
 	c  *Conn
 	// queue is what waits, in order; c.out guards it.
-	queue [][]byte
+	queue fifo.Queue[[]byte]
 	// lent is how many bytes nbio holds; waits says that there is something in the queue. Whoever clears the one looks at the other.
 	lent  atomic.Int64
 	waits atomic.Bool
@@ -109,7 +111,7 @@ type polled struct {
 // write is called with c.out held, as flush is.
 func (l *polled) write(b []byte) error {
 	if l.waits.Load() || l.lent.Load() > 0 {
-		l.queue = append(l.queue, b)
+		l.queue.Push(b)
 		l.waits.Store(true)
 		return l.flush()
 	}
@@ -117,7 +119,7 @@ func (l *polled) write(b []byte) error {
 	if err != nil || len(rest) == 0 {
 		return err
 	}
-	l.queue = append(l.queue, rest)
+	l.queue.Push(rest)
 	l.waits.Store(true)
 	if err := l.lend(); err != nil {
 		return err
@@ -127,8 +129,8 @@ func (l *polled) write(b []byte) error {
 
 // flush sends what waits, unless nbio still holds a piece of it.
 func (l *polled) flush() error {
-	for len(l.queue) > 0 && l.lent.Load() == 0 {
-		rest, err := l.send(l.queue[0])
+	for l.queue.Len() > 0 && l.lent.Load() == 0 {
+		rest, err := l.send(*l.queue.At(0))
 		if err != nil {
 			return err
 		}
@@ -145,7 +147,7 @@ func (l *polled) flush() error {
 
 // lend gives nbio the first piece of what waits.
 func (l *polled) lend() error {
-	first := l.queue[0]
+	first := *l.queue.At(0)
 	n := min(len(first), piece)
 	l.keep(first[n:])
 	l.lent.Store(int64(n)) // it may be sent before Write returns
@@ -156,13 +158,11 @@ func (l *polled) lend() error {
 // keep replaces the first in the queue by what is left of it.
 func (l *polled) keep(rest []byte) {
 	if len(rest) > 0 {
-		l.queue[0] = rest
+		*l.queue.At(0) = rest
 		return
 	}
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
-	if len(l.queue) == 0 {
-		l.queue = nil
+	l.queue.Pop()
+	if l.queue.Len() == 0 {
 		l.waits.Store(false)
 	}
 }

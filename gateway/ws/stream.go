@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/barrage-live/barrage/internal/fifo"
 )
 
 const (
@@ -21,7 +23,7 @@ type streamed struct {
 
 	mu struct {
 		sync.Mutex
-		queue    [][]byte
+		queue    fifo.Queue[[]byte]
 		shutdown bool
 		ended    bool
 	}
@@ -47,7 +49,7 @@ func (l *streamed) write(b []byte) error {
 	if l.mu.ended {
 		return net.ErrClosed
 	}
-	l.mu.queue = append(l.mu.queue, b)
+	l.mu.queue.Push(b)
 	l.signal()
 	return nil
 }
@@ -126,11 +128,8 @@ func (l *streamed) next() ([]byte, phase) {
 	switch {
 	case l.mu.ended:
 		return nil, phaseEnded
-	case len(l.mu.queue) > 0:
-		b := l.mu.queue[0]
-		l.mu.queue[0] = nil
-		l.mu.queue = l.mu.queue[1:]
-		return b, phaseOpen
+	case l.mu.queue.Len() > 0:
+		return l.mu.queue.Pop(), phaseOpen
 	case l.mu.shutdown:
 		l.mu.shutdown = false
 		return nil, phaseClosing
