@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -63,7 +64,7 @@ func (f *flight) fail(cause error) {
 		case r.err == nil:
 			r.err = f.err
 		case errors.Is(r.err, table.ErrConflict), errors.Is(r.err, table.ErrFenced):
-			r.err = refusal(cause)
+			r.err = durable.Refusal(cause)
 		}
 	}
 }
@@ -101,12 +102,13 @@ gather:
 		}
 	}
 	e.cfg.Metrics.queue.Set(float64(len(e.requests)))
-	now := e.cfg.Now()
+	e.building.Store(f)
+	now := e.clock.now()
 	for _, r := range f.requests {
 		if !r.state.CompareAndSwap(queued, claimed) {
 			continue
 		}
-		e.perform(f, r, now)
+		e.decide(f, r, now)
 	}
 	if f.batches > 0 {
 		f.barrier = e.db.NewBatch()
@@ -119,10 +121,11 @@ gather:
 		}
 	}
 	e.flights <- f
+	e.building.Store(nil)
 }
 
-// perform decides one request.
-func (e *engine) perform(f *flight, r *request, now time.Time) {
+// decide performs one request as far as the log.
+func (e *engine) decide(f *flight, r *request, now time.Time) {
 	switch {
 	case r.sweep != nil:
 		r.err = e.remove(f, r.sweep, now)
@@ -141,6 +144,7 @@ func (e *engine) wait() {
 	defer close(e.waited)
 	var failed error
 	for f := range e.flights {
+		e.landing.Store(f)
 		if f.barrier != nil {
 			if err := f.barrier.SyncWait(); err != nil {
 				e.guard.kill(err)
@@ -154,6 +158,7 @@ func (e *engine) wait() {
 		if failed != nil {
 			f.fail(failed)
 		}
+		e.landing.Store(nil)
 		close(f.done)
 		for _, r := range f.requests {
 			close(r.done)

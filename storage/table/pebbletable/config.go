@@ -20,14 +20,16 @@ type Config struct {
 	CacheBytes int64
 	// MemTableBytes is how much is written before a flush; zero means 64 MiB. A third of it must exceed a full batch.
 	MemTableBytes uint64
-	// Queue is how many Apply calls may wait for the committer; zero means 1024. Further calls wait until their
+	// Queue is how many calls may wait for the committer; zero means 1024. Further calls wait until their
 	// context ends.
 	Queue int
 	// SweepEvery is the pause between sweeps of expired rows; zero means 10 s.
 	SweepEvery time.Duration
-	// MendEvery is the first pause before a dead engine is replaced; it doubles up to a minute. Zero means 500 ms.
-	MendEvery time.Duration
-	// Now is the clock that expiry is judged by; nil means time.Now.
+	// Reserve is how many bytes of the disk are kept for what keeps the platform going: below it writes are refused as on a full
+	// disk, but fences and rows of shared tables. So a full disk still lets a process start and serve what is stored. Zero means
+	// 64 MiB, negative none.
+	Reserve int64
+	// Now is the clock that expiry is judged by, as long as it does not go back; nil means time.Now.
 	Now func() time.Time
 	// Log receives warnings and errors; nil discards them.
 	Log *slog.Logger
@@ -36,7 +38,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Dir == "" || c.CacheBytes < 0 || c.Queue < 0 || c.SweepEvery < 0 || c.MendEvery < 0 {
+	if c.Dir == "" || c.CacheBytes < 0 || c.Queue < 0 || c.SweepEvery < 0 {
 		return c, fault.New(fault.Invalid, "bad_config", "a directory is required and sizes and durations are not negative")
 	}
 	if c.FS == nil {
@@ -54,8 +56,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.SweepEvery == 0 {
 		c.SweepEvery = 10 * time.Second
 	}
-	if c.MendEvery == 0 {
-		c.MendEvery = 500 * time.Millisecond
+	if c.Reserve == 0 {
+		c.Reserve = 64 << 20
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -13,10 +13,12 @@
 //
 // Failure. Pebble ends the process on disk errors; this package does not let it see one. Every write to the directory
 // passes a guard: on a full disk the operation waits inside the guard and is tried again, while writes are refused with
-// fault.Unavailable "storage_full"; on any other error the engine is dead, writes are refused with "storage_failed", reads go
-// on, and the driver opens a new engine on the same directory as soon as a probe file can be written and synced. A write
-// caught in the middle gets table.ErrUnknown. A damaged row or file gives table.ErrCorrupt. A directory that another
-// process holds gives ErrLocked.
+// fault.Unavailable "storage_full". Already when the disk has less room than a reserve, writes are refused so, but for fences and
+// rows of shared tables: a process that starts then still serves what is stored. On any other error the engine is dead: everything is
+// refused with "storage_failed", Failed tells the owner, who ends the process, and only another process may open the directory
+// again. A disk that does not answer for a second has writes refused with "storage_stalled" until it does. A write caught in the
+// middle of any of this gets table.ErrUnknown. A damaged row or file gives table.ErrCorrupt. A directory that another process
+// holds gives ErrLocked.
 //
 // The bytes on disk are described in FORMAT.md.
 package pebbletable

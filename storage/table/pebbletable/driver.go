@@ -14,22 +14,19 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/storage/internal/durable"
+	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
-// Driver is the engine behind a table.Store. It lives as long as the directory is open, over any number of engines.
+// Driver is the engine behind a table.Store.
 type Driver struct {
-	cfg   Config
+	*engine
 	lock  io.Closer
 	cache *pebble.Cache
-	seal  *seal
-	ctx   context.Context //nolint:containedctx // the life of the two goroutines below
+	gate  *gate
+	ctx   context.Context //nolint:containedctx // the life of the goroutines below
 	end   context.CancelFunc
 	wg    sync.WaitGroup
-	mu    struct {
-		sync.RWMutex         // held for reading while the engine is read, so that it is not closed meanwhile
-		engine       *engine // nil after Close
-	}
 }
 
 var _ driver.Driver = (*Driver)(nil)
@@ -41,91 +38,84 @@ func Open(cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	if err := durable.MakeDir(cfg.FS, cfg.Dir); err != nil {
-		return nil, refusal(err)
+		return nil, durable.Refusal(err)
 	}
-	lock, err := cfg.FS.Lock(cfg.FS.PathJoin(cfg.Dir, "LOCK"))
+	lock, err := durable.Lock(cfg.FS, cfg.FS.PathJoin(cfg.Dir, "LOCK"))
 	if err != nil {
-		return nil, lockFault(err)
+		return nil, err
 	}
-	d := &Driver{cfg: cfg, lock: lock, cache: pebble.NewCache(cfg.CacheBytes)}
-	e, err := d.openFirst()
-	if err != nil {
+	d := &Driver{lock: lock, cache: pebble.NewCache(cfg.CacheBytes), gate: newGate()}
+	if d.engine, err = openFirst(cfg, d.cache); err != nil {
 		d.cache.Unref()
 		return nil, errors.Join(err, lock.Close())
 	}
-	d.mu.engine = e
 	d.ctx, d.end = context.WithCancel(context.Background())
-	cfg.Metrics.queueMax.Set(float64(cfg.Queue))
-	d.wg.Add(2)
-	go d.sweep()
-	go d.mend()
+	cfg.Metrics.watch(d.engine)
+	d.wg.Go(d.sweepNowAndThen)
+	d.wg.Go(d.watchSpace)
 	return d, nil
 }
 
 // openFirst opens an engine on what the last process left behind.
-func (d *Driver) openFirst() (*engine, error) {
-	s, err := openSeal(d.cfg.FS, d.cfg.Dir)
+func openFirst(cfg Config, cache *pebble.Cache) (*engine, error) {
+	s, err := openSeal(cfg.FS, cfg.Dir)
 	if err != nil {
 		return nil, openFault(err)
 	}
-	d.seal = s
-	if err := checkLogs(d.cfg.FS, d.cfg.Dir); err != nil {
+	if err := checkLogs(cfg.FS, cfg.Dir); err != nil {
 		return nil, openFault(err)
 	}
-	if err := d.create(); err != nil {
+	if err := create(cfg, cache, s); err != nil {
 		return nil, err
 	}
-	return openEngine(d.cfg, d.cache, d.seal)
+	return openEngine(cfg, cache, s)
 }
 
 // create makes a new database where there is none. The log that Pebble begins with a database lacks the marks by which
 // damage is told from an interrupted write, so the database is closed once before anything is written to it.
-func (d *Driver) create() error {
-	names, err := d.cfg.FS.List(d.cfg.Dir)
+func create(cfg Config, cache *pebble.Cache, s *seal) error {
+	names, err := cfg.FS.List(cfg.Dir)
 	if err != nil {
 		return openFault(err)
 	}
 	if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, manifestPrefix) }) {
 		return nil
 	}
-	e, err := openEngine(d.cfg, d.cache, d.seal)
+	e, err := openEngine(cfg, cache, s)
 	if err != nil {
 		return err
 	}
 	return e.close()
 }
 
-// use runs f on the current engine, which stays open meanwhile.
-func (d *Driver) use(ctx context.Context, f func(e *engine) error) (*engine, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, notDone(err)
-	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if d.mu.engine == nil {
-		return nil, ErrClosed
-	}
-	return d.mu.engine, f(d.mu.engine)
-}
+// Failed gives the reason when the engine has died: the disk refused something, for another reason than want of space. Nothing can be
+// read or written then, and only another process may open the directory again, because nobody knows what the calls that the system
+// has not answered yet will still do to it.
+func (d *Driver) Failed() <-chan error { return d.guard.failed }
 
-// current is the engine writes go to. It may be closed while they wait, and then refuses them itself.
-func (d *Driver) current() (*engine, error) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if d.mu.engine == nil {
-		return nil, ErrClosed
+// use runs f on the database, which stays open meanwhile.
+func (d *Driver) use(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return notDone(err)
 	}
-	return d.mu.engine, nil
+	if err := d.guard.death(); err != nil {
+		return durable.Refusal(err)
+	}
+	if !d.gate.enter() {
+		return ErrClosed
+	}
+	defer d.gate.leave()
+	return f()
 }
 
 // Get implements driver.Driver.
 func (d *Driver) Get(ctx context.Context, t driver.Table, partition string, key []byte) (row driver.Row, ok bool, err error) {
-	e, err := d.use(ctx, func(e *engine) (err error) {
-		row, ok, err = e.get(t.Name, partition, key)
+	err = d.use(ctx, func() (err error) {
+		row, ok, err = d.get(t.Name, partition, key)
 		return err
 	})
 	if err == nil {
-		err = e.durable(ctx, e.stripe(t.Name, partition).Load())
+		err = d.durable(ctx, d.stripe(t.Name, partition).Load())
 	}
 	if err != nil {
 		return driver.Row{}, false, err
@@ -135,12 +125,12 @@ func (d *Driver) Get(ctx context.Context, t driver.Table, partition string, key 
 
 // Scan implements driver.Driver.
 func (d *Driver) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, next []byte, err error) {
-	e, err := d.use(ctx, func(e *engine) (err error) {
-		rows, next, err = e.scan(ctx, r)
+	err = d.use(ctx, func() (err error) {
+		rows, next, err = d.scan(ctx, r)
 		return err
 	})
 	if err == nil {
-		err = e.durable(ctx, e.stripe(r.Table.Name, r.Partition).Load())
+		err = d.durable(ctx, d.stripe(r.Table.Name, r.Partition).Load())
 	}
 	if err != nil {
 		return nil, nil, err
@@ -150,12 +140,12 @@ func (d *Driver) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, n
 
 // Walk implements driver.Driver. The cursor is the name of the last partition.
 func (d *Driver) Walk(ctx context.Context, t driver.Table, cursor string, limit int) (names []string, next string, err error) {
-	e, err := d.use(ctx, func(e *engine) (err error) {
-		names, next, err = e.walk(ctx, t.Name, cursor, limit)
+	err = d.use(ctx, func() (err error) {
+		names, next, err = d.walk(ctx, t.Name, cursor, limit)
 		return err
 	})
 	if err == nil {
-		err = e.durable(ctx, e.latest.Load())
+		err = d.durable(ctx, d.latest.Load())
 	}
 	if err != nil {
 		return nil, "", err
@@ -165,30 +155,27 @@ func (d *Driver) Walk(ctx context.Context, t driver.Table, cursor string, limit 
 
 // Empty reports whether nothing is stored: no row and no fence.
 func (d *Driver) Empty(ctx context.Context) (empty bool, err error) {
-	_, err = d.use(ctx, func(e *engine) (err error) {
-		empty, err = e.nothing()
+	err = d.use(ctx, func() (err error) {
+		empty, err = d.nothing()
 		return err
 	})
 	return empty, err
 }
 
-// submit sends a request through the committer and gives its outcome.
-func (d *Driver) submit(ctx context.Context, r *request) error {
-	r.ctx, r.done = ctx, make(chan struct{})
-	e, err := d.use(ctx, func(e *engine) error {
+// perform sends a call through the committer and gives its outcome.
+func (d *Driver) perform(r *request) error {
+	err := d.use(r.ctx, func() error {
 		if r.write != nil {
-			r.write.prepared = e.prepare(r.write.table, r.write.partition, r.write.ops)
+			r.write.prepared = d.prepare(r.write.table, r.write.partition, r.write.ops)
 			r.write.ops = nil
-			e.warm(r.write)
-		} else if r.raise != nil {
-			e.touch(r.raise.key)
+			d.warm(r.write)
+		} else {
+			d.touch(r.raise.key)
 		}
 		return nil
 	})
 	if err == nil {
-		if err = e.submit(r); err == nil {
-			err = r.err
-		}
+		err = d.submit(r)
 	}
 	outcome := "ok"
 	if err != nil {
@@ -198,30 +185,32 @@ func (d *Driver) submit(ctx context.Context, r *request) error {
 	return err
 }
 
-// Close writes what was accepted, ends all goroutines and frees the directory.
+// Close writes what was accepted, ends all goroutines and frees the directory. Where the disk does not let it, it gives up and says
+// why, and the directory stays locked until the process ends.
 func (d *Driver) Close() error {
-	d.mu.Lock()
-	e := d.mu.engine
-	d.mu.engine = nil
-	d.mu.Unlock()
-	if e == nil {
+	if !d.gate.close() {
 		return nil
 	}
 	d.end()
-	d.wg.Wait()
-	err := e.close()
-	d.cache.Unref()
-	if err == nil {
-		if err = d.seal.close(); err != nil {
-			err = refusal(err)
-		}
+	left := make(chan struct{})
+	go func() {
+		d.wg.Wait()
+		<-d.gate.idle
+		close(left)
+	}()
+	select {
+	case <-left:
+	case <-d.guard.dead: // who is inside may never come back
 	}
-	return errors.Join(err, d.lock.Close())
+	if err := d.close(); err != nil {
+		return err
+	}
+	d.cache.Unref()
+	return d.lock.Close()
 }
 
-// sweep removes expired rows now and then.
-func (d *Driver) sweep() {
-	defer d.wg.Done()
+// sweepNowAndThen removes expired rows.
+func (d *Driver) sweepNowAndThen() {
 	tick := time.NewTicker(d.cfg.SweepEvery)
 	defer tick.Stop()
 	for {
@@ -236,11 +225,41 @@ func (d *Driver) sweep() {
 	}
 }
 
-// Sweep removes the rows that have expired by now. The driver does it by itself every Config.SweepEvery.
+// Sweep removes the rows that have expired by now, and fences that nothing is left behind. The driver does it by itself every
+// Config.SweepEvery.
 func (d *Driver) Sweep(ctx context.Context) error {
-	e, err := d.current()
-	if err != nil {
-		return err
+	from := []byte{spaceExpiry}
+	for {
+		s := &sweeping{}
+		err := d.use(ctx, func() (err error) {
+			s.due, err = d.due(d.clock.now(), from)
+			return err
+		})
+		if err != nil || len(s.due) == 0 {
+			return err
+		}
+		if err := d.submit(&request{ctx: ctx, sweep: s, done: make(chan struct{})}); err != nil {
+			return err
+		}
+		d.cfg.Metrics.swept.Add(float64(s.swept))
+		if len(s.due) < sweepRows {
+			return nil
+		}
+		// Behind the last one: from the beginning it would walk over all the tombstones it has just written.
+		from = table.After(s.due[len(s.due)-1].key)
 	}
-	return e.sweep(ctx)
+}
+
+// watchSpace looks now and then how much room the disk has left.
+func (d *Driver) watchSpace() {
+	tick := time.NewTicker(spaceEvery)
+	defer tick.Stop()
+	for {
+		d.lookForSpace()
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }

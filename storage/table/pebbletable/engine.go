@@ -1,6 +1,7 @@
 package pebbletable
 
 import (
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"sync/atomic"
@@ -9,21 +10,27 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 
+	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
 const (
 	// stripes spreads partitions over the marks by which reads find the writes they must wait for.
 	stripes = 1024
+	// stallAfter is how long the disk may take for a write before further ones are refused.
+	stallAfter = time.Second
 	// troubleGrace is how long a write that is on its way may still succeed after the disk got into trouble.
 	troubleGrace = 50 * time.Millisecond
 )
 
-// engine is one life of Pebble in the directory. It is replaced, not repaired.
+// engine is Pebble in the directory. When the disk fails it dies for good.
 type engine struct {
 	cfg   Config
 	db    *pebble.DB
 	guard *guard
+	seal  *seal
+	clock *clock
+	low   atomic.Bool // the disk has less room than the reserve
 
 	requests  chan *request // waits when full
 	flights   chan *flight  // waits when full
@@ -34,17 +41,20 @@ type engine struct {
 	seed  maphash.Seed
 	marks [stripes]atomic.Pointer[flight] // the last flight that wrote to a partition of the stripe
 
-	latest atomic.Pointer[flight] // the last flight that wrote at all
-	fences fences
+	latest            atomic.Pointer[flight] // the last flight that wrote at all
+	building, landing atomic.Pointer[flight] // what committer and waiter are at; nil while they rest
+	fences            fences
 
 	// The committer's own.
 	version, ceiling table.Version
+	mark             time.Time // the stored mark of the clock
 }
 
 func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 	e := &engine{
 		cfg:       cfg,
-		guard:     newGuard(cfg.FS, s, cfg.Metrics.down),
+		guard:     newGuard(cfg.FS, s),
+		seal:      s,
 		requests:  make(chan *request, cfg.Queue),
 		flights:   make(chan *flight, flightGroups),
 		stop:      make(chan struct{}),
@@ -55,20 +65,33 @@ func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 	e.fences.known = make(map[string]fence)
 	db, err := pebble.Open(cfg.Dir, e.options(cache))
 	if err != nil {
-		e.guard.revoke()
+		e.guard.end()
 		return nil, openFault(err)
 	}
 	e.db = db
-	h, _, _, err := e.load(metaCeiling())
-	if err != nil {
+	if err := e.recall(); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
-	e.version, e.ceiling = h.version, h.version
 	e.guard.opened()
 	go e.commit()
 	go e.wait()
 	return e, nil
+}
+
+// recall reads what the last life left for this one.
+func (e *engine) recall() error {
+	ceiling, _, _, err := e.load(metaCeiling())
+	if err != nil {
+		return err
+	}
+	mark, _, _, err := e.load(metaClock())
+	if err != nil {
+		return err
+	}
+	e.version, e.ceiling, e.mark = ceiling.version, ceiling.version, time.UnixMilli(int64(mark.version))
+	e.clock = newClock(e.cfg.Now, e.mark)
+	return nil
 }
 
 func (e *engine) options(cache *pebble.Cache) *pebble.Options {
@@ -107,13 +130,15 @@ func (e *engine) stripe(table, partition string) *atomic.Pointer[flight] {
 	return &e.marks[h.Sum64()%stripes]
 }
 
-// submit sends a request through the committer. It gives nil once the request's own errors may be read, or the one
-// error that holds for all of it.
+// submit sends a request through the committer and gives its outcome.
 func (e *engine) submit(r *request) error {
+	if e.oldest() > stallAfter {
+		return stalled()
+	}
 	trouble := e.guard.trouble()
 	select {
 	case <-trouble:
-		return refusal(e.guard.why())
+		return durable.Refusal(e.guard.why())
 	case <-e.stop:
 		return ErrClosed
 	default:
@@ -123,13 +148,13 @@ func (e *engine) submit(r *request) error {
 	case <-r.ctx.Done():
 		return notDone(r.ctx.Err())
 	case <-trouble:
-		return refusal(e.guard.why())
+		return durable.Refusal(e.guard.why())
 	case <-e.stop:
 		return ErrClosed
 	}
 	select {
 	case <-r.done:
-		return nil
+		return r.err
 	case <-r.ctx.Done():
 		if r.withdraw() {
 			return notDone(r.ctx.Err())
@@ -142,7 +167,7 @@ func (e *engine) submit(r *request) error {
 		trouble = e.guard.trouble()
 		select {
 		case <-r.done:
-			return nil
+			return r.err
 		case <-trouble:
 		}
 	case <-trouble:
@@ -154,17 +179,29 @@ func (e *engine) submit(r *request) error {
 func (e *engine) salvage(r *request) error {
 	cause := e.guard.why()
 	if r.withdraw() {
-		return refusal(cause)
+		return durable.Refusal(cause)
 	}
 	grace := time.NewTimer(troubleGrace)
 	defer grace.Stop()
 	select {
 	case <-r.done:
-		return nil
+		return r.err
 	case <-grace.C:
 		return unknown(cause)
 	}
 }
+
+// oldest is how long the oldest write that began has been on its way to the disk; zero if there is none.
+func (e *engine) oldest() (age time.Duration) {
+	for _, at := range []*atomic.Pointer[flight]{&e.landing, &e.building} {
+		if f := at.Load(); f != nil {
+			age = max(age, time.Since(f.start))
+		}
+	}
+	return age
+}
+
+func stalled() error { return ErrStalled }
 
 // warm reads what the committer is going to read for a batch, so that it finds it in memory: one cold block of the disk must not
 // hold up every writer. What is wrong with it the committer will say.
@@ -196,30 +233,28 @@ func (e *engine) touch(key []byte) {
 	}
 }
 
-// close ends the engine. In trouble it gives it up instead: what is durable is in the log already.
+// close ends the engine: what is in the log goes to tables, whose every byte is checked when it is read, so that no damage of a log
+// can be taken for its end. In trouble it gives up instead: what is durable is in the log already.
 func (e *engine) close() error {
 	close(e.stop)
-	trouble := e.guard.trouble()
-	for _, ended := range []chan struct{}{e.committed, e.waited} {
-		select {
-		case <-ended:
-		case <-trouble:
-			e.guard.revoke()
-			e.cfg.Metrics.abandoned.Inc()
-			return refusal(e.guard.why())
-		}
-	}
 	closed := make(chan error, 1)
-	go func() { closed <- e.db.Close() }()
-	select {
-	case err := <-closed:
-		if err != nil {
-			return refusal(err)
+	go func() {
+		<-e.committed
+		<-e.waited
+		closed <- errors.Join(e.db.Flush(), e.db.Close())
+	}()
+	for {
+		select {
+		case err := <-closed:
+			if err != nil {
+				return durable.Refusal(err)
+			}
+			return nil
+		case <-e.guard.trouble():
+			if cause := e.guard.why(); cause != nil { // else it has passed
+				e.guard.end()
+				return durable.Refusal(cause)
+			}
 		}
-		return nil
-	case <-trouble:
-		e.guard.revoke()
-		e.cfg.Metrics.abandoned.Inc()
-		return refusal(e.guard.why())
 	}
 }

@@ -4,36 +4,29 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
 // The refusals of this package beside those of package table.
 var (
 	// ErrLocked: another process, or another driver of this process, holds the directory.
-	ErrLocked = fault.New(fault.Unavailable, "storage_locked", "the data directory is in use by another process")
+	ErrLocked = durable.ErrLocked
 	// ErrClosed: the driver was closed.
 	ErrClosed = fault.New(fault.Unavailable, "storage_closed", "the storage is closed")
 	// ErrFull: the disk is full; nothing was done.
-	ErrFull = fault.New(fault.Unavailable, "storage_full", "the disk is full").After(time.Second)
+	ErrFull = durable.ErrFull
 	// ErrFailed: the disk failed; nothing was done.
-	ErrFailed = fault.New(fault.Unavailable, "storage_failed", "the disk failed").After(time.Second)
+	ErrFailed = durable.ErrFailed
+	// ErrStalled: the disk has not answered for a while; nothing was done.
+	ErrStalled = fault.New(fault.Unavailable, "storage_stalled", "the disk does not answer").After(time.Second)
 )
-
-// refusal tells a caller why nothing can be written.
-func refusal(cause error) error {
-	of := ErrFailed
-	if isFull(cause) {
-		of = ErrFull
-	}
-	return fault.Wrap(of.Kind, of.Code, of.Message, cause).After(of.RetryAfter)
-}
 
 // unknown is table.ErrUnknown with its cause.
 func unknown(cause error) error {
@@ -60,7 +53,7 @@ func (e *engine) readFault(err error) error {
 		e.cfg.Metrics.corrupt.Inc()
 		return corrupt(err)
 	}
-	return refusal(err)
+	return durable.Refusal(err)
 }
 
 // openFault classifies a failure to open what is there. What the system did not refuse is damage.
@@ -72,13 +65,5 @@ func openFault(err error) error {
 	case pebble.IsCorruptionError(err), errors.Is(err, os.ErrNotExist), !errors.As(err, &errno):
 		return corrupt(err)
 	}
-	return refusal(err)
-}
-
-// lockFault classifies a failure to lock the directory.
-func lockFault(err error) error {
-	if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process") {
-		return ErrLocked
-	}
-	return refusal(err)
+	return durable.Refusal(err)
 }

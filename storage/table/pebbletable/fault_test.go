@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
@@ -29,9 +32,9 @@ type sickDisk struct {
 	hits  atomic.Int64
 }
 
-func newSickDisk(only func(errorfs.Op) bool) *sickDisk {
+func newSickDisk(mem *vfs.MemFS, only func(errorfs.Op) bool) *sickDisk {
 	d := &sickDisk{only: only}
-	d.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+	d.FS = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if errno := d.errno.Load(); errno != 0 && d.only(op) {
 			d.hits.Add(1)
 			return syscall.Errno(errno)
@@ -56,11 +59,16 @@ func walOnly(kinds ...errorfs.OpKind) func(errorfs.Op) bool {
 
 func openOn(t *testing.T, fs vfs.FS) *table.Store {
 	t.Helper()
-	d, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: fs, CacheBytes: 1 << 20, MemTableBytes: 16 << 20, MendEvery: 10 * time.Millisecond})
+	return table.New(openEngine(t, fs))
+}
+
+func openEngine(t *testing.T, fs vfs.FS) *pebbletable.Driver {
+	t.Helper()
+	d, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: fs, CacheBytes: 1 << 20, MemTableBytes: 16 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return table.New(d)
+	return d
 }
 
 func plain() table.Table { return table.Plain("t") }
@@ -70,27 +78,29 @@ func put(ctx context.Context, s *table.Store, key string) error {
 	return err
 }
 
-// TestDiskTrouble breaks the disk under load in many ways and lets it recover. The process must live, writes must be
-// refused soon and with the right code, what was acknowledged must stay, and writes must be accepted again by
-// themselves.
+// TestDiskTrouble breaks the disk under load in many ways. Writes must be refused soon and with the right code, and what was
+// acknowledged must stay. After a full disk has room again writes must be accepted by themselves; after any other failure the engine
+// must be dead for good and say so.
 func TestDiskTrouble(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		errno syscall.Errno
 		only  func(errorfs.Op) bool
-		code  string // empty: a new engine opens again and again and dies of its first write
+		code  string
 	}{
 		{"disk full", syscall.ENOSPC, anyWrite, "storage_full"},
 		{"quota used up", syscall.EDQUOT, anyWrite, "storage_full"},
+		{"log full", syscall.ENOSPC, walOnly(errorfs.OpFileWrite), "storage_full"},
 		{"everything fails", syscall.EIO, anyWrite, "storage_failed"},
 		{"read-only", syscall.EROFS, anyWrite, "storage_failed"},
-		{"log cannot be written", syscall.EIO, walOnly(errorfs.OpFileWrite), ""},
-		{"log cannot be synced", syscall.EIO, walOnly(errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo), ""},
-		{"log full", syscall.ENOSPC, walOnly(errorfs.OpFileWrite), "storage_full"},
+		{"log cannot be written", syscall.EIO, walOnly(errorfs.OpFileWrite), "storage_failed"},
+		{"log cannot be synced", syscall.EIO, walOnly(errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo), "storage_failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			disk := newSickDisk(c.only)
-			s := openOn(t, disk)
+			mem := vfs.NewCrashableMem()
+			disk := newSickDisk(mem, c.only)
+			d := openEngine(t, disk)
+			s := table.New(d)
 			acked := map[string]bool{}
 			for i := range 20 {
 				key := fmt.Sprint("before", i)
@@ -101,21 +111,53 @@ func TestDiskTrouble(t *testing.T) {
 			}
 			disk.errno.Store(int64(c.errno))
 			trouble(t, s, c.code, acked)
-			reads(t, s)
-			disk.errno.Store(0)
-			recovers(t, s, acked)
-			if err := s.Close(); err != nil {
-				t.Errorf("close: %v", err)
+			if c.code == "storage_full" {
+				reads(t, s)
+				disk.errno.Store(0)
+				recovers(t, s, acked)
+			} else {
+				disk.errno.Store(0)
+				isDead(t, d, s)
 			}
 			if disk.hits.Load() == 0 {
 				t.Error("no operation failed; the test shows nothing")
 			}
-			again := openOn(t, disk.FS)
+			again := openOn(t, afterPowerFailure(mem))
 			have(t, again, acked)
 			if err := again.Close(); err != nil {
 				t.Error(err)
 			}
+			if err := s.Close(); (err == nil) != (c.code == "storage_full") {
+				t.Errorf("close: %v", err)
+			}
 		})
+	}
+}
+
+// afterPowerFailure is what another process would find if the machine lost its power now.
+func afterPowerFailure(mem *vfs.MemFS) *vfs.MemFS {
+	return mem.CrashClone(vfs.CrashCloneCfg{RNG: rand.New(rand.NewPCG(1, 1))})
+}
+
+// isDead checks that an engine is dead and stays so although the disk works again.
+func isDead(t *testing.T, d *pebbletable.Driver, s *table.Store) {
+	t.Helper()
+	select {
+	case err := <-d.Failed():
+		if fault.CodeOf(err) != "storage_failed" {
+			t.Errorf("died of %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("the engine does not say that it is dead")
+	}
+	if err := put(t.Context(), s, "after"); fault.CodeOf(err) != "storage_failed" {
+		t.Errorf("a write to a dead engine: %v", err)
+	}
+	if _, err := s.Get(t.Context(), plain(), "p", []byte("before0")); fault.CodeOf(err) != "storage_failed" {
+		t.Errorf("a read from a dead engine: %v", err)
+	}
+	if _, _, err := s.Walk(t.Context(), plain(), ""); fault.CodeOf(err) != "storage_failed" {
+		t.Errorf("a walk over a dead engine: %v", err)
 	}
 }
 
@@ -143,16 +185,13 @@ func trouble(t *testing.T, s *table.Store, code string, acked map[string]bool) {
 					acked[key] = true
 					mu.Unlock()
 				case errors.Is(err, table.ErrUnknown):
-				case fault.KindOf(err) != fault.Unavailable || code != "" && fault.CodeOf(err) != code:
+				case fault.KindOf(err) != fault.Unavailable || fault.CodeOf(err) != code:
 					t.Errorf("refused with %v, want %s", err, code)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if code == "" {
-		return
-	}
 	began := time.Now()
 	if err := put(t.Context(), s, "refused"); fault.CodeOf(err) != code || fault.From(err).RetryAfter == 0 {
 		t.Errorf("a write in the midst of it: %v, want %s with advice", err, code)
@@ -200,22 +239,23 @@ func have(t *testing.T, s *table.Store, acked map[string]bool) {
 	}
 }
 
-// TestFullDiskAtLogRotation fills the memtable while the disk takes no new files, which is where Pebble would panic
-// while it holds its locks.
-func TestFullDiskAtLogRotation(t *testing.T) {
+// TestLogRotationInTrouble fills the memtable while the disk takes no new files, which is where Pebble would panic while it holds
+// its locks.
+func TestLogRotationInTrouble(t *testing.T) {
 	for name, errno := range map[string]syscall.Errno{"full": syscall.ENOSPC, "failed": syscall.EIO} {
 		t.Run(name, func(t *testing.T) {
-			disk := newSickDisk(func(op errorfs.Op) bool {
+			mem := vfs.NewCrashableMem()
+			disk := newSickDisk(mem, func(op errorfs.Op) bool {
 				return op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpReuseForWrite
 			})
-			s := openOn(t, disk)
+			d := openEngine(t, disk)
+			s := table.New(d)
 			disk.errno.Store(int64(errno))
 			big := make([]byte, table.MaxValue/2)
 			acked := map[string]bool{}
 			var err error
 			for i := 0; err == nil && i < 200; i++ {
-				key := fmt.Sprint(i)
-				_, err = s.Write(t.Context(), table.Batch{Table: plain(), Partition: "big", Ops: []table.Op{table.Put([]byte(key), big)}})
+				_, err = s.Write(t.Context(), table.Batch{Table: plain(), Partition: "big", Ops: []table.Op{table.Put(fmt.Append(nil, i), big)}})
 			}
 			if err == nil {
 				t.Fatal("the log was never rotated")
@@ -224,6 +264,11 @@ func TestFullDiskAtLogRotation(t *testing.T) {
 				t.Errorf("the write that rotates: %v", err)
 			}
 			disk.errno.Store(0)
+			if errno == syscall.EIO {
+				isDead(t, d, s)
+				_ = s.Close()
+				return
+			}
 			recovers(t, s, acked)
 			if err := s.Close(); err != nil {
 				t.Error(err)
@@ -232,11 +277,13 @@ func TestFullDiskAtLogRotation(t *testing.T) {
 	}
 }
 
-// TestCloseInTrouble closes while the disk is full: it must return, say why, and leave what was acknowledged.
+// TestCloseInTrouble closes while the disk is full or has failed: it must return, say why, leave what was acknowledged, and let nobody
+// else of this process into the directory.
 func TestCloseInTrouble(t *testing.T) {
 	for name, errno := range map[string]syscall.Errno{"full": syscall.ENOSPC, "failed": syscall.EIO} {
 		t.Run(name, func(t *testing.T) {
-			disk := newSickDisk(anyWrite)
+			mem := vfs.NewCrashableMem()
+			disk := newSickDisk(mem, anyWrite)
 			s := openOn(t, disk)
 			acked := map[string]bool{"k": true}
 			if err := put(t.Context(), s, "k"); err != nil {
@@ -250,7 +297,10 @@ func TestCloseInTrouble(t *testing.T) {
 				t.Errorf("close: %v, want fault.Unavailable", err)
 			}
 			disk.errno.Store(0)
-			again := openOn(t, disk)
+			if _, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: disk}); !errors.Is(err, pebbletable.ErrLocked) {
+				t.Errorf("open after a close that gave up: %v, want ErrLocked", err)
+			}
+			again := openOn(t, afterPowerFailure(mem))
 			have(t, again, acked)
 			if err := again.Close(); err != nil {
 				t.Error(err)
@@ -259,11 +309,153 @@ func TestCloseInTrouble(t *testing.T) {
 	}
 }
 
+// hangingDisk is a file system whose log syncs can be held up.
+func hangingDisk(mem *vfs.MemFS) (fs vfs.FS, hang, free func()) {
+	var held atomic.Pointer[chan struct{}]
+	fs = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if c := held.Load(); c != nil && walOnly(errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo)(op) {
+			<-*c
+		}
+		return nil
+	}))
+	return fs, func() { c := make(chan struct{}); held.Store(&c) }, func() { close(*held.Swap(nil)) }
+}
+
+// gauge reads a gauge.
+func gauge(t *testing.T, g prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
+
+// TestDiskThatHangs holds a sync up: whoever writes after that is refused at once, the gauge tells, other rows are read, and all of it
+// passes by itself.
+func TestDiskThatHangs(t *testing.T) {
+	fs, hang, free := hangingDisk(vfs.NewMem())
+	reg := prometheus.NewRegistry()
+	d, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: fs, CacheBytes: 1 << 20, MemTableBytes: 16 << 20, Metrics: pebbletable.NewMetrics(reg)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := table.New(d)
+	elsewhere := table.Batch{Table: plain(), Partition: "elsewhere", Ops: []table.Op{table.Put([]byte("k"), nil)}}
+	if _, err := s.Write(t.Context(), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	hang()
+	flying := make(chan error, 1)
+	go func() { flying <- put(t.Context(), s, "flying") }()
+	oldest := func() float64 { return gauge(t, reg, "barrage_pebbletable_oldest_write_seconds") }
+	for end := time.Now().Add(patience); oldest() <= 1; {
+		if time.Now().After(end) {
+			t.Fatal("the gauge does not tell of the write that hangs")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	if down := gauge(t, reg, "barrage_pebbletable_down"); down != 1 {
+		t.Errorf("the gauge of trouble is %v", down)
+	}
+	began := time.Now()
+	for range 20 {
+		if err := put(t.Context(), s, "refused"); fault.CodeOf(err) != "storage_stalled" || fault.KindOf(err) != fault.Unavailable || fault.From(err).RetryAfter == 0 {
+			t.Errorf("a write while the disk hangs: %v", err)
+		}
+		if err := s.Fence(t.Context(), table.Owned("o"), "p", position.Fence{Epoch: 1}); fault.CodeOf(err) != "storage_stalled" {
+			t.Errorf("a fence while the disk hangs: %v", err)
+		}
+		if _, err := s.Get(t.Context(), plain(), "elsewhere", []byte("k")); err != nil {
+			t.Errorf("a read while the disk hangs: %v", err)
+		}
+		if _, err := s.Get(t.Context(), plain(), "p", []byte("flying")); fault.CodeOf(err) != "storage_stalled" {
+			t.Errorf("a read of what is not yet on the disk: %v", err)
+		}
+	}
+	if took := time.Since(began); took > 5*time.Second { // well under a millisecond each, unless the machine itself stands still
+		t.Errorf("the refusals took %v", took)
+	}
+	free()
+	if err := <-flying; err != nil {
+		t.Errorf("the write that hung: %v", err)
+	}
+	have(t, s, map[string]bool{"flying": true})
+	recovers(t, s, map[string]bool{})
+	if n := oldest(); n != 0 {
+		t.Errorf("the gauge is %v afterwards", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// smallDisk is a file system that says how much room it has.
+type smallDisk struct {
+	vfs.FS
+	room atomic.Uint64
+}
+
+// GetDiskUsage implements vfs.FS.
+func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: d.room.Load()}, nil
+}
+
+// TestAlmostFullDisk starts on a disk whose room is below the reserve: what is stored is served and can be taken over.
+func TestAlmostFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &smallDisk{FS: vfs.NewMem()}
+		disk.room.Store(65 << 20)
+		f := position.Fence{Epoch: 1}
+		owned := table.Batch{Table: table.Owned("o"), Partition: "p", Fence: f, Ops: []table.Op{table.Put([]byte("k"), []byte("v"))}}
+		shared := table.Batch{Table: table.Shared("s"), Partition: "p", Ops: []table.Op{table.Put([]byte("k"), []byte("v"))}}
+		s := openOn(t, disk)
+		if err := s.Fence(t.Context(), owned.Table, "p", f); err != nil {
+			t.Fatal(err)
+		}
+		try := func(when string, b table.Batch, code string) {
+			t.Helper()
+			if _, err := s.Write(t.Context(), b); fault.CodeOf(err) != code {
+				t.Errorf("%s: a write to %s: %v, want %q", when, b.Table.Name, err, code)
+			}
+		}
+		try("with room", owned, "")
+		disk.room.Store(63 << 20)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openOn(t, disk)
+		synctest.Wait()
+		owned.Fence = position.Fence{Epoch: 2}
+		if exists, err := s.FenceExisting(t.Context(), owned.Table, "p", owned.Fence); err != nil || !exists {
+			t.Errorf("a fence on an almost full disk: %v, %v", exists, err)
+		}
+		if row, err := s.Get(t.Context(), owned.Table, "p", []byte("k")); err != nil || string(row.Value) != "v" {
+			t.Errorf("a read on an almost full disk: %q, %v", row.Value, err)
+		}
+		try("without room", owned, "storage_full")
+		try("without room", table.Batch{Table: plain(), Partition: "p", Ops: owned.Ops}, "storage_full")
+		try("without room", shared, "")
+		disk.room.Store(65 << 20)
+		time.Sleep(2 * time.Second)
+		try("with room again", owned, "")
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestOpenRefusals opens what cannot be opened.
 func TestOpenRefusals(t *testing.T) {
-	full := newSickDisk(anyWrite)
+	full := newSickDisk(vfs.NewMem(), anyWrite)
 	full.errno.Store(int64(syscall.ENOSPC))
-	broken := newSickDisk(anyWrite)
+	broken := newSickDisk(vfs.NewMem(), anyWrite)
 	broken.errno.Store(int64(syscall.EIO))
 	mem := vfs.NewMem()
 	held := openOn(t, mem)
@@ -296,23 +488,41 @@ func TestOpenRefusals(t *testing.T) {
 
 // TestReadFault fails reads of files.
 func TestReadFault(t *testing.T) {
-	disk := newSickDisk(func(op errorfs.Op) bool {
+	disk := newSickDisk(vfs.NewMem(), func(op errorfs.Op) bool {
 		return strings.HasSuffix(op.Path, ".sst") && op.Kind.ReadOrWrite() == errorfs.OpIsRead
 	})
 	s := openOn(t, disk)
-	if err := put(t.Context(), s, "k"); err != nil {
-		t.Fatal(err)
+	const rows = 100 // more than the cache holds
+	acked := map[string]bool{}
+	noise := rand.NewChaCha8([32]byte{})
+	for i := range rows {
+		acked[fmt.Sprint(i)] = true
+		value := make([]byte, 40<<10)
+		_, _ = noise.Read(value)
+		_, err := s.Write(t.Context(), table.Batch{Table: plain(), Partition: "big", Ops: []table.Op{table.Put(fmt.Append(nil, i), value)}})
+		if err := errors.Join(err, put(t.Context(), s, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = openOn(t, disk) // recovery has written the row to a table file
+	s = openOn(t, disk) // the rows are in table files
 	disk.errno.Store(int64(syscall.EIO))
-	if _, err := s.Get(t.Context(), plain(), "p", []byte("k")); fault.CodeOf(err) != "storage_failed" {
-		t.Errorf("get: %v, want storage_failed", err)
+	failed := 0
+	for i := range rows {
+		switch _, err := s.Get(t.Context(), plain(), "big", fmt.Append(nil, i)); {
+		case fault.CodeOf(err) == "storage_failed":
+			failed++
+		case err != nil:
+			t.Errorf("get: %v, want storage_failed", err)
+		}
+	}
+	if failed == 0 {
+		t.Error("no read failed; the test shows nothing")
 	}
 	disk.errno.Store(0)
-	have(t, s, map[string]bool{"k": true})
+	have(t, s, acked)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

@@ -104,7 +104,7 @@ func (e *engine) raise(f *flight, r *raising, now time.Time) error {
 		next.endMs = endOf(now, fenceRest)
 	}
 	putFence(pb, r.key, next)
-	if err := e.log(f, pb); err != nil {
+	if err := e.log(f, pb, now); err != nil {
 		return err
 	}
 	e.fences.set(r.key, next)
@@ -172,7 +172,9 @@ func (e *engine) empty(key []byte) (empty bool, err error) {
 
 // Fence implements driver.Driver.
 func (d *Driver) Fence(ctx context.Context, t driver.Table, partition string, f position.Fence, existing bool) (bool, error) {
-	r := &request{raise: &raising{key: fenceKey(t.Name, partition), to: f, existing: existing}}
-	err := d.submit(ctx, r)
-	return r.raise.exists, err
+	r := &raising{key: fenceKey(t.Name, partition), to: f, existing: existing}
+	if err := d.perform(&request{ctx: ctx, raise: r, done: make(chan struct{})}); err != nil {
+		return false, err // the committer may still be at it
+	}
+	return r.exists, nil
 }

@@ -153,9 +153,9 @@ func TestPreparedIsEncoded(t *testing.T) {
 		table.Put([]byte("a"), []byte("hi")), table.Expiring(table.Put(bytes.Repeat([]byte("k"), 300), bytes.Repeat([]byte("v"), 5000)), time.Hour),
 		table.Delete([]byte("gone")), table.Expiring(table.Put([]byte("z"), nil), time.Second),
 	}
-	p := d.mu.engine.prepare("log", "room", ops)
+	p := d.prepare("log", "room", ops)
 	p.fill(258, now)
-	want := d.mu.engine.db.NewBatch()
+	want := d.db.NewBatch()
 	for _, op := range ops {
 		key := rowKey("log", "room", op.Key)
 		if op.Do == driver.Delete {

@@ -5,23 +5,23 @@ import (
 	"io"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/storage/internal/durable"
 )
 
-// errGone answers operations that an abandoned engine may safely see fail.
-var errGone = errors.New("pebbletable: the engine was given up")
+// errGone answers operations that a dead engine may safely see fail.
+var errGone = errors.New("pebbletable: the engine is dead")
 
 // spaceRetry is the pause between two tries of an operation that found the disk full.
 const spaceRetry = 50 * time.Millisecond
 
-// guard stands between one engine and the directory, because Pebble answers a failed write by ending the process, and
+// guard stands between the engine and the directory, because Pebble answers a failed write by ending the process, and
 // not always in a goroutine where that could be caught. While the disk is full, operations wait here and are tried again.
-// After any other failure, and after revoke, they never return: a goroutine parked here costs some memory, but the
-// process lives, and an engine that is no longer the owner can change nothing.
+// After any other failure they never return: the engine is dead, can change nothing any more, and the process has the time to
+// say why before it ends.
 type guard struct {
 	vfs.FS
 	seal *seal
@@ -30,16 +30,17 @@ type guard struct {
 		opening bool          // errors go to pebble.Open, which handles them
 		waiting int           // operations that found the disk full
 		cause   error         // why writes are refused; nil while all is well
+		killed  error         // why the engine is dead
 		trouble chan struct{} // closed while cause is set
 	}
-	down    prometheus.Gauge
-	ended   chan struct{} // closed once nothing may pass any more
-	dead    chan struct{} // closed once a failure, not revoke, ended it
+	failed  chan error    // brings why the engine is dead, once
+	dead    chan struct{} // closed when it is
+	ended   chan struct{} // closed once nothing may pass any more: it is dead, or was given up
 	onceEnd sync.Once
 }
 
-func newGuard(fs vfs.FS, s *seal, down prometheus.Gauge) *guard {
-	g := &guard{FS: fs, seal: s, down: down, ended: make(chan struct{}), dead: make(chan struct{})}
+func newGuard(fs vfs.FS, s *seal) *guard {
+	g := &guard{FS: fs, seal: s, failed: make(chan error, 1), dead: make(chan struct{}), ended: make(chan struct{})}
 	g.mu.opening = true
 	g.mu.trouble = make(chan struct{})
 	return g
@@ -66,29 +67,34 @@ func (g *guard) why() error {
 	return g.mu.cause
 }
 
+// death is why the engine is dead, or nil.
+func (g *guard) death() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.killed
+}
+
 // kill ends the engine because of a failure.
 func (g *guard) kill(err error) {
 	g.mu.Lock()
-	select {
-	case <-g.ended:
-		g.mu.Unlock()
+	defer g.mu.Unlock()
+	if g.mu.killed != nil {
 		return
-	default:
 	}
 	g.raise(err)
+	g.mu.killed = err
+	g.failed <- durable.Refusal(err)
 	close(g.dead)
-	g.mu.Unlock()
-	g.revoke()
+	g.end()
 }
 
-// revoke stops everything that would change the directory.
-func (g *guard) revoke() { g.onceEnd.Do(func() { close(g.ended) }) }
+// end stops everything that would change the directory.
+func (g *guard) end() { g.onceEnd.Do(func() { close(g.ended) }) }
 
 // raise sets the cause; g.mu is held.
 func (g *guard) raise(err error) {
 	if g.mu.cause == nil {
 		close(g.mu.trouble)
-		g.down.Set(1)
 	}
 	g.mu.cause = err
 }
@@ -98,7 +104,9 @@ func (g *guard) full(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.mu.waiting++
-	g.raise(err)
+	if g.mu.killed == nil {
+		g.raise(err)
+	}
 }
 
 // spaced counts an operation that got its space; the last one ends the trouble.
@@ -114,7 +122,6 @@ func (g *guard) spaced() {
 	if g.mu.waiting == 0 {
 		g.mu.cause = nil
 		g.mu.trouble = make(chan struct{})
-		g.down.Set(0)
 	}
 }
 
@@ -122,11 +129,6 @@ func (g *guard) isOpening() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.mu.opening
-}
-
-// isFull recognises a lack of space, which passes, unlike other failures.
-func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // change runs an operation that may be tried again when the disk is full.
@@ -141,7 +143,7 @@ func (g *guard) change(op func() error) error {
 				g.spaced()
 			}
 			return err
-		case !isFull(err):
+		case !durable.Full(err):
 			g.kill(err)
 			continue
 		case !waits:
@@ -155,7 +157,8 @@ func (g *guard) change(op func() error) error {
 	}
 }
 
-// settle runs an operation that must not be tried again: after a failed sync nobody knows what the disk holds.
+// settle runs an operation that must not be tried again: after a failed sync nobody knows what the disk holds. Even a full disk
+// is death here.
 func (g *guard) settle(op func() error) error {
 	g.parkIfEnded()
 	err := op()
@@ -244,7 +247,7 @@ func (g *guard) RemoveAll(name string) error {
 	}
 }
 
-// Lock implements vfs.FS. The driver holds the lock for all its engines, so there is nothing to take.
+// Lock implements vfs.FS. The driver holds the lock, so there is nothing to take.
 func (g *guard) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // Unwrap implements vfs.FS.

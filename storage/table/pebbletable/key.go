@@ -24,6 +24,9 @@ const (
 // metaCeiling is the key of the version ceiling.
 func metaCeiling() []byte { return []byte{spaceMeta, 'v'} }
 
+// metaClock is the key of the mark of the clock.
+func metaClock() []byte { return []byte{spaceMeta, 't'} }
+
 // appendName appends an escaped, terminated name.
 func appendName(dst []byte, name string) []byte {
 	for i := range len(name) {

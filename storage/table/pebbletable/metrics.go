@@ -1,18 +1,38 @@
 package pebbletable
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics counts what the engine does.
 type Metrics struct {
-	batches   *prometheus.CounterVec
-	groups    prometheus.Histogram
-	sync      prometheus.Histogram
-	queue     prometheus.Gauge
-	queueMax  prometheus.Gauge
-	swept     prometheus.Counter
-	corrupt   prometheus.Counter
-	down      prometheus.Gauge
-	abandoned prometheus.Counter
+	batches *prometheus.CounterVec
+	groups  prometheus.Histogram
+	sync    prometheus.Histogram
+	queue   prometheus.Gauge
+	limit   prometheus.Gauge
+	swept   prometheus.Counter
+	walked  prometheus.Counter
+	corrupt prometheus.Counter
+	engine  atomic.Pointer[engine] // whose state the gauges show
+}
+
+// watch lets the gauges show the state of an engine.
+func (m *Metrics) watch(e *engine) {
+	m.limit.Set(float64(e.cfg.Queue))
+	m.engine.Store(e)
+}
+
+// gauge declares a gauge that is read off the engine; zero while there is none.
+func (m *Metrics) gauge(name, help string, read func(e *engine) float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		if e := m.engine.Load(); e != nil {
+			return read(e)
+		}
+		return 0
+	})
 }
 
 // NewMetrics declares the metrics on r.
@@ -30,24 +50,31 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2, 16),
 		}),
 		queue: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "barrage_pebbletable_queue_calls", Help: "Apply calls waiting for the committer.",
+			Name: "barrage_pebbletable_queue_calls", Help: "Calls waiting for the committer.",
 		}),
-		queueMax: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "barrage_pebbletable_queue_limit_calls", Help: "Apply calls that may wait for the committer.",
+		limit: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "barrage_pebbletable_queue_limit_calls", Help: "Calls that may wait for the committer.",
 		}),
 		swept: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_pebbletable_swept_rows_total", Help: "Expired rows removed by the sweeper.",
 		}),
+		walked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "barrage_pebbletable_sweep_keys_total", Help: "Keys that the sweeper walked over, those already removed among them.",
+		}),
 		corrupt: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_pebbletable_corrupt_total", Help: "Rows or files found damaged.",
 		}),
-		down: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "barrage_pebbletable_down", Help: "1 while writes are refused because of the disk.",
-		}),
-		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "barrage_pebbletable_abandoned_engines_total", Help: "Engines given up after a disk error; their memory is not freed.",
-		}),
 	}
-	r.MustRegister(m.batches, m.groups, m.sync, m.queue, m.queueMax, m.swept, m.corrupt, m.down, m.abandoned)
+	r.MustRegister(m.batches, m.groups, m.sync, m.queue, m.limit, m.swept, m.walked, m.corrupt,
+		m.gauge("barrage_pebbletable_down", "1 while writes are refused because of the disk.", func(e *engine) float64 {
+			if e.guard.why() != nil || e.low.Load() || e.oldest() > stallAfter {
+				return 1
+			}
+			return 0
+		}),
+		m.gauge("barrage_pebbletable_oldest_write_seconds", "How long the oldest write has been on its way to the disk.", func(e *engine) float64 {
+			return e.oldest().Seconds()
+		}),
+	)
 	return m
 }

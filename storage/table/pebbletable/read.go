@@ -2,9 +2,11 @@ package pebbletable
 
 import (
 	"context"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
@@ -19,7 +21,7 @@ const (
 // get reads one live row.
 func (e *engine) get(table, partition string, key []byte) (driver.Row, bool, error) {
 	h, payload, found, err := e.load(rowKey(table, partition, key))
-	if err != nil || !found || !h.live(e.cfg.Now().UnixMilli()) {
+	if err != nil || !found || !h.live(e.clock.now().UnixMilli()) {
 		return driver.Row{}, false, err
 	}
 	return driver.Row{Key: append([]byte(nil), key...), Value: payload, Version: h.version}, true, nil
@@ -47,7 +49,7 @@ func (e *engine) collect(ctx context.Context, it *pebble.Iterator, r driver.Rang
 	if r.Reverse {
 		first, step = it.Last, it.Prev
 	}
-	nowMs := e.cfg.Now().UnixMilli()
+	nowMs := e.clock.now().UnixMilli()
 	rows = make([]driver.Row, 0, min(r.Limit, 64))
 	walked, size := 0, 0
 	for ok := first(); ok; ok = step() {
@@ -142,7 +144,8 @@ func copyRow(key, payload []byte, version table.Version) driver.Row {
 	return driver.Row{Key: b[:len(key):len(key)], Value: b[len(key):], Version: version}
 }
 
-// durable waits until the flight is on the disk that a read may have seen last.
+// durable waits until the flight is on the disk that a read may have seen last. Where the disk has stopped answering it does not
+// wait.
 func (e *engine) durable(ctx context.Context, f *flight) error {
 	if f == nil {
 		return nil
@@ -152,12 +155,16 @@ func (e *engine) durable(ctx context.Context, f *flight) error {
 		return f.err
 	default:
 	}
+	stall := time.NewTimer(stallAfter - time.Since(f.start))
+	defer stall.Stop()
 	select {
 	case <-f.done:
 		return f.err
 	case <-ctx.Done():
 		return notDone(ctx.Err())
+	case <-stall.C:
+		return stalled()
 	case <-e.guard.trouble():
-		return refusal(e.guard.why())
+		return durable.Refusal(e.guard.why())
 	}
 }

@@ -27,9 +27,8 @@ type sealed struct {
 	sum  uint32 // CRC32C of the first size bytes
 }
 
-// seal keeps, in a file of its own, what other files must begin with. Pebble takes an unreadable end of a manifest or of
-// the last log for a write that a crash interrupted and goes on without it. For manifests, and for logs after a clean
-// Close, the seal tells the difference. It is safe for concurrent use.
+// seal keeps, in a file of its own, what manifests must begin with. Pebble takes an unreadable end of a manifest for a write that a
+// crash interrupted and goes on without it; the seal tells the difference. It is safe for concurrent use.
 type seal struct {
 	fs  vfs.FS
 	dir string
@@ -39,7 +38,7 @@ type seal struct {
 	}
 }
 
-// openSeal reads the seal of a directory and holds the files to it. Logs are taken off it, because they will change.
+// openSeal reads the seal of a directory and holds the manifests to it.
 func openSeal(fs vfs.FS, dir string) (*seal, error) {
 	s := &seal{fs: fs, dir: dir}
 	s.mu.files = make(map[string]sealed)
@@ -50,31 +49,24 @@ func openSeal(fs vfs.FS, dir string) (*seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := parseSeal(text)
-	if err != nil {
+	if s.mu.files, err = parseSeal(text); err != nil {
 		return nil, err
 	}
-	for name, want := range files {
+	for name, want := range s.mu.files {
 		if err := s.verify(name, want); err != nil {
 			return nil, err
 		}
-		if strings.HasPrefix(name, manifestPrefix) {
-			s.mu.files[name] = want
-		}
 	}
-	if len(s.mu.files) == len(files) {
-		return s, nil
-	}
-	return s, s.store()
+	return s, nil
 }
 
 // verify holds one file to the seal. A manifest that is gone was replaced by another.
 func (s *seal) verify(name string, want sealed) error {
 	content, err := readFile(s.fs, s.fs.PathJoin(s.dir, name))
-	if errors.Is(err, os.ErrNotExist) && strings.HasPrefix(name, manifestPrefix) {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		return err
 	}
 	if int64(len(content)) < want.size || crc32.Checksum(content[:want.size], castagnoli()) != want.sum {
@@ -92,27 +84,6 @@ func (s *seal) record(name string, upTo sealed) error {
 		_, err := s.fs.Stat(s.fs.PathJoin(s.dir, old))
 		return errors.Is(err, os.ErrNotExist)
 	})
-	return s.store()
-}
-
-// close adds the logs, which nothing will change any more.
-func (s *seal) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	names, err := s.fs.List(s.dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".log") {
-			continue
-		}
-		content, err := readFile(s.fs, s.fs.PathJoin(s.dir, name))
-		if err != nil {
-			return err
-		}
-		s.mu.files[name] = sealed{int64(len(content)), crc32.Checksum(content, castagnoli())}
-	}
 	return s.store()
 }
 

@@ -1,7 +1,6 @@
 package pebbletable
 
 import (
-	"context"
 	"encoding/binary"
 	"time"
 
@@ -34,6 +33,7 @@ func (e *engine) due(now time.Time, from []byte) (list []reminder, err error) {
 		_, of, _ := parseExpiry(key)
 		list = append(list, reminder{key, of})
 	}
+	e.cfg.Metrics.walked.Add(float64(it.Stats().ForwardStepCount[pebble.InternalIterCall]))
 	if err := it.Close(); err != nil {
 		return nil, e.readFault(err)
 	}
@@ -70,37 +70,11 @@ func (e *engine) remove(f *flight, s *sweeping, now time.Time) error {
 		}
 		s.swept++
 	}
-	if err := e.log(f, pb); err != nil {
+	if err := e.log(f, pb, now); err != nil {
 		return err
 	}
 	for _, done := range staged {
 		done()
 	}
 	return nil
-}
-
-// sweep follows reminders until none is due. It goes on behind the last one: from the beginning it would walk over all the
-// tombstones it has just written.
-func (e *engine) sweep(ctx context.Context) error {
-	from := []byte{spaceExpiry}
-	for {
-		s := &sweeping{}
-		list, err := e.due(e.cfg.Now(), from)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		s.due = list
-		r := &request{ctx: ctx, sweep: s, done: make(chan struct{})}
-		if err := e.submit(r); err != nil {
-			return err
-		}
-		if r.err != nil {
-			return r.err
-		}
-		e.cfg.Metrics.swept.Add(float64(s.swept))
-		if len(list) < sweepRows {
-			return nil
-		}
-		from = append(list[len(list)-1].key, 0)
-	}
 }

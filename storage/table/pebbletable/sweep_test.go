@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -148,10 +149,127 @@ func TestFencesEnd(t *testing.T) {
 	}
 }
 
+// TestSweepOfABacklog holds the sweeper to walking over each reminder a few times, however many are due.
+func TestSweepOfABacklog(t *testing.T) {
+	x := openSwept(t)
+	const batches, rows = 40, 500
+	for i := range batches {
+		var ops []table.Op
+		for j := range rows {
+			ops = append(ops, table.Expiring(table.Put(fmt.Appendf(nil, "%d.%d", i, j), nil), time.Second))
+		}
+		if _, err := x.store.Write(t.Context(), table.Batch{Table: table.Plain("t"), Partition: "p", Ops: ops}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.pass(time.Minute)
+	if n := testutil.ToFloat64(x.d.cfg.Metrics.swept); n != batches*rows {
+		t.Errorf("%v rows swept, want %d", n, batches*rows)
+	}
+	if n := testutil.ToFloat64(x.d.cfg.Metrics.walked); n > 4*batches*rows {
+		t.Errorf("the sweeper walked over %v keys for %d rows", n, batches*rows)
+	}
+}
+
+// TestScanIsBounded reads one row that lives on beyond many that have expired and were not swept yet.
+func TestScanIsBounded(t *testing.T) {
+	x := openSwept(t)
+	const rows = walkRows + 1000
+	for i := 0; i < rows; i += 1000 {
+		var ops []table.Op
+		for j := range 1000 {
+			ops = append(ops, table.Expiring(table.Put(fmt.Appendf(nil, "%08d", i+j), nil), time.Second))
+		}
+		if _, err := x.store.Write(t.Context(), table.Batch{Table: table.Plain("t"), Partition: "p", Ops: ops}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := x.store.Write(t.Context(), table.Batch{Table: table.Plain("t"), Partition: "p", Ops: []table.Op{table.Put([]byte("last"), nil)}}); err != nil {
+		t.Fatal(err)
+	}
+	x.now = x.now.Add(time.Minute)
+	got, next, err := x.d.Scan(t.Context(), table.Range{Table: table.Plain("t"), Partition: "p", Limit: 10, Bytes: 1 << 20})
+	if err != nil || len(got) != 0 || next == nil {
+		t.Errorf("one go of the engine gave %d rows, next %q, %v; want none yet", len(got), next, err)
+	}
+	for _, reverse := range []bool{false, true} {
+		got, more, err := x.store.Scan(t.Context(), table.Range{Table: table.Plain("t"), Partition: "p", Limit: 10, Reverse: reverse})
+		if err != nil || len(got) != 1 || string(got[0].Key) != "last" || more && !reverse {
+			t.Errorf("reverse %v: %d rows, more %v, %v", reverse, len(got), more, err)
+		}
+	}
+}
+
+// TestTimeNeverGoesBack sets the clock back, within a life of the engine and between two.
+func TestTimeNeverGoesBack(t *testing.T) {
+	fs := vfs.NewMem()
+	now := time.UnixMilli(1_000_000_000)
+	open := func() (*Driver, *table.Store) {
+		t.Helper()
+		d, err := Open(Config{Dir: "/t", FS: fs, CacheBytes: 1 << 20, SweepEvery: time.Hour, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, table.New(d)
+	}
+	write := func(s *table.Store, op table.Op) {
+		t.Helper()
+		if _, err := s.Write(t.Context(), table.Batch{Table: table.Plain("t"), Partition: "p", Ops: []table.Op{op}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := func(when string, s *table.Store) {
+		t.Helper()
+		if _, err := s.Get(t.Context(), table.Plain("t"), "p", []byte("k")); !errors.Is(err, table.ErrNoRow) {
+			t.Errorf("%s: %v, want no row", when, err)
+		}
+	}
+	d, s := open()
+	write(s, table.Expiring(table.Put([]byte("k"), nil), time.Minute))
+	now = now.Add(2 * time.Minute)
+	gone("after its time", s)
+	now = now.Add(-90 * time.Second)
+	gone("when the clock was set back", s)
+	write(s, table.Expiring(table.Put([]byte("later"), nil), time.Minute))
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(-time.Hour)
+	d, s = open()
+	gone("after a restart with the clock set back", s)
+	if _, err := s.Get(t.Context(), table.Plain("t"), "p", []byte("later")); err != nil {
+		t.Errorf("a row that was written after the clock was set back: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTimeGoesOn checks that a clock that was set back does not stand still.
+func TestTimeGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ahead := time.Hour
+		c := newClock(func() time.Time { return time.Now().Add(ahead) }, time.Time{})
+		first := c.now()
+		ahead = 0
+		time.Sleep(time.Minute)
+		if got := c.now().Sub(first); got != time.Minute {
+			t.Errorf("a minute after the clock was set back %v have passed", got)
+		}
+		ahead = 2 * time.Hour
+		if got := c.now().Sub(first); got != time.Minute+time.Hour {
+			t.Errorf("after the clock was set forward %v have passed", got)
+		}
+		if marked := newClock(time.Now, first.Add(time.Hour)).now(); marked.Before(first.Add(time.Hour)) {
+			t.Errorf("a clock begins at %v, before its mark", marked)
+		}
+	})
+}
+
 // count counts the keys of a space.
 func count(t *testing.T, d *Driver, space byte) (n int) {
 	t.Helper()
-	it, err := d.mu.engine.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
+	it, err := d.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

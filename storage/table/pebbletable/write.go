@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
@@ -34,8 +36,11 @@ func (d *Driver) Write(ctx context.Context, b driver.Batch) (driver.Version, err
 	if b.Table.Class == driver.Owned {
 		w.fenceKey = fenceKey(b.Table.Name, b.Partition)
 	}
-	err := d.submit(ctx, &request{write: w})
-	if err != nil {
+	// What is left of the disk is for what keeps the platform going: fences, and the few rows that many compete for.
+	if d.low.Load() && b.Table.Class != driver.Shared {
+		return 0, durable.Refusal(syscall.ENOSPC)
+	}
+	if err := d.perform(&request{ctx: ctx, write: w, done: make(chan struct{})}); err != nil {
 		return 0, err
 	}
 	return w.version, nil
@@ -67,13 +72,12 @@ func (e *engine) write(f *flight, w *writing, now time.Time) error {
 			return err
 		}
 	}
-	e.reserve(w.pb)
 	if cur.endMs != 0 { // the partition was empty
 		cur.endMs = 0
 		putFence(w.pb, w.fenceKey, cur)
 	}
 	e.stripe(w.table, w.partition).Store(f)
-	if err := e.log(f, w.pb); err != nil {
+	if err := e.log(f, w.pb, now); err != nil {
 		return err
 	}
 	if w.fenceKey != nil {
@@ -119,8 +123,17 @@ func (e *engine) erase(pb *pebble.Batch, s span) error {
 	return nil
 }
 
-// log hands a batch to the engine: in the log and visible, not yet synced.
-func (e *engine) log(f *flight, pb *pebble.Batch) error {
+// log hands a batch to the engine: in the log and visible, not yet synced. It keeps the ceiling above all versions that were given
+// and the mark close behind the clock, in the same batch that needs them, so that a restart goes on above them.
+func (e *engine) log(f *flight, pb *pebble.Batch, now time.Time) error {
+	if e.version > e.ceiling {
+		e.ceiling = e.version + ceilingStep
+		put(pb, metaCeiling(), header{version: e.ceiling}, nil)
+	}
+	if now.Sub(e.mark) >= clockStep {
+		e.mark = now
+		put(pb, metaClock(), header{version: table.Version(now.UnixMilli())}, nil)
+	}
 	if err := e.db.Apply(pb, pebble.NoSync); err != nil {
 		e.guard.kill(err)
 		return unknown(err)
@@ -128,15 +141,6 @@ func (e *engine) log(f *flight, pb *pebble.Batch) error {
 	f.batches++
 	e.latest.Store(f)
 	return pb.Close()
-}
-
-// reserve keeps the ceiling above all versions that were given. They are reserved in steps, in the same batch that needs the
-// next step, so that a restart goes on above them.
-func (e *engine) reserve(pb *pebble.Batch) {
-	if e.version > e.ceiling {
-		e.ceiling = e.version + ceilingStep
-		put(pb, metaCeiling(), header{version: e.ceiling}, nil)
-	}
 }
 
 // load reads a stored value; the payload is a copy.
