@@ -44,6 +44,7 @@ type platform struct {
 	faces    map[string]string // where each listener listens
 
 	tables *table.Store
+	broken <-chan error // brings why the tables can be used no more
 	fresh  bool // nothing was ever stored in the tables
 	blobs  *blob.Store
 	cache  *cache.Cache
@@ -87,7 +88,7 @@ func (p *platform) openStorage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
 	}
-	p.tables = table.New(engine)
+	p.tables, p.broken = table.New(engine), engine.Failed()
 	p.steps.add("tables", func(context.Context) error { return p.tables.Close() })
 	if p.fresh, err = engine.Empty(ctx); err != nil {
 		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
 
 // TestADataFolderThatCannotBeUsed opens folders that are none, or belong to somebody else.
@@ -44,6 +45,30 @@ func TestADataFolderThatCannotBeUsed(t *testing.T) {
 	}
 	if err := again.steps.undo(t.Context(), again.log); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestBrokenStorageEndsTheProcess has the disk fail under a running platform.
+func TestBrokenStorageEndsTheProcess(t *testing.T) {
+	broken := make(chan error, 1)
+	broken <- pebbletable.ErrFailed
+	cfg, _, err := load([]string{
+		"--data", t.TempDir(), "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--storage.cache", "1MiB",
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	err = serveUntil(t.Context(), cfg, slog.New(slog.DiscardHandler), func(p *platform) error {
+		p.steps.add("what the disk does not let", func(context.Context) error { return pebbletable.ErrFull })
+		return (&platform{node: p.node, broken: broken}).watch(t.Context(), func(*platform) error { <-t.Context().Done(); return nil })
+	})
+	var stderr strings.Builder
+	if code := exitCode(err, &stderr); code != 1 || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "the storage failed") {
+		t.Errorf("exit code %d, told %q; want 1 and one line", code, stderr.String())
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the end took %v", took)
 	}
 }
 

@@ -33,12 +33,20 @@ func serveUntil(ctx context.Context, cfg Config, log *slog.Logger, body func(*pl
 	log.Info("stopping")
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Stop.Timeout)
 	defer cancel()
-	err = errors.Join(err, p.steps.undo(bound, log))
+	undone := p.steps.undo(bound, log)
+	if errors.Is(err, errBroken) { // then nothing can be written at the end either, and that is not news
+		log.Warn("not everything was stopped in order", slog.Any("error", undone))
+		undone = nil
+	}
+	err = errors.Join(err, undone)
 	log.Info("stopped", slog.Duration("up", time.Since(begin)))
 	return err
 }
 
-// watch runs body until it ends, a listener fails, or the node loses its lease.
+// errBroken ends a process whose disk failed. What the system still does to the files is not known, so the next process opens them.
+var errBroken = errors.New("the storage failed; what was acknowledged is safe. See to the disk and start again")
+
+// watch runs body until it ends, a listener or the storage fails, or the node loses its lease.
 func (p *platform) watch(ctx context.Context, body func(*platform) error) error {
 	done := make(chan error, 1)
 	go func() { done <- body(p) }()
@@ -47,6 +55,8 @@ func (p *platform) watch(ctx context.Context, body func(*platform) error) error 
 		return err
 	case err := <-p.failed:
 		return err
+	case err := <-p.broken:
+		return fmt.Errorf("%w: %w", errBroken, err)
 	case <-p.node.Lost():
 		return errors.New("the node lost its lease; start it again")
 	case <-ctx.Done():
