@@ -168,6 +168,11 @@ func crash(r *rig) {
 				r.Errorf("put: %v", err)
 				return false
 			}
+			if i%5 == 2 { // again, as after an unknown outcome: what is there already must not suffer
+				if _, err := r.tryPut(r.store, key, content, blob.PutOptions{Size: -1}); err != nil {
+					r.Errorf("the same put: %v", err)
+				}
+			}
 			if i%5 == 4 {
 				if err := r.again(func() error { return r.store.Delete(r.Context(), key) }); err != nil {
 					r.Errorf("delete: %v", err)

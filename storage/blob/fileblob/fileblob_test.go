@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -379,6 +381,39 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 	}
 	if names, err := fs.List("/b/objects/a"); err != nil || len(names) != 3 {
 		t.Errorf("what is not ours was touched: %q, %v", names, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFolderInTheWay puts an object where a folder with something in it lies.
+func TestFolderInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	inTheWay := filepath.Join(dir, "objects", "a", "x.x", "something")
+	if err := os.MkdirAll(inTheWay, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d, err := fileblob.Open(fileblob.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := blob.New(d)
+	put := func() error {
+		_, err := s.Put(t.Context(), "a/x.x", strings.NewReader("x"), blob.PutOptions{Size: 1})
+		return err
+	}
+	if err := put(); fault.CodeOf(err) != "storage_failed" {
+		t.Errorf("put: %v, want storage_failed", err)
+	}
+	if _, err := s.Open(t.Context(), "a/x.x"); fault.CodeOf(err) != "storage_failed" {
+		t.Errorf("open: %v, want storage_failed", err)
+	}
+	if err := os.RemoveAll(filepath.Dir(inTheWay)); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(); err != nil {
+		t.Errorf("when the way is free: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
