@@ -446,7 +446,7 @@ func TestOpenSweepsLeftovers(t *testing.T) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	d, err := fileblob.Open(fileblob.Config{Dir: "/b", FS: vfs.NewMem()})
+	d, err := fileblob.Open(fileblob.Config{Dir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}
