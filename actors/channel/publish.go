@@ -40,7 +40,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		if c.fence == s.lease && s.phase == Live {
 			dst = s.lose(now, append(dst, interrupt(c)))
 		}
-		return append(dst, reply{s.channel()})
+		return dst
 	case abandoned:
 		if c.request == s.request && s.phase == Live {
 			dst = s.lose(now, append(dst, kick{errAbandoned}, interrupt{s.lease}))

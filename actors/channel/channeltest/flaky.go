@@ -1,35 +1,42 @@
 package channeltest
 
 import (
-	"context"
 	"sync"
 	"testing"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/storage/table"
-	"github.com/barrage-live/barrage/storage/table/driver"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
-// Fault is what happens to writes.
+// Fault is what happens to calls of the store.
 type Fault uint8
 
 // The faults.
 const (
-	// None: writes work.
+	// None: everything works.
 	None Fault = iota
-	// Lost: the write does not happen, and is refused Unavailable.
+	// Lost: writes do not happen, and are refused Unavailable.
 	Lost
-	// Unsure: the write happens, and is refused Unavailable all the same.
+	// Unsure: writes happen, and their outcome is said to be unknown.
 	Unsure
-	// Superseded: the write does not happen, because a newer owner has written.
+	// Superseded: writes do not happen, because a newer owner has written.
 	Superseded
+	// Away: neither reads nor writes happen.
+	Away
+	// UnsureAway: writes happen, their outcome is said to be unknown, and it cannot be read either.
+	UnsureAway
+	// Stalled: writes wait until the fault is another.
+	Stalled
 )
 
-// Flaky is the embedded engine in memory whose writes to one table fail as told.
+var errDisk = fault.New(fault.Unavailable, "disk", "the disk is away")
+
+// Flaky makes calls of the embedded engine in memory fail as told.
 type Flaky struct {
-	driver.Driver
 	mu    sync.Mutex
+	ended *sync.Cond // the end of a stall
 	table string
 	fault Fault
 }
@@ -41,8 +48,9 @@ func NewFlaky(tb testing.TB) (*table.Store, *Flaky) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &Flaky{Driver: d}
-	s := table.New(f)
+	f := &Flaky{}
+	f.ended = sync.NewCond(&f.mu)
+	s := table.New(faulttable.Wrap(d, f.script))
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			tb.Errorf("close: %v", err)
@@ -51,29 +59,31 @@ func NewFlaky(tb testing.TB) (*table.Store, *Flaky) {
 	return s, f
 }
 
-// Fail makes every write to the table fail, until None.
+// Fail makes calls for a table fail, or for every table if it is empty, until None.
 func (f *Flaky) Fail(table string, how Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.table, f.fault = table, how
+	f.ended.Broadcast()
 }
 
-// Write implements driver.Driver.
-func (f *Flaky) Write(ctx context.Context, b driver.Batch) (driver.Version, error) {
+func (f *Flaky) script(c faulttable.Call) faulttable.Fault {
 	f.mu.Lock()
-	name, how := f.table, f.fault
-	f.mu.Unlock()
-	if how == None || b.Table.Name != name {
-		return f.Driver.Write(ctx, b)
+	defer f.mu.Unlock()
+	writes := c.Kind == faulttable.Write || c.Kind == faulttable.Fence
+	meant := func() bool { return f.table == "" || f.table == c.Table }
+	for writes && f.fault == Stalled && meant() {
+		f.ended.Wait()
 	}
-	switch how {
-	case Unsure:
-		if v, err := f.Driver.Write(ctx, b); err != nil {
-			return v, err
-		}
-	case Superseded:
-		return 0, table.ErrFenced
-	case None, Lost:
+	switch {
+	case !meant():
+	case f.fault == Away, f.fault == UnsureAway && !writes, f.fault == Lost && writes:
+		return faulttable.Refused(errDisk)
+	case !writes:
+	case f.fault == Unsure, f.fault == UnsureAway:
+		return faulttable.Unknown()
+	case f.fault == Superseded:
+		return faulttable.Refused(table.ErrFenced)
 	}
-	return 0, fault.New(fault.Unavailable, "disk", "the disk is away")
+	return faulttable.Fault{}
 }
