@@ -39,7 +39,7 @@ func (p *platform) bot(ctx context.Context, i int) (who auth.Identity, err error
 	if err != nil {
 		return who, err
 	}
-	return auth.Identity{User: account.User, Session: login.Token.Session, Name: account.Handle, Roles: account.Roles}, nil
+	return auth.Identity{User: account.User, Session: login.Token.Session, Name: account.Handle, Roles: account.Roles, RightsVersion: account.RightsVersion}, nil
 }
 
 // runBot chats until ctx ends, about once in six seconds.

@@ -15,11 +15,14 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/packager"
+	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/web"
 	"github.com/barrage-live/barrage/gateway/ws"
+	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
 	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/live/egress/hls"
@@ -53,7 +56,7 @@ func (p *platform) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.startActors(ctx, sockets.Hub()); err != nil {
+	if err := p.startActors(ctx, viewers{sockets}); err != nil {
 		sockets.Close()
 		return err
 	}
@@ -95,6 +98,19 @@ func (p *platform) listen(ctx context.Context) error {
 		return sockets.Drain(ctx)
 	})
 	return nil
+}
+
+// viewers are the audience of a gateway.
+type viewers struct{ gateway *gateway.Gateway }
+
+// Deliver implements room.Fanout.
+func (v viewers) Deliver(node id.Node, b *room.Batch) { v.gateway.Hub().Deliver(node, b) }
+
+// Revoke implements revocation.Sockets.
+func (v viewers) Revoke(login id.Session, _ id.User) {
+	if login != "" {
+		v.gateway.Hub().CloseSession(login, auth.ErrSessionEnded)
+	}
 }
 
 // openSockets starts the gateway of the websockets, which the caller closes.

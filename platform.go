@@ -16,6 +16,7 @@ import (
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/actors/packager"
+	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/cluster"
@@ -45,12 +46,13 @@ type platform struct {
 
 	tables *table.Store
 	broken <-chan error // brings why the tables can be used no more
-	fresh  bool // nothing was ever stored in the tables
+	fresh  bool         // nothing was ever stored in the tables
 	blobs  *blob.Store
 	cache  *cache.Cache
 
 	node     *cluster.Node
 	tokens   *auth.Tokens
+	revoked  auth.Revocations
 	accounts *account.Client
 	sessions *session.Client
 	channels *channel.Client
@@ -122,24 +124,28 @@ func (p *platform) makeNode(ctx context.Context) error {
 
 // audience is what the actors of a node know of its sockets.
 type audience interface {
-	session.Sockets
+	revocation.Sockets
 	room.Fanout
 }
 
 // nobody is the audience of a command that opens no sockets.
 type nobody struct{}
 
-// CloseSession implements session.Sockets.
-func (nobody) CloseSession(id.Session, error) {}
+// Revoke implements revocation.Sockets.
+func (nobody) Revoke(id.Session, id.User) {}
 
 // Deliver implements room.Fanout.
 func (nobody) Deliver(id.Node, *room.Batch) {}
 
 // startActors lets the node run for the audience.
 func (p *platform) startActors(ctx context.Context, to audience) error {
-	err := p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
-		Account: account.Deps{Table: p.tables},
-		Session: session.Deps{Table: p.tables, Sockets: to, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
+	board, err := p.openBoard(ctx, to)
+	if err != nil {
+		return err
+	}
+	err = p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
+		Account: account.Deps{Table: p.tables, Revoker: board},
+		Session: session.Deps{Table: p.tables, Revoker: board, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
 		Channel: channel.Deps{
 			Table: p.tables, Metrics: p.figures,
 			Config: channel.Config{Grace: p.cfg.Live.Grace, Overlap: p.cfg.Live.KeyOverlap},
@@ -165,12 +171,34 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 	return nil
 }
 
+// openBoard reads what was revoked before a token can be looked at, and goes on reading.
+func (p *platform) openBoard(ctx context.Context, to revocation.Sockets) (*revocation.Board, error) {
+	board := revocation.New(revocation.Config{
+		Table: p.tables, Known: &p.revoked, Lifetime: p.tokens.Lifetime(), Sockets: to, Log: p.log, Metrics: revocation.NewMetrics(p.registry),
+	})
+	if err := board.Load(ctx); err != nil {
+		return nil, fmt.Errorf("revocations: %w", err)
+	}
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		board.Run(reading)
+	}()
+	p.steps.add("revocations", func(context.Context) error {
+		stop()
+		<-ended
+		return nil
+	})
+	return board, nil
+}
+
 func (p *platform) openClients() error {
 	ring, err := auth.OpenRing(auth.KeyFile{Path: filepath.Join(p.cfg.Data, "keys", "tokens")}, time.Now())
 	if err != nil {
 		return fmt.Errorf("token keys: %w", err)
 	}
-	p.tokens = auth.NewTokens(auth.TokenConfig{TTL: p.cfg.Account.Token}, ring)
+	p.tokens = auth.NewTokens(auth.TokenConfig{TTL: p.cfg.Account.Token, Revocations: &p.revoked}, ring)
 	hasher, err := auth.NewHasher(auth.HasherConfig{})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 
+	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -14,13 +15,14 @@ const KindName = "account"
 
 // Deps is what the kind needs.
 type Deps struct {
-	Table  *table.Store
-	Config Config
+	Table   *table.Store
+	Revoker revocation.Revoker
+	Config  Config
 }
 
 // Kind makes accounts. The key is the user id; an activation without a stored document answers no_account until it is created.
 func Kind(d Deps) cluster.Kind {
-	s := store{d.Table, d.Config.claimTTL()}
+	s := store{d.Table, d.Revoker, d.Config.claimTTL()}
 	return cluster.Kind{
 		Name:  KindName,
 		Idle:  d.Config.Idle,
@@ -80,7 +82,7 @@ func (a *actor) persist(t *cluster.Turn, p persist, rest []effect) {
 		if p.first {
 			return a.store.create(ctx, fence, p.doc)
 		}
-		return a.store.save(ctx, fence, p.doc, version)
+		return a.store.change(ctx, fence, p, version)
 	}, func(t *cluster.Turn, v any, err error) {
 		if err != nil {
 			t.Fail(fault.From(err))

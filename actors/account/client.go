@@ -136,17 +136,17 @@ func (c *Client) ByHandle(ctx context.Context, handle string) (Account, error) {
 	return c.Get(ctx, user)
 }
 
-// SetRoles replaces the roles; viewer is always among them. Tokens given before keep the old ones until they expire.
+// SetRoles replaces the roles; viewer is always among them. Tokens given before are out of date from then on.
 func (c *Client) SetRoles(ctx context.Context, user id.User, roles auth.Roles) (Account, error) {
 	return ask(ctx, c.node, user, setRoles{roles})
 }
 
-// GrantRole adds one role.
+// GrantRole adds one role. Tokens given before stay good.
 func (c *Client) GrantRole(ctx context.Context, user id.User, role auth.Role) (Account, error) {
 	return ask(ctx, c.node, user, grantRole{role})
 }
 
-// SetDisabled shuts an account out of logging in and refreshing, or lets it in again.
+// SetDisabled shuts an account out of logging in and refreshing, or lets it in again. Tokens given before are out of date from then on.
 func (c *Client) SetDisabled(ctx context.Context, user id.User, disabled bool) (Account, error) {
 	return ask(ctx, c.node, user, setDisabled{disabled})
 }

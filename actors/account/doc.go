@@ -10,6 +10,10 @@
 // one handle. The answer is given after the last step is durable. Writes carry the activation's epoch and the version of
 // the document read, so an activation that was superseded changes nothing.
 //
+// A change of rights (roles set by an administrator, shut out, let in) raises their version, which access tokens carry, and is answered
+// when it is durable and every node refuses tokens of lower versions (package revocation); if the second half fails it is fault.Timeout
+// outcome_unknown, and may be repeated. A refresh gives a token with the present rights. A role that is only granted outdates nothing.
+//
 // Passwords are hashed and compared in the caller's goroutine, in auth.Hasher's bounded pool, never in the mailbox.
 //
 // Refusals: fault.Conflict handle_taken; fault.Invalid for handles, passwords and roles; fault.Unauthenticated

@@ -26,6 +26,9 @@ type Account struct {
 	Roles    auth.Roles
 	Disabled bool
 	Created  time.Time
+	// RightsVersion grows when an administrator changes the roles or shuts the account out or lets it in; tokens with a lower one are
+	// out of date.
+	RightsVersion uint64
 }
 
 // document is the whole of what is stored.
@@ -36,6 +39,7 @@ type document struct {
 	Roles    auth.Roles  `json:"roles"`
 	Disabled bool        `json:"disabled,omitempty"`
 	Created  time.Time   `json:"created"`
+	Rights   uint64      `json:"rights,omitempty"` // the version of roles and disabled
 }
 
 // Commands. Each may be refused.
@@ -68,8 +72,9 @@ type (
 	reply   struct{ value any }
 	refuse  struct{ err error }
 	persist struct {
-		doc   document
-		first bool
+		doc    document
+		first  bool
+		rights bool // they are other ones now
 	}
 )
 
@@ -95,19 +100,20 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 	case rehash:
 		if s.doc.Hash == c.old {
 			s.doc.Hash = c.hash
-			dst = s.persist(dst)
+			dst = append(dst, persist{doc: s.doc})
 		}
 		return append(dst, reply{s.account()})
 	case setRoles:
-		return s.become(auth.NewRoles(c.roles...), dst)
+		return s.change(auth.NewRoles(c.roles...), s.doc.Disabled, dst)
 	case grantRole:
-		return s.become(auth.NewRoles(append(slices.Clone(s.doc.Roles), c.role)...), dst)
-	case setDisabled:
-		if s.doc.Disabled != c.disabled {
-			s.doc.Disabled = c.disabled
-			dst = s.persist(dst)
+		// Who has more rights than its token says is let in all the same, so nobody need be sent to fetch a new one.
+		if !s.doc.Roles.Has(c.role) {
+			s.doc.Roles = auth.NewRoles(append(slices.Clone(s.doc.Roles), c.role)...)
+			dst = append(dst, persist{doc: s.doc})
 		}
 		return append(dst, reply{s.account()})
+	case setDisabled:
+		return s.change(s.doc.Roles, c.disabled, dst)
 	}
 	return append(dst, refuse{fault.Newf(fault.Internal, "unknown_command", "an account does not know %T", cmd)})
 }
@@ -118,19 +124,22 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	}
 	s.exists = true
 	s.doc = document{User: c.user, Handle: c.handle, Hash: c.hash, Roles: auth.NewRoles(c.roles...), Created: now.UTC()}
-	return append(dst, persist{s.doc, true}, reply{s.account()})
+	return append(dst, persist{doc: s.doc, first: true}, reply{s.account()})
 }
 
-func (s *state) become(roles auth.Roles, dst []effect) []effect {
-	if !slices.Equal(s.doc.Roles, roles) {
-		s.doc.Roles = roles
-		dst = s.persist(dst)
+// change gives the account other rights, and makes tokens that carry the old ones out of date. What is so already is written and told
+// again, because what followed the first write may not have happened.
+func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
+	if s.doc.Disabled != disabled || !slices.Equal(s.doc.Roles, roles) {
+		s.doc.Roles, s.doc.Disabled = roles, disabled
+		s.doc.Rights++
+	}
+	if s.doc.Rights > 0 {
+		dst = append(dst, persist{doc: s.doc, rights: true})
 	}
 	return append(dst, reply{s.account()})
 }
 
-func (s *state) persist(dst []effect) []effect { return append(dst, persist{doc: s.doc}) }
-
 func (s *state) account() Account {
-	return Account{s.doc.User, s.doc.Handle.Shown, slices.Clone(s.doc.Roles), s.doc.Disabled, s.doc.Created}
+	return Account{s.doc.User, s.doc.Handle.Shown, slices.Clone(s.doc.Roles), s.doc.Disabled, s.doc.Created, s.doc.Rights}
 }

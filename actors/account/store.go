@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -28,8 +29,9 @@ type claim struct {
 
 // store maps accounts to rows.
 type store struct {
-	table *table.Store
-	ttl   time.Duration // of an unconfirmed claim
+	table   *table.Store
+	revoker revocation.Revoker
+	ttl     time.Duration // of an unconfirmed claim
 }
 
 // load reads the document of the account that exists and its version.
@@ -53,6 +55,18 @@ func (s store) documents() table.Document[document] {
 
 func (s store) claims() table.Claim {
 	return table.Claim{Store: s.table, Table: handles(), Key: ownerKey(), TTL: s.ttl}
+}
+
+// change saves, and where rights have changed has every node refuse the tokens that carry the old ones.
+func (s store) change(ctx context.Context, fence position.Fence, p persist, version table.Version) (table.Version, error) {
+	version, err := s.save(ctx, fence, p.doc, version)
+	if err != nil || !p.rights {
+		return version, err
+	}
+	if err := s.revoker.Revoke(ctx, revocation.Notice{User: p.doc.User, Rights: p.doc.Rights}); err != nil {
+		return 0, fault.Wrap(fault.Timeout, "outcome_unknown", "the account is changed, but not everybody knows it; change it again", err)
+	}
+	return version, nil
 }
 
 // create claims the handle, writes the document and confirms the claim.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -13,16 +14,10 @@ import (
 // KindName addresses the sessions of a node.
 const KindName = "session"
 
-// Sockets is where the sockets of a session are; the gateway of the node implements it.
-type Sockets interface {
-	// CloseSession closes every socket of the session with the reason's close code. It returns at once.
-	CloseSession(s id.Session, reason error)
-}
-
 // Deps is what the kind needs.
 type Deps struct {
 	Table   *table.Store
-	Sockets Sockets // nil: the node has no sockets
+	Revoker revocation.Revoker
 	Config  Config
 	Metrics *Metrics
 }
@@ -30,7 +25,7 @@ type Deps struct {
 // Kind makes sessions. The key is the session id; an activation without a stored document refuses everything but open.
 func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
-	s := store{d.Table, cfg.MaxAge}
+	s := store{d.Table, d.Revoker, cfg.MaxAge}
 	return cluster.Kind{
 		Name:  KindName,
 		Idle:  cfg.Idle,
@@ -79,8 +74,9 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 		case persist:
 			a.persist(t, e, effects[i+1:])
 			return
-		case closeSockets:
-			a.close(t, e)
+		case over:
+			a.deps.Metrics.ended.WithLabelValues(string(e.reason)).Inc()
+			t.Log().Info("session ended", slog.String("reason", string(e.reason)), slog.String("user", string(a.state.doc.User)))
 		case socketsChanged:
 			a.attached += e.delta
 			a.deps.Metrics.sockets.Add(float64(e.delta))
@@ -94,16 +90,6 @@ func (a *actor) perform(t *cluster.Turn, effects []effect) {
 	}
 	if !a.state.exists {
 		t.Stop() // asking for sessions that do not exist must not fill the node with them
-	}
-}
-
-func (a *actor) close(t *cluster.Turn, e closeSockets) {
-	if e.first {
-		a.deps.Metrics.ended.WithLabelValues(string(e.reason)).Inc()
-		t.Log().Info("session ended", slog.String("reason", string(e.reason)), slog.String("user", string(a.state.doc.User)))
-	}
-	if a.deps.Sockets != nil {
-		a.deps.Sockets.CloseSession(a.state.doc.Session, ErrEnded)
 	}
 }
 

@@ -26,7 +26,7 @@ type Client struct {
 // NewClient talks through n; t is the table the kind writes, cfg that of the kind.
 func NewClient(n *cluster.Node, t *table.Store, cfg Config) *Client {
 	cfg = cfg.filled()
-	return &Client{n, store{t, cfg.MaxAge}, cfg}
+	return &Client{n, store{table: t}, cfg}
 }
 
 // Open begins a session and gives its first refresh token when it is durable. Device is what the device says of itself.
@@ -70,7 +70,7 @@ func (c *Client) Logout(ctx context.Context, token string) error {
 	return c.end(ctx, r.Session, logout{r})
 }
 
-// Revoke ends a session of the user: ErrEnded if there is no such session of this user.
+// Revoke ends a session of the user: auth.ErrSessionEnded if there is no such session of this user.
 func (c *Client) Revoke(ctx context.Context, user id.User, s id.Session) error {
 	return c.end(ctx, s, revoke{user, Revoked})
 }

@@ -8,14 +8,15 @@
 //	            v            |
 //	open --> [ live ] -------+--- the previous token within 10 s: the identical successor, nothing changes
 //	            |
-//	            +-- logout, revoke, an older token of ours --> [ ended ] sockets closed, row kept a day
+//	            +-- logout, revoke, an older token of ours --> [ ended ] access tokens revoked, row kept a day
 //	            +-- idle or absolute life over ------------->  expired (no write: the row has a time to live)
 //
 // Promises: of two refreshes with one token, on whatever nodes, both get the same successor; a token two generations old
 // ends the whole family; a text that was never our token changes nothing, so knowing a session id is no power over it.
 // Only hashes are stored; the successor within the retry window is computed again from the presented token and a stored
-// salt. Sockets of a session are closed as soon as its end is durable. The index row is written before the session's,
-// so a session that lives is always listed.
+// salt. An end is answered when it is durable and every node refuses the session's access tokens (package revocation); an end whose
+// second half failed is fault.Timeout outcome_unknown, and may be repeated. The index row is written before the session's, so a session that
+// lives is always listed.
 //
 // Refusals: fault.Unauthenticated token_invalid, token_expired, token_reused, session_ended; fault.Exhausted
 // too_many_sockets. After a failed write the activation ends and the next message reads the truth again.

@@ -1,26 +1,54 @@
 package session_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
 // A refresh whose write has an unknown outcome may be tried again with the same token, and the family goes on.
 func TestARefreshOfUnknownOutcomeMayBeTriedAgain(t *testing.T) {
-	for name, how := range map[string]channeltest.Fault{"lost": channeltest.Lost, "unsure": channeltest.Unsure} {
+	for name, x := range map[string]struct {
+		how  channeltest.Fault
+		kind fault.Kind
+	}{"lost": {channeltest.Lost, fault.Unavailable}, "unsure": {channeltest.Unsure, fault.Timeout}} {
 		t.Run(name, func(t *testing.T) {
 			store, disk := channeltest.NewFlaky(t)
 			w := channeltest.New(t, channeltest.Config{Table: store})
 			r := open(t, w, "42")
-			disk.Fail("session", how)
-			if _, err := w.Sessions.Refresh(t.Context(), r.Token.Reveal()); fault.KindOf(err) != fault.Unavailable {
+			disk.Fail("session", x.how)
+			if _, err := w.Sessions.Refresh(t.Context(), r.Token.Reveal()); fault.KindOf(err) != x.kind {
 				t.Errorf("got %v", err)
 			}
 			disk.Fail("", channeltest.None)
 			refresh(t, w, refresh(t, w, r))
 		})
+	}
+}
+
+// TestALogoutThatNobodyHearsOf: the session is ended, but its tokens are still taken, so the answer must not be that it is done.
+func TestALogoutThatNobodyHearsOf(t *testing.T) {
+	store, disk := channeltest.NewFlaky(t)
+	w := channeltest.New(t, channeltest.Config{Table: store})
+	r := open(t, w, "42")
+	token, err := w.Tokens.Mint(auth.Identity{User: "42", Session: r.Token.Session}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fail("revocation", channeltest.Lost)
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	disk.Fail("", channeltest.None)
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if _, err := w.Tokens.Verify(token); !errors.Is(err, auth.ErrSessionEnded) || len(w.Sockets.Logins()) != 1 {
+		t.Errorf("its token: %v, sockets closed %v", err, w.Sockets.Logins())
 	}
 }
 
@@ -33,11 +61,11 @@ func TestALogoutThatWasLostIsRefused(t *testing.T) {
 	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if closed := w.Sockets.Closed(); len(closed) != 0 {
+	if closed := w.Sockets.Logins(); len(closed) != 0 {
 		t.Errorf("closed %v", closed)
 	}
 	disk.Fail("", channeltest.None)
-	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); err != nil || len(w.Sockets.Closed()) != 1 {
-		t.Errorf("afterwards: %v, closed %v", err, w.Sockets.Closed())
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); err != nil || len(w.Sockets.Logins()) != 1 {
+		t.Errorf("afterwards: %v, closed %v", err, w.Sockets.Logins())
 	}
 }

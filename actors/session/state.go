@@ -9,10 +9,10 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// The refusals of this package; those of malformed and expired tokens are auth.ErrTokenInvalid and auth.ErrTokenExpired.
+// The refusals of this package; those of malformed and expired tokens and of ended sessions are auth.ErrTokenInvalid,
+// auth.ErrTokenExpired and auth.ErrSessionEnded.
 var (
 	ErrReused         = fault.New(fault.Unauthenticated, "token_reused", "the refresh token was used before; the session is ended")
-	ErrEnded          = fault.New(fault.Unauthenticated, "session_ended", "the session is ended")
 	ErrTooManySockets = fault.New(fault.Exhausted, "too_many_sockets", "the session has too many open sockets")
 
 	errIDTaken = fault.New(fault.Conflict, "id_taken", "the drawn session id is in use")
@@ -106,11 +106,8 @@ type (
 		first bool
 		ttl   time.Duration
 	}
-	// closeSockets ends every socket of the session.
-	closeSockets struct {
-		reason Reason
-		first  bool // not told again
-	}
+	// over tells that the session has ended.
+	over struct{ reason Reason }
 	// socketsChanged tells how many sockets came (or went, if negative).
 	socketsChanged struct{ delta int }
 	// expireAt asks for an expire; it replaces the one asked for before.
@@ -150,7 +147,7 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 		return append(s.end(LoggedOut, dst), reply{s.info()})
 	case revoke:
 		if !s.exists || c.user != "" && c.user != s.doc.User {
-			return append(dst, refuse{ErrEnded})
+			return append(dst, refuse{auth.ErrSessionEnded})
 		}
 		return append(s.end(c.reason, dst), reply{s.info()})
 	case get:
@@ -174,7 +171,7 @@ func (s *state) check(now time.Time) error {
 	case !s.exists:
 		return auth.ErrTokenInvalid
 	case s.doc.Ended != "":
-		return ErrEnded
+		return auth.ErrSessionEnded
 	case !now.Before(s.expires()):
 		return auth.ErrTokenExpired
 	}
@@ -223,14 +220,17 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	return append(s.end(Reused, dst), counted{ErrReused.Code}, refuse{ErrReused})
 }
 
-// end is idempotent: the first reason stays. Ending again writes and closes again, because what followed the first write may not
+// end is idempotent: the first reason stays. Ending again writes and revokes again, because what followed the first write may not
 // have happened.
 func (s *state) end(r Reason, dst []effect) []effect {
 	first := s.doc.Ended == ""
 	if first {
 		s.doc.Ended = r
 	}
-	dst = append(dst, persist{s.doc, false, endedTTL}, closeSockets{s.doc.Ended, first})
+	dst = append(dst, persist{s.doc, false, endedTTL})
+	if first {
+		dst = append(dst, over{r})
+	}
 	if n := len(s.sockets); n > 0 {
 		s.sockets = nil
 		dst = append(dst, socketsChanged{-n})

@@ -116,8 +116,8 @@ func (g *stage) describe(effects []effect) string {
 			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.err))
 		case persist:
 			fmt.Fprintf(&b, "persist first=%v ended=%q ttl=%v\n", e.first, e.doc.Ended, e.ttl)
-		case closeSockets:
-			fmt.Fprintf(&b, "close sockets: %s\n", e.reason)
+		case over:
+			fmt.Fprintf(&b, "over: %s\n", e.reason)
 		case socketsChanged:
 			fmt.Fprintf(&b, "sockets %+d\n", e.delta)
 		case expireAt:

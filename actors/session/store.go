@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/revocation"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
@@ -17,8 +19,9 @@ func docKey() []byte { return []byte("doc") }
 
 // store maps sessions to rows.
 type store struct {
-	table *table.Store
-	age   time.Duration // of an index row
+	table   *table.Store
+	revoker revocation.Revoker
+	age     time.Duration // of an index row
 }
 
 // load reads the document of the session that exists and its version.
@@ -43,11 +46,19 @@ func (s store) save(ctx context.Context, fence position.Fence, p persist, versio
 		return 0, err
 	}
 	if p.doc.Ended != "" {
-		if err := s.index(ctx, p.doc.User, table.Delete([]byte(p.doc.Session))); err != nil {
-			return 0, err
+		if err := s.end(ctx, p.doc); err != nil {
+			return 0, fault.Wrap(fault.Timeout, "outcome_unknown", "the session is ended, but not everybody knows it; end it again", err)
 		}
 	}
 	return version, nil
+}
+
+// end has every node refuse the tokens of an ended session, and takes it out of the list.
+func (s store) end(ctx context.Context, d document) error {
+	if err := s.revoker.Revoke(ctx, revocation.Notice{Login: d.Session}); err != nil {
+		return err
+	}
+	return s.index(ctx, d.User, table.Delete([]byte(d.Session)))
 }
 
 func (s store) documents() table.Document[document] {

@@ -141,7 +141,9 @@ func (s *server) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) 
 
 func (s *server) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
 	now := time.Now()
-	token, err := s.Tokens.Mint(auth.Identity{User: a.User, Session: r.Session, Name: a.Handle, Roles: a.Roles}, now)
+	token, err := s.Tokens.Mint(auth.Identity{
+		User: a.User, Session: r.Session, Name: a.Handle, Roles: a.Roles, RightsVersion: a.RightsVersion,
+	}, now)
 	if err != nil {
 		return nil, err
 	}

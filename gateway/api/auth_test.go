@@ -77,7 +77,7 @@ func TestRefreshInTheBody(t *testing.T) {
 	third := refresh(a.text("refresh_token"))
 	refresh(p.refresh).want(t, http.StatusUnauthorized, "token_reused")
 	refresh(third.text("refresh_token")).want(t, http.StatusUnauthorized, "session_ended")
-	if !slices.Contains(w.Sockets.Closed(), p.session) {
+	if !slices.Contains(w.Sockets.Logins(), p.session) {
 		t.Error("the sockets stay open")
 	}
 	w.do(call{method: "GET", path: "/v1/me", token: third.text("access_token")}).want(t, http.StatusUnauthorized, "session_ended")

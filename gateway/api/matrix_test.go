@@ -180,7 +180,7 @@ func TestBadTokens(t *testing.T) {
 	}
 }
 
-// A right that was taken away is gone at once, whatever the token says; one that was given is there.
+// A right that was taken away is gone at once, and so is a token that says otherwise; one that was given is there.
 func TestRightsAreOfNow(t *testing.T) {
 	s := newStage(t)
 	mute := declared{id: "mute", method: "PUT", path: "/v1/rooms/{room}/mutes/{user}"}
@@ -194,11 +194,16 @@ func TestRightsAreOfNow(t *testing.T) {
 	if _, err := s.Accounts.SetRoles(t.Context(), moderator.account.User, auth.NewRoles()); err != nil {
 		t.Fatal(err)
 	}
+	s.send(mute, moderator.token).want(t, http.StatusUnauthorized, "token_outdated")
+	moderator = s.renew(moderator)
 	s.send(mute, moderator.token).want(t, http.StatusForbidden, "not_allowed")
+	if who, err := s.Tokens.Verify(moderator.token); err != nil || who.Roles.Has(auth.Moderator) {
+		t.Errorf("the new token has %v, %v", who.Roles, err)
+	}
 	if _, err := s.Accounts.SetDisabled(t.Context(), s.people["owner"].account.User, true); err != nil {
 		t.Fatal(err)
 	}
-	s.send(mute, s.people["owner"].token).want(t, http.StatusForbidden, "account_disabled")
+	s.send(mute, s.people["owner"].token).want(t, http.StatusUnauthorized, "token_outdated")
 	s.do(call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": s.people["owner"].refresh}}).
 		want(t, http.StatusForbidden, "account_disabled")
 	s.do(call{method: "GET", path: "/v1/me", token: s.people["owner"].token}).want(t, http.StatusUnauthorized, "session_ended")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -67,7 +66,7 @@ func (s *server) endSession(ctx context.Context, in *sessionIn) (*struct{}, erro
 		return nil, err
 	}
 	err = s.Sessions.Revoke(ctx, i.User, id.Session(in.Session))
-	if errors.Is(err, session.ErrEnded) || errors.Is(err, auth.ErrTokenInvalid) {
+	if errors.Is(err, auth.ErrSessionEnded) || errors.Is(err, auth.ErrTokenInvalid) {
 		err = errNoSession
 	}
 	return nil, err

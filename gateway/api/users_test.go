@@ -22,6 +22,8 @@ func TestAdministratorsChangeAccounts(t *testing.T) {
 	if a := patch(boss, "ANN", map[string]any{"roles": []string{"moderator"}}); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
+	look(ann, "boss").want(t, http.StatusUnauthorized, "token_outdated")
+	ann = w.renew(ann)
 	if a := look(ann, "boss"); a.status != http.StatusOK || a.json["disabled"] != false || a.text("handle") != "boss" {
 		t.Errorf("the new moderator sees %d %s", a.status, a.body)
 	}

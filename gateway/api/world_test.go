@@ -205,6 +205,20 @@ func (w *world) join(handle string, roles ...auth.Role) person {
 	p := person{account: acc, token: a.text("access_token"), refresh: a.text("refresh_token")}
 	session, _, _ := strings.Cut(p.refresh, ".")
 	p.session = id.Session(session)
+	if len(roles) > 0 { // the token has the roles from before
+		p = w.renew(p)
+	}
+	return p
+}
+
+// renew exchanges the tokens of a person.
+func (w *world) renew(p person) person {
+	w.t.Helper()
+	a := w.do(call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": p.refresh}})
+	if a.status != http.StatusOK {
+		w.t.Fatalf("refresh: %d %s", a.status, a.body)
+	}
+	p.token, p.refresh = a.text("access_token"), a.text("refresh_token")
 	return p
 }
 
@@ -221,7 +235,7 @@ func (w *world) own(p person, name string) map[string]any {
 func (w *world) now() time.Time { return time.Now() }
 
 func (p person) identity() auth.Identity {
-	return auth.Identity{User: p.account.User, Session: p.session, Name: p.account.Handle, Roles: p.account.Roles}
+	return auth.Identity{User: p.account.User, Session: p.session, Name: p.account.Handle, Roles: p.account.Roles, RightsVersion: p.account.RightsVersion}
 }
 
 func rid(channel map[string]any) id.Room { s, _ := channel["room"].(string); return id.Room(s) }

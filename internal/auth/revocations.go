@@ -56,14 +56,15 @@ type revocation struct {
 	until  time.Time
 }
 
-// EndLogin refuses every token of a login, until the last of them has expired.
-func (r *Revocations) EndLogin(login id.Session, until time.Time) {
-	r.add(subject{login: login}, revocation{until: until})
+// EndLogin refuses every token of a login, until the last of them has expired. It says whether that is news.
+func (r *Revocations) EndLogin(login id.Session, until time.Time) bool {
+	return r.add(subject{login: login}, revocation{until: until})
 }
 
-// OutdateUser refuses every token of a user that has an older version of the account's rights, until the last of them has expired.
-func (r *Revocations) OutdateUser(user id.User, rights uint64, until time.Time) {
-	r.add(subject{user: user}, revocation{rights, until})
+// OutdateUser refuses every token of a user that has an older version of the account's rights, until the last of them has expired. It
+// says whether that is news.
+func (r *Revocations) OutdateUser(user id.User, rights uint64, until time.Time) bool {
+	return r.add(subject{user: user}, revocation{rights, until})
 }
 
 // Check refuses ErrSessionEnded and ErrTokenOutdated.
@@ -99,7 +100,7 @@ func (r *Revocations) Len() int {
 }
 
 // add remembers a revocation; what is known already can only grow.
-func (r *Revocations) add(s subject, n revocation) {
+func (r *Revocations) add(s subject, n revocation) (news bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.mu.known == nil {
@@ -109,6 +110,7 @@ func (r *Revocations) add(s subject, n revocation) {
 	if old.until.After(n.until) {
 		n.until = old.until
 	}
+	news = !known || n.rights > old.rights
 	n.rights = max(n.rights, old.rights)
 	r.mu.known[s] = n
 	if !known {
@@ -119,6 +121,7 @@ func (r *Revocations) add(s subject, n revocation) {
 			r.mu.floor = until
 		}
 	}
+	return news
 }
 
 // pop forgets the revocation that ends first and gives the moment at which it would have. One whose end was put off meanwhile is

@@ -22,9 +22,15 @@ func TestRevocations(t *testing.T) {
 	if err := r.Check(who("1", "a", 0)); err != nil {
 		t.Fatalf("nothing was revoked: %v", err)
 	}
-	r.EndLogin("a", until)
-	r.OutdateUser("2", 3, until)
-	r.OutdateUser("2", 2, until) // told late
+	for i, news := range []bool{
+		r.EndLogin("a", until), r.OutdateUser("2", 3, until),
+		!r.EndLogin("a", until), !r.OutdateUser("2", 3, until),
+		!r.OutdateUser("2", 2, until), // told late
+	} {
+		if !news {
+			t.Errorf("what was said %d-th is not as new as it says", i)
+		}
+	}
 	for _, x := range []struct {
 		who  Identity
 		want error

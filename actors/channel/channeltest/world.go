@@ -16,6 +16,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/cluster"
@@ -51,6 +52,8 @@ type World struct {
 	Gate     *channel.Gate
 	Rooms    *room.Client
 	Tokens   *auth.Tokens
+	Revoked  *auth.Revocations
+	Board    *revocation.Board
 	Packager *Packager
 	Sockets  *Sockets
 
@@ -60,7 +63,7 @@ type World struct {
 // New starts a world.
 func New(tb testing.TB, cfg Config) *World {
 	tb.Helper()
-	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}}
+	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}, Revoked: &auth.Revocations{}}
 	if w.Table == nil {
 		w.Table = pebbletest.Open(tb)
 	}
@@ -74,10 +77,22 @@ func New(tb testing.TB, cfg Config) *World {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	ring, err := auth.NewRing(time.Now())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.Tokens = auth.NewTokens(auth.TokenConfig{Revocations: w.Revoked}, ring)
+	w.Board = revocation.New(revocation.Config{
+		Table: w.Table, Known: w.Revoked, Lifetime: w.Tokens.Lifetime(), Sockets: w.Sockets, Log: slog.New(slog.DiscardHandler),
+		Metrics: revocation.NewMetrics(metrics),
+	})
+	if err := w.Board.Load(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
 	w.Rooms = room.NewClient(w.Node)
 	err = w.Node.Start(tb.Context(), []cluster.Kind{
-		account.Kind(account.Deps{Table: w.Table}),
-		session.Kind(session.Deps{Table: w.Table, Sockets: w.Sockets, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
+		account.Kind(account.Deps{Table: w.Table, Revoker: w.Board}),
+		session.Kind(session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
 		channel.Kind(channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels}),
 		room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
 	})
@@ -88,11 +103,6 @@ func New(tb testing.TB, cfg Config) *World {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ring, err := auth.NewRing(time.Now())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	w.Tokens = auth.NewTokens(auth.TokenConfig{}, ring)
 	w.Accounts = account.NewClient(w.Node, w.Table, hasher, account.NewMetrics(metrics))
 	w.Sessions = session.NewClient(w.Node, w.Table, cfg.Session)
 	w.Channels = channel.NewClient(w.Node, w.Table)
@@ -123,24 +133,36 @@ func (w *World) Publish(tb testing.TB, key string) *live.Stream {
 // Kill ends the node at once, as a crash of the process would; the table stays.
 func (w *World) Kill() { w.stop() }
 
-// Sockets remembers which sessions were closed.
+// Sockets remembers whose tokens were revoked.
 type Sockets struct {
 	mu     sync.Mutex
-	closed []id.Session
+	logins []id.Session
+	users  []id.User
 }
 
-// CloseSession implements session.Sockets.
-func (s *Sockets) CloseSession(session id.Session, _ error) {
+// Revoke implements revocation.Sockets.
+func (s *Sockets) Revoke(login id.Session, user id.User) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = append(s.closed, session)
+	if login != "" {
+		s.logins = append(s.logins, login)
+	} else {
+		s.users = append(s.users, user)
+	}
 }
 
-// Closed names the sessions closed so far.
-func (s *Sockets) Closed() []id.Session {
+// Logins names the sessions that ended so far.
+func (s *Sockets) Logins() []id.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]id.Session(nil), s.closed...)
+	return slices.Clone(s.logins)
+}
+
+// Users names the users whose rights have changed so far.
+func (s *Sockets) Users() []id.User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.users)
 }
 
 // Packager makes streams, refuses older fences, and remembers what it was told.
