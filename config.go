@@ -70,6 +70,8 @@ type Live struct {
 type Room struct {
 	Retention time.Duration `default:"720h" min:"1h" doc:"how long danmaku are kept"`
 	Writes    int           `default:"100000" min:"100" doc:"socket writes per second a room may cause on one node before its tick lengthens"`
+	Posts     int           `default:"10" min:"1" max:"1000" doc:"danmaku per second one user may post to a room, on average"`
+	Burst     int           `default:"30" min:"1" max:"10000" doc:"danmaku one user may post to a room at once after a silence"`
 }
 
 // Account shapes logins.

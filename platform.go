@@ -151,9 +151,12 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 			Config: channel.Config{Grace: p.cfg.Live.Grace, Overlap: p.cfg.Live.KeyOverlap},
 		},
 		Room: room.Deps{
-			Store:   p.tables,
-			Fanout:  to,
-			Config:  room.Config{Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes},
+			Store:  p.tables,
+			Fanout: to,
+			Config: room.Config{
+				Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes,
+				PostRate: p.cfg.Room.Posts, PostBurst: p.cfg.Room.Burst,
+			},
 			Metrics: room.NewMetrics(p.registry),
 		},
 		Packager: packager.Deps{

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/storage/table"
 )
@@ -30,7 +29,7 @@ func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.withDefaults()
 	return cluster.Kind{
 		Name: kindName, Mailbox: mailbox,
-		State: func(key string) (table.Table, string) { return tableOf(), key },
+		State: func(key string) (table.Table, string) { return roomTable(), key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			if err := cfg.Validate(); err != nil {
 				return nil, err
@@ -40,16 +39,17 @@ func Kind(d Deps) cluster.Kind {
 				return nil, err
 			}
 			r := &rows{store: d.Store, cfg: cfg, room: room, fence: a.Fence}
-			now := time.Now()
+			began := time.Now()
 			var l loaded
 			if a.Exists {
-				if l, err = r.load(ctx, now); err != nil {
+				if l, err = r.load(ctx, began); err != nil {
 					return nil, err
 				}
 			}
-			return &shell{
-				state: newState(now, cfg, room, a.Fence.Epoch, l), rows: r, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics,
-			}, nil
+			l.activation = a.Fence.Activation
+			s := &shell{rows: r, began: began, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics}
+			s.state = newState(s.instant(began), cfg, room, a.Fence.Epoch, l)
+			return s, nil
 		},
 	}
 }
@@ -58,6 +58,7 @@ func Kind(d Deps) cluster.Kind {
 type shell struct {
 	state   *state
 	rows    *rows
+	began   time.Time
 	timeout time.Duration
 	fanout  Fanout
 	metrics *Metrics
@@ -67,11 +68,13 @@ type shell struct {
 	wake    cluster.Timer
 	wakeAt  time.Time
 	evicted uint64
+	doubtAt time.Time // since when the metrics count this room as one in doubt
 }
 
 var (
 	_ cluster.Actor      = (*shell)(nil)
 	_ cluster.Passivator = (*shell)(nil)
+	_ cluster.Closer     = (*shell)(nil)
 )
 
 // Receive implements cluster.Actor.
@@ -80,7 +83,7 @@ func (s *shell) Receive(t *cluster.Turn, msg any) {
 	switch msg.(type) {
 	case tick:
 		s.metrics.tickLag.Observe(t.Now().Sub(s.wakeAt).Seconds())
-	case detach: // told, not asked
+	case detach, retryAppend, retrySave: // told, not asked
 	default:
 		_, isPost := msg.(post)
 		w = s.askers.hold(t.Later(), isPost)
@@ -90,26 +93,35 @@ func (s *shell) Receive(t *cluster.Turn, msg any) {
 
 // Passivate implements cluster.Passivator: it sends what is durable and refuses whoever still waits.
 func (s *shell) Passivate(context.Context) error {
-	s.effects = s.state.apply(time.Now(), 0, closing{}, s.effects[:0])
+	s.effects = s.state.apply(s.instant(time.Now()), 0, closing{}, s.effects[:0])
 	for _, e := range s.effects {
-		if e.do == doDeliver {
+		switch e.do {
+		case doDeliver:
 			s.deliver(e)
+		case doRefuse:
+			s.refuse(e)
 		}
 	}
 	s.askers.refuseAll(errMoved)
 	return nil
 }
 
+// instant is a moment as the core sees it. The difference of two readings of this process does not follow changes of the clock.
+func (s *shell) instant(now time.Time) instant {
+	return instant{at: now.Sub(s.began), wall: now.Round(0)}
+}
+
 func (s *shell) apply(t *cluster.Turn, w waiter, cmd any) {
-	s.effects = s.state.apply(t.Now(), w, cmd, s.effects[:0])
+	s.effects = s.state.apply(s.instant(t.Now()), w, cmd, s.effects[:0])
 	for i := range s.effects {
 		s.perform(t, s.effects[i])
 		s.effects[i] = effect{}
 	}
-	if n := s.state.window.evicted; n != s.evicted {
+	if n := s.state.keys.evicted; n != s.evicted {
 		s.metrics.forgotten.Add(float64(n - s.evicted))
 		s.evicted = n
 	}
+	s.noteDoubt(t.Now())
 }
 
 func (s *shell) perform(t *cluster.Turn, e effect) {
@@ -119,47 +131,24 @@ func (s *shell) perform(t *cluster.Turn, e effect) {
 	case doRefuse:
 		s.refuse(e)
 	case doAppend:
-		s.append(t, e.rows)
+		s.append(t, e.rows, s.rows.append)
+	case doSettleAppend:
+		s.append(t, e.rows, s.rows.settleAppend)
 	case doSave:
-		s.save(t, e.change)
+		s.save(t, e.change, s.rows.save)
+	case doSettleSave:
+		s.save(t, e.change, s.rows.settleSave)
 	case doRead:
 		s.read(t, e.to, e.query)
 	case doDeliver:
 		s.deliver(e)
 	case doWake:
 		s.wake.Stop()
-		s.wakeAt = e.at
-		s.wake = t.After(e.at.Sub(t.Now()), tick{})
+		s.wakeAt = t.Now().Add(e.after)
+		s.wake = t.After(e.after, tick{})
+	case doRetry:
+		t.After(e.after, e.value)
 	case doStop:
 		t.Stop()
 	}
-}
-
-func (s *shell) answer(e effect) {
-	reply, isPost := s.askers.release(e.to)
-	if !isPost {
-		if r, ok := e.value.(Recovery); ok {
-			s.metrics.recovered(r)
-		}
-		reply.Send(e.value)
-		return
-	}
-	s.metrics.posted(e.posted.Duplicate)
-	reply.Send(e.posted)
-}
-
-func (s *shell) refuse(e effect) {
-	reply, isPost := s.askers.release(e.to)
-	if isPost {
-		s.metrics.posts.WithLabelValues(fault.CodeOf(e.err)).Inc()
-	}
-	reply.Fail(e.err)
-}
-
-func (s *shell) deliver(e effect) {
-	if n := len(e.batch.Danmaku); n > 0 {
-		s.metrics.batchRows.Observe(float64(n))
-		s.metrics.tick.Observe(s.state.interval().Seconds())
-	}
-	s.fanout.Deliver(e.node, e.batch)
 }

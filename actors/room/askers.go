@@ -2,6 +2,9 @@ package room
 
 import "github.com/barrage-live/barrage/cluster"
 
+// keepSlots is how many slots of askers stay allocated when nobody is held.
+const keepSlots = 256
+
 // askers keeps the duties to answer, numbered so that the core can name them. Its size follows the commands in progress,
 // which the core and the mailbox bound.
 type askers struct {
@@ -32,15 +35,18 @@ func (a *askers) release(w waiter) (reply cluster.Reply, isPost bool) {
 	reply, isPost = slot.reply, slot.isPost
 	*slot = asker{}
 	a.free = append(a.free, w)
+	if len(a.free) == len(a.slots) && len(a.slots) > keepSlots {
+		*a = askers{} // after a storm
+	}
 	return reply, isPost
 }
 
 // refuseAll answers everyone who is still held.
 func (a *askers) refuseAll(err error) {
-	for i := range a.slots {
-		if a.slots[i].held {
-			r, _ := a.release(waiter(i + 1))
-			r.Fail(err)
+	for i, slot := range a.slots {
+		if slot.held {
+			a.release(waiter(i + 1))
+			slot.reply.Fail(err)
 		}
 	}
 }

@@ -26,12 +26,12 @@ func (c *Client) Create(ctx context.Context, room id.Room, channel id.Channel, o
 
 // Card says what a room is and how it is set.
 func (c *Client) Card(ctx context.Context, room id.Room) (Card, error) {
-	return ask[Card](ctx, c, room, about{})
+	return ask[Card](ctx, c, room, getCard{})
 }
 
 // Info says what is true of the room now: how many watch, and whether it is live.
 func (c *Client) Info(ctx context.Context, room id.Room) (Info, error) {
-	return ask[Info](ctx, c, room, look{})
+	return ask[Info](ctx, c, room, getInfo{})
 }
 
 // Attach subscribes a node: the batches after the answered position go to it through Deps.Fanout, without a hole. The node
@@ -54,23 +54,23 @@ func (c *Client) Detach(room id.Room, node id.Node, attachment uint64) error {
 	return cluster.Tell(c.node, kindName, string(room), detach{node, attachment})
 }
 
-// Post returns after the danmaku is durable. A key that the author posted before, within the window Config.Window and
-// Config.WindowKeys allow, gives the first position and duplicate. Refusals: Unauthenticated "login_required"; Invalid
-// "bad_key", "bad_text", "text_too_long", "bad_mode", "bad_colour", "bad_size", "bad_name"; Denied "muted"; Exhausted
-// "slow_mode" and "room_busy" with RetryAfter; Unavailable "room_restarting" or the storage's: not done; Timeout
-// "outcome_unknown": post again with the same key.
+// Post returns after the danmaku is durable. A key that the author posted before with the same danmaku, within the window
+// Config.Window and Config.WindowKeys allow, gives the first position and duplicate. Refusals: Unauthenticated
+// "login_required"; Invalid "bad_key", "bad_text", "text_too_long", "bad_mode", "bad_colour", "bad_size", "bad_name", "bad_user";
+// Conflict "key_reused"; Denied "muted"; Exhausted "slow_mode", "too_fast" and "room_busy" with RetryAfter; Unavailable
+// "room_restarting", "room_recovering" or the storage's: not done; Timeout "outcome_unknown": post again with the same key.
 func (c *Client) Post(ctx context.Context, room id.Room, a Author, d Draft) (p position.Position, duplicate bool, err error) {
 	r, err := ask[posted](ctx, c, room, post{a, d})
 	return r.Position, r.Duplicate, err
 }
 
-// Resume asks for everything after a position. The zero position asks from the beginning.
+// Resume asks for what comes after a position, a page at a time. The zero position asks from the beginning.
 func (c *Client) Resume(ctx context.Context, room id.Room, since position.Position) (Recovery, error) {
 	return ask[Recovery](ctx, c, room, resume{since})
 }
 
-// History gives at most limit danmaku (at most HistoryLimit, also for a limit of 0) before a position, or the newest
-// for the zero position, in order; more says whether there may be older ones.
+// History gives at most limit danmaku (at most HistoryLimit, also for a limit of 0) and MaxBatchBytes of weight before a
+// position, or the newest for the zero position, in order; more says whether there may be older ones.
 func (c *Client) History(
 	ctx context.Context, room id.Room, before position.Position, limit int,
 ) (danmaku []Danmaku, more bool, err error) {

@@ -35,7 +35,7 @@ func logKey(o position.Offset) []byte {
 func muteKey(user id.User) []byte { return append([]byte{mutePrefix}, user...) }
 
 // encodeDanmaku gives the row of a danmaku.
-func encodeDanmaku(d Danmaku) (key, value []byte, err error) {
+func encodeDanmaku(d *Danmaku) (key, value []byte, err error) {
 	value, err = proto.Marshal(&roompb.Danmaku{
 		Epoch: uint64(d.Position.Epoch), Key: d.Key, User: string(d.User), Name: d.Name, Text: d.Text,
 		Mode: uint32(d.Mode), Colour: d.Colour, Size: uint32(d.Size), MediaTimeMs: mediaMs(d.MediaTime),
@@ -96,6 +96,7 @@ func encodeCard(r record) ([]byte, error) {
 	m := &roompb.Card{
 		Channel: string(r.Channel), Owner: string(r.Owner), SlowModeMs: r.Settings.SlowMode.Milliseconds(),
 		MaxLength: uint32(r.Settings.MaxLength), Broadcast: string(r.broadcast), CreatedAtMs: r.Created.UnixMilli(),
+		Bucket: r.bucket,
 	}
 	if r.broadcast != "" {
 		m.BroadcastStartMs = r.start.UnixMilli()
@@ -118,7 +119,7 @@ func decodeCard(room id.Room, value []byte) (record, error) {
 			Settings: Settings{SlowMode: time.Duration(slow) * time.Millisecond, MaxLength: int(m.GetMaxLength())},
 			Created:  time.UnixMilli(m.GetCreatedAtMs()).UTC(),
 		},
-		broadcast: id.Broadcast(m.GetBroadcast()),
+		broadcast: id.Broadcast(m.GetBroadcast()), bucket: m.GetBucket(),
 	}
 	if r.broadcast != "" {
 		r.start = time.UnixMilli(m.GetBroadcastStartMs()).UTC()

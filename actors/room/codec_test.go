@@ -30,13 +30,13 @@ func TestGolden(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s\n  key   %x\n  value %x\n", name, key, value)
 	}
-	key, value, err := encodeDanmaku(sample())
+	key, value, err := encodeDanmaku(new(sample()))
 	line("danmaku", key, value, err)
 	bare := Danmaku{
 		Position: position.Position{Epoch: 1, Offset: 1}, Key: "k", User: "1", Name: "n", Text: "t", Mode: Scroll, Size: Normal,
 		MediaTime: MediaUnknown, At: time.UnixMilli(0).UTC(),
 	}
-	key, value, err = encodeDanmaku(bare)
+	key, value, err = encodeDanmaku(&bare)
 	line("danmaku, bare", key, value, err)
 	value, err = encodeHead(position.Position{Epoch: 3, Offset: 258})
 	line("head", headKey(), value, err)
@@ -56,12 +56,12 @@ func sampleCard() record {
 			Room: "7", Channel: "8", Owner: "9", Settings: Settings{SlowMode: 5 * time.Second, MaxLength: 80},
 			Created: time.UnixMilli(1_795_000_000_000).UTC(),
 		},
-		broadcast: "b", start: time.UnixMilli(1_795_262_400_000).UTC(),
+		broadcast: "b", start: time.UnixMilli(1_795_262_400_000).UTC(), bucket: 3,
 	}
 }
 
 func TestRowsRoundTrip(t *testing.T) {
-	key, value, err := encodeDanmaku(sample())
+	key, value, err := encodeDanmaku(new(sample()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestLogKeysSortByOffset(t *testing.T) {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	key, good, _ := encodeDanmaku(sample())
+	key, good, _ := encodeDanmaku(new(sample()))
 	for name, row := range map[string][2][]byte{
 		"a short key":     {key[:8], good},
 		"another prefix":  {append([]byte{'x'}, key[1:]...), good},
@@ -103,7 +103,7 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func FuzzDecodeDanmaku(f *testing.F) {
-	key, value, _ := encodeDanmaku(sample())
+	key, value, _ := encodeDanmaku(new(sample()))
 	f.Add(key, value)
 	f.Add(logKey(1), []byte{0x30, 1, 0x40, 1})
 	f.Add([]byte{}, []byte{})
@@ -112,7 +112,7 @@ func FuzzDecodeDanmaku(f *testing.F) {
 		if err != nil {
 			return
 		}
-		key2, value2, err := encodeDanmaku(d)
+		key2, value2, err := encodeDanmaku(&d)
 		if err != nil || !bytes.Equal(key, key2) {
 			t.Fatalf("%+v does not encode: %v", d, err)
 		}

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -21,8 +22,14 @@ type Config struct {
 	// Window is how long a posted key is remembered, WindowKeys how many of them; zero means 5 minutes and 65,536.
 	Window     time.Duration
 	WindowKeys int
-	// MaxPending is how many accepted danmaku may wait for the log and the tick together; zero means 4,096.
-	MaxPending int
+	// MaxPending and MaxPendingBytes bound the accepted danmaku that wait for the log and the tick together; zero means 4,096
+	// and 2 MiB of weight. Retries that wait for the log count into the first.
+	MaxPending      int
+	MaxPendingBytes int
+	// PostRate is how many danmaku per second one user may post, over all connections and on average after a burst of
+	// PostBurst; zero means 10 and 30.
+	PostRate  int
+	PostBurst int
 	// MaxMutes is how many users of a room may be muted at a time; zero means 10,000.
 	MaxMutes int
 	// Retention is how long the log keeps a danmaku; zero means 30 days.
@@ -46,6 +53,9 @@ func (c Config) Validate() error {
 		{"window", int64(c.Window)},
 		{"window_keys", int64(c.WindowKeys)},
 		{"max_pending", int64(c.MaxPending)},
+		{"max_pending_bytes", int64(c.MaxPendingBytes)},
+		{"post_rate", int64(c.PostRate)},
+		{"post_burst", int64(c.PostBurst)},
 		{"max_mutes", int64(c.MaxMutes)},
 		{"retention", int64(c.Retention)},
 		{"append_timeout", int64(c.AppendTimeout)},
@@ -65,23 +75,19 @@ func (c Config) Validate() error {
 }
 
 func (c Config) withDefaults() Config {
-	c.Tick = or(c.Tick, 100*time.Millisecond)
-	c.MaxTick = or(c.MaxTick, 2*time.Second)
-	c.WriteBudget = or(c.WriteBudget, 100_000)
-	c.RingRows = or(c.RingRows, 2048)
-	c.RingBytes = or(c.RingBytes, 1<<20)
-	c.Window = or(c.Window, 5*time.Minute)
-	c.WindowKeys = or(c.WindowKeys, 1<<16)
-	c.MaxPending = or(c.MaxPending, 4096)
-	c.MaxMutes = or(c.MaxMutes, 10_000)
-	c.Retention = or(c.Retention, 30*24*time.Hour)
-	c.AppendTimeout = or(c.AppendTimeout, 4*time.Second)
+	c.Tick = cmp.Or(c.Tick, 100*time.Millisecond)
+	c.MaxTick = cmp.Or(c.MaxTick, 2*time.Second)
+	c.WriteBudget = cmp.Or(c.WriteBudget, 100_000)
+	c.RingRows = cmp.Or(c.RingRows, 2048)
+	c.RingBytes = cmp.Or(c.RingBytes, 1<<20)
+	c.Window = cmp.Or(c.Window, 5*time.Minute)
+	c.WindowKeys = cmp.Or(c.WindowKeys, 1<<16)
+	c.MaxPending = cmp.Or(c.MaxPending, 4096)
+	c.MaxPendingBytes = cmp.Or(c.MaxPendingBytes, 2<<20)
+	c.PostRate = cmp.Or(c.PostRate, 10)
+	c.PostBurst = cmp.Or(c.PostBurst, 30)
+	c.MaxMutes = cmp.Or(c.MaxMutes, 10_000)
+	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
+	c.AppendTimeout = cmp.Or(c.AppendTimeout, 4*time.Second)
 	return c
-}
-
-func or[T ~int | ~int64](v, otherwise T) T {
-	if v == 0 {
-		return otherwise
-	}
-	return v
 }

@@ -54,7 +54,10 @@ func TestPowerFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := table.New(d)
-		n, end := actortest.Run(t, store, room.Kind(room.Deps{Store: store, Fanout: &nodes{}, Metrics: room.NewMetrics(prometheus.NewRegistry())}))
+		n, end := actortest.Run(t, store, room.Kind(room.Deps{
+			Store: store, Fanout: &nodes{}, Metrics: room.NewMetrics(prometheus.NewRegistry()),
+			Config: room.Config{PostRate: 1 << 20, PostBurst: 1 << 20},
+		}))
 		c := room.NewClient(n)
 		if err := c.Create(t.Context(), theRoom, "8", theOwner); err != nil {
 			t.Fatal(err)

@@ -125,7 +125,7 @@ type Draft struct {
 	Mode   Mode
 	Colour uint32
 	Size   Size
-	// MediaTime is that of the picture in view; MediaUnknown (or -1 ms) if unknown.
+	// MediaTime is that of the picture in view; below zero if unknown.
 	MediaTime time.Duration
 }
 
@@ -170,12 +170,16 @@ const (
 	UnknownPosition = "unknown_position"
 )
 
-// Recovery is the answer to a Resume. It is whole or empty, never partial.
+// Recovery is the answer to a Resume.
 type Recovery struct {
-	// Danmaku is everything after the position up to Head if Recovered, else empty.
+	// Danmaku is everything after the position up to To if Recovered, else empty.
 	Danmaku   []Danmaku
 	Recovered bool
-	Reason    string // empty if Recovered
+	// More says that To is not Head yet: what was missed is more than one answer may hold. Resume again, from To.
+	More   bool
+	Reason string // empty if Recovered
+	// To is the position that a reader holds who has processed the answer.
+	To position.Position
 	// Head is the newest durable position when the question was asked.
 	Head position.Position
 }

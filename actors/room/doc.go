@@ -1,7 +1,7 @@
 // Package room is the interaction space of one channel: where danmaku are accepted, numbered, kept and fanned out.
 //
 // It owns, per room, the log of danmaku, the card (channel, owner, settings, running broadcast), the mutes, and in memory
-// the ring of the newest danmaku, the window of posted keys and the subscriptions of nodes. Everything is one actor of kind
+// the ring of the newest danmaku, the keys posted lately and the subscriptions of nodes. Everything is one actor of kind
 // "room", keyed by the room's id; the rules are a pure core (state), the actor carries them. gateway/hub subscribes nodes
 // and posts for sessions, gateway/api reads history and governs, actors/channel creates rooms and says when they are live;
 // all of them through Client.
@@ -17,8 +17,8 @@
 // Durability: a post is acknowledged, and broadcast, only after the log holds it. What was acknowledged is never lost,
 // doubled or renumbered, whatever dies.
 //
-// Once: the same key of the same user is one danmaku. A retry joins the append in flight or is given the first position,
-// if it comes within Config.Window and before Config.WindowKeys further posts. The window is rebuilt from the log's tail.
+// Once: the same key of the same user is one danmaku. A retry joins the append in flight or is given the first position, if it
+// is the same danmaku (else Conflict "key_reused") and comes within Config.Window and before Config.WindowKeys further posts. The memory of keys is rebuilt from the log's tail.
 //
 // Fan-out: a node is sent every danmaku after the position that Attach gave it, in order, without a hole, in immutable
 // batches that are numbered within the attachment and say what they cover, until the attachment ends: by Detach, by 60 s
@@ -31,32 +31,43 @@
 //
 // # Bounds and refusals
 //
-// Accepted danmaku waiting for log and tick: Config.MaxPending, then Exhausted "room_busy" (the newest is refused). Reads of
-// the log behind the ring: 16 per room, then the same. Remembered keys: the oldest are forgotten, and counted. Muted
-// users, attached nodes: refused beyond. All refusals are listed at the methods of Client.
+// In bytes: a batch, a page of history and a page of a recovery weigh at most MaxBatchBytes (Danmaku.Weight bounds both encodings
+// of the socket protocol), what goes to a node at once MaxTickBytes; more waits for the next tick. Accepted danmaku that wait
+// for the log and the tick: Config.MaxPending and Config.MaxPendingBytes, then Exhausted "room_busy" (the newest is refused), and
+// the same as soon as an append has taken a second. One user posts Config.PostRate a second, Config.PostBurst at once, over
+// however many connections, then Exhausted "too_fast". Reads of the log beyond the ring: 16 per room. Remembered keys: the
+// oldest are forgotten, and counted. Muted users, attached nodes, changes that wait: refused beyond. All refusals are listed at
+// the methods of Client.
 //
 // # Failure
 //
-// An append the storage refuses without having done anything (Unavailable, Exhausted) refuses the posts that wait and the
-// room goes on, and so it does after a change that the storage refuses: watching and history of a room in use do not suffer
-// from a full disk (one that is not cannot be opened then, because opening fences). Any other failed write leaves the outcome unknown:
-// the posts in flight are refused Timeout "outcome_unknown", those behind them Unavailable "room_restarting", attached nodes
-// get a batch with Closed, and the activation ends. The next one fences its partition, then reads the tail, so a write of
-// the past cannot appear behind what it has read. Epochs tell owners apart, not activations of one owner; between
-// those, the condition on the first row of an append makes sure that only one of two continuations of the log exists.
+// A write that the storage refuses without having done anything (Unavailable, Exhausted) refuses the posts that wait, or the
+// change, and the room goes on: watching and history do not suffer from a full disk (a room that is not in use cannot be
+// opened then, because opening fences).
+//
+// A write of unknown outcome is settled in place. Its authors are told Timeout "outcome_unknown", and until it is known, others
+// are refused Unavailable "room_recovering" at once, while history, resumption, attachments and counts go on from memory. The room
+// writes the very same again under the same condition until it learns which of the attempts took effect: the first row of an
+// append must be absent, the card must have the version that was read, so of two attempts one does, and nobody else can write
+// under the fence of this activation. A write that is refused because somebody else has a higher fence, or because a row
+// stands where none may, ends the activation.
 //
 // # Storage
 //
-// Table "room", one partition per room, named by the room's id. All writes carry the fence of the activation.
+// Table "room", one partition per room, named by the room's id. Table "room_log", one partition per bucket of 65,536 offsets, named
+// by the room's id, a colon and the number of the bucket. All writes carry the fence of the activation.
 //
-//	key                     value (roompb)  life      written
-//	'c'                     Card            for ever  on create; with every change, on condition of its version
-//	'h'                     Head            for ever  with every append: place of the newest row, which outlives it
-//	'l' + offset, 8 bytes   Danmaku         Retention by append; big-endian; the first of an append only if absent
-//	'm' + user              Mute            its own   together with the card
+//	table     key                     value (roompb)  life      written
+//	room      'c'                     Card            for ever  on create; with every change, on condition of its version
+//	room      'm' + user              Mute            its own   together with the card
+//	room_log  'h'                     Head            see below with every append: place of the newest row, which outlives it
+//	room_log  'l' + offset, 8 bytes   Danmaku         Retention by append; big-endian; the first of an append only if absent
 //
-// The log may have holes at its old end only, where rows have expired; readers check contiguity and do not assume it.
-// Field numbers and prefixes are append-only; testdata/rows.golden holds the bytes.
+// The card names the open bucket, and is written before a bucket gets its first row. So an activation that has read the card under
+// its own fence, and fenced the open bucket, has shut out every earlier writer. The head of a bucket is removed once the next
+// one has rows; then the bucket vanishes with its last row. The log may have holes at its old end only, where rows have
+// expired; readers check contiguity and do not assume it. Field numbers and prefixes are append-only; testdata/rows.golden
+// holds the bytes.
 //
 // # Use
 //

@@ -20,6 +20,7 @@ const (
 
 	maxKey    = 64
 	maxName   = 256 // bytes
+	maxUser   = 64  // bytes
 	maxColour = 0xFFFFFF
 	// edgeSlack is how far a picture may seem to lie ahead of the live edge: clocks differ.
 	edgeSlack = 2 * time.Second
@@ -129,14 +130,13 @@ func invisible(r rune) bool {
 	return r > 0x7F && unicode.In(r, unicode.Cf, unicode.Z, unicode.Mn, unicode.Me) || r == ' '
 }
 
-// mediaTime brings the author's media time onto the clock of the broadcast: unknown when there is none, else between
-// its start and the live edge.
-func mediaTime(asked time.Duration, live bool, start, now time.Time) time.Duration {
-	if !live || asked == MediaUnknown || asked == -time.Millisecond {
+// mediaTime brings the author's media time onto the clock of the broadcast, which has run for so long: unknown when there is
+// none, else between its start and the live edge.
+func mediaTime(asked time.Duration, live bool, ran time.Duration) time.Duration {
+	if !live || asked < 0 {
 		return MediaUnknown
 	}
-	edge := max(0, now.Sub(start)+edgeSlack)
-	return min(max(0, asked), edge).Truncate(time.Millisecond)
+	return min(asked, max(0, ran+edgeSlack)).Truncate(time.Millisecond)
 }
 
 func badText(message string) error {

@@ -90,16 +90,16 @@ func TestMediaTime(t *testing.T) {
 		{"whole milliseconds", 1500 * time.Microsecond, time.Millisecond, true},
 		{"unknown", MediaUnknown, MediaUnknown, true},
 		{"unknown in milliseconds", -time.Millisecond, MediaUnknown, true},
-		{"before the start", -time.Second, 0, true},
+		{"before the start", -time.Second, MediaUnknown, true},
 		{"just ahead of the edge", 61 * time.Second, 61 * time.Second, true},
 		{"far ahead of the edge", time.Hour, 62 * time.Second, true},
 		{"no broadcast", 30 * time.Second, MediaUnknown, false},
 	} {
-		if got := mediaTime(c.asked, c.live, start, now); got != c.want {
+		if got := mediaTime(c.asked, c.live, now.Sub(start)); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}
-	if got := mediaTime(time.Second, true, now.Add(time.Hour), now); got != 0 {
+	if got := mediaTime(time.Second, true, -time.Hour); got != 0 {
 		t.Errorf("a broadcast that starts later: got %v, want 0", got)
 	}
 }

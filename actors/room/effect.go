@@ -10,7 +10,23 @@ import (
 // waiter names someone who waits for an answer; zero is nobody.
 type waiter uint32
 
-// The commands. Those up to look are asked from outside, the rest are the shell's.
+// instant is a moment as a core sees it. at measures: it counts from the beginning of the activation, and no change of a clock
+// moves it. wall is what the clock shows: it is stored and told, and compared with stored moments only.
+type instant struct {
+	at   time.Duration
+	wall time.Time
+}
+
+// of says when a stored moment is or was, by at, as the clock stands now. Moments that are very far away are brought nearer.
+func (n instant) of(stored time.Time) time.Duration {
+	const far = 100 * 365 * 24 * time.Hour
+	return n.at + min(max(stored.Sub(n.wall), -far), far)
+}
+
+// shown is the wall clock as it is stored: in whole milliseconds, UTC.
+func (n instant) shown() time.Time { return n.wall.UTC().Truncate(time.Millisecond) }
+
+// The commands. Those up to getStatus are asked from outside, the rest are the shell's.
 type (
 	createRoom struct {
 		Channel id.Channel
@@ -51,17 +67,21 @@ type (
 		Start     time.Time
 	}
 	setOffline struct{}
-	about      struct{}
-	look       struct{}
+	getCard    struct{}
+	getInfo    struct{}
 
-	// appended tells how the append in flight ended.
+	// appended tells how the append in flight ended, or the attempt to settle it.
 	appended struct{ Err error }
-	// saved tells how the write of a change ended.
+	// saved tells how the write of a change ended, or the attempt to settle it.
 	saved struct{ Err error }
-	// found brings the rows of a query.
-	found struct {
+	// retryAppend and retrySave say that it is time to try to settle a write of unknown outcome again.
+	retryAppend struct{}
+	retrySave   struct{}
+	// rowsRead brings the rows of a query.
+	rowsRead struct {
 		Query query
 		Rows  []Danmaku // in order
+		More  bool      // there may be further ones in the range
 		Err   error
 	}
 	// tick says that the moment the core asked to be woken at has come.
@@ -90,17 +110,24 @@ const (
 	doAnswer verb = iota + 1
 	// doRefuse gives to the error.
 	doRefuse
-	// doAppend writes rows behind the log, durably and all or none, then brings appended. One is out at a time, and
-	// rows do not change until it is back.
+	// doAppend writes rows to the end of the log, durably and all or none, then brings appended. One is out at a time, and
+	// rows do not change until it is settled.
 	doAppend
-	// doSave writes change durably while other commands wait, then brings saved.
+	// doSettleAppend finds out whether rows, of which an append has an unknown outcome, are in the log, and writes them if they
+	// are not, then brings appended: nil if they are there now, the same unknown outcome if that could not be learned.
+	doSettleAppend
+	// doSave writes change durably, then brings saved. One is out at a time.
 	doSave
-	// doRead reads the rows of query, then brings found.
+	// doSettleSave is to doSave what doSettleAppend is to doAppend.
+	doSettleSave
+	// doRead reads the rows of query, then brings rowsRead.
 	doRead
 	// doDeliver sends batch to node.
 	doDeliver
-	// doWake brings tick at the moment; a later one replaces it.
+	// doWake brings tick after a delay; a later one replaces it.
 	doWake
+	// doRetry brings the command in value after a delay.
+	doRetry
 	// doStop ends the activation.
 	doStop
 )
@@ -112,12 +139,12 @@ type effect struct {
 	posted posted
 	value  any
 	err    error
-	rows   []Danmaku
+	rows   []entry
 	change *change
 	query  query
 	node   id.Node
 	batch  *Batch
-	at     time.Time
+	after  time.Duration
 }
 
 // change is what a command changes in the room's own rows. The card is written with every one of them.
@@ -128,11 +155,13 @@ type change struct {
 	unmute id.User
 }
 
-// record is the stored form of the card: with the broadcast that runs.
+// record is the stored form of the card: with the broadcast that runs, and the open bucket of the log, which is the newest that
+// may have rows.
 type record struct {
 	Card
 	broadcast id.Broadcast
 	start     time.Time
+	bucket    uint64
 }
 
 // query asks the log for the rows from <= offset <= to, at most limit: from the front, or the last ones if newest.

@@ -18,6 +18,8 @@ type Metrics struct {
 	reads      *prometheus.CounterVec
 	forgotten  prometheus.Counter
 	failures   *prometheus.CounterVec
+	doubts     prometheus.Gauge
+	doubted    prometheus.Histogram
 }
 
 // NewMetrics registers the figures; call it once per registry.
@@ -55,8 +57,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "barrage_room_write_failures_total", Help: "Appends and changes that failed, by code.",
 		}, []string{"code"}),
+		doubts: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "barrage_room_in_doubt", Help: "Rooms that have a write of unknown outcome and refuse others until it is known.",
+		}),
+		doubted: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "barrage_room_doubt_seconds", Help: "How long rooms took to learn how a write had ended.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 2, 12),
+		}),
 	}
-	r.MustRegister(m.posts, m.append, m.appendRows, m.batchRows, m.tickLag, m.tick, m.recoveries, m.reads, m.forgotten, m.failures)
+	r.MustRegister(m.posts, m.append, m.appendRows, m.batchRows, m.tickLag, m.tick, m.recoveries, m.reads, m.forgotten, m.failures,
+		m.doubts, m.doubted)
 	return m
 }
 

@@ -32,7 +32,7 @@ func checkModel(t *testing.T) {
 		m.take(t, m.saved(m.now, nil))
 		t.Repeat(map[string]func(*rapid.T){
 			"post": m.post, "appended": m.landed, "crash": m.crash, "tick": m.tick, "attach": m.attach,
-			"report": m.reported, "resume": m.resumed, "found": m.read, "": m.check,
+			"report": m.reported, "resume": m.resumed, "found": m.read, "retry": m.again, "late": m.late, "": m.check,
 		})
 	})
 }
@@ -65,16 +65,36 @@ func (m *model) landed(t *rapid.T) {
 	if m.appending == nil {
 		return
 	}
-	err := failure(rapid.SampledFrom([]string{"", "", "", "", "timeout", "unavailable", "conflict"}).Draw(t, "err"))
-	landed := err == nil || fmt.Sprint(err) == fmt.Sprint(failure("timeout")) && rapid.Bool().Draw(t, "landed")
+	outcomes := []string{"", "", "", "", "timeout", "unavailable", "conflict"}
+	if m.settling { // which tells only what it knows
+		outcomes = []string{"", "timeout"}
+	}
+	err := failure(rapid.SampledFrom(outcomes).Draw(t, "err"))
+	landed := err == nil || fault.KindOf(err) == fault.Timeout && rapid.Bool().Draw(t, "landed")
 	m.take(t, m.appended(m.now, err, landed))
+	if fault.KindOf(err) != fault.Timeout {
+		m.limbo = nil
+	}
+}
+
+// again brings what the core wanted brought after a while.
+func (m *model) again(t *rapid.T) {
+	if len(m.retries) > 0 {
+		m.take(t, m.retry(m.now))
+	}
+}
+
+// late lets an append happen that nobody knew the outcome of.
+func (m *model) late(*rapid.T) {
+	if len(m.limbo) > 0 {
+		m.land(m.limbo)
+	}
 }
 
 // crash ends the activation at any moment; an append in flight may land or not.
 func (m *model) crash(t *rapid.T) {
 	if m.appending != nil && rapid.Bool().Draw(t, "landed") {
-		m.log = append(m.log, slices.Clone(m.appending)...)
-		m.head = m.log[len(m.log)-1].Position
+		m.land(danmakuOf(m.appending))
 	}
 	m.begin()
 }
@@ -119,7 +139,7 @@ func (m *model) reported(t *rapid.T) {
 	effects := m.ask(m.now, report{node, n.number, rapid.IntRange(0, 50_000).Draw(t, "viewers")})
 	if m.nodes[node] == nil {
 		if effects[0].do != doRefuse || fault.CodeOf(effects[0].err) != "unknown_attachment" {
-			t.Fatalf("a report of an unknown attachment: %v", show(m.now, effects))
+			t.Fatalf("a report of an unknown attachment: %v", show(effects))
 		}
 	} else if a := effects[0].value.(Attached); a.Seq != n.seq || a.Position != n.at {
 		t.Fatalf("%s has batch %d up to %v, and is told %+v", node, n.seq, n.at, a)
@@ -157,13 +177,13 @@ func (m *model) take(t *rapid.T, effects []effect) {
 		case doDeliver:
 			m.delivered(t, e)
 		case doWake:
-			m.wake = e.at
+			m.wake = m.now.Add(e.after)
 		case doStop:
 			if len(m.posts) > 0 {
 				t.Fatalf("stopped with posts unanswered: %v", m.posts)
 			}
 			m.begin()
-		case doAppend, doSave, doRead:
+		case doAppend, doSettleAppend, doSave, doSettleSave, doRead, doRetry:
 		}
 	}
 }
@@ -188,10 +208,16 @@ func (m *model) answered(t *rapid.T, e effect) {
 	delete(m.asks, e.to)
 	r := e.value.(Recovery)
 	known := since.IsZero() || since.Offset > 0 && int(since.Offset) <= len(m.log) && m.log[since.Offset-1].Position == since
+	if since.Offset > m.state.head.Offset { // landed, but the room has told nobody
+		known = false
+	}
 	if r.Recovered != known {
 		t.Fatalf("resume from %v: recovered=%v (%s), known=%v", since, r.Recovered, r.Reason, known)
 	}
-	if want := m.log[min(int(since.Offset), len(m.log)):r.Head.Offset]; known && !slices.Equal(r.Danmaku, want) {
+	if !known {
+		return
+	}
+	if want := m.log[since.Offset:r.To.Offset]; !slices.Equal(r.Danmaku, want) || r.More != (r.To != r.Head) {
 		t.Fatalf("resume from %v gave %v, want %v", since, showRows(r.Danmaku), showRows(want))
 	}
 }
@@ -233,7 +259,7 @@ func (m *model) check(t *rapid.T) {
 	if m.appending == nil && len(m.posts) > 0 {
 		t.Fatalf("nothing is in flight, yet unanswered: %v", m.posts)
 	}
-	if m.wake.IsZero() {
+	if m.wake.IsZero() && !m.state.inDoubt() { // what landed without the room knowing is sent once it does
 		for node, n := range m.nodes {
 			if n.at != m.head {
 				t.Fatalf("%s has %v of %v and nothing wakes the room", node, n.at, m.head)

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// RecoveryLimit is the most danmaku a Resume recovers.
+	// RecoveryLimit is the most danmaku a reader may have missed for a Resume to recover them, page by page.
 	RecoveryLimit = 1000
 	// HistoryLimit is the most danmaku of one page of history.
 	HistoryLimit = 200
@@ -16,35 +16,45 @@ const (
 
 var errReadsBusy = fault.New(fault.Exhausted, "room_busy", "too many are reading the room's log at the moment")
 
-// resume answers with everything after a position, or says honestly why it cannot prove that it would be everything.
+// resume answers with what comes after a position, or says honestly why it cannot prove that nothing would be missing.
 func (s *state) resume(w waiter, c resume) {
 	since, head := c.Since, s.head
 	switch {
 	case since == head:
-		s.answerTo(w, Recovery{Recovered: true, Head: head})
+		s.answerTo(w, recovered(nil, since, head))
 	case since.Offset >= head.Offset, since.Offset == 0 && since.Epoch != 0:
 		s.answerTo(w, lost(UnknownPosition, head))
-	case s.ring.holds(since.Offset) && s.ring.between(since.Offset, since.Offset)[0].Position != since:
+	case s.ring.holds(since.Offset) && s.ring.copied(since.Offset, 1)[0].Position != since:
 		s.answerTo(w, lost(UnknownPosition, head))
 	case head.Offset-since.Offset > RecoveryLimit:
 		s.answerTo(w, lost(TooMany, head))
 	case s.ring.holds(since.Offset), since.IsZero() && s.ring.holds(1):
-		s.answerTo(w, Recovery{Danmaku: s.ring.between(since.Offset+1, head.Offset), Recovered: true, Head: head})
+		s.answerTo(w, recovered(s.ring.page(since.Offset+1, head.Offset), since, head))
 	default:
 		s.read(w, query{
-			from: max(1, since.Offset), to: head.Offset, limit: RecoveryLimit + 1,
+			from: max(1, since.Offset), to: min(head.Offset, since.Offset+pageRows), limit: pageRows + 1,
 			since: since, head: head, recovery: true,
 		})
 	}
 }
 
-func lost(reason string, head position.Position) Recovery {
-	return Recovery{Reason: reason, Head: head}
+// recovered is the recovery of a page of danmaku that follow a position without a hole.
+func recovered(page []Danmaku, since, head position.Position) Recovery {
+	r := Recovery{Danmaku: page, Recovered: true, To: since, Head: head}
+	if n := len(page); n > 0 {
+		r.To = page[n-1].Position
+	}
+	r.More = r.To != head
+	return r
 }
 
-// recovered judges rows read for a Resume: only if they begin with the very row the reader has seen and go on to the head
+func lost(reason string, head position.Position) Recovery {
+	return Recovery{Reason: reason, To: head, Head: head}
+}
+
+// judged makes the recovery out of rows read for a Resume: only if they begin with the very row the reader has seen and go on
 // without a hole is nothing missing.
-func recovered(q query, rows []Danmaku) Recovery {
+func judged(q query, rows []Danmaku, more bool) Recovery {
 	if len(rows) > 0 && rows[0].Position.Offset == q.since.Offset {
 		if rows[0].Position.Epoch != q.since.Epoch {
 			return lost(UnknownPosition, q.head)
@@ -53,22 +63,24 @@ func recovered(q query, rows []Danmaku) Recovery {
 	} else if q.since.Offset != 0 {
 		return lost(TooOld, q.head)
 	}
-	if len(rows) != int(q.head.Offset-q.since.Offset) {
-		return lost(TooOld, q.head)
-	}
-	for i, d := range rows {
-		if d.Position.Offset != q.since.Offset+position.Offset(i)+1 {
-			return lost(TooOld, q.head)
+	n, size := 0, 0
+	for n < len(rows) && rows[n].Position.Offset == q.since.Offset+position.Offset(n)+1 {
+		if size += rows[n].Weight(); n > 0 && size > MaxBatchBytes {
+			return recovered(rows[:n], q.since, q.head)
 		}
+		n++
 	}
-	return Recovery{Danmaku: rows, Recovered: true, Head: q.head}
+	if n == 0 || n < len(rows) || !more && rows[n-1].Position.Offset != q.to {
+		return lost(TooOld, q.head) // rows have expired, or do so while they are read
+	}
+	return recovered(rows, q.since, q.head)
 }
 
 // history answers with a page before a position, from memory if it is there.
 func (s *state) history(w waiter, c history) {
-	limit := min(c.Limit, HistoryLimit)
+	limit := min(c.Limit, HistoryLimit, pageRows)
 	if limit <= 0 {
-		limit = HistoryLimit
+		limit = min(HistoryLimit, pageRows)
 	}
 	last := s.head.Offset
 	if !c.Before.IsZero() {
@@ -78,16 +90,13 @@ func (s *state) history(w waiter, c history) {
 		s.answerTo(w, page{})
 		return
 	}
-	first := position.Offset(1)
-	if last > position.Offset(limit) {
-		first = last - position.Offset(limit) + 1
+	if s.ring.holds(last) {
+		if rows, whole := s.ring.upTo(last, limit); whole {
+			s.answerTo(w, page{Danmaku: rows, More: rows[0].Position.Offset > 1})
+			return
+		}
 	}
-	if s.ring.holds(last) && s.ring.holds(first) {
-		held, _, _ := s.ring.bounds()
-		s.answerTo(w, page{Danmaku: s.ring.between(first, last), More: first > held || held > 1})
-		return
-	}
-	s.read(w, query{from: 1, to: last, limit: limit + 1, newest: true})
+	s.read(w, query{from: 1, to: last, limit: limit, newest: true})
 }
 
 func (s *state) read(w waiter, q query) {
@@ -99,18 +108,27 @@ func (s *state) read(w waiter, q query) {
 	s.emit(effect{do: doRead, to: w, query: q})
 }
 
-func (s *state) found(w waiter, c found) {
+func (s *state) rowsRead(w waiter, c rowsRead) {
 	s.reads--
 	switch {
 	case c.Err != nil:
 		s.refuse(w, c.Err)
 	case c.Query.recovery:
-		s.answerTo(w, recovered(c.Query, c.Rows))
+		s.answerTo(w, judged(c.Query, c.Rows, c.More))
 	default:
-		rows, more := c.Rows, false
-		if limit := c.Query.limit - 1; len(rows) > limit {
-			rows, more = rows[len(rows)-limit:], true
-		}
-		s.answerTo(w, page{Danmaku: rows, More: more})
+		s.answerTo(w, lastPage(c.Rows, c.More))
 	}
+}
+
+// lastPage is the page of the last rows: as many as fit, and at least one.
+func lastPage(rows []Danmaku, more bool) page {
+	n, size := len(rows), 0
+	for n > 0 {
+		if size += rows[n-1].Weight(); size > MaxBatchBytes && n < len(rows) {
+			more = true
+			break
+		}
+		n--
+	}
+	return page{Danmaku: rows[n:], More: more}
 }

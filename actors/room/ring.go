@@ -4,21 +4,21 @@ import "github.com/barrage-live/barrage/internal/position"
 
 // ring holds the newest danmaku of the log, without a hole, within a bound of count and of bytes: the oldest leave first.
 type ring struct {
-	rows     queue[Danmaku]
+	rows     queue[held]
 	size     int
 	maxCount int
 	maxBytes int
 }
 
 // push adds the next danmaku. A hole empties the ring first: what it holds must stay contiguous.
-func (r *ring) push(d Danmaku) {
+func (r *ring) push(d *Danmaku, weight int) {
 	if n := r.rows.len(); n > 0 && r.rows.at(n-1).Position.Offset+1 != d.Position.Offset {
 		r.clear()
 	}
-	r.rows.push(d)
-	r.size += weight(d)
+	r.rows.push(held{*d, weight})
+	r.size += weight
 	for r.rows.len() > r.maxCount || r.size > r.maxBytes && r.rows.len() > 1 {
-		r.size -= weight(r.rows.pop())
+		r.size -= r.rows.pop().weight
 	}
 }
 
@@ -44,23 +44,46 @@ func (r *ring) holds(offset position.Offset) bool {
 	return ok && offset >= first && offset <= last
 }
 
-// between copies the danmaku with from <= offset <= to, which the ring must hold.
-func (r *ring) between(from, to position.Offset) []Danmaku {
-	if from > to {
-		return nil
-	}
+// page copies the danmaku from an offset, which the ring must hold, up to another, as many as fit into a page and at least one.
+func (r *ring) page(from, to position.Offset) []Danmaku {
 	first, _, _ := r.bounds()
-	out := make([]Danmaku, 0, to-from+1)
+	n, size := 0, 0
 	for o := from; o <= to; o++ {
-		out = append(out, *r.rows.at(int(o - first)))
+		if size += r.rows.at(int(o - first)).weight; n > 0 && size > MaxBatchBytes {
+			break
+		}
+		n++
+	}
+	return r.copied(from, n)
+}
+
+// upTo copies at most limit danmaku that end at an offset, which the ring must hold, as many as fit into a page and at least
+// one. whole is false if the page could hold more than the ring does.
+func (r *ring) upTo(to position.Offset, limit int) (rows []Danmaku, whole bool) {
+	first, _, _ := r.bounds()
+	n, size := 0, 0
+	for o := to; o >= first && n < limit; o-- {
+		if size += r.rows.at(int(o - first)).weight; n > 0 && size > MaxBatchBytes {
+			whole = true
+			break
+		}
+		n++
+	}
+	from := to + 1 - position.Offset(n)
+	return r.copied(from, n), whole || n == limit || from == 1
+}
+
+func (r *ring) copied(from position.Offset, n int) []Danmaku {
+	first, _, _ := r.bounds()
+	out := make([]Danmaku, n)
+	for i := range out {
+		out[i] = r.rows.at(int(from-first) + i).Danmaku
 	}
 	return out
 }
 
-// rowOverhead is what a danmaku costs beside its strings.
-const rowOverhead = 160
-
-// weight is about how many bytes a danmaku takes, in memory and in a batch of rows.
-func weight(d Danmaku) int {
-	return rowOverhead + len(d.Key) + len(d.User) + len(d.Name) + len(d.Text)
+// held is a danmaku in the ring.
+type held struct {
+	Danmaku
+	weight int
 }

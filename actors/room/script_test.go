@@ -21,7 +21,7 @@ func TestScripts(t *testing.T) {
 		w := newWorld(Config{RingRows: 8, MaxPending: 6, WindowKeys: 6, Window: time.Minute}, 3)
 		return func(now time.Time, d *datadriven.TestData) string {
 			s := script{w, now, d, t}
-			out := show(now, s.run())
+			out := show(s.run())
 			if out == "" {
 				return "nothing"
 			}
@@ -50,6 +50,11 @@ func (s script) run() []effect {
 		return s.tell(s.now, 0, map[string]any{"tick": tick{}, "closing": closing{}}[s.d.Cmd])
 	case "detach":
 		return s.tell(s.now, 0, detach{id.Node(s.word("node", "n1")), s.attachment()})
+	case "retry":
+		return s.retry(s.now)
+	case "land": // what an append of unknown outcome left on its way
+		s.land(s.limbo)
+		return nil
 	case "restart":
 		s.restart(s.now, position.Epoch(s.number("epoch", 4)))
 		return nil
@@ -59,8 +64,8 @@ func (s script) run() []effect {
 		}
 		return nil
 	case "fill": // one durable danmaku after the other, without their effects
-		for i := range s.number("rows", 1) {
-			s.ask(s.now, post{Author{"u9", "Nine", nil}, Draft{Key: fmt.Sprintf("fill-%d-%d", s.epoch, i), Text: "x"}})
+		for i := range max(s.number("rows", 0), s.number("to", 0)-int(s.head.Offset)) {
+			s.ask(s.now, post{Author{id.User(fmt.Sprint("filler", i)), "Nine", nil}, Draft{Key: fmt.Sprintf("fill-%d-%d", s.epoch, i), Text: "x"}})
 			s.appended(s.now, nil, true)
 		}
 		return nil
@@ -104,9 +109,9 @@ func (s script) command() any {
 	case "offline":
 		return setOffline{}
 	case "about":
-		return about{}
+		return getCard{}
 	case "look":
-		return look{}
+		return getInfo{}
 	}
 	s.d.Fatalf(s.t, "no such command")
 	return nil
@@ -135,7 +140,7 @@ func (s script) position(key string) position.Position {
 	return p
 }
 
-func show(now time.Time, effects []effect) string {
+func show(effects []effect) string {
 	var b strings.Builder
 	for _, e := range effects {
 		switch e.do {
@@ -149,15 +154,21 @@ func show(now time.Time, effects []effect) string {
 			}
 			b.WriteString("\n")
 		case doAppend:
-			fmt.Fprintf(&b, "append %s\n", showRows(e.rows))
+			fmt.Fprintf(&b, "append %s\n", showRows(danmakuOf(e.rows)))
+		case doSettleAppend:
+			fmt.Fprintf(&b, "settle append %s\n", showRows(danmakuOf(e.rows)))
 		case doSave:
 			fmt.Fprintf(&b, "save%s\n", showChange(*e.change))
+		case doSettleSave:
+			fmt.Fprintf(&b, "settle save%s\n", showChange(*e.change))
+		case doRetry:
+			fmt.Fprintf(&b, "retry in %v\n", e.after)
 		case doRead:
 			fmt.Fprintf(&b, "read %d to %d, at most %d\n", e.query.from, e.query.to, e.query.limit)
 		case doDeliver:
 			fmt.Fprintf(&b, "deliver to %s as %d: %s\n", e.node, e.batch.Attachment, showBatch(e.batch))
 		case doWake:
-			fmt.Fprintf(&b, "wake in %v\n", e.at.Sub(now))
+			fmt.Fprintf(&b, "wake in %v\n", e.after)
 		case doStop:
 			b.WriteString("stop\n")
 		}
@@ -179,7 +190,10 @@ func showAnswer(e effect) string {
 		return fmt.Sprintf("attached at %v after batch %d; %s", v.Position, v.Seq, showInfo(v.Info))
 	case Recovery:
 		if v.Recovered {
-			return fmt.Sprintf("recovered to %v: %s", v.Head, showRows(v.Danmaku))
+			if v.More {
+				return fmt.Sprintf("recovered to %v of %v: %s", v.To, v.Head, showRows(v.Danmaku))
+			}
+			return fmt.Sprintf("recovered to %v: %s", v.To, showRows(v.Danmaku))
 		}
 		return fmt.Sprintf("not recovered: %s; head %v", v.Reason, v.Head)
 	case page:
@@ -203,6 +217,9 @@ func showChange(c change) string {
 	}
 	if c.mute != nil {
 		s += " mute=" + string(c.mute.User)
+	}
+	if c.card.bucket > 0 {
+		s += fmt.Sprintf(" bucket=%d", c.card.bucket)
 	}
 	if c.unmute != "" {
 		s += " unmute=" + string(c.unmute)

@@ -3,7 +3,6 @@ package room
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -20,11 +19,8 @@ type Store interface {
 	Fence(ctx context.Context, t table.Table, partition string, f position.Fence) error
 }
 
-// tailPage is how many rows of the tail one read takes.
-const tailPage = 4096
-
-// tableOf is the table of all rooms; a partition is a room.
-func tableOf() table.Table { return table.Owned("room") }
+// roomTable holds what a room is; a partition is a room.
+func roomTable() table.Table { return table.Owned("room") }
 
 // rows maps one room to its rows, under the fence of one activation.
 type rows struct {
@@ -36,57 +32,39 @@ type rows struct {
 	card table.Version
 }
 
-func (r *rows) get(ctx context.Context, key []byte) (value []byte, version table.Version, found bool, err error) {
-	row, err := r.store.Get(ctx, tableOf(), string(r.room), key)
+func (r *rows) get(ctx context.Context, t table.Table, partition string, key []byte) (value []byte, version table.Version, err error) {
+	row, err := r.store.Get(ctx, t, partition, key)
 	if errors.Is(err, table.ErrNoRow) {
-		return nil, 0, false, nil
+		return nil, 0, nil
 	}
-	return row.Value, row.Version, err == nil, err
+	return row.Value, row.Version, err
 }
 
-func (r *rows) write(ctx context.Context, ops []table.Op) (table.Version, error) {
-	return r.store.Write(ctx, table.Batch{Table: tableOf(), Partition: string(r.room), Fence: r.fence, Ops: ops})
-}
-
-// load reads what an activation of a room that was created before needs. The room was fenced, so no row of an earlier activation
-// can appear behind the tail that is read then.
+// load reads what an activation of a room that was created before needs. Its partition of the table "room" is fenced already.
+// The open bucket of the log is fenced here, before it is read: no other bucket can get rows of an earlier activation, because
+// each bucket is announced in the card, under the fence of the card, before its first row is written.
 func (r *rows) load(ctx context.Context, now time.Time) (loaded, error) {
-	_, _, found, err := r.get(ctx, cardKey())
-	if err != nil || !found {
+	value, version, err := r.get(ctx, roomTable(), string(r.room), cardKey())
+	if err != nil || version == 0 {
 		return loaded{}, err
 	}
-	l := loaded{known: true}
-	if err := r.loadCard(ctx, &l); err != nil {
+	l := loaded{exists: true}
+	r.card = version
+	if l.card, err = decodeCard(r.room, value); err != nil {
 		return loaded{}, err
 	}
 	if err := r.loadMutes(ctx, now, &l); err != nil {
 		return loaded{}, err
 	}
+	if err := r.loadHead(ctx, &l); err != nil {
+		return loaded{}, err
+	}
 	return l, r.loadTail(ctx, now, &l)
-}
-
-func (r *rows) loadCard(ctx context.Context, l *loaded) error {
-	value, version, found, err := r.get(ctx, cardKey())
-	if err != nil {
-		return err
-	}
-	if !found {
-		return errNoRoom
-	}
-	r.card = version
-	if l.card, err = decodeCard(r.room, value); err != nil {
-		return err
-	}
-	value, _, found, err = r.get(ctx, headKey())
-	if err == nil && found {
-		l.head, err = decodeHead(value)
-	}
-	return err
 }
 
 func (r *rows) loadMutes(ctx context.Context, now time.Time, l *loaded) error {
 	span := table.Range{
-		Table: tableOf(), Partition: string(r.room), From: []byte{mutePrefix}, To: []byte{mutePrefix + 1}, Limit: table.MaxLimit,
+		Table: roomTable(), Partition: string(r.room), From: []byte{mutePrefix}, To: []byte{mutePrefix + 1}, Limit: table.MaxLimit,
 	}
 	for {
 		page, more, err := r.store.Scan(ctx, span)
@@ -109,73 +87,36 @@ func (r *rows) loadMutes(ctx context.Context, now time.Time, l *loaded) error {
 	}
 }
 
-// loadTail reads the newest rows, enough to fill the ring and the window of keys, and puts them in order.
-func (r *rows) loadTail(ctx context.Context, now time.Time, l *loaded) error {
-	reach := now.Add(-max(r.cfg.Window, l.card.Settings.SlowMode))
-	span := table.Range{
-		Table: tableOf(), Partition: string(r.room), From: []byte{logPrefix}, To: []byte{logPrefix + 1},
-		Reverse: true, Limit: tailPage,
-	}
-	for enough := false; !enough; {
-		page, more, err := r.store.Scan(ctx, span)
-		if err != nil {
-			return err
-		}
-		for _, row := range page {
-			d, err := decodeDanmaku(row.Key, row.Value)
-			if err != nil {
-				return err
-			}
-			l.tail = append(l.tail, d)
-		}
-		n := len(l.tail)
-		enough = !more || n >= r.cfg.WindowKeys || n >= r.cfg.RingRows && l.tail[n-1].At.Before(reach)
-		span = table.Rest(span, page)
-	}
-	slices.Reverse(l.tail)
-	if n := len(l.tail); n > 0 && l.tail[n-1].Position.Compare(l.head) > 0 {
-		return fault.New(fault.Internal, "log_corrupt", "the log has rows behind its head")
-	}
-	return nil
-}
-
-// append writes rows behind the log. The first requires that its place is free: should an append of unknown outcome of this
-// activation come late, the two exclude each other.
-func (r *rows) append(ctx context.Context, rows []Danmaku) error {
-	ops := make([]table.Op, 0, len(rows)+1)
-	for _, d := range rows {
-		key, value, err := encodeDanmaku(d)
-		if err != nil {
-			return err
-		}
-		ops = append(ops, table.Expiring(table.Put(key, value), r.cfg.Retention))
-	}
-	first := table.Expiring(table.PutIfAbsent(ops[0].Key, ops[0].Value), r.cfg.Retention)
-	head, err := encodeHead(rows[len(rows)-1].Position)
+// save writes a change, on condition that nobody else changed the card since it was read.
+func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
+	ops, err := r.changeOps(now, c)
 	if err != nil {
 		return err
 	}
-	ops[0] = first
-	_, err = r.write(ctx, append(ops, table.Put(headKey(), head)))
+	if c.create {
+		if err := r.store.Fence(ctx, roomTable(), string(r.room), r.fence); err != nil {
+			return err
+		}
+	}
+	version, err := r.store.Write(ctx, table.Batch{Table: roomTable(), Partition: string(r.room), Fence: r.fence, Ops: ops})
+	if err == nil {
+		r.card = version
+	}
 	return err
 }
 
-// save writes a change, on condition that nobody else changed the card since it was read.
-func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
+func (r *rows) changeOps(now time.Time, c *change) ([]table.Op, error) {
 	value, err := encodeCard(c.card)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ops := []table.Op{table.PutIfVersion(cardKey(), value, r.card)}
 	if c.create {
-		if err := r.store.Fence(ctx, tableOf(), string(r.room), r.fence); err != nil {
-			return err
-		}
 		ops[0] = table.PutIfAbsent(cardKey(), value)
 	}
 	if c.mute != nil {
 		if value, err = encodeMute(*c.mute); err != nil {
-			return err
+			return nil, err
 		}
 		// A row that is about to expire needs some life left to be written at all.
 		ttl := max(time.Second, c.mute.Until.Sub(now))
@@ -184,37 +125,28 @@ func (r *rows) save(ctx context.Context, now time.Time, c *change) error {
 	if c.unmute != "" {
 		ops = append(ops, table.Delete(muteKey(c.unmute)))
 	}
-	version, err := r.write(ctx, ops)
-	if err == nil {
-		r.card = version
-	}
-	return err
+	return ops, nil
 }
 
-// read performs a query.
-func (r *rows) read(ctx context.Context, q query) ([]Danmaku, error) {
-	span := table.Range{
-		Table: tableOf(), Partition: string(r.room), From: logKey(q.from), To: table.After(logKey(q.to)),
-		Reverse: q.newest, Limit: q.limit,
+// settleSave finds out whether a change of unknown outcome was written, and writes it if it was not. Nobody else writes the
+// card: if it is not the one that was read, it is the one that was written.
+func (r *rows) settleSave(ctx context.Context, now time.Time, c *change) error {
+	_, version, err := r.get(ctx, roomTable(), string(r.room), cardKey())
+	switch {
+	case err != nil || version == 0:
+		return unsettled(err)
+	case version != r.card:
+		r.card = version
+		return nil
 	}
-	var out []Danmaku
-	for more := true; more && len(out) < q.limit; {
-		page, rest, err := r.store.Scan(ctx, span)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range page {
-			d, err := decodeDanmaku(row.Key, row.Value)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, d)
-		}
-		span, more = table.Rest(span, page), rest
-		span.Limit = q.limit - len(out)
+	return unsettled(r.save(ctx, now, c))
+}
+
+// unsettled is the outcome of an attempt to settle a write: one that failed, whatever it was, tells nothing of those before it,
+// unless another owner has taken over.
+func unsettled(err error) error {
+	if err == nil || fault.KindOf(err) == fault.Fenced {
+		return err
 	}
-	if q.newest {
-		slices.Reverse(out)
-	}
-	return out, nil
+	return fault.Wrap(fault.Timeout, "unsettled", "the outcome of a write is still not known", err)
 }

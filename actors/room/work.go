@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
@@ -10,13 +11,13 @@ import (
 
 // What the shell does outside its turns. Each ends with a command to the core.
 
-func (s *shell) append(t *cluster.Turn, rows []Danmaku) {
+func (s *shell) append(t *cluster.Turn, rows []entry, write func(context.Context, []entry) error) {
 	began := t.Now()
 	s.metrics.appendRows.Observe(float64(len(rows)))
 	t.Pipe(func(ctx context.Context) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()
-		return nil, s.rows.append(ctx, rows)
+		return nil, write(ctx, rows)
 	}, func(t *cluster.Turn, _ any, err error) {
 		s.metrics.append.Observe(t.Now().Sub(began).Seconds())
 		s.written(t, err)
@@ -24,12 +25,12 @@ func (s *shell) append(t *cluster.Turn, rows []Danmaku) {
 	})
 }
 
-func (s *shell) save(t *cluster.Turn, c *change) {
+func (s *shell) save(t *cluster.Turn, c *change, write func(context.Context, time.Time, *change) error) {
 	now := t.Now()
-	t.Await(func(ctx context.Context) (any, error) {
+	t.Pipe(func(ctx context.Context) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()
-		return nil, s.rows.save(ctx, now, c)
+		return nil, write(ctx, now, c)
 	}, func(t *cluster.Turn, _ any, err error) {
 		s.written(t, err)
 		s.apply(t, 0, saved{err})
@@ -50,7 +51,7 @@ func (s *shell) read(t *cluster.Turn, w waiter, q query) {
 		return s.rows.read(ctx, q)
 	}, func(t *cluster.Turn, v any, err error) {
 		s.metrics.read(err)
-		rows, _ := v.([]Danmaku)
-		s.apply(t, w, found{Query: q, Rows: rows, Err: err})
+		p, _ := v.(page)
+		s.apply(t, w, rowsRead{Query: q, Rows: p.Danmaku, More: p.More, Err: err})
 	})
 }

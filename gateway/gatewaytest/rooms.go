@@ -305,7 +305,7 @@ func (r *Rooms) resume(name id.Room, since position.Position) (room.Recovery, er
 	if err != nil {
 		return room.Recovery{}, err
 	}
-	rec := room.Recovery{Head: m.head()}
+	rec := room.Recovery{Head: m.head(), To: m.head()}
 	n := int(since.Offset)
 	switch {
 	case n > len(m.log) || m.at(n) != since:

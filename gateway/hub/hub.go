@@ -215,7 +215,7 @@ func (h *Hub) answer(deadline time.Time, snap snapshot, e session.Enter, done fu
 			return
 		}
 		h.metrics.entries.WithLabelValues("room").Inc()
-		entry.Danmaku, entry.Head = rec.Danmaku, rec.Head
+		entry.Danmaku, entry.Head, entry.More = rec.Danmaku, rec.To, rec.More
 		done(entry, nil)
 	})
 }

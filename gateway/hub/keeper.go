@@ -138,20 +138,27 @@ func (k *keeper) renew(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// mend asks for what is missing behind head.
+// mend asks for what is missing after head, a page at a time.
 func (k *keeper) mend(ctx context.Context, head position.Position, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, k.hub.cfg.AskTimeout)
 	defer cancel()
+	for more := true; more; {
+		head, more = k.mendPage(ctx, head, now)
+	}
+}
+
+func (k *keeper) mendPage(ctx context.Context, head position.Position, now time.Time) (to position.Position, more bool) {
 	rec, err := await(ctx, func(deadline time.Time, done func(room.Recovery, error)) {
 		k.hub.rooms.ResumeFunc(deadline, k.room, head, done)
 	})
 	if err != nil {
 		k.mendAt = now.Add(k.backoff())
 		k.hub.log.Warn("a hole in a room could not be filled", slog.String("room", string(k.room)), slog.Any("error", err))
-		return
+		return head, false
 	}
 	k.failures = 0
 	k.mended(rec)
+	return rec.To, rec.More
 }
 
 // answer is what a room said.

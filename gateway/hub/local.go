@@ -194,7 +194,9 @@ func (l *local) mended(rec room.Recovery) {
 		l.mu.window.reset(rec.Head)
 		l.clear(errGap)
 	}
-	l.resume()
+	if !rec.More {
+		l.resume()
+	}
 }
 
 // clear takes every connection out of the room. The lock is held.
