@@ -17,7 +17,7 @@ func BenchmarkOnDisk(b *testing.B) {
 	tabletest.Bench(b, func(b *testing.B) tabletest.Harness { return pebbletest.NewDisk(b.TempDir()) })
 }
 
-// TestAllocations holds the write path to a budget; it takes 13 allocations, in all goroutines together.
+// TestAllocations holds the write path to a budget; it takes 14 allocations, in all goroutines together.
 func TestAllocations(t *testing.T) {
 	s := pebbletest.Open(t)
 	owner := position.Fence{Epoch: 1, Activation: 1}

@@ -166,7 +166,7 @@ func (d *Driver) Empty(ctx context.Context) (empty bool, err error) {
 func (d *Driver) perform(r *request) error {
 	err := d.use(r.ctx, func() error {
 		if r.write != nil {
-			r.write.prepared = d.prepare(r.write.table, r.write.partition, r.write.ops)
+			r.write.prepared = d.prepare(r.write.prefix, r.write.ops)
 			r.write.ops = nil
 			d.warm(r.write)
 		} else {

@@ -206,13 +206,18 @@ func stalled() error { return ErrStalled }
 // warm reads what the committer is going to read for a batch, so that it finds it in memory: one cold block of the disk must not
 // hold up every writer. What is wrong with it the committer will say.
 func (e *engine) warm(w *writing) {
+	known := false
 	if w.fenceKey != nil {
-		if _, known := e.fences.get(w.fenceKey); !known {
+		if _, known = e.fences.get(w.fenceKey); !known {
 			e.touch(w.fenceKey)
 		}
 	}
 	for _, c := range w.conditions {
-		e.touch(c.key)
+		// Where a partition is in use, the filters say that a new key is not there, and they are in memory: this is the way of
+		// logs, whose every append would pay for a look that tells nothing.
+		if !c.absent || !known {
+			e.touch(c.key)
+		}
 	}
 	for _, s := range w.ranges {
 		it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: s.from, UpperBound: s.to})

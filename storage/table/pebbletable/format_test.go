@@ -153,7 +153,7 @@ func TestPreparedIsEncoded(t *testing.T) {
 		table.Put([]byte("a"), []byte("hi")), table.Expiring(table.Put(bytes.Repeat([]byte("k"), 300), bytes.Repeat([]byte("v"), 5000)), time.Hour),
 		table.Delete([]byte("gone")), table.Expiring(table.Put([]byte("z"), nil), time.Second),
 	}
-	p := d.prepare("log", "room", ops)
+	p := d.prepare(appendPartition(nil, spaceRow, "log", "room"), ops)
 	p.fill(258, now)
 	want := d.db.NewBatch()
 	for _, op := range ops {

@@ -37,22 +37,21 @@ type hole struct {
 	reminder int // offset of the key of the reminder; zero if there is none
 }
 
-// prepare lays a batch out. The engine refuses a batch only for reasons of its own state, which Apply reports.
-func (e *engine) prepare(table, partition string, ops []driver.Op) prepared {
-	p := prepared{pb: e.db.NewBatch()}
-	prefix := appendPartition(nil, spaceRow, table, partition)
+// prepare lays a batch out whose rows have the prefix. The engine refuses a batch only for reasons of its own state, which Apply reports.
+func (e *engine) prepare(prefix []byte, ops []driver.Op) prepared {
+	p := prepared{pb: e.db.NewBatch(), holes: make([]hole, 0, len(ops))}
+	prefix = prefix[:len(prefix):len(prefix)]
 	for i := range ops {
 		op := &ops[i]
-		key := append(prefix[:len(prefix):len(prefix)], op.Key...)
 		if op.If != driver.Always {
-			p.conditions = append(p.conditions, condition{key, op.If == driver.IfAbsent, op.Version})
+			p.conditions = append(p.conditions, condition{append(prefix, op.Key...), op.If == driver.IfAbsent, op.Version})
 		}
 		switch op.Do {
 		case driver.Put:
-			p.put(key, op)
+			p.put(prefix, op)
 		case driver.Delete:
-			d := p.pb.DeleteDeferred(len(key))
-			copy(d.Key, key)
+			d := p.pb.DeleteDeferred(len(prefix) + len(op.Key))
+			copy(d.Key[copy(d.Key, prefix):], op.Key)
 			_ = d.Finish()
 		case driver.DeleteRange:
 			p.ranges = append(p.ranges, spanOf(prefix, op.Key, op.To))
@@ -62,17 +61,18 @@ func (e *engine) prepare(table, partition string, ops []driver.Op) prepared {
 	return p
 }
 
-func (p *prepared) put(key []byte, op *driver.Op) {
-	d := p.pb.SetDeferred(len(key), headerSize+len(op.Value))
-	copy(d.Key, key)
+func (p *prepared) put(prefix []byte, op *driver.Op) {
+	size := len(prefix) + len(op.Key)
+	d := p.pb.SetDeferred(size, headerSize+len(op.Value))
+	copy(d.Key[copy(d.Key, prefix):], op.Key)
 	copy(d.Value[headerSize:], op.Value)
 	// Summed over the copy: if the caller breaks the rules and changes its bytes meanwhile, the row is odd but not damaged.
 	h := hole{value: p.pb.Len() - len(d.Value), seal: begin(d.Key, d.Value[headerSize:]), ttl: op.TTL}
 	_ = d.Finish()
 	if op.TTL != 0 {
-		d := p.pb.SetDeferred(reminderSize+len(key), 0)
+		d := p.pb.SetDeferred(reminderSize+size, 0)
 		d.Key[0] = spaceExpiry
-		copy(d.Key[reminderSize:], key)
+		copy(d.Key[reminderSize+copy(d.Key[reminderSize:], prefix):], op.Key)
 		h.reminder = p.pb.Len() - 1 - len(d.Key) // the length of the empty value takes one byte
 		_ = d.Finish()
 	}

@@ -69,7 +69,7 @@ func (s *seal) verify(name string, want sealed) error {
 	if err != nil {
 		return err
 	}
-	if int64(len(content)) < want.size || crc32.Checksum(content[:want.size], castagnoli()) != want.sum {
+	if int64(len(content)) < want.size || crc32.Checksum(content[:want.size], castagnoli) != want.sum {
 		return corrupt(fmt.Errorf("%s does not hold what was written to it", name))
 	}
 	return nil
@@ -113,7 +113,7 @@ func formatSeal(files map[string]sealed) []byte {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		text = fmt.Appendf(text, "%s %d %08x\n", name, files[name].size, files[name].sum)
 	}
-	return fmt.Appendf(text, "end %08x\n", crc32.Checksum(text, castagnoli()))
+	return fmt.Appendf(text, "end %08x\n", crc32.Checksum(text, castagnoli))
 }
 
 // parseSeal reads the text of a seal; anything but what formatSeal writes is table.ErrCorrupt.

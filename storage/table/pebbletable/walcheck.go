@@ -54,7 +54,7 @@ func parseChunk(b []byte, number uint32) (c chunk, ok bool) {
 	if head == syncedHeader {
 		c.synced = binary.LittleEndian.Uint64(b[11:])
 	}
-	sum := crc32.Checksum(b[6:c.size], castagnoli())
+	sum := crc32.Checksum(b[6:c.size], castagnoli)
 	return c, binary.LittleEndian.Uint32(b) == bits.RotateLeft32(sum, -15)+0xa282ead8
 }
 

@@ -25,6 +25,7 @@ type writing struct {
 	ops       []driver.Op // the caller's, until prepared
 	table     string
 	partition string
+	prefix    []byte
 	fence     position.Fence
 	fenceKey  []byte // nil: the table has no fences
 	version   table.Version
@@ -33,8 +34,10 @@ type writing struct {
 // Write implements driver.Driver. Concurrent calls share syncs.
 func (d *Driver) Write(ctx context.Context, b driver.Batch) (driver.Version, error) {
 	w := &writing{table: b.Table.Name, partition: b.Partition, fence: b.Fence, ops: b.Ops}
+	keys := make([]byte, 0, 2*(len(w.table)+len(w.partition)+8))
+	w.prefix = appendPartition(keys, spaceRow, w.table, w.partition)
 	if b.Table.Class == driver.Owned {
-		w.fenceKey = fenceKey(b.Table.Name, b.Partition)
+		w.fenceKey = appendPartition(w.prefix[len(w.prefix):], spaceFence, w.table, w.partition)
 	}
 	// What is left of the disk is for what keeps the platform going: fences, and the few rows that many compete for.
 	if d.low.Load() && b.Table.Class != driver.Shared {
@@ -72,7 +75,8 @@ func (e *engine) write(f *flight, w *writing, now time.Time) error {
 			return err
 		}
 	}
-	if cur.endMs != 0 { // the partition was empty
+	ending := cur.endMs != 0 // the partition was empty
+	if ending {
 		cur.endMs = 0
 		putFence(w.pb, w.fenceKey, cur)
 	}
@@ -80,7 +84,7 @@ func (e *engine) write(f *flight, w *writing, now time.Time) error {
 	if err := e.log(f, w.pb, now); err != nil {
 		return err
 	}
-	if w.fenceKey != nil {
+	if ending {
 		e.fences.set(w.fenceKey, cur)
 	}
 	return nil
