@@ -31,7 +31,7 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// Open opens the tables in a directory. It refuses with ErrLocked, table.ErrCorrupt, ErrFull, ErrFailed or fault.Invalid.
+// Open opens the tables in a directory. It refuses with ErrLocked, table.ErrCorrupt, ErrNewer, ErrFull, ErrFailed or fault.Invalid.
 func Open(cfg Config) (*Driver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -58,6 +58,21 @@ func Open(cfg Config) (*Driver, error) {
 
 // openFirst opens an engine on what the last process left behind.
 func openFirst(cfg Config, cache *pebble.Cache) (*engine, error) {
+	s, err := inspect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := create(cfg, cache, s); err != nil {
+		return nil, err
+	}
+	return openEngine(cfg, cache, s)
+}
+
+// inspect looks at the files before Pebble does, for what it would not see or not tell.
+func inspect(cfg Config) (*seal, error) {
+	if err := checkPebbleFormat(cfg.FS, cfg.Dir); err != nil {
+		return nil, err
+	}
 	s, err := openSeal(cfg.FS, cfg.Dir)
 	if err != nil {
 		return nil, openFault(err)
@@ -65,10 +80,7 @@ func openFirst(cfg Config, cache *pebble.Cache) (*engine, error) {
 	if err := checkLogs(cfg.FS, cfg.Dir); err != nil {
 		return nil, openFault(err)
 	}
-	if err := create(cfg, cache, s); err != nil {
-		return nil, err
-	}
-	return openEngine(cfg, cache, s)
+	return s, nil
 }
 
 // create makes a new database where there is none. The log that Pebble begins with a database lacks the marks by which

@@ -50,10 +50,10 @@ type engine struct {
 	mark             time.Time // the stored mark of the clock
 }
 
-func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
+func newEngine(cfg Config, s *seal) *engine {
 	e := &engine{
 		cfg:       cfg,
-		guard:     newGuard(cfg.FS, s),
+		guard:     newGuard(cfg.FS, cfg.Dir, s),
 		seal:      s,
 		requests:  make(chan *request, cfg.Queue),
 		flights:   make(chan *flight, flightGroups),
@@ -63,6 +63,11 @@ func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 		seed:      maphash.MakeSeed(),
 	}
 	e.fences.known = make(map[string]fence)
+	return e
+}
+
+func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
+	e := newEngine(cfg, s)
 	db, err := pebble.Open(cfg.Dir, e.options(cache))
 	if err != nil {
 		e.guard.end()
@@ -73,7 +78,10 @@ func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	e.guard.opened()
+	if err := e.guard.opened(); err != nil { // Pebble cannot be closed then, and this process will not try again
+		e.guard.end()
+		return nil, openFault(err)
+	}
 	go e.commit()
 	go e.wait()
 	return e, nil
@@ -81,6 +89,13 @@ func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 
 // recall reads what the last life left for this one.
 func (e *engine) recall() error {
+	found, err := e.checkFormat()
+	if err == nil && !found {
+		err = e.writeFormat()
+	}
+	if err != nil {
+		return err
+	}
 	ceiling, _, _, err := e.load(metaCeiling())
 	if err != nil {
 		return err
@@ -98,7 +113,7 @@ func (e *engine) options(cache *pebble.Cache) *pebble.Options {
 	o := &pebble.Options{
 		Cache:                      cache,
 		FS:                         e.guard,
-		FormatMajorVersion:         pebble.FormatNewest,
+		FormatMajorVersion:         pebbleFormat,
 		Logger:                     logger{e.cfg.Log, e.guard},
 		MemTableSize:               e.cfg.MemTableBytes,
 		L0CompactionThreshold:      2,

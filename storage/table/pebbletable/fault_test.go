@@ -457,6 +457,8 @@ func TestOpenRefusals(t *testing.T) {
 	full.errno.Store(int64(syscall.ENOSPC))
 	broken := newSickDisk(vfs.NewMem(), anyWrite)
 	broken.errno.Store(int64(syscall.EIO))
+	fullLog := newSickDisk(vfs.NewMem(), walOnly(errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo))
+	fullLog.errno.Store(int64(syscall.ENOSPC))
 	mem := vfs.NewMem()
 	held := openOn(t, mem)
 	dir := t.TempDir()
@@ -472,6 +474,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"no directory", pebbletable.Config{}, "bad_config"},
 		{"negative size", pebbletable.Config{Dir: "d", CacheBytes: -1}, "bad_config"},
 		{"full disk", pebbletable.Config{Dir: "/tables", FS: full}, "storage_full"},
+		{"full log", pebbletable.Config{Dir: "/tables", FS: fullLog}, "storage_full"},
 		{"broken disk", pebbletable.Config{Dir: "/tables", FS: broken}, "storage_failed"},
 		{"held in memory", pebbletable.Config{Dir: "/tables", FS: mem}, "storage_locked"},
 		{"held on disk", pebbletable.Config{Dir: dir}, "storage_locked"},

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
@@ -172,6 +174,66 @@ func TestPreparedIsEncoded(t *testing.T) {
 	}
 	if err := errors.Join(p.pb.Close(), want.Close(), d.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNewerFormats opens what a newer version has written: it is refused by name and left as it is.
+func TestNewerFormats(t *testing.T) {
+	fs := vfs.NewMem()
+	open := func() (*Driver, error) { return Open(Config{Dir: "/d", FS: fs}) }
+	d, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.db.FormatMajorVersion(); got != pebbleFormat {
+		t.Errorf("the files have format %d, want %d", got, pebbleFormat)
+	}
+	pb := d.db.NewBatch()
+	put(pb, metaFormat(), header{version: ourFormat + 1}, nil)
+	if err := errors.Join(d.db.Apply(pb, pebble.Sync), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string) {
+		t.Helper()
+		if _, err := open(); !errors.Is(err, ErrNewer) {
+			t.Errorf("%s: open: %v, want ErrNewer", what, err)
+		}
+		if _, err := Verify(t.Context(), Config{Dir: "/d", FS: fs}); !errors.Is(err, ErrNewer) {
+			t.Errorf("%s: verify: %v, want ErrNewer", what, err)
+		}
+	}
+	refused("a newer row format")
+	marker := fmt.Sprintf("/d/marker.format-version.999999.%03d", pebbleFormat+1)
+	f, err := fs.Create(marker, vfs.WriteCategoryUnspecified)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused("a newer format of files")
+}
+
+// TestRowsWithoutFormat opens rows that nobody says the format of.
+func TestRowsWithoutFormat(t *testing.T) {
+	fs := vfs.NewMem()
+	for round, want := range []error{nil, nil, table.ErrCorrupt} {
+		d, err := Open(Config{Dir: "/d", FS: fs})
+		if !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Fatalf("open %d: %v, want %v", round, err, want)
+		}
+		if err != nil {
+			break
+		}
+		pb := d.db.NewBatch()
+		err = pb.Delete(metaFormat(), nil)
+		if round == 1 { // in the first round there are no rows, as after a crash while the directory was made
+			key := rowKey("t", "p", []byte("k"))
+			put(pb, key, header{version: 1}, nil)
+		}
+		if err := errors.Join(err, d.db.Apply(pb, pebble.Sync), d.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -24,14 +24,16 @@ const spaceRetry = 50 * time.Millisecond
 // say why before it ends.
 type guard struct {
 	vfs.FS
+	dir  string
 	seal *seal
 	mu   struct {
 		sync.Mutex
-		opening bool          // errors go to pebble.Open, which handles them
-		waiting int           // operations that found the disk full
-		cause   error         // why writes are refused; nil while all is well
-		killed  error         // why the engine is dead
-		trouble chan struct{} // closed while cause is set
+		opening   bool          // errors go to pebble.Open, which handles them
+		waiting   int           // operations that found the disk full
+		cause     error         // why writes are refused; nil while all is well
+		killed    error         // why the engine is dead
+		stillborn error         // why it died while it was being opened
+		trouble   chan struct{} // closed while cause is set
 	}
 	failed  chan error    // brings why the engine is dead, once
 	dead    chan struct{} // closed when it is
@@ -39,18 +41,19 @@ type guard struct {
 	onceEnd sync.Once
 }
 
-func newGuard(fs vfs.FS, s *seal) *guard {
-	g := &guard{FS: fs, seal: s, failed: make(chan error, 1), dead: make(chan struct{}), ended: make(chan struct{})}
+func newGuard(fs vfs.FS, dir string, s *seal) *guard {
+	g := &guard{FS: fs, dir: dir, seal: s, failed: make(chan error, 1), dead: make(chan struct{}), ended: make(chan struct{})}
 	g.mu.opening = true
 	g.mu.trouble = make(chan struct{})
 	return g
 }
 
-// opened ends the phase in which errors are passed on.
-func (g *guard) opened() {
+// opened ends the phase in which errors are passed on, unless the engine died in it.
+func (g *guard) opened() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.mu.opening = false
+	return g.mu.stillborn
 }
 
 // trouble is closed while writes cannot succeed; why is the reason.
@@ -86,6 +89,17 @@ func (g *guard) kill(err error) {
 	g.failed <- durable.Refusal(err)
 	close(g.dead)
 	g.end()
+}
+
+// fatal is what Pebble would end the process for. While the engine is being opened it is for openEngine to see.
+func (g *guard) fatal(err error) {
+	if !g.isOpening() {
+		g.kill(err)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mu.stillborn = errors.Join(g.mu.stillborn, err)
 }
 
 // end stops everything that would change the directory.
@@ -179,8 +193,24 @@ func (g *guard) parkIfEnded() {
 	}
 }
 
+// outside reports whether a path lies outside of the directory, as those of a checkpoint do. What happens there is no matter of life
+// and death.
+func (g *guard) outside(name string) bool {
+	for at := name; ; at = g.PathDir(at) {
+		if at == g.dir {
+			return false
+		}
+		if at == g.PathDir(at) {
+			return true
+		}
+	}
+}
+
 // make runs an operation that gives a writable file.
 func (g *guard) make(name string, op func() (vfs.File, error)) (vfs.File, error) {
+	if g.outside(name) {
+		return op()
+	}
 	var f vfs.File
 	err := g.change(func() (err error) {
 		f, err = op()
@@ -214,16 +244,25 @@ func (g *guard) OpenDir(name string) (vfs.File, error) {
 
 // Link implements vfs.FS.
 func (g *guard) Link(oldname, newname string) error {
+	if g.outside(newname) {
+		return g.FS.Link(oldname, newname)
+	}
 	return g.change(func() error { return g.FS.Link(oldname, newname) })
 }
 
 // Rename implements vfs.FS.
 func (g *guard) Rename(oldname, newname string) error {
+	if g.outside(newname) {
+		return g.FS.Rename(oldname, newname)
+	}
 	return g.change(func() error { return g.FS.Rename(oldname, newname) })
 }
 
 // MkdirAll implements vfs.FS.
 func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
+	if g.outside(dir) {
+		return g.FS.MkdirAll(dir, perm)
+	}
 	return g.change(func() error { return g.FS.MkdirAll(dir, perm) })
 }
 

@@ -24,6 +24,9 @@ const (
 // metaCeiling is the key of the version ceiling.
 func metaCeiling() []byte { return []byte{spaceMeta, 'v'} }
 
+// metaFormat is the key of the version of the row format.
+func metaFormat() []byte { return []byte{spaceMeta, 'f'} }
+
 // metaClock is the key of the mark of the clock.
 func metaClock() []byte { return []byte{spaceMeta, 't'} }
 

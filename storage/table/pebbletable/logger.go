@@ -22,9 +22,12 @@ func (l logger) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger.
 func (l logger) Fatalf(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	l.log.Error("storage engine failed", slog.String("text", text))
-	if !l.guard.isOpening() {
-		l.guard.kill(errors.New(text))
+	err := errors.New(fmt.Sprintf(format, args...))
+	for _, arg := range args {
+		if cause, ok := arg.(error); ok { // which says whether the disk is full
+			err = fmt.Errorf("storage engine: %w", cause)
+		}
 	}
+	l.log.Error("storage engine failed", slog.Any("error", err))
+	l.guard.fatal(err)
 }

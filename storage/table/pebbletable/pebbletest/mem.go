@@ -149,6 +149,9 @@ func NewMem() *Mem {
 	return m
 }
 
+// Config is what the engine is opened with.
+func (m *Mem) Config() pebbletable.Config { return m.config() }
+
 // Crash implements tabletest.Crasher.
 func (m *Mem) Crash(rng *rand.Rand) {
 	m.fs = m.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
