@@ -192,6 +192,7 @@ func (p *platform) private() []mount {
 		{"GET /metrics", metrics.Handler(p.registry, p.log)},
 		{"GET /healthz", http.HandlerFunc(alive)},
 		{"GET /readyz", http.HandlerFunc(p.ready)},
+		{"POST /backup", http.HandlerFunc(p.serveBackup)},
 		{"GET /debug/pprof/", http.HandlerFunc(pprof.Index)},
 		{"GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile)},
 		{"GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace)},

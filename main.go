@@ -1,7 +1,7 @@
 // Command barrage is a live-room platform in one binary: live ingest and playback, danmaku over sockets, accounts, pages.
 //
 // `barrage serve` runs it; `barrage help` lists the rest. main.go reads the command line, config.go is the tree of settings,
-// serve.go puts the floors together, admin.go, objects.go and demo.go are the small commands beside it.
+// serve.go puts the floors together; admin.go, backup.go, objects.go and demo.go are the small commands beside it.
 package main
 
 import (
@@ -24,6 +24,8 @@ const usage = `barrage: live rooms with danmaku, from OBS to the browser
   barrage serve  [--config FILE] [--KEY VALUE ...]   run the platform
   barrage demo   [--KEY VALUE ...]                   run it with a test picture and chatting bots
   barrage admin create HANDLE [--data DIR]           make the first administrator (the server must be stopped)
+  barrage backup DIR [--admin ADDRESS]               copy accounts, channels and danmaku of the running server to a new folder
+  barrage verify [--data DIR]                        read them, or a backup, against their checksums (the server must be stopped)
   barrage objects verify [PREFIX] [--data DIR]       read what is stored against its checksums (stopped as well)
   barrage objects delete PREFIX [--data DIR]         remove stored objects, such as live/CHANNEL/BROADCAST/ (stopped as well)
   barrage config [--config FILE] [--KEY VALUE ...]   print the settings that would be used, and where each comes from
@@ -47,6 +49,16 @@ its own, which is removed at the end: data, log.level and stop.timeout have no e
 
 Makes an account with every role and prints its password, once. The server must be stopped; later administrators are made
 over the API.
+`
+	aboutBackup = `usage: barrage backup DIR [--config FILE] [--admin ADDRESS] [--KEY VALUE ...]
+
+Asks the running server, over its admin address, to make a folder with everything but the objects: accounts, channels, danmaku and
+the keys of the tokens, all of one moment. The folder must not exist. A server can be started on it: barrage serve --data DIR.
+`
+	aboutVerify = `usage: barrage verify [--config FILE] [--data DIR] [--KEY VALUE ...]
+
+Reads the tables of a data folder or a backup against their checksums, changes nothing, and prints what there is by tables. The
+server must be stopped. "barrage objects verify" does the same for objects.
 `
 	aboutObjects = `usage: barrage objects verify [PREFIX] [--config FILE] [--data DIR] [--KEY VALUE ...]
        barrage objects delete PREFIX [--config FILE] [--data DIR] [--KEY VALUE ...]
@@ -85,6 +97,10 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		err = withConfig(aboutDemo, rest, environ, stdout, func(cfg Config) error { return demo(ctx, cfg, stdout, stderr) })
 	case "admin":
 		err = admin(ctx, rest, environ, stdout, stderr)
+	case "backup":
+		err = backup(ctx, rest, environ, stdout, stderr)
+	case "verify":
+		err = verify(ctx, rest, environ, stdout)
 	case "objects":
 		err = objects(ctx, rest, environ, stdout, stderr)
 	case "config":

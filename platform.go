@@ -44,6 +44,7 @@ type platform struct {
 	open     atomic.Bool       // viewers are welcome
 	faces    map[string]string // where each listener listens
 
+	engine *pebbletable.Driver // behind tables
 	tables *table.Store
 	broken <-chan error // brings why the tables can be used no more
 	fresh  bool         // nothing was ever stored in the tables
@@ -90,7 +91,7 @@ func (p *platform) openStorage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
 	}
-	p.tables, p.broken = table.New(engine), engine.Failed()
+	p.engine, p.tables, p.broken = engine, table.New(engine), engine.Failed()
 	p.steps.add("tables", func(context.Context) error { return p.tables.Close() })
 	if p.fresh, err = engine.Empty(ctx); err != nil {
 		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
@@ -197,7 +198,7 @@ func (p *platform) openBoard(ctx context.Context, to revocation.Sockets) (*revoc
 }
 
 func (p *platform) openClients() error {
-	ring, err := auth.OpenRing(auth.KeyFile{Path: filepath.Join(p.cfg.Data, "keys", "tokens")}, time.Now())
+	ring, err := auth.OpenRing(keysOf(p.cfg.Data), time.Now())
 	if err != nil {
 		return fmt.Errorf("token keys: %w", err)
 	}

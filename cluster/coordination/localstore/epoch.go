@@ -20,7 +20,10 @@ type epochs struct {
 	version table.Version // of the row; 0 while there is none
 }
 
-func tableOf() table.Table { return table.Shared("coordination") }
+// TableName is the table that holds the epoch.
+const TableName = "coordination"
+
+func tableOf() table.Table { return table.Shared(TableName) }
 
 const partition = "local"
 
