@@ -34,7 +34,7 @@ func useOf(word string) use {
 		"docs", "schemas", "errors", ".well-known", "metrics", "healthz", "readyz", "debug", "api", "rpc", "graphql", "oauth", "oidc",
 		"saml", "callback", "webhook", "webhooks", "upload", "uploads", "download", "downloads", "media", "images", "thumbnails",
 		"avatars", "covers", "embed", "oembed", "feed", "feeds", "rss", "assets", "static", "cdn", "internal", "sitemap.xml",
-		"robots.txt":
+		"robots.txt", "backup":
 		return route
 	case "home", "studio", "search", "discover", "explore", "browse", "trending", "popular", "ranking", "rankings", "watch", "video",
 		"videos", "clip", "clips", "channel", "channels", "room", "rooms", "user", "users", "me", "profile", "profiles", "account",
