@@ -11,6 +11,7 @@ import (
 
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/gateway/gatewaytest"
+	"github.com/barrage-live/barrage/gateway/hub"
 	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wire"
@@ -250,24 +251,63 @@ func TestPeerThatNeverAnswersACloseIsCutOff(t *testing.T) {
 	gatewaytest.Eventually(t, "the server lets go", func() bool { return w.Gateway.Connections() == 0 })
 }
 
-// TestSlowReaderIsClosed stops reading until the server gives up on it, while the others get everything.
-func TestSlowReaderIsClosed(t *testing.T) {
+// TestSlowReaderCostsLittle stops reading in a room that talks: the others get everything, hardly anything waits for the one that
+// does not, and when it reads again it is told what it missed, or how much.
+func TestSlowReaderCostsLittle(t *testing.T) {
 	for _, tls := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
-			cfg := gateway.Config{WS: ws.Config{MaxPending: 32 << 10, SendBuffer: 4 << 10}}
+			cfg := gateway.Config{WS: ws.Config{SendBuffer: 4 << 10}}
 			w := gatewaytest.NewWorld(t, cfg, tls)
 			n := beside(t, w)
 			slow := slowReader(t, w, tls)
 			slow.Say(&wirepb.ClientFrame{Id: 1, Body: &wirepb.ClientFrame_Join{Join: &wirepb.Join{Room: "42"}}})
-			slow.Hear(func(f *wirepb.ServerFrame) bool { return f.GetJoined() != nil })
-			for i := 0; w.Refusals(t) == 0; i++ {
-				text := fmt.Sprint(i, strings.Repeat("慢", 2000))
-				w.Rooms.Append("42", text)
-				n.ann.AwaitText(text)
-				n.bob.AwaitText(text)
+			joined := slow.Hear(func(f *wirepb.ServerFrame) bool { return f.GetJoined() != nil })
+			last := ""
+			for i := 0; w.Refusals(t) == 0 || i%20 != 0; i++ {
+				last = fmt.Sprint(i, strings.Repeat("慢", 500))
+				w.Rooms.Append("42", last)
+				n.ann.AwaitText(last)
+				n.bob.AwaitText(last)
 				if i > 10_000 {
-					t.Fatal("the slow reader is never refused")
+					t.Fatal("the slow reader takes everything")
 				}
+			}
+			if waits := w.Gateway.Pending(); waits > hub.LowWater+wire.MaxServerFrame {
+				t.Errorf("%d bytes wait for a reader that does not read", waits)
+			}
+			at := joined.GetJoined().GetPosition().GetOffset()
+			slow.Hear(func(f *wirepb.ServerFrame) bool {
+				b, g := f.GetBatch(), f.GetGap()
+				if b == nil && g == nil {
+					return false
+				}
+				if from := max(b.GetFrom().GetOffset(), g.GetFrom().GetOffset()); from != at {
+					t.Fatalf("%d follows %d", from, at)
+				}
+				at = max(b.GetTo().GetOffset(), g.GetTo().GetOffset())
+				rows := b.GetDanmaku()
+				return len(rows) > 0 && rows[len(rows)-1].GetText() == last
+			})
+			n.undisturbed()
+		})
+	}
+}
+
+// TestReaderThatAsksAndDoesNotReadIsClosed asks for more than it takes.
+func TestReaderThatAsksAndDoesNotReadIsClosed(t *testing.T) {
+	for _, tls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
+			w := gatewaytest.NewWorld(t, gateway.Config{WS: ws.Config{MaxPending: 32 << 10, SendBuffer: 4 << 10}}, tls)
+			n := beside(t, w)
+			texts := make([]string, 60)
+			for i := range texts {
+				texts[i] = fmt.Sprint(i, strings.Repeat("慢", 300))
+			}
+			w.Rooms.Append("42", texts...)
+			n.ann.AwaitText(texts[59])
+			slow := slowReader(t, w, tls)
+			for range 59 {
+				slow.Say(&wirepb.ClientFrame{Id: 1, Body: &wirepb.ClientFrame_History{History: &wirepb.History{Room: "42", Limit: 200}}})
 			}
 			if code, _ := slow.Ended(); code != wire.CloseSlow {
 				t.Errorf("closed %d", code)

@@ -41,7 +41,7 @@ func audience(b *testing.B, w *gatewaytest.World, n int, read bool) {
 		})
 	}
 	opening.Wait()
-	gatewaytest.Eventually(b, "everybody is in the room", func() bool { return w.Metric(b, "barrage_hub_seats", "") == float64(n) })
+	gatewaytest.Eventually(b, "everybody is in the room", func() bool { return w.Metric(b, "barrage_hub_subscribers", "") == float64(n) })
 }
 
 // BenchmarkSockets measures a tick through the kernel to readers in the same process: one batch of 32 danmaku to every socket.

@@ -54,6 +54,42 @@ func TestStormOfJoinsAsksTheRoomOnce(t *testing.T) {
 	}
 }
 
+// TestStormOfResumesAsksTheRoomNothing has hundreds come back at once from the oldest place that is kept, while others talk: each gets
+// everything, from memory.
+func TestStormOfResumesAsksTheRoomNothing(t *testing.T) {
+	w := plain(t)
+	ann := w.Enter(wire.JSON, "ann-s1-1h")
+	for i := range 10 {
+		w.Rooms.Append(gatewaytest.Room, texts(100, 60+i, "弹")...)
+		w.Rooms.Tick()
+	}
+	ann.AwaitPosition(1000)
+	before := w.Rooms.Asked("resume") + w.Rooms.Asked("history")
+	var storm sync.WaitGroup
+	for i := range 50 {
+		storm.Go(func() {
+			v := w.Dial(wire.Encoding(i%2), "")
+			j, err := v.Join(v.Context(), gatewaytest.Room, position.Position{Epoch: 1, Offset: 1}, true, 0)
+			if err != nil || !j.GetRecovered() || j.GetMore() {
+				t.Errorf("joined %v, %v", j, err)
+				return
+			}
+			v.AwaitPosition(1000)
+			if got := v.Seen(); len(got) < 999 {
+				t.Errorf("%d of 999 came", len(got))
+			}
+		})
+	}
+	for i := range 20 {
+		ann.MustSay(fmt.Sprint("meanwhile ", i))
+	}
+	storm.Wait()
+	ann.AwaitText("meanwhile 19")
+	if n := w.Rooms.Asked("resume") + w.Rooms.Asked("history") - before; n != 0 {
+		t.Errorf("the room was asked %d times", n)
+	}
+}
+
 func TestHoleInTheBatchesIsFilled(t *testing.T) {
 	w := plain(t)
 	ann, bob := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")
@@ -97,11 +133,14 @@ func TestHoleThatCannotBeFilledIsTold(t *testing.T) {
 	w.Rooms.Expire(gatewaytest.Room, 1)
 	w.Rooms.Fail(nil)
 	gap := bob.Await(func(f *wirepb.ServerFrame) bool { return f.GetGap() != nil })
-	if gap.GetGap().GetRoom() != gatewaytest.Room || gap.GetId() != 0 {
+	if g := gap.GetGap(); g.GetRoom() != gatewaytest.Room || gap.GetId() != 0 || g.GetReason() != "lost" || g.GetCount() != 2 ||
+		g.GetFrom().GetOffset() != 1 || g.GetTo().GetOffset() != 3 {
 		t.Errorf("told %v", gap)
 	}
+	ann.MustSay("after")
+	bob.AwaitText("after") // the connection is still in the room
 	j, err := bob.Join(bob.Context(), gatewaytest.Room, position.Position{Epoch: 1, Offset: 1}, true, 10)
-	if err != nil || j.GetRecovered() || j.GetReason() != "too_old" || len(j.GetDanmaku()) != 1 {
+	if err != nil || j.GetRecovered() || j.GetReason() != "too_old" || len(j.GetDanmaku()) != 2 {
 		t.Errorf("joined %v, %v", j, err)
 	}
 }

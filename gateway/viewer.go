@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway/frame"
 	"github.com/barrage-live/barrage/gateway/hub"
 	"github.com/barrage-live/barrage/gateway/session"
 	"github.com/barrage-live/barrage/gateway/ws"
@@ -66,7 +66,7 @@ func (v *viewer) Notify(event any) {
 		v.settle(e)
 	case session.Entered:
 		if e.Entry.Recovered {
-			v.owe(session.CostRows(len(e.Entry.Danmaku)), nil)
+			v.owe(session.CostRows(e.Entry.Rows.Len()), nil)
 		}
 		v.owe(0, e.Err)
 	case session.Posted:
@@ -90,7 +90,7 @@ func (v *viewer) owe(cost float64, err error) {
 // Refuse implements ws.Receiver.
 func (v *viewer) Refuse(payload []byte, reason error) {
 	f, _ := wire.Decode(v.conn.Encoding(), payload) // only the id is wanted, and nil has 0
-	v.conn.Write(hub.Frame(v.conn.Encoding(), wire.Refusal(f.GetId(), reason)))
+	v.conn.Write(v.bytes(wire.Refusal(f.GetId(), reason), frame.Rows{}))
 }
 
 // Closed implements ws.Receiver.
@@ -103,6 +103,17 @@ func (v *viewer) Closed() {
 
 // Write implements hub.Socket.
 func (v *viewer) Write(frames []byte) bool { return v.conn.Write(frames) }
+
+// Offer implements hub.Socket.
+func (v *viewer) Offer(frames []byte) hub.Outcome {
+	switch {
+	case v.conn.Pending() > hub.LowWater:
+		return hub.Later
+	case v.conn.Write(frames):
+		return hub.Taken
+	}
+	return hub.Gone
+}
 
 // Encoding implements hub.Socket.
 func (v *viewer) Encoding() wire.Encoding { return v.conn.Encoding() }
@@ -126,7 +137,7 @@ func (v *viewer) apply(e session.Event) {
 func (v *viewer) perform(e session.Effect) {
 	switch e := e.(type) {
 	case session.Send:
-		v.conn.Write(v.frame(e.Frame))
+		v.conn.Write(v.bytes(e.Frame, e.Rows))
 	case session.Verify:
 		v.verify(e)
 	case session.ExpireAt:
@@ -138,9 +149,9 @@ func (v *viewer) perform(e session.Effect) {
 	case session.ReadHistory:
 		v.read(e)
 	case session.Release:
-		v.gateway.hub.Release(v.member, e.Room, e.Head, v.frame(e.Frame))
+		v.gateway.hub.Release(v.member, e.Room, e.Head, e.Version, v.bytes(e.Frame, e.Rows))
 	case session.Leave:
-		v.gateway.hub.Leave(v.member, e.Room, v.frame(e.Frame))
+		v.gateway.hub.Leave(v.member, e.Room, v.bytes(e.Frame, e.Rows))
 	case session.Close:
 		v.conn.Close(e.Code, e.Reason)
 	}
@@ -172,22 +183,23 @@ func (v *viewer) post(e session.Post) {
 }
 
 func (v *viewer) read(e session.ReadHistory) {
-	done := func(danmaku []room.Danmaku, more bool, err error) {
+	done := func(rows frame.Rows, more bool, err error) {
 		v.gateway.absent.note(time.Now(), e.Room, err)
-		v.conn.Post(session.Read{Ask: e.Ask, Danmaku: danmaku, More: more, Err: err})
+		v.conn.Post(session.Read{Ask: e.Ask, Rows: rows, More: more, Err: err})
 	}
 	if err := v.gateway.absent.look(time.Now(), e.Room); err != nil {
-		done(nil, false, err)
+		done(frame.Rows{}, false, err)
 		return
 	}
-	v.gateway.hub.History(v.deadline(), e, done)
+	v.gateway.hub.History(v.deadline(), v.member, e, done)
 }
 
-func (v *viewer) frame(f *wirepb.ServerFrame) []byte {
+// bytes are those of a frame that lists rows; none of no frame.
+func (v *viewer) bytes(f *wirepb.ServerFrame, rows frame.Rows) []byte {
 	if f == nil {
 		return nil
 	}
-	return hub.Frame(v.conn.Encoding(), f)
+	return frame.Append(nil, v.conn.Encoding(), f, rows)
 }
 
 // deadline is that of a question asked now.

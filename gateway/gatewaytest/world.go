@@ -255,6 +255,15 @@ func (v *Viewer) Await(want func(*wirepb.ServerFrame) bool) *wirepb.ServerFrame 
 	}
 }
 
+// AwaitPosition waits until the viewer has been told of everything in Room up to an offset.
+func (v *Viewer) AwaitPosition(offset uint64) {
+	v.tb.Helper()
+	v.Await(func(f *wirepb.ServerFrame) bool {
+		at := max(f.GetBatch().GetTo().GetOffset(), f.GetGap().GetTo().GetOffset(), f.GetJoined().GetPosition().GetOffset())
+		return at >= offset
+	})
+}
+
 // AwaitText waits until a batch with the text has come.
 func (v *Viewer) AwaitText(text string) {
 	v.tb.Helper()

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/room"
-	"github.com/barrage-live/barrage/gateway/session"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
@@ -29,7 +29,7 @@ type Rooms interface {
 type Config struct {
 	// Shards is the number of writing goroutines; 0 means GOMAXPROCS.
 	Shards int
-	// Renew is how often the node attaches again; 0 means 20 s.
+	// Renew is how often the node reports to a room although nothing changed, so that it stays attached; 0 means 20 s.
 	Renew time.Duration
 	// Grace is how long a room stays attached after the last connection left; 0 means 10 s.
 	Grace time.Duration
@@ -37,20 +37,24 @@ type Config struct {
 	ReportEvery time.Duration
 	// AskTimeout bounds a question of the hub to a room; 0 means 5 s.
 	AskTimeout time.Duration
+	// Keep is for how long the newest danmaku of a room are kept, for those who come back; 0 means 90 s.
+	Keep time.Duration
+	// KeepBytes bounds the memory of the danmaku kept of one room, and KeepAllBytes about that of all; 0 means 8 MiB and 256 MiB.
+	KeepBytes, KeepAllBytes int
 }
 
+// leastKeepBytes is what a room may keep however many there are.
+const leastKeepBytes = 64 << 10
+
 func (c Config) filled() Config {
-	if c.Shards == 0 {
-		c.Shards = runtime.GOMAXPROCS(0)
-	}
-	for _, f := range []struct {
-		d   *time.Duration
-		def time.Duration
-	}{{&c.Renew, 20 * time.Second}, {&c.Grace, 10 * time.Second}, {&c.ReportEvery, time.Second}, {&c.AskTimeout, 5 * time.Second}} {
-		if *f.d == 0 {
-			*f.d = f.def
-		}
-	}
+	c.Shards = cmp.Or(c.Shards, runtime.GOMAXPROCS(0))
+	c.Renew = cmp.Or(c.Renew, 20*time.Second)
+	c.Grace = cmp.Or(c.Grace, 10*time.Second)
+	c.ReportEvery = cmp.Or(c.ReportEvery, time.Second)
+	c.AskTimeout = cmp.Or(c.AskTimeout, 5*time.Second)
+	c.Keep = cmp.Or(c.Keep, 90*time.Second)
+	c.KeepBytes = cmp.Or(c.KeepBytes, 8<<20)
+	c.KeepAllBytes = cmp.Or(c.KeepAllBytes, 256<<20)
 	return c
 }
 
@@ -73,12 +77,14 @@ type Hub struct {
 	keepers sync.WaitGroup
 	writers sync.WaitGroup
 
-	// kept are mu.rooms for Deliver, which must not wait for whoever holds mu while asking a room.
-	kept sync.Map // id.Room -> *local
+	// feeds are the rooms that are kept, by id.Room. It changes under mu only; the batches of rooms look into it without.
+	feeds sync.Map // id.Room -> *roomFeed
+	count atomic.Int64
+	// kept is the memory of what all of them keep.
+	kept atomic.Int64
 
 	mu struct {
 		sync.Mutex
-		rooms  map[id.Room]*local
 		closed bool
 	}
 }
@@ -89,7 +95,6 @@ var errClosed = fault.New(fault.Unavailable, "draining", "this node is going awa
 func Start(cfg Config, node id.Node, rooms Rooms, log *slog.Logger, m *Metrics) *Hub {
 	h := &Hub{cfg: cfg.filled(), node: node, rooms: rooms, log: log, metrics: m}
 	h.ctx, h.stop = context.WithCancel(context.Background())
-	h.mu.rooms = map[id.Room]*local{}
 	h.logins.members = map[id.Session]map[*Member]struct{}{}
 	for i := range h.cfg.Shards {
 		s := newShard(i, m)
@@ -117,15 +122,33 @@ func (h *Hub) Deliver(node id.Node, b *room.Batch) {
 	if node != h.node {
 		return
 	}
-	if l, ok := h.kept.Load(b.Room); ok {
-		l.(*local).deliver(b)
+	if f := h.feed(b.Room); f != nil {
+		f.deliver(b)
 	}
+}
+
+// feed finds a room that is kept, nil if it is not.
+func (h *Hub) feed(r id.Room) *roomFeed {
+	f, _ := h.feeds.Load(r)
+	feed, _ := f.(*roomFeed)
+	return feed
+}
+
+// keep says what of a room may be kept. When all rooms together keep too much each may have an equal share.
+func (h *Hub) keep() bounds {
+	kept := h.kept.Load()
+	h.metrics.kept.Set(float64(kept))
+	most := h.cfg.KeepBytes
+	if kept > int64(h.cfg.KeepAllBytes) {
+		most = min(most, max(leastKeepBytes, h.cfg.KeepAllBytes/int(max(h.count.Load(), 1))))
+	}
+	return bounds{h.cfg.Keep, most}
 }
 
 // Admit makes a connection a member; Drop ends that.
 func (h *Hub) Admit(s Socket) *Member {
 	shard := h.shards[h.dealt.Add(1)%uint64(len(h.shards))]
-	return &Member{socket: s, encoding: s.Encoding(), shard: shard, rooms: map[id.Room]*local{}}
+	return &Member{socket: s, encoding: s.Encoding(), shard: shard, rooms: map[id.Room]*roomFeed{}}
 }
 
 // Login notes under which login a member speaks.
@@ -149,174 +172,33 @@ func (h *Hub) CloseSession(login id.Session, reason error) {
 	}
 }
 
-// Enter puts a member into a room, attaching the node if it is the first, and finds out what it missed. Whether it succeeds or
-// not, batches of the room wait from then on for Release or Leave, one of which must follow; Leave may come before the answer.
-// done is called once, from any goroutine; it must not block.
-func (h *Hub) Enter(deadline time.Time, m *Member, e session.Enter, done func(session.Entry, error)) {
-	l, err := h.seat(m, e.Room)
-	if err != nil {
-		done(session.Entry{}, err)
-		return
+// abandon gives up a room that cannot be kept: whoever is in it or waits for it, and whoever comes next, learns why.
+func (h *Hub) abandon(f *roomFeed, why error) {
+	h.mu.Lock()
+	h.forget(f)
+	h.mu.Unlock()
+	f.become(fault.From(why))
+	for _, s := range h.shards {
+		s.order(func(s *shard) { s.evict(f, errRoomClosed) })
 	}
-	l.whenReady(func(failed error) {
-		if failed != nil {
-			done(session.Entry{}, failed)
-			return
-		}
-		h.answer(deadline, l.look(), e, done)
-	})
+	f.trim(time.Now(), true)
 }
 
-// seat finds the room, or begins to keep it, counts the member in and has batches wait for it from now on. Under the lock of the
-// rooms: whoever gives up a room takes out all who were seated before.
-func (h *Hub) seat(m *Member, r id.Room) (*local, error) {
+// retire gives up a room in which nobody is.
+func (h *Hub) retire(f *roomFeed) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.mu.closed {
-		return nil, errClosed
+	if f.here() > 0 {
+		return false
 	}
-	l := h.mu.rooms[r]
-	if l == nil {
-		l = newLocal(h, r)
-		h.mu.rooms[r] = l
-		h.kept.Store(r, l)
-		h.metrics.rooms.Inc()
-		h.keepers.Go(func() { (&keeper{local: l}).run(h.ctx) })
-	}
-	if m.rooms[r] != l {
-		m.rooms[r] = l
-		l.count(m.shard.index, 1)
-	}
-	m.shard.push(order{do: func(s *shard) { s.seat(r, m) }})
-	return l, nil
-}
-
-// answer says what a joining connection has to know: from what is kept here if that suffices, else from the room.
-func (h *Hub) answer(deadline time.Time, snap snapshot, e session.Enter, done func(session.Entry, error)) {
-	entry := session.Entry{Info: snap.info, Version: snap.version, Head: snap.window.head}
-	if !e.Resuming {
-		h.fill(deadline, snap, e, entry, done)
-		return
-	}
-	if rows, ok := snap.window.behind(e.Since); ok {
-		h.metrics.entries.WithLabelValues("hub").Inc()
-		entry.Danmaku, entry.Recovered = rows, true
-		done(entry, nil)
-		return
-	}
-	h.rooms.ResumeFunc(deadline, e.Room, e.Since, func(rec room.Recovery, err error) {
-		if err != nil {
-			done(session.Entry{}, err)
-			return
-		}
-		entry.Recovered, entry.Reason = rec.Recovered, rec.Reason
-		if !rec.Recovered {
-			h.fill(deadline, snap, e, entry, done)
-			return
-		}
-		h.metrics.entries.WithLabelValues("room").Inc()
-		entry.Danmaku, entry.Head, entry.More = rec.Danmaku, rec.To, rec.More
-		done(entry, nil)
-	})
-}
-
-// fill puts the newest danmaku into an entry.
-func (h *Hub) fill(deadline time.Time, snap snapshot, e session.Enter, entry session.Entry, done func(session.Entry, error)) {
-	if e.History == 0 {
-		h.metrics.entries.WithLabelValues("hub").Inc()
-		done(entry, nil)
-		return
-	}
-	h.newest(deadline, snap, e.Room, e.History, func(rows []room.Danmaku, _ bool, err error) {
-		if err != nil {
-			done(session.Entry{}, err)
-			return
-		}
-		entry.Danmaku = rows
-		if n := len(rows); n > 0 && rows[n-1].Position.Offset > entry.Head.Offset {
-			entry.Head = rows[n-1].Position
-		}
-		done(entry, nil)
-	})
-}
-
-func (h *Hub) newest(deadline time.Time, snap snapshot, r id.Room, limit int, done func([]room.Danmaku, bool, error)) {
-	if rows, more, ok := snap.window.newest(limit); ok {
-		h.metrics.entries.WithLabelValues("hub").Inc()
-		done(rows, more, nil)
-		return
-	}
-	h.metrics.entries.WithLabelValues("room").Inc()
-	h.rooms.HistoryFunc(deadline, r, position.Position{}, limit, done)
-}
-
-// History gives a page of a room, from what is kept here if that suffices. done is called as Enter's is.
-func (h *Hub) History(deadline time.Time, q session.ReadHistory, done func(danmaku []room.Danmaku, more bool, err error)) {
-	if l, ok := h.kept.Load(q.Room); ok && q.Before.IsZero() {
-		if snap := l.(*local).look(); !snap.window.head.IsZero() {
-			h.newest(deadline, snap, q.Room, q.Limit, done)
-			return
-		}
-	}
-	h.rooms.HistoryFunc(deadline, q.Room, q.Before, q.Limit, done)
-}
-
-// Release writes the answer to an Enter and then what came behind head meanwhile; from then on batches are written as they come.
-func (h *Hub) Release(m *Member, r id.Room, head position.Position, answer []byte) {
-	m.shard.push(order{do: func(s *shard) { s.release(r, m, head, answer) }})
-}
-
-// Leave takes a member out of a room and writes the answer, if any, behind the last batch.
-func (h *Hub) Leave(m *Member, r id.Room, answer []byte) {
-	m.shard.push(order{do: func(s *shard) {
-		s.vacate(r, m)
-		if len(answer) > 0 {
-			m.socket.Write(answer)
-		}
-	}})
-	if l := m.rooms[r]; l != nil {
-		delete(m.rooms, r)
-		l.count(m.shard.index, -1)
-	}
-}
-
-// Drop takes a member out of everything, when its connection has ended.
-func (h *Hub) Drop(m *Member) {
-	for r := range m.rooms {
-		h.Leave(m, r, nil)
-	}
-	h.Login(m, "")
-}
-
-// abandon gives up a room that cannot be kept: whoever is in it or waits for it, and whoever comes next, learns why.
-func (h *Hub) abandon(l *local, why error) {
-	h.mu.Lock()
-	if h.mu.rooms[l.room] == l {
-		h.forget(l.room)
-		h.metrics.rooms.Dec()
-	}
-	h.mu.Unlock()
-	l.become(why)
+	h.forget(f)
+	return true
 }
 
 // forget ends the keeping of a room. Hub.mu is held.
-func (h *Hub) forget(r id.Room) {
-	delete(h.mu.rooms, r)
-	h.kept.Delete(r)
-}
-
-// retire gives up a room in which nobody is. The detaching happens before anyone can begin to keep it anew, so that it cannot
-// undo the new attachment.
-func (h *Hub) retire(l *local) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if l.here() > 0 {
-		return false
+func (h *Hub) forget(f *roomFeed) {
+	if h.feeds.CompareAndDelete(f.room, f) {
+		h.count.Add(-1)
+		h.metrics.rooms.Dec()
 	}
-	if err := h.rooms.Detach(l.room, h.node, l.attachment()); err != nil {
-		h.log.Debug("a room could not be detached", slog.String("room", string(l.room)), slog.Any("error", err))
-	}
-	h.forget(l.room)
-	h.metrics.rooms.Dec()
-	return true
 }

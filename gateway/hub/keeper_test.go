@@ -26,6 +26,7 @@ type ledger struct {
 	asked []string
 	to    room.Fanout
 	last  uint64 // attachment
+	sent  position.Position
 	fail  map[string]error
 	hold  chan struct{} // nil, or attaching waits for it
 }
@@ -42,6 +43,13 @@ func (l *ledger) refuse(what string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fail[what] = err
+}
+
+// advance has the room have sent more than comes.
+func (l *ledger) advance(p position.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent = p
 }
 
 // deliver sends a batch to the node.
@@ -72,18 +80,27 @@ func (l *ledger) Attach(_ context.Context, _ id.Room, _ id.Node, attachment uint
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = attachment
-	return room.Attached{Info: room.Info{Room: "42", Version: 1}}, err
+	return room.Attached{Info: room.Info{Room: "42", Version: 1}, Position: l.sent}, err
 }
+
 func (l *ledger) Detach(id.Room, id.Node, uint64) error { return l.ask("detach") }
 func (l *ledger) Report(_ context.Context, _ id.Room, _ id.Node, _ uint64, viewers int) (room.Attached, error) {
+	what := "report"
 	if viewers == 0 {
-		return room.Attached{}, l.ask("report none")
+		what = "report none"
 	}
-	return room.Attached{}, l.ask("report")
+	err := l.ask(what)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return room.Attached{Position: l.sent}, err
 }
 
 func (l *ledger) ResumeFunc(_ time.Time, _ id.Room, _ position.Position, done func(room.Recovery, error)) {
-	done(room.Recovery{}, l.ask("resume"))
+	err := l.ask("resume")
+	l.mu.Lock()
+	head := l.sent
+	l.mu.Unlock()
+	done(room.Recovery{Recovered: true, Head: head}, err)
 }
 
 func (l *ledger) HistoryFunc(_ time.Time, _ id.Room, _ position.Position, _ int, done func([]room.Danmaku, bool, error)) {
@@ -106,7 +123,7 @@ func enter(t *testing.T, h *Hub) *Member {
 	if _, err := entered(h, m); err != nil {
 		t.Fatal(err)
 	}
-	h.Release(m, "42", position.Position{}, nil)
+	h.Release(m, "42", position.Position{}, 0, nil)
 	return m
 }
 
@@ -123,8 +140,11 @@ func TestKeeperRenewsEvery20Seconds(t *testing.T) {
 		enter(t, h)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := l.count("attach"); n < 160 || n > 200 {
-			t.Errorf("attached %d times in an hour", n)
+		if n := l.count("report"); n < 160 || n > 200 {
+			t.Errorf("%d reports in an hour", n)
+		}
+		if n := l.count("attach"); n != 1 {
+			t.Errorf("attached %d times", n)
 		}
 	})
 }
@@ -169,6 +189,40 @@ func TestKeeperReportsAtMostOnceASecond(t *testing.T) {
 		synctest.Wait()
 		if n := l.count("report"); n < 2 || n > 4 {
 			t.Errorf("%d reports", n)
+		}
+	})
+}
+
+func TestKeeperAttachesAnewWhereItIsNotKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		enter(t, h)
+		time.Sleep(5 * time.Second)
+		l.refuse("report", fault.New(fault.Conflict, "unknown_attachment", "attach anew"))
+		time.Sleep(21 * time.Second)
+		l.refuse("report", nil)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if n := l.count("attach"); n < 2 {
+			t.Errorf("attached %d times", n)
+		}
+	})
+}
+
+// TestKeeperFindsWhatWasLost has the room be ahead of what came: its answer to a report shows it.
+func TestKeeperFindsWhatWasLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		enter(t, h)
+		time.Sleep(5 * time.Second)
+		if n := l.count("resume"); n != 0 {
+			t.Errorf("asked %d times for nothing", n)
+		}
+		l.advance(at(7))
+		time.Sleep(25 * time.Second)
+		synctest.Wait()
+		if n := l.count("resume"); n == 0 {
+			t.Error("what was lost is not asked for")
 		}
 	})
 }
@@ -254,7 +308,7 @@ func TestLeavingBeforeTheAnswer(t *testing.T) {
 		if answers != 2 {
 			t.Errorf("%d answers, want one to each", answers)
 		}
-		if n := testutil.ToFloat64(h.metrics.seats); n != 0 {
+		if n := testutil.ToFloat64(h.metrics.subscribers); n != 0 {
 			t.Errorf("%v seats of one who has left", n)
 		}
 		time.Sleep(time.Minute)

@@ -10,8 +10,10 @@ import (
 
 // Socket is what the hub needs of a connection. Its methods must not block.
 type Socket interface {
-	// Write takes whole websocket frames that nobody will change, and reports whether it did.
+	// Write takes whole websocket frames that nobody will change, and reports whether it did. It is for what the client asked for.
 	Write(frames []byte) bool
+	// Offer is Write for what the client did not ask for: frames are taken only if hardly anything waits to be sent.
+	Offer(frames []byte) Outcome
 	// Encoding is that of the connection.
 	Encoding() wire.Encoding
 	// Evict says that the connection was taken out of a room. Hub.Leave must follow.
@@ -20,12 +22,28 @@ type Socket interface {
 	Revoke(reason error)
 }
 
+// LowWater is how many bytes may wait for a socket that still takes what it is offered.
+const LowWater = 4 << 10
+
+// Outcome is what became of an offer.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// Taken says that the socket will send it.
+	Taken Outcome = iota
+	// Later says that too much waits already.
+	Later
+	// Gone says that the socket sends nothing any more.
+	Gone
+)
+
 // Member is one connection in the hub. It is made by Hub.Admit; its owner calls the hub's methods for it one at a time.
 type Member struct {
 	socket   Socket
 	encoding wire.Encoding
 	shard    *shard
-	rooms    map[id.Room]*local
+	rooms    map[id.Room]*roomFeed
 	login    id.Session
 }
 

@@ -10,6 +10,6 @@
 // 32 KiB over all rooms (policy: refuse); other rooms, pings and leaving do not wait.
 //
 //	Opened ──> guest ──Verified──> user ──Expired, Revoked──> closed 4401
-//	             └── Join ─> Enter ─> Entered ─> Release (the answer, then the batches that came meanwhile)
+//	             └── Join ─> Enter ─> Entered ─> Release (the answer, then what follows it)
 //	guest, user ──Drained──> closed 1012
 package session

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway/frame"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
@@ -44,10 +45,10 @@ type (
 	}
 	// Read answers ReadHistory.
 	Read struct {
-		Ask     uint64
-		Danmaku []room.Danmaku
-		More    bool
-		Err     error
+		Ask  uint64
+		Rows frame.Rows
+		More bool
+		Err  error
 	}
 	// Expired says that the moment of the last ExpireAt has come.
 	Expired struct{}
@@ -66,9 +67,9 @@ type (
 
 // Entry is what a client learns on entering a room.
 type Entry struct {
-	// Danmaku are in order and end at Head.
-	Danmaku []room.Danmaku
-	// Recovered says that Danmaku is everything behind the client's position; Reason says why not.
+	// Rows are in order and lie up to Head.
+	Rows frame.Rows
+	// Recovered says that Rows are everything between the client's position and Head; Reason says why not.
 	Recovered bool
 	Reason    string
 	// More says that there is more after Head to recover: the client has to ask again, and is not in the room yet.
@@ -85,8 +86,11 @@ type Effect interface{ effect() }
 
 // The effects. Those with an Ask are questions: the shell answers each with one event that carries the same Ask, whenever it knows.
 type (
-	// Send sends a frame.
-	Send struct{ Frame *wirepb.ServerFrame }
+	// Send sends a frame, which lists Rows.
+	Send struct {
+		Frame *wirepb.ServerFrame
+		Rows  frame.Rows
+	}
 	// Verify checks an access token; Verified is the answer.
 	Verify struct {
 		Ask   uint64
@@ -94,8 +98,7 @@ type (
 	}
 	// ExpireAt asks for Expired at a moment; it replaces the one asked for before.
 	ExpireAt struct{ At time.Time }
-	// Enter registers the connection in a room and asks for what it missed; Entered is the answer. Batches wait until
-	// Release.
+	// Enter counts the connection into a room and asks for what it missed; Entered is the answer. No batch comes before Release.
 	Enter struct {
 		Ask  uint64
 		Room id.Room
@@ -105,16 +108,19 @@ type (
 		// History is how many of the newest danmaku are wanted otherwise.
 		History int
 	}
-	// Release sends Frame, if any, and then the batches behind Head that came since Enter.
+	// Release sends Frame, if any, which lists Rows and tells the state of a version, and then what follows Head.
 	Release struct {
-		Room  id.Room
-		Head  position.Position
-		Frame *wirepb.ServerFrame
+		Room    id.Room
+		Head    position.Position
+		Version uint64
+		Frame   *wirepb.ServerFrame
+		Rows    frame.Rows
 	}
-	// Leave takes the connection out of a room and sends Frame, if any, behind the last batch.
+	// Leave takes the connection out of a room and sends Frame, if any, which lists Rows, after the last batch.
 	Leave struct {
 		Room  id.Room
 		Frame *wirepb.ServerFrame
+		Rows  frame.Rows
 	}
 	// Post posts a danmaku; Posted is the answer.
 	Post struct {

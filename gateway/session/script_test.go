@@ -11,10 +11,12 @@ import (
 
 	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway/frame"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -66,13 +68,13 @@ func scripted(now time.Time, d *datadriven.TestData) Event {
 		}}
 	case "entered":
 		return Entered{Ask: n, Err: refusal(a["err"]), Entry: Entry{
-			Danmaku: rows(a["danmaku"]), Recovered: a["recovered"] != "", More: a["more"] != "", Reason: a["reason"], Head: place(a["head"]),
+			Rows: rows(a["danmaku"]), Recovered: a["recovered"] != "", More: a["more"] != "", Reason: a["reason"], Head: place(a["head"]),
 			Info: room.Info{Room: r, Online: 1, MaxLength: 100},
 		}}
 	case "posted":
 		return Posted{Ask: n, Position: place(a["at"]), Duplicate: a["duplicate"] != "", Err: refusal(a["err"])}
 	case "read":
-		return Read{Ask: n, Danmaku: rows(a["danmaku"]), More: a["more"] != "", Err: refusal(a["err"])}
+		return Read{Ask: n, Rows: rows(a["danmaku"]), More: a["more"] != "", Err: refusal(a["err"])}
 	case "expired":
 		return Expired{}
 	case "revoked":
@@ -110,7 +112,7 @@ func refusal(s string) error {
 	panic("no such kind: " + kind)
 }
 
-func rows(n string) []room.Danmaku {
+func rows(n string) frame.Rows {
 	count, _ := strconv.Atoi(n)
 	list := make([]room.Danmaku, count)
 	for i := range list {
@@ -119,7 +121,7 @@ func rows(n string) []room.Danmaku {
 			Mode: room.Top, Colour: 255, Size: room.Large, MediaTime: room.MediaUnknown, At: time.UnixMilli(5),
 		}
 	}
-	return list
+	return frame.RowsOf(list)
 }
 
 // tell prints effects, a line each.
@@ -128,7 +130,7 @@ func tell(effects []Effect) string {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Send:
-			fmt.Fprintf(&b, "send %s\n", text(e.Frame))
+			fmt.Fprintf(&b, "send %s\n", text(e.Frame, e.Rows))
 		case Verify:
 			fmt.Fprintf(&b, "verify ask=%d token=%s\n", e.Ask, e.Token)
 		case ExpireAt:
@@ -136,9 +138,9 @@ func tell(effects []Effect) string {
 		case Enter:
 			fmt.Fprintf(&b, "enter ask=%d room=%s since=%v resuming=%v history=%d\n", e.Ask, e.Room, e.Since, e.Resuming, e.History)
 		case Release:
-			fmt.Fprintf(&b, "release room=%s behind %v with %s\n", e.Room, e.Head, text(e.Frame))
+			fmt.Fprintf(&b, "release room=%s behind %v with %s\n", e.Room, e.Head, text(e.Frame, e.Rows))
 		case Leave:
-			fmt.Fprintf(&b, "leave room=%s with %s\n", e.Room, text(e.Frame))
+			fmt.Fprintf(&b, "leave room=%s with %s\n", e.Room, text(e.Frame, e.Rows))
 		case Post:
 			fmt.Fprintf(&b, "post ask=%d room=%s author=%s %+v\n", e.Ask, e.Room, e.Author.User, e.Draft)
 		case ReadHistory:
@@ -153,13 +155,11 @@ func tell(effects []Effect) string {
 	return b.String()
 }
 
-func text(f *wirepb.ServerFrame) string {
+// text is the payload of the frame as JSON.
+func text(f *wirepb.ServerFrame, rows frame.Rows) string {
 	if f == nil {
 		return "nothing"
 	}
-	b, err := wire.Encode(wire.JSON, f)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
+	b := frame.Append(nil, wire.JSON, f, rows)
+	return string(b[len(rfc6455.AppendHeader(nil, rfc6455.Text, true, len(b)-4)):])
 }

@@ -4,9 +4,11 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/gateway/frame"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/rfc6455"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
@@ -66,7 +68,7 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 	}
 	switch e := e.(type) {
 	case Opened:
-		return append(dst, Send{s.welcome(0)})
+		return append(dst, Send{Frame: s.welcome(0)})
 	case Received:
 		return s.received(now, e, dst)
 	case Verified:
@@ -84,7 +86,7 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 	case Evicted:
 		return s.evicted(e, dst)
 	case Draining:
-		return append(dst, Send{reconnectFrame(e.Within)})
+		return append(dst, Send{Frame: reconnectFrame(e.Within)})
 	case Drained:
 		s.leaving = true
 		return s.depart(dst)
@@ -160,7 +162,7 @@ func (s *State) expired(now time.Time, dst []Effect) []Effect {
 // end tells the client why and closes with the code of the kind.
 func (s *State) end(dst []Effect, err *fault.Error) []Effect {
 	s.over = true
-	dst = append(dst, Send{wire.Refusal(0, err)})
+	dst = append(dst, Send{Frame: wire.Refusal(0, err)})
 	return append(dst, Close{Code: err.Kind.CloseCode(), Reason: err.Code})
 }
 
@@ -187,14 +189,15 @@ func (s *State) entered(r request, e Entered, dst []Effect) []Effect {
 	}
 	var answer *wirepb.ServerFrame
 	if r.id != 0 {
-		answer = joinedFrame(r.id, r.room, e.Entry)
+		answer = joinedFrame(r.id, r.room, &e.Entry)
 	}
 	if e.Entry.More {
+		// The rest has to be asked for, and batches would come before it.
 		delete(s.rooms, r.room)
-		return append(dst, Leave{Room: r.room, Frame: answer})
+		return append(dst, Leave{Room: r.room, Frame: answer, Rows: e.Entry.Rows})
 	}
 	s.rooms[r.room] = struct{}{}
-	return append(dst, Release{Room: r.room, Head: e.Entry.Head, Frame: answer})
+	return append(dst, Release{Room: r.room, Head: e.Entry.Head, Version: e.Entry.Version, Frame: answer, Rows: e.Entry.Rows})
 }
 
 // leave waits for nothing: joins of the room that have no reply yet are refused.
@@ -220,7 +223,7 @@ func (s *State) evicted(e Evicted, dst []Effect) []Effect {
 	why := fault.From(e.Err)
 	dst, _ = s.giveUp(e.Room, why, dst)
 	if _, in := s.rooms[e.Room]; in {
-		dst = append(dst, Send{gapFrame(e.Room, why)})
+		dst = append(dst, Send{Frame: frame.Gap(e.Room, position.Position{}, position.Position{}, why.Code)})
 	}
 	delete(s.rooms, e.Room)
 	return s.depart(s.next(e.Room, append(dst, Leave{Room: e.Room})))
@@ -272,7 +275,10 @@ func read(r request, e Read, dst []Effect) []Effect {
 	if e.Err != nil {
 		return refuse(dst, r.id, e.Err)
 	}
-	return reply(dst, historyFrame(r.id, r.room, e))
+	if r.id == 0 {
+		return dst
+	}
+	return append(dst, Send{Frame: historyFrame(r.id, r.room, &e), Rows: e.Rows})
 }
 
 func parseRoom(s string) (id.Room, error) {
@@ -288,9 +294,9 @@ func reply(dst []Effect, f *wirepb.ServerFrame) []Effect {
 	if f.GetId() == 0 {
 		return dst
 	}
-	return append(dst, Send{f})
+	return append(dst, Send{Frame: f})
 }
 
 func refuse(dst []Effect, n uint64, err error) []Effect {
-	return append(dst, Send{wire.Refusal(n, err)})
+	return append(dst, Send{Frame: wire.Refusal(n, err)})
 }

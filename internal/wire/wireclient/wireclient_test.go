@@ -89,7 +89,9 @@ func (s *story) answer(recovered bool, from, n, position uint64) {
 	}}})
 }
 
-func (s *story) gap(g *wirepb.Gap) { s.frame(&wirepb.ServerFrame{Body: &wirepb.ServerFrame_Gap{Gap: g}}) }
+func (s *story) gap(g *wirepb.Gap) {
+	s.frame(&wirepb.ServerFrame{Body: &wirepb.ServerFrame_Gap{Gap: g}})
+}
 
 // joinsAgain reports whether the follower wants to join again.
 func (s *story) joinsAgain() bool {
@@ -208,8 +210,10 @@ func TestFollowStaysAwayAsTheSpecificationAsks(t *testing.T) {
 }
 
 func TestFollowAfterARefusal(t *testing.T) {
-	refusal := func(kind fault.Kind) *wirepb.ServerFrame {
-		return wire.Refusal(1, fault.New(kind, "code", "no").After(80*time.Millisecond)) // of the first request, which is the join
+	// refused answers the first request, which is the join.
+	refused := func(kind fault.Kind) func(w http.ResponseWriter, r *http.Request) {
+		answer := wire.Refusal(1, fault.New(kind, "code", "no").After(80*time.Millisecond))
+		return func(w http.ResponseWriter, r *http.Request) { waitForEnd(r, socket(w, r, answer)) }
 	}
 	for _, c := range []struct {
 		name  string
@@ -217,9 +221,9 @@ func TestFollowAfterARefusal(t *testing.T) {
 		again bool
 		rest  time.Duration
 	}{
-		{"no such room", func(w http.ResponseWriter, r *http.Request) { waitForEnd(r, socket(w, r, refusal(fault.NotFound))) }, false, 0},
-		{"a busy room", func(w http.ResponseWriter, r *http.Request) { waitForEnd(r, socket(w, r, refusal(fault.Exhausted))) }, true, 80 * time.Millisecond},
-		{"a token that is out of date", func(w http.ResponseWriter, r *http.Request) { waitForEnd(r, socket(w, r, refusal(fault.Unauthenticated))) }, true, 80 * time.Millisecond},
+		{"no such room", refused(fault.NotFound), false, 0},
+		{"a busy room", refused(fault.Exhausted), true, 80 * time.Millisecond},
+		{"a token that is out of date", refused(fault.Unauthenticated), true, 80 * time.Millisecond},
 		{"a close that was announced with a wait", func(w http.ResponseWriter, r *http.Request) {
 			_ = socket(w, r, wire.Refusal(0, fault.New(fault.Unavailable, "busy", "later").After(80*time.Millisecond))).Close(1013, "")
 		}, true, 80 * time.Millisecond},
