@@ -277,6 +277,10 @@ func (w *killWorld) readHistory(t *testing.T) {
 	var before position.Position
 	for {
 		page, err := conn.History(t.Context(), w.room, before, 200)
+		if fault.KindOf(err) == fault.Exhausted {
+			pause(t.Context(), fault.From(err).RetryAfter)
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +290,6 @@ func (w *killWorld) readHistory(t *testing.T) {
 		}
 		oldest := page.GetDanmaku()[0]
 		before.Epoch, before.Offset = position.Epoch(oldest.GetEpoch()), position.Offset(oldest.GetOffset())
-		pause(t.Context(), 60*time.Millisecond) // the limit of requests per second of one connection
 	}
 	for _, page := range slices.Backward(pages) {
 		for _, d := range page {

@@ -1,7 +1,6 @@
 package pebbletable
 
 import (
-	"io"
 	"log/slog"
 	"time"
 
@@ -36,8 +35,6 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics counts; nil counts into the void.
 	Metrics *Metrics
-
-	lock io.Closer // on the directory
 }
 
 func (c Config) withDefaults() (Config, error) {
