@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -31,8 +32,8 @@ type Account struct {
 	RightsVersion uint64
 }
 
-// document is the whole of what is stored.
-type document struct {
+// stored is the document.
+type stored struct {
 	User     id.User     `json:"user"`
 	Handle   auth.Handle `json:"handle"`
 	Hash     string      `json:"hash"`
@@ -65,66 +66,68 @@ type credentials struct {
 	hash    string
 }
 
-// effect is what the shell performs, in order; after a persist the rest waits until it is durable.
-type effect any
+// rightsChanged is the note of a save after which older tokens are out of date.
+type rightsChanged struct{}
 
 type (
-	reply   struct{ value any }
-	refuse  struct{ err error }
-	persist struct {
-		doc    document
-		first  bool
-		rights bool // they are other ones now
-	}
+	effect = document.Effect
+	save   = document.Save[stored]
 )
 
 // state is the core of the actor: no clock, no I/O. The zero state is of an account that does not exist.
 type state struct {
 	exists bool
-	doc    document
+	doc    stored
 }
 
-// apply performs one command and appends its effects to dst.
-func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
-	if c, ok := cmd.(create); ok {
+// Exists implements document.Core.
+func (s *state) Exists() bool { return s.exists }
+
+// Apply implements document.Core.
+func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
+	switch c := cmd.(type) {
+	case document.Loaded[stored]:
+		s.exists, s.doc = c.Exists, c.Doc
+		return dst
+	case create:
 		return s.create(now, c, dst)
 	}
 	if !s.exists {
-		return append(dst, refuse{ErrNoAccount})
+		return append(dst, document.Refuse{Err: ErrNoAccount})
 	}
 	switch c := cmd.(type) {
 	case get:
-		return append(dst, reply{s.account()})
+		return append(dst, document.Reply{Value: s.public()})
 	case secrets:
-		return append(dst, reply{credentials{s.account(), s.doc.Hash}})
+		return append(dst, document.Reply{Value: credentials{s.public(), s.doc.Hash}})
 	case rehash:
 		if s.doc.Hash == c.old {
 			s.doc.Hash = c.hash
-			dst = append(dst, persist{doc: s.doc})
+			dst = append(dst, save{Doc: s.doc})
 		}
-		return append(dst, reply{s.account()})
+		return append(dst, document.Reply{Value: s.public()})
 	case setRoles:
 		return s.change(auth.NewRoles(c.roles...), s.doc.Disabled, dst)
 	case grantRole:
 		// Who has more rights than its token says is let in all the same, so nobody need be sent to fetch a new one.
 		if !s.doc.Roles.Has(c.role) {
 			s.doc.Roles = auth.NewRoles(append(slices.Clone(s.doc.Roles), c.role)...)
-			dst = append(dst, persist{doc: s.doc})
+			dst = append(dst, save{Doc: s.doc})
 		}
-		return append(dst, reply{s.account()})
+		return append(dst, document.Reply{Value: s.public()})
 	case setDisabled:
 		return s.change(s.doc.Roles, c.disabled, dst)
 	}
-	return append(dst, refuse{fault.Newf(fault.Internal, "unknown_command", "an account does not know %T", cmd)})
+	return append(dst, document.Refuse{Err: fault.Newf(fault.Internal, "unknown_command", "an account does not know %T", cmd)})
 }
 
 func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	if s.exists {
-		return append(dst, refuse{errIDTaken})
+		return append(dst, document.Refuse{Err: errIDTaken})
 	}
 	s.exists = true
-	s.doc = document{User: c.user, Handle: c.handle, Hash: c.hash, Roles: auth.NewRoles(c.roles...), Created: now.UTC()}
-	return append(dst, persist{doc: s.doc, first: true}, reply{s.account()})
+	s.doc = stored{User: c.user, Handle: c.handle, Hash: c.hash, Roles: auth.NewRoles(c.roles...), Created: now.UTC()}
+	return append(dst, save{Doc: s.doc}, document.Reply{Value: s.public()})
 }
 
 // change gives the account other rights, and makes tokens that carry the old ones out of date. What is so already is written and told
@@ -135,11 +138,11 @@ func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
 		s.doc.Rights++
 	}
 	if s.doc.Rights > 0 {
-		dst = append(dst, persist{doc: s.doc, rights: true})
+		dst = append(dst, save{Doc: s.doc, Note: rightsChanged{}})
 	}
-	return append(dst, reply{s.account()})
+	return append(dst, document.Reply{Value: s.public()})
 }
 
-func (s *state) account() Account {
+func (s *state) public() Account {
 	return Account{s.doc.User, s.doc.Handle.Shown, slices.Clone(s.doc.Roles), s.doc.Disabled, s.doc.Created, s.doc.Rights}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 )
@@ -19,7 +20,7 @@ func TestScripts(t *testing.T) {
 		s := &state{}
 		now := time.Unix(1_800_000_000, 0)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			return describe(s.apply(now, command(t, d), nil)) + s.String() + "\n"
+			return describe(s.Apply(now, command(t, d), nil)) + s.String() + "\n"
 		})
 	})
 }
@@ -65,17 +66,17 @@ func describe(effects []effect) string {
 	var b strings.Builder
 	for _, e := range effects {
 		switch e := e.(type) {
-		case reply:
-			switch v := e.value.(type) {
+		case document.Reply:
+			switch v := e.Value.(type) {
 			case Account:
 				fmt.Fprintf(&b, "reply %s %v\n", v.Handle, v.Roles)
 			case credentials:
 				fmt.Fprintf(&b, "reply %s hash=%s\n", v.account.Handle, v.hash)
 			}
-		case refuse:
-			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.err))
-		case persist:
-			fmt.Fprintf(&b, "persist first=%v\n", e.first)
+		case document.Refuse:
+			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
+		case save:
+			fmt.Fprintf(&b, "save rights=%d told=%v\n", e.Doc.Rights, e.Note != nil)
 		}
 	}
 	return b.String()
@@ -96,7 +97,7 @@ func TestAnswersFollowWhatWasPersisted(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := &state{}
-		var stored *document
+		var last *stored
 		role := rapid.SampledFrom([]auth.Role{auth.Viewer, auth.Streamer, auth.Moderator, auth.Admin})
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
 			cmd := rapid.OneOf(
@@ -106,17 +107,17 @@ func TestAnswersFollowWhatWasPersisted(t *testing.T) {
 				rapid.Custom(func(t *rapid.T) any { return setDisabled{rapid.Bool().Draw(t, "disabled")} }),
 				rapid.Just[any](rehash{"h0", "h1"}), rapid.Just[any](rehash{"h9", "h2"}),
 			).Draw(t, "command")
-			effects := s.apply(time.Unix(1, 0), cmd, nil)
+			effects := s.Apply(time.Unix(1, 0), cmd, nil)
 			for i, e := range effects {
-				if p, ok := e.(persist); ok {
-					if i != 0 || p.first != (stored == nil) {
+				if p, ok := e.(save); ok {
+					if i != 0 {
 						t.Fatalf("%T: %v", cmd, effects)
 					}
-					stored = &p.doc
+					last = &p.Doc
 				}
 			}
-			if (stored != nil) != s.exists || s.exists && fmt.Sprint(*stored) != fmt.Sprint(s.doc) {
-				t.Fatalf("stored %v, state %v", stored, s)
+			if (last != nil) != s.exists || s.exists && fmt.Sprint(*last) != fmt.Sprint(s.doc) {
+				t.Fatalf("stored %v, state %v", last, s)
 			}
 			if s.exists && !s.doc.Roles.Has(auth.Viewer) {
 				t.Fatal("an account lost viewer")

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -18,7 +18,6 @@ import (
 func accounts() table.Table { return table.Owned("account") }         // partition: user id; row "doc": document
 func handles() table.Table  { return table.Shared("account_handle") } // partition: skeleton; row "owner": claim
 
-func docKey() []byte   { return []byte("doc") }
 func ownerKey() []byte { return []byte("owner") }
 
 // claim says whose a handle is.
@@ -34,55 +33,27 @@ type store struct {
 	ttl     time.Duration // of an unconfirmed claim
 }
 
-// load reads the document of the account that exists and its version.
-func (s store) load(ctx context.Context, user id.User) (document, table.Version, error) {
-	return s.documents().Load(ctx, string(user))
-}
-
-// save writes the document over the version that was read and gives the new one.
-func (s store) save(ctx context.Context, fence position.Fence, d document, version table.Version) (table.Version, error) {
-	if version == 0 {
-		if err := s.table.Fence(ctx, accounts(), string(d.User), fence); err != nil {
-			return 0, err
-		}
-	}
-	return s.documents().Save(ctx, fence, string(d.User), d, version, 0)
-}
-
-func (s store) documents() table.Document[document] {
-	return table.Document[document]{Store: s.table, Table: accounts(), Key: docKey(), Name: "account"}
-}
-
 func (s store) claims() table.Claim {
 	return table.Claim{Store: s.table, Table: handles(), Key: ownerKey(), TTL: s.ttl}
 }
 
-// change saves, and where rights have changed has every node refuse the tokens that carry the old ones.
-func (s store) change(ctx context.Context, fence position.Fence, p persist, version table.Version) (table.Version, error) {
-	version, err := s.save(ctx, fence, p.doc, version)
-	if err != nil || !p.rights {
-		return version, err
-	}
-	if err := s.revoker.Revoke(ctx, revocation.Notice{User: p.doc.User, Rights: p.doc.Rights}); err != nil {
-		return 0, fault.Wrap(fault.Timeout, "outcome_unknown", "the account is changed, but not everybody knows it; change it again", err)
-	}
-	return version, nil
-}
-
-// create claims the handle, writes the document and confirms the claim.
-func (s store) create(ctx context.Context, fence position.Fence, d document) (version table.Version, err error) {
-	owner, err := json.Marshal(claim{d.User, d.Handle.Folded})
-	if err != nil {
-		return 0, fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
-	}
-	err = s.claims().During(ctx, d.Handle.Skeleton, owner, func(ctx context.Context) (err error) {
-		version, err = s.save(ctx, fence, d, 0)
+// around claims the handle of a new account, and has every node refuse the tokens that carry rights which were changed.
+func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
+	if w.First {
+		owner, err := json.Marshal(claim{w.Doc.User, w.Doc.Handle.Folded})
+		if err != nil {
+			return fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
+		}
+		err = s.claims().During(ctx, w.Doc.Handle.Skeleton, owner, save)
+		if errors.Is(err, table.ErrClaimed) {
+			return ErrHandleTaken
+		}
 		return err
-	})
-	if errors.Is(err, table.ErrClaimed) {
-		return 0, ErrHandleTaken
 	}
-	return version, err
+	if err := save(ctx); err != nil || w.Note == nil {
+		return err
+	}
+	return s.revoker.Revoke(ctx, revocation.Notice{User: w.Doc.User, Rights: w.Doc.Rights})
 }
 
 // owner finds the account of a handle: ErrNoAccount if nobody has exactly this one.

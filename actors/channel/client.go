@@ -30,7 +30,7 @@ type Client struct {
 
 // NewClient talks through n; t is the table the kind writes.
 func NewClient(n *cluster.Node, t *table.Store) *Client {
-	return &Client{n, store{t, Config{}.filled()}}
+	return &Client{n, store{table: t, cfg: Config{}.filled()}}
 }
 
 // Create makes the one channel of an account, with its room, and returns when it is durable. Without a title it shows its name.

@@ -8,8 +8,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
@@ -57,9 +59,7 @@ func TestAFailedEditLeavesTheBroadcastAlone(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			disk.Fail("", channeltest.None)
-			if got := title(t, w, c); got != x.title {
-				t.Errorf("the title is %q, the table has %q", got, x.title)
-			}
+			eventually(t, "the title is that of the table", func() bool { return title(t, w, c) == x.title })
 			if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
 				t.Errorf("the publisher was hurt: %v", s.Err())
 			}
@@ -68,6 +68,98 @@ func TestAFailedEditLeavesTheBroadcastAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnOutageDuringABroadcast: whatever is asked of the channel meanwhile, the publisher goes on, and what it does is noticed.
+func TestAnOutageDuringABroadcast(t *testing.T) {
+	for name, how := range map[string]channeltest.Fault{"away": channeltest.Away, "unsure": channeltest.UnsureAway} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, disk, c, key, s := flakyWorld(t)
+				k, err := w.Channels.Keys(t.Context(), c.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				disk.Fail("", how)
+				for what, err := range map[string]error{
+					"a title":          second(w.Channels.SetTitle(t.Context(), c.ID, "Changed")),
+					"another title":    second(w.Channels.SetTitle(t.Context(), c.ID, "Changed again")),
+					"a revoked key":    second(w.Channels.RevokeKey(t.Context(), c.ID, k[0].ID)),
+					"a second encoder": second(w.Gate.Begin(t.Context(), ingest.Publication{Key: key})),
+				} {
+					if err == nil {
+						t.Errorf("%s is stored in an outage", what)
+					}
+				}
+				time.Sleep(40 * time.Second)
+				if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
+					t.Fatalf("the publisher was hurt: %v", s.Err())
+				}
+				if err := w.Gate.Verify(t.Context(), ingest.Publication{Key: key}); err != nil {
+					t.Errorf("the key cannot be checked: %v", err)
+				}
+				if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if p := phase(t, w, c.ID); p != channel.Offline {
+					t.Errorf("after the grace the channel is %s", p)
+				}
+				disk.Fail("", channeltest.None)
+				time.Sleep(20 * time.Second)
+				if unfinished(t, w, c) || roomLive(t, w, c) {
+					t.Error("after the outage the end is not known")
+				}
+				begin(t, w, key)
+			})
+		})
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestAPanicEndsNoBroadcast: the channel's next activation finds publisher and packager as they were.
+func TestAPanicEndsNoBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := channeltest.New(t, channeltest.Config{Kind: actortest.Fragile, Channel: channel.Config{Grace: 5 * time.Second}})
+		c := create(t, w, "42", "ann")
+		k, key := mint(t, w, c.ID)
+		s := begin(t, w, key)
+		kill := func() {
+			t.Helper()
+			if _, err := cluster.Ask[any](t.Context(), w.Node, channel.KindName, string(c.ID), actortest.Panic); fault.CodeOf(err) != "actor_panicked" {
+				t.Fatal(err)
+			}
+		}
+		before, err := w.Channels.Get(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kill()
+		after, err := w.Channels.Get(t.Context(), c.ID)
+		if err != nil || after.Phase != channel.Live || after.Broadcast != before.Broadcast || !after.Start.Equal(before.Start) || s.Err() != nil {
+			t.Errorf("before %+v, after %+v, %v; the stream says %v", before, after, err, s.Err())
+		}
+		if !roomLive(t, w, c) || len(w.Packager.Finished()) != 0 {
+			t.Errorf("the room is live: %v; finished %v", roomLive(t, w, c), w.Packager.Finished())
+		}
+		time.Sleep(30 * time.Second)
+		if _, err := w.Channels.RevokeKey(t.Context(), c.ID, k.ID); err != nil || fault.CodeOf(s.Err()) != "key_revoked" {
+			t.Errorf("the key it came with is revoked, %v, and the stream says %v", err, s.Err())
+		}
+		time.Sleep(20 * time.Second)
+		if p := phase(t, w, c.ID); p != channel.Offline || len(w.Packager.Finished()) != 1 {
+			t.Errorf("after that the channel is %s, finished %v", p, w.Packager.Finished())
+		}
+		// One who has left when the next activation looks does not hold it up.
+		_, key = mint(t, w, c.ID)
+		s = begin(t, w, key)
+		s.Close(live.ErrEnded)
+		kill()
+		if p := phase(t, w, c.ID); p != channel.Offline {
+			t.Errorf("without a publisher the channel is %s", p)
+		}
+	})
 }
 
 func TestAFailedTakeoverLeavesTheFirstPublisher(t *testing.T) {

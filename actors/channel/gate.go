@@ -18,10 +18,10 @@ import (
 type Gate struct {
 	node    *cluster.Node
 	metrics *Metrics
-	leases  sync.Map // *live.Stream -> held
+	leases  sync.Map // *live.Stream -> lease
 }
 
-type held struct {
+type lease struct {
 	channel id.Channel
 	fence   Fence
 }
@@ -61,7 +61,7 @@ func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, e
 	l, err := ask[leased](ctx, g.node, key.Channel, begin{key, request, p.Tracks})
 	switch kind := fault.KindOf(err); {
 	case err == nil:
-		g.leases.Store(l.stream, held{key.Channel, l.fence})
+		g.leases.Store(l.stream, lease{key.Channel, l.fence})
 		return l.stream, nil
 	case errors.Is(err, ErrNoChannel):
 		err = auth.ErrStreamKey
@@ -81,7 +81,7 @@ func (g *Gate) End(_ context.Context, s *live.Stream, _ error) error {
 	if !ok {
 		return nil
 	}
-	h := v.(held)
+	h := v.(lease)
 	// Told, not asked: however long the channel waits for its store, this waits in its mailbox.
 	if err := cluster.Tell(g.node, KindName, string(h.channel), ended{h.fence}); err != nil {
 		return err

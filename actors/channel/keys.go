@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 )
 
@@ -80,11 +81,11 @@ func (s *state) mint(now time.Time, c mintKey, dst []effect) []effect {
 		}
 	}
 	if valid >= maxKeys || len(kept) >= 8*maxKeys {
-		return append(dst, refuse{ErrTooManyKeys})
+		return append(dst, document.Refuse{Err: ErrTooManyKeys})
 	}
 	record := keyRecord{ID: c.id, Hint: c.key.Hint(), Hash: c.key.Hash(), Created: now}
 	s.doc.Keys = append(kept, record)
-	return append(dst, persist{doc: s.snapshot()}, reply{record.public(s)})
+	return append(dst, save{Doc: s.snapshot()}, document.Reply{Value: record.public(s)})
 }
 
 // keys lists them, the newest first.
@@ -103,18 +104,18 @@ func (s *state) keys(now time.Time) []Key {
 func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 	i := slices.IndexFunc(s.doc.Keys, func(k keyRecord) bool { return k.ID == c.id })
 	if i < 0 {
-		return append(dst, refuse{ErrNoKey})
+		return append(dst, document.Refuse{Err: ErrNoKey})
 	}
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	k := &s.doc.Keys[i]
 	if k.Revoked.IsZero() {
 		k.Revoked = now.UTC()
-		dst = append(dst, persist{doc: s.snapshot()})
+		dst = append(dst, save{Doc: s.snapshot()})
 	}
 	if s.phase == Live && s.keyID == k.ID {
 		dst = append(dst, kick{ErrKeyRevoked})
 	}
-	return append(dst, reply{k.public(s)})
+	return append(dst, document.Reply{Value: k.public(s)})
 }
 
 // revokeAll ends every key and the publisher, also one whose key has run out or was forgotten since it came.
@@ -127,12 +128,12 @@ func (s *state) revokeAll(now time.Time, dst []effect) []effect {
 		}
 	}
 	if changed {
-		dst = append(dst, persist{doc: s.snapshot()})
+		dst = append(dst, save{Doc: s.snapshot()})
 	}
 	if s.phase == Live {
 		dst = append(dst, kick{ErrKeyRevoked})
 	}
-	return append(dst, reply{s.keys(now)})
+	return append(dst, document.Reply{Value: s.keys(now)})
 }
 
 func (k *keyRecord) public(s *state) Key {
@@ -140,7 +141,7 @@ func (k *keyRecord) public(s *state) Key {
 }
 
 // snapshot is the document as it is now; later changes do not show in it.
-func (s *state) snapshot() document {
+func (s *state) snapshot() stored {
 	d := s.doc
 	d.Keys = slices.Clone(d.Keys)
 	return d

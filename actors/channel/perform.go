@@ -5,82 +5,24 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
-	"github.com/barrage-live/barrage/storage/table"
 )
-
-// stored is what the table holds.
-type stored struct {
-	doc     document
-	version table.Version
-}
-
-// write performs one durable change and then the rest.
-func (a *actor) write(t *cluster.Turn, rest []effect, save func(context.Context, position.Fence, table.Version) (table.Version, error)) {
-	fence, version := t.Fence(), a.version
-	t.Await(func(ctx context.Context) (any, error) {
-		return save(ctx, fence, version)
-	}, func(t *cluster.Turn, v any, err error) {
-		if err != nil {
-			a.failed(t, err)
-			return
-		}
-		a.version = v.(table.Version)
-		a.perform(t, rest)
-	})
-}
-
-// failed goes back to what was before a write of unknown outcome, and to what the table says of it. One who was fenced out,
-// or cannot read, gives up: the publisher is closed, and the next message activates anew.
-func (a *actor) failed(t *cluster.Turn, cause error) {
-	t.Fail(fault.From(cause))
-	a.state = a.before
-	if !a.state.exists || fault.KindOf(cause) == fault.Fenced {
-		a.giveUp(t, cause)
-		return
-	}
-	ch := id.Channel(t.Key())
-	t.Await(func(ctx context.Context) (any, error) {
-		doc, version, err := a.store.load(ctx, ch)
-		return stored{doc, version}, err
-	}, func(t *cluster.Turn, v any, err error) {
-		s, _ := v.(stored)
-		if err != nil || s.version == 0 {
-			a.giveUp(t, cause)
-			return
-		}
-		a.state.doc, a.version = s.doc, s.version
-		if a.state.ending() && !a.waking {
-			a.waking = true
-			t.After(a.state.cfg.Beat, wake{})
-		}
-		t.Pin(a.state.doc.Live != nil)
-		a.count(a.state.live())
-	})
-}
-
-func (a *actor) giveUp(t *cluster.Turn, cause error) {
-	a.kick(cause)
-	a.count(false)
-	t.Stop()
-}
 
 // kick closes the present publisher's stream; its ingest notices at the next unit.
 func (a *actor) kick(reason error) {
 	if a.stream != nil {
 		a.stream.Close(reason)
-		a.stream = nil
 	}
 }
 
 // open gives the lease to the packager and answers the publisher.
-func (a *actor) open(t *cluster.Turn, o open, rest []effect) {
-	ch := a.state.doc.ID
+func (a *actor) open(t *cluster.Turn, o open, rest []document.Effect) {
+	ch := id.Channel(t.Key())
 	t.Await(func(ctx context.Context) (any, error) {
 		return a.deps.Packager.Open(ctx, Opening{ch, o.broadcast, o.resumes, o.start, o.fence, o.tracks})
 	}, func(t *cluster.Turn, v any, err error) {
@@ -88,13 +30,32 @@ func (a *actor) open(t *cluster.Turn, o open, rest []effect) {
 		if err != nil {
 			t.Log().Error("the packager refused a stream", slog.Any("error", err))
 			t.Fail(fault.From(err))
-			a.command(t, openFailed{o.fence, fault.CodeOf(err) == fault.CodeOf(ErrEnded)})
+			a.Do(t, openFailed{o.fence, fault.CodeOf(err) == fault.CodeOf(ErrEnded)})
 			return
 		}
 		a.stream = v.(*live.Stream)
 		t.Log().Info("publishing", slog.String("broadcast", string(o.broadcast)), slog.Uint64("fence", o.fence))
 		t.Reply(leased{a.stream, o.fence})
-		a.perform(t, rest)
+		a.Perform(t, rest)
+	})
+}
+
+// adopt finds out what a predecessor of this activation has left running.
+func (a *actor) adopt(t *cluster.Turn, b id.Broadcast) {
+	ch := id.Channel(t.Key())
+	t.Await(func(ctx context.Context) (any, error) {
+		return a.deps.Packager.Held(ctx, ch, b)
+	}, func(t *cluster.Turn, v any, err error) {
+		if err != nil {
+			a.Do(t, gone{})
+			return
+		}
+		h := v.(Held)
+		if h.Stream != nil && h.Stream.Err() == nil {
+			a.stream = h.Stream
+		}
+		t.Log().Info("goes on with a broadcast", slog.String("broadcast", string(b)), slog.Bool("publisher", a.stream != nil))
+		a.Do(t, held{h.Fence, a.stream != nil})
 	})
 }
 
@@ -102,7 +63,7 @@ func (a *actor) interrupt(t *cluster.Turn, fence Fence) {
 	a.stream = nil
 	a.deps.Metrics.lost.Inc()
 	t.Log().Info("publisher lost", slog.Uint64("fence", fence))
-	ch := a.state.doc.ID
+	ch := id.Channel(t.Key())
 	t.Pipe(func(ctx context.Context) (any, error) {
 		return nil, a.deps.Packager.Interrupt(ctx, ch, fence)
 	}, func(t *cluster.Turn, _ any, err error) {
@@ -143,7 +104,7 @@ func (a *actor) announce(t *cluster.Turn) {
 		return
 	}
 	a.telling, a.stale = true, false
-	c := a.state.channel()
+	c := a.State().channel()
 	t.Pipe(func(ctx context.Context) (any, error) { return nil, a.publishState(ctx, c) }, func(t *cluster.Turn, _ any, err error) {
 		a.telling = false
 		a.deps.Metrics.announces.WithLabelValues(result(err == nil)).Inc()
@@ -156,12 +117,12 @@ func (a *actor) announce(t *cluster.Turn) {
 				level = slog.LevelDebug
 			}
 			t.Log().Log(context.Background(), level, "the state of the channel was not taken", slog.Any("error", err))
-			if !a.state.live() && !a.again {
+			if !a.State().live() && !a.again {
 				a.again = true
 				t.After(retryAnnounce, announceAgain{})
 			}
 		case c.Phase == Offline:
-			a.command(t, told{})
+			a.Do(t, told{})
 		}
 	})
 }
@@ -185,11 +146,12 @@ func (a *actor) count(on bool) {
 }
 
 func (a *actor) measure(t *cluster.Turn) {
-	if !a.state.exists {
+	if !a.State().exists {
 		t.Fail(ErrNoChannel)
+		t.Stop()
 		return
 	}
-	c := a.state.channel()
+	c := a.State().channel()
 	t.Pipe(func(ctx context.Context) (any, error) {
 		return a.deps.Packager.Stats(ctx, c.ID)
 	}, func(t *cluster.Turn, v any, err error) {

@@ -28,12 +28,21 @@ type Packager interface {
 	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer read. It refuses ErrEnded
 	// for a broadcast that is over, and for one that should go on and is not there: a playlist never starts anew.
 	Open(ctx context.Context, o Opening) (*live.Stream, error)
+	// Held is what there is of a broadcast: it refuses fault.NotFound for one that is unknown or over.
+	Held(ctx context.Context, channel id.Channel, broadcast id.Broadcast) (Held, error)
 	// Interrupt tells that the publisher of the fence is gone and may return.
 	Interrupt(ctx context.Context, channel id.Channel, fence Fence) error
 	// Finish ends the broadcast for good; one that is unknown or finished is no error.
 	Finish(ctx context.Context, channel id.Channel, broadcast id.Broadcast) error
 	// Stats measures the present publisher; the zero Health when there is none.
 	Stats(ctx context.Context, channel id.Channel) (packager.Health, error)
+}
+
+// Held is a broadcast that goes on.
+type Held struct {
+	// Fence is that of the last lease, and Stream what its holder writes; nil while nobody does.
+	Fence  Fence
+	Stream *live.Stream
 }
 
 // Opening is a lease as the packager gets it.

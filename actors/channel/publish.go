@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/live"
@@ -23,9 +24,9 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
 	case check:
 		if _, err := s.admit(now, c.key); err != nil {
-			return append(dst, refuse{err})
+			return append(dst, document.Refuse{Err: err})
 		}
-		return append(dst, reply{s.channel()})
+		return append(dst, document.Reply{Value: s.channel()})
 	case begin:
 		return s.begin(now, c, dst)
 	case openFailed:
@@ -55,20 +56,22 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		if !s.live() || s.doc.Live.Broadcast != c.broadcast {
 			return dst
 		}
-		return append(dst, announce{}, after{s.cfg.Beat, c})
-	case wake:
+		return append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: c})
+	case held:
+		return s.adopt(now, c, dst)
+	case gone, endAgain:
 		if !s.ending() {
 			return dst
 		}
-		return s.finish(append(dst, pin{true}))
+		return s.finish(dst)
 	case told:
 		if !s.ending() {
 			return dst
 		}
 		s.doc.Live = nil
-		return append(dst, persist{s.snapshot(), finishes}, pin{false})
+		return append(dst, save{Doc: s.snapshot(), Note: finishes}, document.Pin{On: false})
 	}
-	return append(dst, refuse{errUnknown})
+	return append(dst, document.Refuse{Err: errUnknown})
 }
 
 // admit finds the valid key that was presented.
@@ -87,34 +90,56 @@ func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
 func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	k, err := s.admit(now, c.key)
 	if err != nil {
-		return append(dst, refuse{err})
+		return append(dst, document.Refuse{Err: err})
 	}
 	was := s.phase
 	now = now.UTC()
-	edge := neither
-	if !s.live() {
-		s.doc.Live, edge = &mark{c.broadcast, now}, begins
+	resumes, saving := s.live(), save{}
+	running := mark{Broadcast: c.broadcast, Start: now, Key: k.ID}
+	if resumes {
+		running.Broadcast, running.Start = s.doc.Live.Broadcast, s.doc.Live.Start
+	} else {
+		saving.Note = begins
 	}
+	s.doc.Live = &running
 	s.doc.Fence++
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	s.match(c.key).Used = now
 	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
 	s.phase, s.since = Live, now
-	dst = append(dst, persist{s.snapshot(), edge}, pin{true})
+	saving.Doc = s.snapshot()
+	dst = append(dst, saving, document.Pin{On: true})
 	if was == Live {
 		dst = append(dst, kick{errTakenOver})
 	}
-	dst = append(dst, open{s.doc.Live.Broadcast, edge == neither, s.doc.Live.Start, s.lease, c.tracks}, announce{})
-	if was != Live && was != Interrupted {
-		dst = append(dst, after{s.cfg.Beat, beat{s.doc.Live.Broadcast}})
+	dst = append(dst, open{running.Broadcast, resumes, running.Start, s.lease, c.tracks}, announce{})
+	if !resumes {
+		dst = append(dst, document.After{D: s.cfg.Beat, Cmd: beat{running.Broadcast}})
 	}
 	return dst
+}
+
+// adopt goes on with the broadcast of a predecessor if somebody publishes. If nobody does it may be over, since that is not stored before
+// it has been told; so it is. Only the holder of the last lease goes on as well: of another one it is not known which key it came with.
+func (s *state) adopt(now time.Time, c held, dst []effect) []effect {
+	if !s.ending() {
+		return dst
+	}
+	if !c.publishing {
+		return s.finish(dst)
+	}
+	s.phase, s.since, s.lease, s.request, s.keyID = Live, now.UTC(), s.doc.Fence, "", s.doc.Live.Key
+	dst = append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: beat{s.doc.Live.Broadcast}})
+	if c.fence == s.lease {
+		return dst
+	}
+	return s.lose(now, append(dst, kick{errTakenOver}, interrupt{s.lease}))
 }
 
 // lose waits for the publisher to return.
 func (s *state) lose(now time.Time, dst []effect) []effect {
 	s.phase, s.since = Interrupted, now.UTC()
-	return append(dst, announce{}, after{s.cfg.Grace, graceOver{s.lease}})
+	return append(dst, announce{}, document.After{D: s.cfg.Grace, Cmd: graceOver{s.lease}})
 }
 
 // finish ends the broadcast: it never goes on from here. The mark stays until room and listing are told, so that a crash

@@ -3,6 +3,7 @@ package channel
 import (
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -52,10 +53,11 @@ type Channel struct {
 type mark struct {
 	Broadcast id.Broadcast `json:"broadcast"`
 	Start     time.Time    `json:"start"`
+	Key       string       `json:"key,omitempty"` // that the last lease was given for
 }
 
-// document is the whole of what is stored.
-type document struct {
+// stored is the document.
+type stored struct {
 	ID      id.Channel  `json:"id"`
 	Name    string      `json:"name"`
 	Title   string      `json:"title"`
@@ -107,25 +109,25 @@ type (
 	graceOver struct{ fence Fence }
 	// beat asks a live channel to renew what it told, as long as the broadcast goes on.
 	beat struct{ broadcast id.Broadcast }
-	// wake is the first command of an activation, and asks again for an end that could not be written.
-	wake struct{}
+	// held tells that the broadcast of a predecessor goes on, under this fence; gone that it does not.
+	held struct {
+		fence      Fence
+		publishing bool
+	}
+	gone struct{}
+	// endAgain asks again for an end that could not be written.
+	endAgain struct{}
 	// told tells that room and listing have taken that the channel is offline.
 	told struct{}
 )
 
-// effect is what the shell performs, in order; after a found, persist or open the rest waits for its result.
-type effect any
-
 type (
-	reply  struct{ value any }
-	refuse struct{ err error }
-	// found claims the names, makes the room and writes the first document.
-	found struct{ doc document }
-	// persist writes the document; at the ends of a broadcast also the row by which Settle finds it after a crash.
-	persist struct {
-		doc document
-		end end
-	}
+	effect = document.Effect
+	save   = document.Save[stored]
+)
+
+// The effects of this kind.
+type (
 	// open gives the lease to the packager and answers the publisher with the stream. The packager has the broadcast if resumes.
 	open struct {
 		broadcast id.Broadcast
@@ -134,25 +136,21 @@ type (
 		fence     Fence
 		tracks    []media.Track
 	}
+	// adopt asks what is left of a predecessor's broadcast, and answers held or gone.
+	adopt struct{ broadcast id.Broadcast }
 	// kick closes the publisher's stream.
 	kick      struct{ reason error }
 	interrupt struct{ fence Fence }
 	finish    struct{ broadcast id.Broadcast }
 	// announce brings room and listing in line with the state.
 	announce struct{}
-	after    struct {
-		d   time.Duration
-		cmd any
-	}
-	pin struct{ on bool }
 )
 
-// end says which end of a broadcast a persist is.
-type end uint8
+// edge is the note of a save at an end of a broadcast.
+type edge uint8
 
 const (
-	neither end = iota
-	begins
+	begins edge = iota + 1
 	finishes
 )
 
@@ -160,7 +158,7 @@ const (
 type state struct {
 	cfg    Config // filled
 	exists bool
-	doc    document
+	doc    stored
 
 	// Valid while live(). Then doc.Live is set, and lease <= doc.Fence: a write whose outcome was unknown may have raised it.
 	// An offline channel keeps doc.Live until room and listing have been told of the end, so that a crash tells them again.
@@ -174,9 +172,15 @@ type state struct {
 // ending reports whether a broadcast was begun, goes on no more, and is not finished.
 func (s *state) ending() bool { return s.doc.Live != nil && !s.live() }
 
-// apply performs one command and appends its effects to dst.
-func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
-	if c, ok := cmd.(create); ok {
+// Exists implements document.Core.
+func (s *state) Exists() bool { return s.exists }
+
+// Apply implements document.Core.
+func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
+	switch c := cmd.(type) {
+	case document.Loaded[stored]:
+		return s.load(c, dst)
+	case create:
 		return s.create(now, c, dst)
 	}
 	if !s.exists {
@@ -184,17 +188,17 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 	}
 	switch c := cmd.(type) {
 	case get:
-		return append(dst, reply{s.channel()})
+		return append(dst, document.Reply{Value: s.channel()})
 	case setTitle:
 		if s.doc.Title != c.title {
 			s.doc.Title = c.title
-			dst = append(dst, persist{doc: s.doc})
+			dst = append(dst, save{Doc: s.doc})
 		}
-		return append(dst, reply{s.channel()})
+		return append(dst, document.Reply{Value: s.channel()})
 	case mintKey:
 		return s.mint(now, c, dst)
 	case listKeys:
-		return append(dst, reply{s.keys(now)})
+		return append(dst, document.Reply{Value: s.keys(now)})
 	case revokeKey:
 		return s.revoke(now, c, dst)
 	case revokeKeys:
@@ -207,20 +211,35 @@ func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
 func (s *state) absent(cmd any, dst []effect) []effect {
 	switch cmd.(type) {
 	case begin, check:
-		return append(dst, refuse{auth.ErrStreamKey})
-	case wake, beat, graceOver:
+		return append(dst, document.Refuse{Err: auth.ErrStreamKey})
+	case endAgain, beat, graceOver, ended, abandoned:
 		return dst
 	}
-	return append(dst, refuse{ErrNoChannel})
+	return append(dst, document.Refuse{Err: ErrNoChannel})
+}
+
+// load begins an activation, or goes on when it is known again what is stored. A broadcast that a predecessor left may go on; one
+// whose end could not be written ends again.
+func (s *state) load(c document.Loaded[stored], dst []effect) []effect {
+	s.exists, s.doc = c.Exists, c.Doc
+	switch {
+	case s.doc.Live == nil:
+		return append(dst, document.Pin{On: false})
+	case !c.Again:
+		return append(dst, document.Pin{On: true}, adopt{s.doc.Live.Broadcast})
+	case s.ending():
+		dst = append(dst, document.After{D: s.cfg.Beat, Cmd: endAgain{}})
+	}
+	return append(dst, document.Pin{On: true})
 }
 
 func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	if s.exists {
-		return append(dst, refuse{errIDTaken})
+		return append(dst, document.Refuse{Err: errIDTaken})
 	}
 	s.exists = true
-	s.doc = document{ID: c.id, Name: c.name, Title: c.title, Owner: c.owner, Room: c.room, Created: now.UTC()}
-	return append(dst, found{s.doc}, reply{s.channel()})
+	s.doc = stored{ID: c.id, Name: c.name, Title: c.title, Owner: c.owner, Room: c.room, Created: now.UTC()}
+	return append(dst, save{Doc: s.doc}, document.Reply{Value: s.channel()})
 }
 
 func (s *state) channel() Channel {

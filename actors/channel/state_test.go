@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -22,6 +23,8 @@ type stage struct {
 	keys   map[string]auth.StreamKey
 	begins int
 	timers []timer
+	stored stored // what was saved last
+	exists bool
 }
 
 type timer struct {
@@ -45,9 +48,10 @@ func TestScripts(t *testing.T) {
 			case "after":
 				return g.pass(t, d) + g.String()
 			case "restart":
-				g.state = &state{cfg: g.state.cfg, exists: g.state.exists, doc: g.state.doc, phase: Offline}
-				g.timers = nil
-				return g.apply(wake{}) + g.String()
+				g.state, g.timers = &state{cfg: g.state.cfg, phase: Offline}, nil
+				return g.apply(document.Loaded[stored]{Doc: g.stored, Exists: g.exists}) + g.String()
+			case "again": // after a time in which it was not known what is stored
+				return g.apply(document.Loaded[stored]{Doc: g.stored, Exists: g.exists, Again: true}) + g.String()
 			}
 			return g.apply(g.command(t, d)) + g.String()
 		})
@@ -117,6 +121,12 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return ended{fence()}
 	case "told":
 		return told{}
+	case "held":
+		return held{fence(), d.HasArg("publishing")}
+	case "gone":
+		return gone{}
+	case "end-again":
+		return endAgain{}
 	case "abandoned":
 		return abandoned{id.Broadcast(word("request"))}
 	}
@@ -125,16 +135,15 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 
 func (g *stage) apply(cmd any) string {
 	var b strings.Builder
-	for _, e := range g.state.apply(g.now, cmd, nil) {
+	for _, e := range g.state.Apply(g.now, cmd, nil) {
 		switch e := e.(type) {
-		case reply:
-			g.answer(&b, e.value)
-		case refuse:
-			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.err))
-		case found:
-			fmt.Fprintf(&b, "found %s with room %s\n", e.doc.Name, e.doc.Room)
-		case persist:
-			fmt.Fprintf(&b, "persist fence=%d live=%v%s\n", e.doc.Fence, e.doc.Live != nil, []string{"", ", begins", ", finishes"}[e.end])
+		case document.Reply:
+			g.answer(&b, e.Value)
+		case document.Refuse:
+			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
+		case save:
+			g.stored, g.exists = e.Doc, true
+			fmt.Fprintf(&b, "save fence=%d live=%v%s\n", e.Doc.Fence, e.Doc.Live != nil, map[any]string{begins: ", begins", finishes: ", finishes"}[e.Note])
 		case open:
 			fmt.Fprintf(&b, "open %s resumes=%v fence=%d start=-%v\n", e.broadcast, e.resumes, e.fence, g.now.Sub(e.start))
 		case kick:
@@ -145,10 +154,12 @@ func (g *stage) apply(cmd any) string {
 			fmt.Fprintf(&b, "finish %s\n", e.broadcast)
 		case announce:
 			fmt.Fprintf(&b, "announce %s\n", g.state.channel().Phase)
-		case after:
-			g.timers = append(g.timers, timer{g.now.Add(e.d), e.cmd})
-		case pin:
-			fmt.Fprintf(&b, "pin %v\n", e.on)
+		case adopt:
+			fmt.Fprintf(&b, "adopt %s\n", e.broadcast)
+		case document.After:
+			g.timers = append(g.timers, timer{g.now.Add(e.D), e.Cmd})
+		case document.Pin:
+			fmt.Fprintf(&b, "pin %v\n", e.On)
 		}
 	}
 	return b.String()
@@ -183,7 +194,7 @@ func (g *stage) String() string {
 func TestLeaseInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newStage()
-		g.state.apply(g.now, create{"11", "ann", "A", "42", "12"}, nil)
+		g.state.Apply(g.now, create{"11", "ann", "A", "42", "12"}, nil)
 		keys := []auth.StreamKey{auth.NewStreamKey("11"), auth.NewStreamKey("11"), auth.NewStreamKey("11")}
 		var fence Fence
 		opened, finished := map[id.Broadcast]bool{}, map[id.Broadcast]bool{}
@@ -204,18 +215,29 @@ func TestLeaseInvariants(t *testing.T) {
 				graceOver{f},
 				abandoned{id.Broadcast(fmt.Sprint("B", i-1))},
 				beat{"B0"},
-				wake{},
+				held{f, true},
+				held{f, false},
+				gone{},
+				document.Loaded[stored]{Exists: true},
+				document.Loaded[stored]{Exists: true, Again: true},
 				get{},
 				setTitle{"x"},
 			}).Draw(t, "command")
-			if _, ok := cmd.(wake); ok { // comes only first in an activation
-				g.state = &state{cfg: g.state.cfg, exists: true, doc: g.state.doc, phase: Offline}
+			if l, ok := cmd.(document.Loaded[stored]); ok {
+				if !l.Again { // comes only first in an activation
+					g.state = &state{cfg: g.state.cfg, exists: true, doc: g.state.doc, phase: Offline}
+				}
+				l.Doc = g.state.doc
+				cmd = l
+			}
+			if h, ok := cmd.(held); ok && g.state.doc.Live != nil && finished[g.state.doc.Live.Broadcast] {
+				cmd = held{h.fence, false} // nobody publishes what is over
 			}
 			durable := g.state.doc.Fence
-			for _, e := range g.state.apply(g.now, cmd, nil) {
+			for _, e := range g.state.Apply(g.now, cmd, nil) {
 				switch e := e.(type) {
-				case persist:
-					durable = e.doc.Fence
+				case save:
+					durable = e.Doc.Fence
 				case open:
 					if e.fence <= fence || e.fence != durable || finished[e.broadcast] || e.resumes != opened[e.broadcast] {
 						t.Fatalf("%T opens %+v after fence %d, durable %d", cmd, e, fence, durable)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -20,69 +20,53 @@ func unfinished() table.Table { return table.Plain("channel_unfinished") }
 
 const all = "all" // the partition of lists
 
-func docKey() []byte   { return []byte("doc") }
 func claimKey() []byte { return []byte("channel") }
 
 // store maps channels to rows.
 type store struct {
 	table *table.Store
 	cfg   Config // filled
+	rooms Rooms  // nil in a client
 }
 
-// load reads the document of the channel that exists and its version.
-func (s store) load(ctx context.Context, ch id.Channel) (document, table.Version, error) {
-	return s.documents().Load(ctx, string(ch))
-}
-
-// save writes the document over the version that was read and gives the new one.
-func (s store) save(ctx context.Context, fence position.Fence, d document, version table.Version) (table.Version, error) {
-	if version == 0 {
-		if err := s.table.Fence(ctx, channels(), string(d.ID), fence); err != nil {
-			return 0, err
+// around makes what belongs to a new channel, and keeps the list of unfinished broadcasts a superset of the truth: a channel is on it
+// before its broadcast begins and until after it is finished.
+func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
+	switch {
+	case w.First:
+		return s.found(ctx, w.Doc, save)
+	case w.Note == begins:
+		if err := s.list(ctx, unfinished(), table.Put([]byte(w.Doc.ID), nil)); err != nil {
+			return err
 		}
+		return save(ctx)
 	}
-	return s.documents().Save(ctx, fence, string(d.ID), d, version, 0)
-}
-
-func (s store) documents() table.Document[document] {
-	return table.Document[document]{Store: s.table, Table: channels(), Key: docKey(), Name: "channel"}
-}
-
-// persist writes the document, and keeps the list of unfinished broadcasts a superset of the truth: a channel is on it before
-// its broadcast begins and until after it is finished.
-func (s store) persist(ctx context.Context, fence position.Fence, p persist, version table.Version) (table.Version, error) {
-	if p.end == begins {
-		if err := s.list(ctx, unfinished(), table.Put([]byte(p.doc.ID), nil)); err != nil {
-			return 0, err
-		}
+	err := save(ctx)
+	if err == nil && w.Note == finishes {
+		err = s.list(ctx, unfinished(), table.Delete([]byte(w.Doc.ID)))
 	}
-	version, err := s.save(ctx, fence, p.doc, version)
-	if err == nil && p.end == finishes {
-		err = s.list(ctx, unfinished(), table.Delete([]byte(p.doc.ID)))
-	}
-	return version, err
+	return err
 }
 
 // found claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
 // that expire and a channel that nobody can find, or one that only its owner finds until mend has given it its name back.
-func (s store) found(ctx context.Context, fence position.Fence, d document, rooms Rooms) (table.Version, error) {
+func (s store) found(ctx context.Context, d stored, save func(context.Context) error) error {
 	ours := []byte(d.ID)
-	var version table.Version
 	err := s.claim(byOwner()).During(ctx, string(d.Owner), ours, func(ctx context.Context) error {
-		err := s.claim(names()).During(ctx, d.Name, ours, func(ctx context.Context) (err error) {
-			if err = rooms.Create(ctx, d.Room, d.ID, d.Owner); err == nil {
-				version, err = s.save(ctx, fence, d, 0)
+		err := s.claim(names()).During(ctx, d.Name, ours, func(ctx context.Context) error {
+			if err := s.rooms.Create(ctx, d.Room, d.ID, d.Owner); err != nil {
+				return err
 			}
-			return err
+			return save(ctx)
 		})
 		return instead(err, ErrNameTaken)
 	})
-	return version, instead(err, ErrChannelExists)
+	return instead(err, ErrChannelExists)
 }
 
 // mend claims the name of a channel that was lost between the two confirmations of found. A name that somebody else has by now stays
 // theirs.
-func (s store) mend(ctx context.Context, d document) error {
+func (s store) mend(ctx context.Context, d stored) error {
 	claim, ours := s.claim(names()), []byte(d.ID)
 	err := claim.Confirm(ctx, d.Name, ours)
 	if errors.Is(err, table.ErrClaimed) {

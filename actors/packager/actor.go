@@ -46,11 +46,22 @@ type actor struct {
 type (
 	locate struct{}
 	health struct{}
+	// inquire asks what there is of a broadcast.
+	inquire struct{ broadcast id.Broadcast }
 )
 
 // Receive performs one command or answers a question.
 func (a *actor) Receive(t *cluster.Turn, msg any) {
-	switch msg.(type) {
+	switch m := msg.(type) {
+	case inquire:
+		if !a.state.goesOn(m.broadcast) {
+			t.Fail(ErrNotLive)
+			if a.box == nil {
+				t.Stop()
+			}
+			return
+		}
+		t.Reply(channel.Held{Fence: a.state.fence, Stream: a.stream})
 	case locate:
 		if a.box == nil {
 			t.Fail(ErrNotLive)

@@ -203,3 +203,34 @@ func TestDrainEndsTheBroadcast(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatGoesOn is what a channel asks whose activation has ended while a broadcast went on.
+func TestWhatGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T, n *cluster.Node, c *packager.Client) {
+		want := func(when string, b id.Broadcast, want *channel.Held) {
+			t.Helper()
+			got, err := c.Held(t.Context(), ch, b)
+			if want == nil && fault.KindOf(err) != fault.NotFound || want != nil && (err != nil || got != *want) {
+				t.Errorf("%s: %+v, %v", when, got, err)
+			}
+		}
+		want("before anything is on", b1, nil)
+		if n.Active() != 0 {
+			t.Error("the question stays in memory")
+		}
+		s, err := c.Open(t.Context(), opening(b1, 3, tracks()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want("on air", b1, &channel.Held{Fence: 3, Stream: s})
+		want("another broadcast", b2, nil)
+		if err := c.Interrupt(t.Context(), ch, 3); err != nil {
+			t.Fatal(err)
+		}
+		want("interrupted", b1, &channel.Held{Fence: 3})
+		if err := c.Finish(t.Context(), ch, b1); err != nil {
+			t.Fatal(err)
+		}
+		want("over", b1, nil)
+	})
+}

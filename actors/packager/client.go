@@ -24,6 +24,11 @@ func (c *Client) Open(ctx context.Context, o channel.Opening) (*live.Stream, err
 	return ask[*live.Stream](ctx, c, o.Channel, open{o})
 }
 
+// Held is what there is of a broadcast; it refuses ErrNotLive for one that is unknown or over.
+func (c *Client) Held(ctx context.Context, ch id.Channel, b id.Broadcast) (channel.Held, error) {
+	return ask[channel.Held](ctx, c, ch, inquire{b})
+}
+
 // Interrupt tells that the publisher of the fence is gone and may return. The playlist stays as it is.
 func (c *Client) Interrupt(ctx context.Context, ch id.Channel, fence channel.Fence) error {
 	_, err := ask[struct{}](ctx, c, ch, interrupt{fence})

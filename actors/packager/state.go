@@ -74,7 +74,7 @@ func (s *state) apply(_ time.Time, command any, dst []any) []any {
 		}
 		return append(dst, done{})
 	case finish:
-		if c.broadcast == s.broadcast && (s.phase == onAir || s.phase == interrupted) {
+		if s.goesOn(c.broadcast) {
 			s.phase = ended
 			dst = append(dst, end{keep: true}, linger{s.broadcast})
 		}
@@ -87,6 +87,11 @@ func (s *state) apply(_ time.Time, command any, dst []any) []any {
 		return dst
 	}
 	return append(dst, refuse{fault.New(fault.Internal, "unknown_command", "the packager does not know this message")})
+}
+
+// goesOn reports whether the broadcast was begun and has not ended.
+func (s *state) goesOn(b id.Broadcast) bool {
+	return b == s.broadcast && (s.phase == onAir || s.phase == interrupted)
 }
 
 func (s *state) open(c open, dst []any) []any {

@@ -22,6 +22,7 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
@@ -37,7 +38,8 @@ func (nobody) Deliver(id.Node, *room.Batch) {}
 
 // Config shapes a world. The zero value works.
 type Config struct {
-	Table   *table.Store // nil: a new one in memory
+	Table   *table.Store                    // nil: a new one in memory
+	Kind    func(cluster.Kind) cluster.Kind // what is made of the kind of channels; nil: nothing
 	Session session.Config
 	Channel channel.Config
 }
@@ -89,11 +91,14 @@ func New(tb testing.TB, cfg Config) *World {
 	if err := w.Board.Load(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
+	if cfg.Kind == nil {
+		cfg.Kind = func(k cluster.Kind) cluster.Kind { return k }
+	}
 	w.Rooms = room.NewClient(w.Node)
 	err = w.Node.Start(tb.Context(), []cluster.Kind{
 		account.Kind(account.Deps{Table: w.Table, Revoker: w.Board}),
 		session.Kind(session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
-		channel.Kind(channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels}),
+		cfg.Kind(channel.Kind(channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels})),
 		room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
 	})
 	if err != nil {
@@ -170,6 +175,7 @@ type Packager struct {
 	mu          sync.Mutex
 	refuse      error
 	fence       map[id.Channel]channel.Fence
+	running     map[id.Broadcast]channel.Held
 	openings    []channel.Opening
 	interrupted []channel.Fence
 	finished    []id.Broadcast
@@ -190,7 +196,7 @@ func (p *Packager) Open(_ context.Context, o channel.Opening) (*live.Stream, err
 		return nil, p.refuse
 	}
 	if p.fence == nil {
-		p.fence = map[id.Channel]channel.Fence{}
+		p.fence, p.running = map[id.Channel]channel.Fence{}, map[id.Broadcast]channel.Held{}
 	}
 	if slices.Contains(p.finished, o.Broadcast) {
 		return nil, channel.ErrEnded
@@ -200,7 +206,20 @@ func (p *Packager) Open(_ context.Context, o channel.Opening) (*live.Stream, err
 	}
 	p.fence[o.Channel] = o.Fence
 	p.openings = append(p.openings, o)
-	return live.NewStream(id.NewStream(), o.Tracks), nil
+	s := live.NewStream(id.NewStream(), o.Tracks)
+	p.running[o.Broadcast] = channel.Held{Fence: o.Fence, Stream: s}
+	return s, nil
+}
+
+// Held implements channel.Packager.
+func (p *Packager) Held(_ context.Context, _ id.Channel, b id.Broadcast) (channel.Held, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h, ok := p.running[b]
+	if !ok {
+		return h, fault.New(fault.NotFound, "not_live", "nothing is on")
+	}
+	return h, nil
 }
 
 // Interrupt implements channel.Packager.
@@ -208,6 +227,11 @@ func (p *Packager) Interrupt(_ context.Context, _ id.Channel, f channel.Fence) e
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.interrupted = append(p.interrupted, f)
+	for b, h := range p.running {
+		if h.Fence == f {
+			p.running[b] = channel.Held{Fence: f}
+		}
+	}
 	return nil
 }
 
@@ -216,6 +240,7 @@ func (p *Packager) Finish(_ context.Context, _ id.Channel, b id.Broadcast) error
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.finished = append(p.finished, b)
+	delete(p.running, b)
 	return nil
 }
 
