@@ -43,12 +43,11 @@ func (h *Hub) join(m *Member, r id.Room) (*roomFeed, error) {
 		h.metrics.rooms.Inc()
 		h.keepers.Go(func() { (&keeper{roomFeed: f}).run(h.ctx) })
 	}
-	if before := m.rooms[r]; before != f {
+	if before := m.feed(r); before != f {
 		if before != nil { // it was given up, and nobody has said so yet
-			before.count(m.shard.index, -1)
+			m.leave(before)
 		}
-		m.rooms[r] = f
-		f.count(m.shard.index, 1)
+		m.enter(f)
 	}
 	return f, nil
 }
@@ -150,7 +149,7 @@ func (h *Hub) History(deadline time.Time, m *Member, q session.ReadHistory, done
 
 // Release writes the answer to an Enter, which told the state of a version, and then what follows head, as it comes.
 func (h *Hub) Release(m *Member, r id.Room, head position.Position, version uint64, answer []byte) {
-	f := m.rooms[r]
+	f := m.feed(r)
 	m.shard.order(func(s *shard) {
 		if len(answer) > 0 {
 			m.socket.Write(answer)
@@ -163,18 +162,17 @@ func (h *Hub) Release(m *Member, r id.Room, head position.Position, version uint
 
 // Leave takes a member out of a room and writes the answer, if any, after the last batch.
 func (h *Hub) Leave(m *Member, r id.Room, answer []byte) {
-	f := m.rooms[r]
+	f := m.feed(r)
 	m.shard.order(func(s *shard) { s.leave(f, m, answer) })
 	if f != nil {
-		delete(m.rooms, r)
-		f.count(m.shard.index, -1)
+		m.leave(f)
 	}
 }
 
 // Drop takes a member out of everything, when its connection has ended.
 func (h *Hub) Drop(m *Member) {
-	for r := range m.rooms {
-		h.Leave(m, r, nil)
+	for len(m.feeds) > 0 {
+		h.Leave(m, m.feeds[0].room, nil)
 	}
 	h.Login(m, "")
 }

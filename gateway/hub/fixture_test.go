@@ -176,8 +176,7 @@ func (b *bench) room(r id.Room) *roomFeed {
 // enter puts a socket into a room at an offset, knowing the state of now.
 func (b *bench) enter(f *roomFeed, p Socket, offset int) *Member {
 	m := b.Admit(p)
-	f.count(0, 1)
-	m.rooms[f.room] = f
+	m.enter(f)
 	b.Release(m, f.room, at(offset), f.look().version, nil)
 	return m
 }

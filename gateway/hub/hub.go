@@ -148,7 +148,7 @@ func (h *Hub) keep() bounds {
 // Admit makes a connection a member; Drop ends that.
 func (h *Hub) Admit(s Socket) *Member {
 	shard := h.shards[h.dealt.Add(1)%uint64(len(h.shards))]
-	return &Member{socket: s, encoding: s.Encoding(), shard: shard, rooms: map[id.Room]*roomFeed{}}
+	return &Member{socket: s, encoding: s.Encoding(), shard: shard}
 }
 
 // Login notes under which login a member speaks.

@@ -29,6 +29,8 @@ type ledger struct {
 	sent  position.Position
 	fail  map[string]error
 	hold  chan struct{} // nil, or attaching waits for it
+	// detaching is nil, or detaching waits for it.
+	detaching chan struct{}
 }
 
 func (l *ledger) ask(what string) error {
@@ -83,7 +85,14 @@ func (l *ledger) Attach(_ context.Context, _ id.Room, _ id.Node, attachment uint
 	return room.Attached{Info: room.Info{Room: "42", Version: 1}, Position: l.sent}, err
 }
 
-func (l *ledger) Detach(id.Room, id.Node, uint64) error { return l.ask("detach") }
+func (l *ledger) Detach(id.Room, id.Node, uint64) error {
+	err := l.ask("detach")
+	if l.detaching != nil {
+		<-l.detaching
+	}
+	return err
+}
+
 func (l *ledger) Report(_ context.Context, _ id.Room, _ id.Node, _ uint64, viewers int) (room.Attached, error) {
 	what := "report"
 	if viewers == 0 {
@@ -175,6 +184,29 @@ func TestKeeperDetachesAfterTheGrace(t *testing.T) {
 		if l.count("attach") != before+1 {
 			t.Error("not attached anew")
 		}
+	})
+}
+
+// TestDetachingHoldsUpNobody has the room of a node that goes from it not take the message: another room is entered meanwhile.
+func TestDetachingHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		m := enter(t, h)
+		l.detaching = make(chan struct{})
+		h.Leave(m, "42", nil)
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if l.count("detach") != 1 {
+			t.Fatalf("asked %q", l.asked)
+		}
+		answered := false
+		h.Enter(time.Time{}, m, session.Enter{Room: "43"}, func(_ session.Entry, err error) { answered = err == nil })
+		h.Enter(time.Time{}, m, session.Enter{Room: "42"}, func(_ session.Entry, err error) { answered = answered && err == nil })
+		synctest.Wait()
+		if !answered {
+			t.Error("rooms cannot be entered while another one is told that the node goes")
+		}
+		close(l.detaching)
 	})
 }
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -43,8 +44,31 @@ type Member struct {
 	socket   Socket
 	encoding wire.Encoding
 	shard    *shard
-	rooms    map[id.Room]*roomFeed
-	login    id.Session
+	// feeds are those of the rooms it is counted in: at most wire.MaxRooms, so that a map would cost more than it saves.
+	feeds []*roomFeed
+	login id.Session
+}
+
+// feed is that of a room the member is counted in, nil of another.
+func (m *Member) feed(r id.Room) *roomFeed {
+	for _, f := range m.feeds {
+		if f.room == r {
+			return f
+		}
+	}
+	return nil
+}
+
+// enter counts the member into a room.
+func (m *Member) enter(f *roomFeed) {
+	m.feeds = append(m.feeds, f)
+	f.count(m.shard.index, 1)
+}
+
+// leave ends that.
+func (m *Member) leave(f *roomFeed) {
+	m.feeds = slices.DeleteFunc(m.feeds, func(g *roomFeed) bool { return g == f })
+	f.count(m.shard.index, -1)
 }
 
 // logins finds the connections of a login.

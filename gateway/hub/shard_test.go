@@ -413,8 +413,7 @@ func TestRoomThatIsGivenUpIsToldToAll(t *testing.T) {
 	b.enter(b.feed, before, 0)
 	b.work()
 	m := b.Admit(during) // has joined, and its answer is on its way
-	b.feed.count(0, 1)
-	m.rooms["42"] = b.feed
+	m.enter(b.feed)
 	b.abandon(b.feed, fault.New(fault.NotFound, "no_room", "no such room"))
 	b.work()
 	b.Release(m, "42", at(0), 0, nil)

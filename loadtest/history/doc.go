@@ -10,7 +10,8 @@
 // All times come from one monotonic clock of one host. A publisher records Invoke before it hands a post to the socket, then
 // OK with the position, Fail for a refusal that says that nothing was done, or Info for everything else: a time-out or a
 // broken connection is Info, never Fail. A retry has the same user and key. A subscriber records Resume when a room
-// answers its join, then Recv for every danmaku, Gap for every hole the server announces, before it looks at them. A new
+// answers its join, then Recv for every danmaku, and Gap for what the server says it leaves out of a batch or does not
+// tell, in the order of their offsets, before it looks at them. A new
 // connection is a new Conn. When all is quiet, the complete history of each room is recorded as Hist from every node and
 // from the store. Rooms are fresh when the recording begins.
 //
