@@ -45,7 +45,7 @@ func TestAskFuncIsToldOnce(t *testing.T) {
 		{"panic", "a", "k", "panic", nil, "actor_panicked"},
 		{"no answer", "a", "k", "silence", nil, "unanswered"},
 		{"unknown kind", "b", "k", 1, nil, "unknown_kind"},
-		{"bad key", "a", "", 1, nil, "bad_key"},
+		{"bad key", "a", "", 1, nil, "bad_actor_key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

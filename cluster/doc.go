@@ -27,7 +27,7 @@
 // Failures are of package fault:
 //
 //	NotFound    unknown_kind       no such kind here
-//	Invalid     bad_key            the key is empty or longer than 512 bytes
+//	Invalid     bad_actor_key      the key is empty or longer than 512 bytes
 //	Exhausted   mailbox_full       Kind.Mailbox messages wait; retry later
 //	Exhausted   workers_busy       Config.Backlog works wait; retry later
 //	Timeout     deadline_exceeded  nobody waits any more; the outcome is unknown

@@ -9,7 +9,7 @@ import (
 // The refusals of this package. All but Timeout and Internal mean that the message was not executed.
 var (
 	errUnknownKind = fault.New(fault.NotFound, "unknown_kind", "no such kind of actor lives here")
-	errBadKey      = fault.New(fault.Invalid, "bad_key", "a key is 1 to 512 bytes")
+	errBadKey      = fault.New(fault.Invalid, "bad_actor_key", "a key is 1 to 512 bytes")
 	errMailboxFull = fault.New(fault.Exhausted, "mailbox_full", "too many messages wait for this actor").After(time.Second)
 	errBusy        = fault.New(fault.Exhausted, "workers_busy", "too much work waits").After(time.Second)
 	errNotStarted  = fault.New(fault.Unavailable, "not_started", "the node has not started yet").After(time.Second)

@@ -62,7 +62,7 @@ func (a *activation) activate() (l loaded) {
 	case err != nil:
 		return loaded{err: err}
 	case made == nil:
-		return loaded{err: fault.New(fault.Internal, "bad_kind", "Activate gave no actor")}
+		return loaded{err: fault.New(fault.Internal, "no_actor", "Activate gave no actor")}
 	}
 	return loaded{actor: made}
 }

@@ -63,15 +63,15 @@ func TestRefusalsOfAMessage(t *testing.T) {
 		code    string
 	}{
 		{"unknown kind", "nobody", "k", 1, fault.NotFound, "unknown_kind"},
-		{"empty key", "a", "", 1, fault.Invalid, "bad_key"},
-		{"long key", "a", strings.Repeat("k", 513), 1, fault.Invalid, "bad_key"},
+		{"empty key", "a", "", 1, fault.Invalid, "bad_actor_key"},
+		{"long key", "a", strings.Repeat("k", 513), 1, fault.Invalid, "bad_actor_key"},
 		{"panic", "a", "k", "panic", fault.Internal, "actor_panicked"},
 		{"no answer", "a", "k", "silence", fault.Internal, "unanswered"},
 		{"activation gives a fault", "unloadable", "fault", 1, fault.NotFound, "no_room"},
 		{"activation gives an error", "unloadable", "error", 1, fault.Unavailable, "activation_failed"},
 		{"activation panics", "unloadable", "panic", 1, fault.Internal, "actor_panicked"},
 		{"activation takes too long", "unloadable", "slow", 1, fault.Unavailable, "activation_failed"},
-		{"activation gives nothing", "unloadable", "nothing", 1, fault.Internal, "bad_kind"},
+		{"activation gives nothing", "unloadable", "nothing", 1, fault.Internal, "no_actor"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ const (
 	logKeySize = 1 + 8
 )
 
-var errRow = fault.New(fault.Internal, "row_corrupt", "a row of the room does not have its form")
+var errRow = fault.New(fault.Internal, "room_row_damaged", "a row of the room does not have its form")
 
 func cardKey() []byte { return []byte{cardPrefix} }
 

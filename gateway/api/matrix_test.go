@@ -41,6 +41,7 @@ var cells = map[string]struct {
 	"update-room":    {want: [6]int{401, 403, 403, 200, 200, 200}, body: `{"slow_mode_seconds":5}`},
 	"mute":           {want: [6]int{401, 403, 403, 204, 204, 204}, body: `{"seconds":60}`},
 	"unmute":         {want: [6]int{401, 403, 403, 204, 204, 204}},
+	"list-errors":    {want: [6]int{200, 200, 200, 200, 200, 200}},
 }
 
 type declared struct {

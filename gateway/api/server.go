@@ -52,6 +52,7 @@ func New(d Deps) (http.Handler, error) {
 	s.channels()
 	s.keys()
 	s.rooms()
+	s.errors()
 	return router, s.publish(router)
 }
 

@@ -47,7 +47,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 		*s = Size(int64(n) * u.bytes)
 		return nil
 	}
-	return fault.New(fault.Invalid, "bad_size", "want a size such as 64KiB or 10MB, at most 1024TiB")
+	return fault.New(fault.Invalid, "bad_byte_size", "want a size such as 64KiB or 10MB, at most 1024TiB")
 }
 
 // MarshalText writes the size with the largest unit that holds it exactly.

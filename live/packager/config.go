@@ -37,7 +37,7 @@ const defaultWindow = 30 * time.Minute
 
 func (c Config) check() (Config, error) {
 	if c.Channel == "" || c.Broadcast == "" || c.Start.IsZero() || c.Blobs == nil || c.Log == nil || c.Metrics == nil {
-		return c, fault.New(fault.Internal, "bad_config", "a packager needs channel, broadcast, start, blobs, log and metrics")
+		return c, fault.New(fault.Invalid, "bad_config", "a packager needs channel, broadcast, start, blobs, log and metrics")
 	}
 	if c.Window <= 0 {
 		c.Window = defaultWindow

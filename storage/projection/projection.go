@@ -290,7 +290,7 @@ func (r *Rows) Delete(key []byte) {
 // check keeps users off the keys of the projection. The step fails, as it would again: it is a bug.
 func (r *Rows) check(key []byte) {
 	if len(key) == 0 || key[0] == reserved {
-		r.err = fault.New(fault.Internal, "bad_row", "a projected row has no key or one of the projection's own")
+		r.err = fault.New(fault.Internal, "bad_projected_row", "a projected row has no key or one of the projection's own")
 	}
 }
 

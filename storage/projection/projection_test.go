@@ -362,7 +362,7 @@ func TestRows(t *testing.T) {
 			return nil
 		},
 	} {
-		if _, err := p.Step(t.Context(), 0, apply); !errors.Is(err, broken) && fault.CodeOf(err) != "bad_row" {
+		if _, err := p.Step(t.Context(), 0, apply); !errors.Is(err, broken) && fault.CodeOf(err) != "bad_projected_row" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

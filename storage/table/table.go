@@ -217,7 +217,7 @@ func (s *Store) admit(t Table, partition string, key []byte) error {
 		return err
 	}
 	if len(key) > MaxKey+1 {
-		return fault.New(fault.Invalid, "bad_key", "a key is too long")
+		return fault.New(fault.Invalid, "bad_table_key", "a key is too long")
 	}
 	class, known := s.classes.Load(t.Name)
 	if !known {
@@ -231,7 +231,7 @@ func (s *Store) admit(t Table, partition string, key []byte) error {
 
 func checkName(t Table, partition string) error {
 	if t.Class == 0 || partition == "" || len(partition) > MaxKey {
-		return fault.Newf(fault.Invalid, "bad_key", "table %q is not declared, or a partition is empty or too long", t.Name)
+		return fault.Newf(fault.Invalid, "bad_table_key", "table %q is not declared, or a partition is empty or too long", t.Name)
 	}
 	return nil
 }

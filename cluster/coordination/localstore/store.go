@@ -42,7 +42,7 @@ type lease struct {
 	ends time.Time // zero: never
 }
 
-var errClosed = fault.New(fault.Unavailable, "closed", "the coordination store is closed")
+var errClosed = fault.New(fault.Unavailable, "coordination_closed", "the coordination store is closed")
 
 // Open reads the epoch.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// Close ends the store, not the tables. Everything afterwards is refused Unavailable "closed".
+// Close ends the store, not the tables. Everything afterwards is refused Unavailable "coordination_closed".
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -220,8 +220,8 @@ func TestClosedStoreRefuses(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Join(t.Context(), "a"); fault.CodeOf(err) != "closed" {
-		t.Errorf("Join: %v, want closed", err)
+	if _, err := s.Join(t.Context(), "a"); fault.CodeOf(err) != "coordination_closed" {
+		t.Errorf("Join: %v, want coordination_closed", err)
 	}
 }
 

@@ -1,0 +1,27 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/barrage-live/barrage/internal/problem"
+)
+
+type errorsOut struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         ErrorCodes
+}
+
+// ErrorCodes explains every code of a refusal.
+type ErrorCodes struct {
+	Errors []problem.Code `json:"errors" nullable:"false" doc:"every code, in the order of the alphabet"`
+}
+
+func (s *server) errors() {
+	add(s, operation{"list-errors", http.MethodGet, problem.Catalogue, "Explain every code of a refusal", "errors", 0, anyone}, s.listErrors)
+}
+
+// listErrors answers the same until the program is another.
+func (s *server) listErrors(context.Context, *struct{}) (*errorsOut, error) {
+	return &errorsOut{"public, max-age=300", ErrorCodes{problem.Codes()}}, nil
+}
