@@ -148,5 +148,5 @@ func unsettled(err error) error {
 	if err == nil || fault.KindOf(err) == fault.Fenced {
 		return err
 	}
-	return fault.Wrap(fault.Timeout, "unsettled", "the outcome of a write is still not known", err)
+	return fault.Wrap(fault.Timeout, "write_unsettled", "the outcome of a write is still not known", err)
 }
