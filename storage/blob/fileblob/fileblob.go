@@ -47,6 +47,10 @@ type Config struct {
 	Dir string
 	// FS is where Dir lives; nil is the operating system's.
 	FS vfs.FS
+	// Reserve is how many bytes of the disk objects leave to others: below it they are refused as on a full disk. It is more
+	// than the tables keep for themselves, because objects are what fills disks, and without tables nothing can be served. Zero
+	// means 128 MiB, negative none.
+	Reserve int64
 	// Log receives errors; nil discards them.
 	Log *slog.Logger
 	// Metrics counts; nil counts into the void.
@@ -59,6 +63,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.FS == nil {
 		c.FS = vfs.Default
+	}
+	if c.Reserve == 0 {
+		c.Reserve = 128 << 20
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -83,6 +90,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 type Driver struct {
 	fs      vfs.FS
 	dir     string
+	reserve int64
 	log     *slog.Logger
 	metrics *Metrics
 	lock    io.Closer
@@ -106,7 +114,7 @@ func Open(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{fs: cfg.FS, dir: cfg.Dir, log: cfg.Log, metrics: cfg.Metrics, seed: maphash.MakeSeed()}
+	d := &Driver{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve, log: cfg.Log, metrics: cfg.Metrics, seed: maphash.MakeSeed()}
 	d.buffers.New = func() any { return new([copyBytes]byte) }
 	d.tree.durable, d.tree.removed = make(map[string]struct{}), make(map[string]uint64)
 	if err := durable.MakeDir(d.fs, d.dir); err != nil {

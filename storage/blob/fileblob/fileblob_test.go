@@ -132,6 +132,44 @@ func TestConformanceOnDisk(t *testing.T) {
 	blobtest.Run(t, func(t *testing.T) blobtest.Harness { t.Helper(); return disk{t.TempDir()} })
 }
 
+// small is a file system that says how much room it has.
+type small struct {
+	vfs.FS
+	room uint64
+}
+
+// GetDiskUsage implements vfs.FS.
+func (s *small) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: s.room}, nil
+}
+
+// TestReserve puts objects on a disk that is almost full: they must leave to the tables what those need to go on.
+func TestReserve(t *testing.T) {
+	fs := &small{vfs.NewMem(), 129 << 20}
+	d, err := fileblob.Open(fileblob.Config{Dir: "/b", FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := blob.New(d)
+	put := func(key, code string) {
+		t.Helper()
+		if _, err := s.Put(t.Context(), key, strings.NewReader("x"), blob.PutOptions{Size: 1}); fault.CodeOf(err) != code {
+			t.Errorf("put with %d MiB left: %v, want %q", fs.room>>20, err, code)
+		}
+	}
+	put("x/a.x", "")
+	fs.room = 127 << 20
+	put("x/b.x", "storage_full")
+	if _, err := s.ReadRange(t.Context(), "x/a.x", 0, 10); err != nil {
+		t.Errorf("a read on an almost full disk: %v", err)
+	}
+	fs.room = 129 << 20
+	put("x/b.x", "")
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDirectoryIsLocked(t *testing.T) {
 	for name, cfg := range map[string]fileblob.Config{
 		"disk": {Dir: t.TempDir()}, "memory": {Dir: "/b", FS: vfs.NewMem()},

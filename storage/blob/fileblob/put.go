@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -22,6 +23,9 @@ const copyBytes = 8 * blockBytes
 func (d *Driver) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return blob.Info{}, fault.From(err)
+	}
+	if durable.Scarce(d.fs, d.dir, d.reserve) {
+		return blob.Info{}, durable.Refusal(syscall.ENOSPC)
 	}
 	tmp := d.path(tmpDir, strconv.FormatUint(d.next.Add(1), 36))
 	info, err := d.write(tmp, key, r, o)

@@ -45,6 +45,12 @@ func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
+// Scarce reports whether the disk of a directory has less room than so many bytes. A file system that does not tell has enough.
+func Scarce(fs vfs.FS, dir string, reserve int64) bool {
+	usage, err := fs.GetDiskUsage(dir)
+	return err == nil && reserve > 0 && usage.AvailBytes < uint64(reserve)
+}
+
 // Lock takes the lock file of a directory, until it is closed or the process ends. It fails with ErrLocked, ErrFull or
 // ErrFailed.
 func Lock(fs vfs.FS, name string) (io.Closer, error) {

@@ -1,6 +1,7 @@
 package pebbletable
 
 import (
+	"io"
 	"log/slog"
 	"time"
 
@@ -35,6 +36,8 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics counts; nil counts into the void.
 	Metrics *Metrics
+
+	lock io.Closer // on the directory
 }
 
 func (c Config) withDefaults() (Config, error) {

@@ -44,9 +44,13 @@ func Open(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.lock = lock
 	d := &Driver{lock: lock, cache: pebble.NewCache(cfg.CacheBytes), gate: newGate()}
 	if d.engine, err = openFirst(cfg, d.cache); err != nil {
 		d.cache.Unref()
+		if errors.Is(err, errAbandoned) { // what was left behind may still change files, so no other may open them
+			return nil, err
+		}
 		return nil, errors.Join(err, lock.Close())
 	}
 	d.ctx, d.end = context.WithCancel(context.Background())

@@ -2,6 +2,7 @@ package pebbletable
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"sync/atomic"
@@ -17,6 +18,8 @@ import (
 const (
 	// stripes spreads partitions over the marks by which reads find the writes they must wait for.
 	stripes = 1024
+	// openPatience is how long a full disk may get room again while an engine is opened.
+	openPatience = time.Second
 	// stallAfter is how long the disk may take for a write before further ones are refused.
 	stallAfter = time.Second
 	// troubleGrace is how long a write that is on its way may still succeed after the disk got into trouble.
@@ -53,7 +56,7 @@ type engine struct {
 func newEngine(cfg Config, s *seal) *engine {
 	e := &engine{
 		cfg:       cfg,
-		guard:     newGuard(cfg.FS, cfg.Dir, s),
+		guard:     newGuard(cfg, s),
 		seal:      s,
 		requests:  make(chan *request, cfg.Queue),
 		flights:   make(chan *flight, flightGroups),
@@ -68,23 +71,51 @@ func newEngine(cfg Config, s *seal) *engine {
 
 func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 	e := newEngine(cfg, s)
-	db, err := pebble.Open(cfg.Dir, e.options(cache))
-	if err != nil {
-		e.guard.end()
-		return nil, openFault(err)
-	}
-	e.db = db
-	if err := e.recall(); err != nil {
-		_ = db.Close()
+	if err := e.open(e.options(cache), e.recall); err != nil {
 		return nil, err
-	}
-	if err := e.guard.opened(); err != nil { // Pebble cannot be closed then, and this process will not try again
-		e.guard.end()
-		return nil, openFault(err)
 	}
 	go e.commit()
 	go e.wait()
 	return e, nil
+}
+
+// open opens Pebble and then does what else belongs to opening. Where the disk does not let them, they stay behind in the guard, and
+// the refusal says errAbandoned too.
+func (e *engine) open(options *pebble.Options, then func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		db, err := pebble.Open(e.cfg.Dir, options)
+		if err != nil {
+			done <- openFault(err)
+			return
+		}
+		e.db = db
+		if err = then(); err != nil {
+			err = errors.Join(err, db.Close())
+		}
+		done <- err
+	}()
+	for {
+		trouble := e.guard.trouble()
+		select {
+		case err := <-done:
+			return err
+		case <-trouble:
+		}
+		patience := time.NewTimer(openPatience)
+		select {
+		case err := <-done:
+			patience.Stop()
+			return err
+		case <-e.guard.dead:
+		case <-patience.C:
+		}
+		patience.Stop()
+		if cause := e.guard.why(); cause != nil { // else it has passed
+			e.guard.end()
+			return durable.Refusal(fmt.Errorf("%w: %w", errAbandoned, cause))
+		}
+	}
 }
 
 // recall reads what the last life left for this one.
@@ -122,10 +153,10 @@ func (e *engine) options(cache *pebble.Cache) *pebble.Options {
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				e.cfg.Log.Error("stored file is damaged", slog.String("path", info.Path), slog.Any("error", info.Details))
+				e.cfg.Log.Error("stored file is damaged", slog.String("path", info.Path), slog.String("error", info.Details.Error()))
 			},
 			BackgroundError: func(err error) {
-				e.cfg.Log.Warn("storage background work failed", slog.Any("error", err))
+				e.cfg.Log.Warn("storage background work failed", slog.String("error", err.Error())) // without Pebble's stacks
 			},
 		},
 	}

@@ -451,6 +451,39 @@ func TestAlmostFullDisk(t *testing.T) {
 	})
 }
 
+// TestOpenOnAFullDisk opens what a crash has left, which is to be written out first: it is refused soon, without trying for ever.
+func TestOpenOnAFullDisk(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	s := openOn(t, mem)
+	if err := put(t.Context(), s, "k"); err != nil {
+		t.Fatal(err)
+	}
+	crashed := afterPowerFailure(mem)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	for errno, want := range map[syscall.Errno]string{syscall.ENOSPC: "storage_full", syscall.EIO: "storage_failed"} {
+		disk := newSickDisk(afterPowerFailure(crashed), func(op errorfs.Op) bool {
+			return strings.HasSuffix(op.Path, ".sst") && anyWrite(op)
+		})
+		disk.errno.Store(int64(errno))
+		if _, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: disk}); fault.CodeOf(err) != want {
+			t.Errorf("open: %v, want %s", err, want)
+		}
+		if n := disk.hits.Load(); n == 0 || n > 1000 {
+			t.Errorf("the disk was asked %d times in vain", n)
+		}
+		if _, err := pebbletable.Open(pebbletable.Config{Dir: "/tables", FS: disk}); !errors.Is(err, pebbletable.ErrLocked) {
+			t.Errorf("open after one that was given up: %v, want ErrLocked", err)
+		}
+	}
+	again := openOn(t, crashed)
+	have(t, again, map[string]bool{"k": true})
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOpenRefusals opens what cannot be opened.
 func TestOpenRefusals(t *testing.T) {
 	full := newSickDisk(vfs.NewMem(), anyWrite)

@@ -12,8 +12,12 @@ import (
 	"github.com/barrage-live/barrage/storage/internal/durable"
 )
 
-// errGone answers operations that a dead engine may safely see fail.
-var errGone = errors.New("pebbletable: the engine is dead")
+var (
+	// errGone answers operations that a dead engine may safely see fail.
+	errGone = errors.New("pebbletable: the engine is dead")
+	// errAbandoned says that operations of an engine were left behind.
+	errAbandoned = errors.New("pebbletable: the engine was given up")
+)
 
 // spaceRetry is the pause between two tries of an operation that found the disk full.
 const spaceRetry = 50 * time.Millisecond
@@ -26,14 +30,13 @@ type guard struct {
 	vfs.FS
 	dir  string
 	seal *seal
+	lock io.Closer // on the directory: as long as an operation waits here, it is not freed
 	mu   struct {
 		sync.Mutex
-		opening   bool          // errors go to pebble.Open, which handles them
-		waiting   int           // operations that found the disk full
-		cause     error         // why writes are refused; nil while all is well
-		killed    error         // why the engine is dead
-		stillborn error         // why it died while it was being opened
-		trouble   chan struct{} // closed while cause is set
+		waiting int           // operations that found the disk full
+		cause   error         // why writes are refused; nil while all is well
+		killed  error         // why the engine is dead
+		trouble chan struct{} // closed while cause is set
 	}
 	failed  chan error    // brings why the engine is dead, once
 	dead    chan struct{} // closed when it is
@@ -41,19 +44,10 @@ type guard struct {
 	onceEnd sync.Once
 }
 
-func newGuard(fs vfs.FS, dir string, s *seal) *guard {
-	g := &guard{FS: fs, dir: dir, seal: s, failed: make(chan error, 1), dead: make(chan struct{}), ended: make(chan struct{})}
-	g.mu.opening = true
+func newGuard(cfg Config, s *seal) *guard {
+	g := &guard{FS: cfg.FS, dir: cfg.Dir, lock: cfg.lock, seal: s, failed: make(chan error, 1), dead: make(chan struct{}), ended: make(chan struct{})}
 	g.mu.trouble = make(chan struct{})
 	return g
-}
-
-// opened ends the phase in which errors are passed on, unless the engine died in it.
-func (g *guard) opened() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.mu.opening = false
-	return g.mu.stillborn
 }
 
 // trouble is closed while writes cannot succeed; why is the reason.
@@ -89,17 +83,6 @@ func (g *guard) kill(err error) {
 	g.failed <- durable.Refusal(err)
 	close(g.dead)
 	g.end()
-}
-
-// fatal is what Pebble would end the process for. While the engine is being opened it is for openEngine to see.
-func (g *guard) fatal(err error) {
-	if !g.isOpening() {
-		g.kill(err)
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.mu.stillborn = errors.Join(g.mu.stillborn, err)
 }
 
 // end stops everything that would change the directory.
@@ -139,12 +122,6 @@ func (g *guard) spaced() {
 	}
 }
 
-func (g *guard) isOpening() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.mu.opening
-}
-
 // change runs an operation that may be tried again when the disk is full.
 func (g *guard) change(op func() error) error {
 	waits := false
@@ -152,7 +129,7 @@ func (g *guard) change(op func() error) error {
 		g.parkIfEnded()
 		err := op()
 		switch {
-		case err == nil || g.isOpening():
+		case err == nil:
 			if waits {
 				g.spaced()
 			}
@@ -176,7 +153,7 @@ func (g *guard) change(op func() error) error {
 func (g *guard) settle(op func() error) error {
 	g.parkIfEnded()
 	err := op()
-	if err == nil || g.isOpening() {
+	if err == nil {
 		return err
 	}
 	g.kill(err)

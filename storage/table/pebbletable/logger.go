@@ -29,5 +29,5 @@ func (l logger) Fatalf(format string, args ...any) {
 		}
 	}
 	l.log.Error("storage engine failed", slog.Any("error", err))
-	l.guard.fatal(err)
+	l.guard.kill(err)
 }

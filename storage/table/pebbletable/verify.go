@@ -33,7 +33,11 @@ func Verify(ctx context.Context, cfg Config) (map[string]Count, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.lock = lock
 	counts, err := verify(ctx, cfg)
+	if errors.Is(err, errAbandoned) {
+		return nil, err
+	}
 	return counts, errors.Join(err, lock.Close())
 }
 
@@ -44,20 +48,17 @@ func verify(ctx context.Context, cfg Config) (counts map[string]Count, err error
 	}
 	cache := pebble.NewCache(cfg.CacheBytes)
 	defer cache.Unref()
-	e := newEngine(cfg, s) // never opened: its guard passes errors on
+	e := newEngine(cfg, s)
 	options := e.options(cache)
 	options.ReadOnly = true
-	if e.db, err = pebble.Open(cfg.Dir, options); err != nil {
-		return nil, openFault(err)
+	if err := e.open(options, func() error { _, err := e.checkFormat(); return err }); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if cerr := e.db.Close(); cerr != nil && err == nil {
 			err = openFault(cerr)
 		}
 	}()
-	if _, err := e.checkFormat(); err != nil {
-		return nil, err
-	}
 	if err := e.db.CheckLevels(nil); err != nil {
 		return nil, openFault(err)
 	}
