@@ -87,7 +87,8 @@ func order(ctx context.Context, admin, dir string) error {
 	return &refused
 }
 
-// serveBackup answers the command. A web page cannot ask for it: the type of the body makes a browser ask first, and nobody says yes.
+// serveBackup answers the command. A web page cannot ask for it: the type of the body makes a browser ask
+// first, and nobody says yes.
 func (p *platform) serveBackup(w http.ResponseWriter, r *http.Request) {
 	var o backupOrder
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, backupLimit))
@@ -106,8 +107,8 @@ func (p *platform) serveBackup(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// backUp makes a data folder of its own that a server can be started on: the tables as they are now, the epoch among them, and the
-// keys of the tokens. It leaves nothing behind when it fails.
+// backUp makes a data folder of its own that a server can be started on: the tables as they are now, the
+// epoch among them, and the keys of the tokens. It leaves nothing behind when it fails.
 func (p *platform) backUp(ctx context.Context, dir string) error {
 	data, err := filepath.Abs(p.cfg.Data)
 	if err != nil {

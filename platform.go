@@ -33,8 +33,9 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
 
-// platform is what runs below the listeners: storage, actors and their clients. openPlatform opens the storage and makes the node
-// with its clients, startActors lets it run; every floor adds how it is taken down again to steps.
+// platform is what runs below the listeners: storage, actors and their clients. openPlatform opens the
+// storage and makes the node with its clients, startActors lets it run; every floor adds how it is taken
+// down again to steps.
 type platform struct {
 	cfg      Config
 	log      *slog.Logger
@@ -63,8 +64,8 @@ type platform struct {
 	packages *packager.Client
 }
 
-// openPlatform opens storage and makes the node, which refuses everything until startActors. On an error everything that was opened
-// is closed again.
+// openPlatform opens storage and makes the node, which refuses everything until startActors. On an error
+// everything that was opened is closed again.
 func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (*platform, error) {
 	p := &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), faces: map[string]string{}}
 	if err := p.openAll(ctx); err != nil {

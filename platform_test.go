@@ -72,7 +72,8 @@ func TestBrokenStorageEndsTheProcess(t *testing.T) {
 	}
 }
 
-// TestTheTablesAreWhole takes everything away from a data folder but the tables: what is stored must still be changed by its owners.
+// TestTheTablesAreWhole takes everything away from a data folder but the tables: what is stored must still
+// be changed by its owners.
 func TestTheTablesAreWhole(t *testing.T) {
 	run := func(folder string, f func(ctx context.Context, p *platform)) {
 		t.Helper()

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// serve runs the platform until ctx ends, then stops it in order: viewers' sockets told to come back, publishers let go, HTTP closed,
-// actors flushed and with them the playlists ended, storage closed.
+// serve runs the platform until ctx ends, then stops it in order: viewers' sockets told to come back,
+// publishers let go, HTTP closed, actors flushed and with them the playlists ended, storage closed.
 func serve(ctx context.Context, cfg Config, stderr io.Writer) error {
 	return serveUntil(ctx, cfg, cfg.Log.logger(stderr), func(*platform) error { <-ctx.Done(); return nil })
 }
 
-// serveUntil starts the platform, runs body, and stops the platform whatever body says. A part that fails by itself, or a lost
-// lease, ends it too.
+// serveUntil starts the platform, runs body, and stops the platform whatever body says. A part that fails
+// by itself, or a lost lease, ends it too.
 func serveUntil(ctx context.Context, cfg Config, log *slog.Logger, body func(*platform) error) error {
 	begin := time.Now()
 	p, err := openPlatform(ctx, cfg, log)
@@ -43,7 +43,8 @@ func serveUntil(ctx context.Context, cfg Config, log *slog.Logger, body func(*pl
 	return err
 }
 
-// errBroken ends a process whose disk failed. What the system still does to the files is not known, so the next process opens them.
+// errBroken ends a process whose disk failed. What the system still does to the files is not known, so the
+// next process opens them.
 var errBroken = errors.New("the storage failed; what was acknowledged is safe. See to the disk and start again")
 
 // watch runs body until it ends, a listener or the storage fails, or the node loses its lease.

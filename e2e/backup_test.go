@@ -54,8 +54,9 @@ func (l *ledger) post(ctx context.Context, conn *wireclient.Client, room, name s
 	return nil
 }
 
-// TestBackupUnderLoad backs a busy server up, kills it, and starts another on the backup: everything that was acknowledged before the
-// backup began must be there, in its place, for the same accounts with the same tokens, and all of it can be changed.
+// TestBackupUnderLoad backs a busy server up, kills it, and starts another on the backup: everything that
+// was acknowledged before the backup began must be there, in its place, for the same accounts with the same
+// tokens, and all of it can be changed.
 func TestBackupUnderLoad(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "backups", "tonight")

@@ -18,9 +18,9 @@ const (
 // ErrClaimed: the name belongs to somebody else, or the claim on it has expired.
 var ErrClaimed = fault.New(fault.Conflict, "claimed", "the name belongs to somebody else")
 
-// Claim gives names to owners, each name to one at a time: a row in a partition of a shared table, named as the partition. A name
-// is taken for a while, then, when that which it names is stored, confirmed for ever. A crash in between leaves a claim that
-// expires.
+// Claim gives names to owners, each name to one at a time: a row in a partition of a shared table, named as
+// the partition. A name is taken for a while, then, when that which it names is stored, confirmed for ever.
+// A crash in between leaves a claim that expires.
 type Claim struct {
 	Store *Store
 	Table Table
@@ -29,8 +29,8 @@ type Claim struct {
 	TTL time.Duration
 }
 
-// Take takes a name for an owner until TTL from now. The owner itself may take it again, and a name that it has confirmed stays
-// confirmed. Somebody else's name is refused with ErrClaimed.
+// Take takes a name for an owner until TTL from now. The owner itself may take it again, and a name that it
+// has confirmed stays confirmed. Somebody else's name is refused with ErrClaimed.
 func (c Claim) Take(ctx context.Context, name string, owner []byte) error {
 	value := append([]byte{claimTaken}, owner...)
 	err := c.write(ctx, name, Expiring(PutIfAbsent(c.Key, value), c.TTL))
@@ -44,7 +44,8 @@ func (c Claim) Take(ctx context.Context, name string, owner []byte) error {
 	return c.write(ctx, name, Expiring(PutIfVersion(c.Key, value, version), c.TTL))
 }
 
-// Confirm makes a taken name the owner's for ever. If it has expired or is somebody else's, it is refused with ErrClaimed.
+// Confirm makes a taken name the owner's for ever. If it has expired or is somebody else's, it is refused
+// with ErrClaimed.
 func (c Claim) Confirm(ctx context.Context, name string, owner []byte) error {
 	version, confirmed, err := c.own(ctx, name, owner)
 	if err != nil || confirmed {
@@ -53,7 +54,8 @@ func (c Claim) Confirm(ctx context.Context, name string, owner []byte) error {
 	return c.write(ctx, name, PutIfVersion(c.Key, append([]byte{claimConfirmed}, owner...), version))
 }
 
-// Release gives a name back, taken or confirmed. A name that is nobody's is left alone, somebody else's refused with ErrClaimed.
+// Release gives a name back, taken or confirmed. A name that is nobody's is left alone, somebody else's
+// refused with ErrClaimed.
 func (c Claim) Release(ctx context.Context, name string, owner []byte) error {
 	version, _, err := c.own(ctx, name, owner)
 	if errors.Is(err, ErrNoRow) {
@@ -65,8 +67,9 @@ func (c Claim) Release(ctx context.Context, name string, owner []byte) error {
 	return c.write(ctx, name, DeleteIfVersion(c.Key, version))
 }
 
-// During takes a name, does the work and confirms the name. If the work fails for sure, which is any refusal but fault.Timeout and
-// fault.Internal, the name is released at once; after an outcome that is not known it expires, unless the owner takes it again.
+// During takes a name, does the work and confirms the name. If the work fails for sure, which is any
+// refusal but fault.Timeout and fault.Internal, the name is released at once; after an outcome that is not
+// known it expires, unless the owner takes it again.
 func (c Claim) During(ctx context.Context, name string, owner []byte, work func(ctx context.Context) error) error {
 	if err := c.Take(ctx, name, owner); err != nil {
 		return err
@@ -92,8 +95,8 @@ func (c Claim) Owner(ctx context.Context, name string) ([]byte, error) {
 	return row.Value[1:], nil
 }
 
-// own is the version of the owner's claim, and whether it is confirmed: ErrNoRow if there is none, ErrClaimed if it is not the
-// owner's.
+// own is the version of the owner's claim, and whether it is confirmed: ErrNoRow if there is none,
+// ErrClaimed if it is not the owner's.
 func (c Claim) own(ctx context.Context, name string, owner []byte) (Version, bool, error) {
 	row, err := c.Store.Get(ctx, c.Table, name, c.Key)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// Document is a row that holds a T as JSON, one in each partition of an owned table, read whole and replaced by its version: the
-// state of an actor.
+// Document is a row that holds a T as JSON, one in each partition of an owned table, read whole and
+// replaced by its version: the state of an actor.
 type Document[T any] struct {
 	Store *Store
 	Table Table
@@ -20,8 +20,8 @@ type Document[T any] struct {
 	Name string
 }
 
-// Load reads the document of a partition and its version; version 0 means that there is none. Whoever acts on it has fenced the
-// partition before. Fails as Get does, or with fault.Internal code "NAME_unreadable".
+// Load reads the document of a partition and its version; version 0 means that there is none. Whoever acts
+// on it has fenced the partition before. Fails as Get does, or with fault.Internal code "NAME_unreadable".
 func (d Document[T]) Load(ctx context.Context, partition string) (doc T, version Version, err error) {
 	row, err := d.Store.Get(ctx, d.Table, partition, d.Key)
 	if errors.Is(err, ErrNoRow) {
@@ -37,8 +37,9 @@ func (d Document[T]) Load(ctx context.Context, partition string) (doc T, version
 	return doc, row.Version, nil
 }
 
-// Save writes the document over the version that was read, 0 if there was none, and gives the new one. After ttl, unless it is 0, the
-// row is gone. Fails as Write does, or with fault.Internal code "NAME_unwritable".
+// Save writes the document over the version that was read, 0 if there was none, and gives the new one.
+// After ttl, unless it is 0, the row is gone. Fails as Write does, or with fault.Internal code
+// "NAME_unwritable".
 func (d Document[T]) Save(
 	ctx context.Context, fence position.Fence, partition string, doc T, version Version, ttl time.Duration,
 ) (Version, error) {

@@ -35,7 +35,8 @@ func DeleteIfVersion(key []byte, version Version) Op {
 	return Op{Do: driver.Delete, Key: key, If: driver.IfVersion, Version: version}
 }
 
-// DeleteRange removes all rows with from <= key < to; nil is unbounded. The batch touches no other key of the range.
+// DeleteRange removes all rows with from <= key < to; nil is unbounded. The batch touches no other key of
+// the range.
 func DeleteRange(from, to []byte) Op { return Op{Do: driver.DeleteRange, Key: from, To: to} }
 
 // Check changes nothing: it requires that the row has the version, or with version 0 that there is none.
@@ -47,8 +48,8 @@ func Check(key []byte, version Version) Op {
 	return op
 }
 
-// Expiring returns a put with a time to live, rounded up to whole seconds; zero is for ever. A row lives at least so long, and
-// at most two seconds longer. More than 20 years are 20 years.
+// Expiring returns a put with a time to live, rounded up to whole seconds; zero is for ever. A row lives at
+// least so long, and at most two seconds longer. More than 20 years are 20 years.
 func Expiring(op Op, ttl time.Duration) Op {
 	if ttl > 0 {
 		ttl = (min(ttl, maxTTL) + time.Second - 1).Truncate(time.Second)

@@ -1,26 +1,30 @@
 // Package table is the wide-row port: durable truth lives here, as ordered rows in partitions.
 //
-// A partition is a set of rows that are kept together and changed atomically; a row is a key, a value and a version that is
-// another one after every change. Rows are ordered by key, bytewise. A table is declared once, by the package that owns it:
+// A partition is a set of rows that are kept together and changed atomically; a row is a key, a value and a
+// version that is another one after every change. Rows are ordered by key, bytewise. A table is declared
+// once, by the package that owns it:
 //
 //	Owned   the state of one actor per partition: every write carries the fence of the partition, and may have conditions
 //	Shared  rows that many compete for, such as claims: writes may have conditions and carry no fence
 //	Plain   listings, indexes, likes: the last write wins, no conditions, no fence
 //
-// Fences. A partition of an owned table has a fence, which only Fence and FenceExisting raise; a write needs exactly the
-// partition's fence and is refused with ErrFenced under any other. An owner therefore fences before it reads: what it reads
-// then, nobody before it can change any more. A fence lives as long as the partition has rows, and a day longer; an owner that
-// stays longer than that on an empty partition fences it again.
+// Fences. A partition of an owned table has a fence, which only Fence and FenceExisting raise; a write
+// needs exactly the partition's fence and is refused with ErrFenced under any other. An owner therefore
+// fences before it reads: what it reads then, nobody before it can change any more. A fence lives as long
+// as the partition has rows, and a day longer; an owner that stays longer than that on an empty partition
+// fences it again.
 //
-// Promises, proven for every driver by package tabletest: a Write that returned nil survives the death of the process
-// and of the machine; a batch happens wholly or not at all; compare-and-set is linearizable per row; reads return durable rows
-// only; an expired row is never returned; a damaged row is never returned as data but as ErrCorrupt. Bytes that were given to a
-// call may be reused once it has returned, whatever it answered.
+// Promises, proven for every driver by package tabletest: a Write that returned nil survives the death of
+// the process and of the machine; a batch happens wholly or not at all; compare-and-set is linearizable per
+// row; reads return durable rows only; an expired row is never returned; a damaged row is never returned as
+// data but as ErrCorrupt. Bytes that were given to a call may be reused once it has returned, whatever it
+// answered.
 //
-// Refusals: fault.Invalid (names, sizes, a batch that does not fit the class of its table), fault.Conflict (condition not met),
-// fault.Fenced, fault.Unavailable (engine; nothing was done), fault.Timeout (ErrUnknown or a deadline: the write may or may not
-// have happened, so read before you decide), ErrCorrupt. ErrUnknown is a legal answer to every Write and Fence. The embedded
-// driver is pebbletable. Document and Claim are what most users of a table want.
+// Refusals: fault.Invalid (names, sizes, a batch that does not fit the class of its table), fault.Conflict
+// (condition not met), fault.Fenced, fault.Unavailable (engine; nothing was done), fault.Timeout
+// (ErrUnknown or a deadline: the write may or may not have happened, so read before you decide),
+// ErrCorrupt. ErrUnknown is a legal answer to every Write and Fence. The embedded driver is pebbletable.
+// Document and Claim are what most users of a table want.
 package table
 
 import (
@@ -73,8 +77,8 @@ type Range = driver.Range
 // Batch changes rows of one partition, all or none. Build its Ops with Put, Delete and their kin.
 type Batch = driver.Batch
 
-// Owned declares a table whose partitions are each the state of one actor. The name has 1 to 48 of a-z, 0-9 and _; every call
-// on a table with another name is refused with fault.Invalid.
+// Owned declares a table whose partitions are each the state of one actor. The name has 1 to 48 of a-z, 0-9
+// and _; every call on a table with another name is refused with fault.Invalid.
 func Owned(name string) Table { return declare(name, driver.Owned) }
 
 // Shared declares a table whose rows many compete for.
@@ -120,9 +124,9 @@ func (s *Store) Get(ctx context.Context, t Table, partition string, key []byte) 
 	return row, err
 }
 
-// Scan reads one page of a partition, bounded by the range's Limit (100 by default) and Bytes (1 MiB by default; at least one
-// row comes whatever its size). more says that there may be further rows; a page with more has at least one, and Rest gives the
-// range to go on with.
+// Scan reads one page of a partition, bounded by the range's Limit (100 by default) and Bytes (1 MiB by
+// default; at least one row comes whatever its size). more says that there may be further rows; a page with
+// more has at least one, and Rest gives the range to go on with.
 func (s *Store) Scan(ctx context.Context, r Range) (rows []Row, more bool, err error) {
 	if err := s.admit(r.Table, r.Partition, r.From); err != nil {
 		return nil, false, err
@@ -136,7 +140,8 @@ func (s *Store) Scan(ctx context.Context, r Range) (rows []Row, more bool, err e
 	if r.Bytes == 0 {
 		r.Bytes = pageBytes
 	}
-	// A driver may stop where it has walked over many expired rows; an empty page could not be told from the end by its caller.
+	// A driver may stop where it has walked over many expired rows; an empty page could not be told from the
+	// end by its caller.
 	for !emptyRange(r.From, r.To) {
 		rows, next, err := s.d.Scan(ctx, r)
 		if err != nil || len(rows) > 0 || next == nil {
@@ -167,8 +172,9 @@ func After(key []byte) []byte { return append(bytes.Clone(key), 0) }
 // Cursor is a place in a walk over partitions. The zero value is the beginning, and the end.
 type Cursor string
 
-// Walk names a page of the partitions of a table, in no promised order, and the cursor of the next page, which is empty after
-// the last. A partition that has rows during the whole walk is named once; one whose rows come or go may be.
+// Walk names a page of the partitions of a table, in no promised order, and the cursor of the next page,
+// which is empty after the last. A partition that has rows during the whole walk is named once; one whose
+// rows come or go may be.
 func (s *Store) Walk(ctx context.Context, t Table, from Cursor) (partitions []string, next Cursor, err error) {
 	if t.Class == 0 || len(from) > 2*MaxKey {
 		return nil, "", fault.New(fault.Invalid, "bad_walk", "the table is not declared or the cursor is not one")
@@ -188,15 +194,16 @@ func (s *Store) Write(ctx context.Context, b Batch) (Version, error) {
 	return s.d.Write(ctx, b)
 }
 
-// Fence raises the fence of a partition of an owned table: from now on writes need exactly f, and no write under another can
-// take effect any more. An equal fence is fine; under a higher one it is refused with ErrFenced.
+// Fence raises the fence of a partition of an owned table: from now on writes need exactly f, and no write
+// under another can take effect any more. An equal fence is fine; under a higher one it is refused with
+// ErrFenced.
 func (s *Store) Fence(ctx context.Context, t Table, partition string, f position.Fence) error {
 	_, err := s.fence(ctx, t, partition, f, false)
 	return err
 }
 
-// FenceExisting is Fence, but leaves a partition alone that has no fence and therefore nothing stored; exists says whether it
-// had one.
+// FenceExisting is Fence, but leaves a partition alone that has no fence and therefore nothing stored;
+// exists says whether it had one.
 func (s *Store) FenceExisting(ctx context.Context, t Table, partition string, f position.Fence) (exists bool, err error) {
 	return s.fence(ctx, t, partition, f, true)
 }

@@ -48,8 +48,8 @@ func (e *epochs) load(ctx context.Context, fresh bool) error {
 	return nil
 }
 
-// grow writes the next epoch and gives it. After a write of unknown outcome it reads what came of it and goes on above that: an epoch
-// may be left out but is never given twice.
+// grow writes the next epoch and gives it. After a write of unknown outcome it reads what came of it and
+// goes on above that: an epoch may be left out but is never given twice.
 func (e *epochs) grow(ctx context.Context) (position.Epoch, error) {
 	unsure := false
 	for try := 1; ; try++ {

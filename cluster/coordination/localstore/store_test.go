@@ -93,7 +93,8 @@ func TestEpochRow(t *testing.T) {
 	}
 }
 
-// TestNoEpochBesideData opens tables that lost their epoch: going on from 1 would shut everybody out of what is stored.
+// TestNoEpochBesideData opens tables that lost their epoch: going on from 1 would shut everybody out of
+// what is stored.
 func TestNoEpochBesideData(t *testing.T) {
 	tables := pebbletest.Open(t)
 	if _, err := Open(t.Context(), Config{Tables: tables}); fault.CodeOf(err) != "epoch_missing" {
@@ -147,7 +148,8 @@ func TestEpochIsDurableBeforeItIsGiven(t *testing.T) {
 	}
 }
 
-// TestTroubledTables refuses writes, and loses answers of writes that happened and that did not: no epoch is given twice.
+// TestTroubledTables refuses writes, and loses answers of writes that happened and that did not: no epoch
+// is given twice.
 func TestTroubledTables(t *testing.T) {
 	d, err := pebbletest.NewMem().Open()
 	if err != nil {

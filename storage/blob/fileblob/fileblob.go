@@ -1,16 +1,16 @@
 // Package fileblob is the embedded object engine: package blob on files.
 //
-// It owns one directory, locked against other processes, and no goroutine. It is used through blob.New; nothing else
-// calls it. FORMAT.md has the layout of the directory and the bytes of a file: the content as it is, a checksum of each
-// 32 KiB of it, and a trailer with size and content type.
+// It owns one directory, locked against other processes, and no goroutine. It is used through blob.New;
+// nothing else calls it. FORMAT.md has the layout of the directory and the bytes of a file: the content as
+// it is, a checksum of each 32 KiB of it, and a trailer with size and content type.
 //
-// Put writes to tmp, syncs the file, renames it to its place and syncs the directory: an object is visible whole or not
-// at all, before and after a crash. What fails before the rename has done nothing, and its file in tmp is removed; what
-// fails after it is blob.ErrUnknown. Delete syncs the directory too. A read checks what it gives: damage is
-// blob.ErrCorrupt, never data.
+// Put writes to tmp, syncs the file, renames it to its place and syncs the directory: an object is visible
+// whole or not at all, before and after a crash. What fails before the rename has done nothing, and its
+// file in tmp is removed; what fails after it is blob.ErrUnknown. Delete syncs the directory too. A read
+// checks what it gives: damage is blob.ErrCorrupt, never data.
 //
-// It fails as package blob says and with durable.ErrLocked, ErrFull and ErrFailed. The file system is reached through
-// Pebble's vfs, because that is the seam by which tests take away the power and the space.
+// It fails as package blob says and with durable.ErrLocked, ErrFull and ErrFailed. The file system is
+// reached through Pebble's vfs, because that is the seam by which tests take away the power and the space.
 package fileblob
 
 import (
@@ -47,9 +47,9 @@ type Config struct {
 	Dir string
 	// FS is where Dir lives; nil is the operating system's.
 	FS vfs.FS
-	// Reserve is how many bytes of the disk objects leave to others: below it they are refused as on a full disk. It is more
-	// than the tables keep for themselves, because objects are what fills disks, and without tables nothing can be served. Zero
-	// means 128 MiB, negative none.
+	// Reserve is how many bytes of the disk objects leave to others: below it they are refused as on a full
+	// disk. It is more than the tables keep for themselves, because objects are what fills disks, and without
+	// tables nothing can be served. Zero means 128 MiB, negative none.
 	Reserve int64
 	// Log receives errors; nil discards them.
 	Log *slog.Logger
@@ -172,8 +172,8 @@ func (d *Driver) readFault(key string, err error) error {
 	return durable.Refusal(err)
 }
 
-// corrupt is blob.ErrCorrupt with its cause, counted and logged: who was reading may be in the midst of an answer and unable
-// to say why it ends.
+// corrupt is blob.ErrCorrupt with its cause, counted and logged: who was reading may be in the midst of an
+// answer and unable to say why it ends.
 func (d *Driver) corrupt(key string, cause error) error {
 	d.metrics.corrupt.Inc()
 	d.log.Error("object is damaged", slog.String("key", key), slog.Any("cause", cause))

@@ -1,9 +1,10 @@
-// Package durable is what storage engines that keep files share: directories whose changes survive a crash, the lock on
-// a directory, and the words with which the disk refuses.
+// Package durable is what storage engines that keep files share: directories whose changes survive a crash,
+// the lock on a directory, and the words with which the disk refuses.
 //
-// A file that was synced can still be lost with its name: names live in the directory, and the directory is synced by
-// itself. The package owns nothing and is called by the engines that keep files. MakeDir and SyncDir fail with the errors of
-// the file system, which Refusal turns into what leaves an engine; Lock fails with refusals.
+// A file that was synced can still be lost with its name: names live in the directory, and the directory is
+// synced by itself. The package owns nothing and is called by the engines that keep files. MakeDir and
+// SyncDir fail with the errors of the file system, which Refusal turns into what leaves an engine; Lock
+// fails with refusals.
 package durable
 
 import (
@@ -45,14 +46,15 @@ func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// Scarce reports whether the disk of a directory has less room than so many bytes. A file system that does not tell has enough.
+// Scarce reports whether the disk of a directory has less room than so many bytes. A file system that does
+// not tell has enough.
 func Scarce(fs vfs.FS, dir string, reserve int64) bool {
 	usage, err := fs.GetDiskUsage(dir)
 	return err == nil && reserve > 0 && usage.AvailBytes < uint64(reserve)
 }
 
-// Lock takes the lock file of a directory, until it is closed or the process ends. It fails with ErrLocked, ErrFull or
-// ErrFailed.
+// Lock takes the lock file of a directory, until it is closed or the process ends. It fails with ErrLocked,
+// ErrFull or ErrFailed.
 func Lock(fs vfs.FS, name string) (io.Closer, error) {
 	lock, err := fs.Lock(name)
 	switch {

@@ -1,7 +1,8 @@
 // Package driver is what a table engine must implement; package table is what everyone else uses.
 //
-// The portable type has already checked names, sizes, shapes and the class of the table, so a driver need not. The numbered
-// promises a driver must keep are in package tabletest, which every driver runs unchanged.
+// The portable type has already checked names, sizes, shapes and the class of the table, so a driver need
+// not. The numbered promises a driver must keep are in package tabletest, which every driver runs
+// unchanged.
 package driver
 
 import (
@@ -30,8 +31,8 @@ type Table struct {
 	Class Class
 }
 
-// Version names one state of a row. It is never zero and never given twice, to no row of the engine; nothing else may be read
-// from it, above all no order.
+// Version names one state of a row. It is never zero and never given twice, to no row of the engine;
+// nothing else may be read from it, above all no order.
 type Version uint64
 
 // Row is one stored row. Drivers return bytes the caller may keep and must not change.
@@ -93,7 +94,8 @@ type Range struct {
 	Partition string
 	From, To  []byte // nil is unbounded
 	Reverse   bool
-	// Limit is how many rows are wanted at most, Bytes how many bytes of keys and values; the first row may exceed them alone.
+	// Limit is how many rows are wanted at most, Bytes how many bytes of keys and values; the first row may
+	// exceed them alone.
 	Limit, Bytes int
 }
 
@@ -101,11 +103,12 @@ type Range struct {
 type Reader interface {
 	// Get reads one live row; ok is false where there is none.
 	Get(ctx context.Context, t Table, partition string, key []byte) (row Row, ok bool, err error)
-	// Scan reads live rows in order, or in reverse order. It may give fewer rows than there are, even none; then next is where
-	// to go on: the From, or in reverse the To, of the rest. At the end of the range next is nil.
+	// Scan reads live rows in order, or in reverse order. It may give fewer rows than there are, even none;
+	// then next is where to go on: the From, or in reverse the To, of the rest. At the end of the range next
+	// is nil.
 	Scan(ctx context.Context, r Range) (rows []Row, next []byte, err error)
-	// Walk names partitions that hold rows, at most limit, in an order of its own. An empty cursor begins; next is the cursor
-	// to go on with, empty at the end.
+	// Walk names partitions that hold rows, at most limit, in an order of its own. An empty cursor begins;
+	// next is the cursor to go on with, empty at the end.
 	Walk(ctx context.Context, t Table, cursor string, limit int) (partitions []string, next string, err error)
 }
 
@@ -113,9 +116,9 @@ type Reader interface {
 type Writer interface {
 	// Write performs the batch and returns when it is durable, with the version of every row it put.
 	Write(ctx context.Context, b Batch) (Version, error)
-	// Fence raises the fence of a partition of an Owned table to f, durably, and decides every earlier write of the partition
-	// whose outcome is open. An equal fence is fine, a lower one is refused. If existing is set, a partition without a fence is
-	// left alone; exists says whether it had one.
+	// Fence raises the fence of a partition of an Owned table to f, durably, and decides every earlier write
+	// of the partition whose outcome is open. An equal fence is fine, a lower one is refused. If existing is
+	// set, a partition without a fence is left alone; exists says whether it had one.
 	Fence(ctx context.Context, t Table, partition string, f position.Fence, existing bool) (exists bool, err error)
 }
 

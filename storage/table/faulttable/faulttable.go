@@ -1,8 +1,10 @@
-// Package faulttable wraps any table driver and fails its calls as a script says, for tests of what stands on tables.
+// Package faulttable wraps any table driver and fails its calls as a script says, for tests of what stands
+// on tables.
 //
-// It owns the driver it wraps and closes it. Tests call it through table.New. It promises to change nothing where the
-// script names no fault, which tabletest proves; and it can fail a write in the two ways that matter: before its effect,
-// so that nothing was done, and after it, so that the caller must take the outcome for unknown although it happened.
+// It owns the driver it wraps and closes it. Tests call it through table.New. It promises to change nothing
+// where the script names no fault, which tabletest proves; and it can fail a write in the two ways that
+// matter: before its effect, so that nothing was done, and after it, so that the caller must take the
+// outcome for unknown although it happened.
 package faulttable
 
 import (

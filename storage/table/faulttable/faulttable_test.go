@@ -119,8 +119,8 @@ func dice(seed uint64, before, after float64) faulttable.Script {
 	}
 }
 
-// TestCountingThroughUnknownOutcomes shows how to write safely: a counter row and a row that names the increment go into
-// one batch, so that whoever got no answer can look whether it happened.
+// TestCountingThroughUnknownOutcomes shows how to write safely: a counter row and a row that names the
+// increment go into one batch, so that whoever got no answer can look whether it happened.
 func TestCountingThroughUnknownOutcomes(t *testing.T) {
 	s := open(t, dice(7, 0.2, 0.2))
 	const writers, each = 4, 40

@@ -17,10 +17,10 @@ import (
 // ErrExists: a checkpoint would overwrite something.
 var ErrExists = fault.New(fault.Conflict, "checkpoint_exists", "there is something in the place of the checkpoint")
 
-// Checkpoint makes a directory that holds everything written by now, and returns when it is durable. Writes go on meanwhile. On one
-// file system files are linked, not copied: it takes a moment, and room only as the originals are replaced. The directory must not
-// exist nor lie in that of the engine; it can be opened like any other. It fails with ErrExists, fault.Invalid, ErrFull, ErrFailed,
-// and leaves nothing behind then.
+// Checkpoint makes a directory that holds everything written by now, and returns when it is durable. Writes
+// go on meanwhile. On one file system files are linked, not copied: it takes a moment, and room only as the
+// originals are replaced. The directory must not exist nor lie in that of the engine; it can be opened like
+// any other. It fails with ErrExists, fault.Invalid, ErrFull, ErrFailed, and leaves nothing behind then.
 func (d *Driver) Checkpoint(ctx context.Context, dir string) error {
 	fs := d.cfg.FS
 	if dir == "" || !d.guard.outside(dir) || dir == d.cfg.Dir {

@@ -24,8 +24,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
-// TestCheckpointUnderLoad makes checkpoints while writers write: each must hold what was acknowledged before it, every batch whole, and
-// fences, and open like any other directory.
+// TestCheckpointUnderLoad makes checkpoints while writers write: each must hold what was acknowledged
+// before it, every batch whole, and fences, and open like any other directory.
 func TestCheckpointUnderLoad(t *testing.T) {
 	root := t.TempDir()
 	d, err := pebbletable.Open(pebbletable.Config{Dir: filepath.Join(root, "tables"), MemTableBytes: 1 << 20})
@@ -105,7 +105,8 @@ func TestCheckpointUnderLoad(t *testing.T) {
 	}
 }
 
-// TestCheckpointRefusals makes checkpoints where there can be none, and on a disk that fails: the engine must live on, and nothing be left.
+// TestCheckpointRefusals makes checkpoints where there can be none, and on a disk that fails: the engine
+// must live on, and nothing be left.
 func TestCheckpointRefusals(t *testing.T) {
 	mem := vfs.NewMem()
 	disk := newSickDisk(mem, func(op errorfs.Op) bool {

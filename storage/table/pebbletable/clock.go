@@ -8,9 +8,9 @@ import (
 // clockStep is how far the stored mark may lie behind the clock.
 const clockStep = 10 * time.Second
 
-// clock tells the time by which rows expire. It never goes back, and never stands still: where the system's clock is set back it
-// goes on from where it was, so that what has expired stays so. The committer stores a mark with its writes, above which a
-// restart goes on. It is safe for concurrent use.
+// clock tells the time by which rows expire. It never goes back, and never stands still: where the system's
+// clock is set back it goes on from where it was, so that what has expired stays so. The committer stores a
+// mark with its writes, above which a restart goes on. It is safe for concurrent use.
 type clock struct {
 	wall func() time.Time
 	mu   struct {

@@ -29,8 +29,8 @@ const (
 	withdrawn
 )
 
-// request is one call of Write or Fence, or one sweep, on its way through the committer. Exactly one of write, raise and sweep is
-// set.
+// request is one call of Write or Fence, or one sweep, on its way through the committer. Exactly one of
+// write, raise and sweep is set.
 type request struct {
 	ctx   context.Context //nolint:containedctx // the caller's deadline is checked where the request is taken
 	write *writing
@@ -54,8 +54,8 @@ type flight struct {
 	err      error         // set before done is closed; then the outcome is unknown
 }
 
-// fail notes that the outcome of all the group wrote is unknown. What was refused was not done; but why it was refused may rest
-// on a row that is now gone.
+// fail notes that the outcome of all the group wrote is unknown. What was refused was not done; but why it
+// was refused may rest on a row that is now gone.
 func (f *flight) fail(cause error) {
 	f.err = unknown(cause)
 	for _, r := range f.requests {
@@ -69,7 +69,8 @@ func (f *flight) fail(cause error) {
 	}
 }
 
-// commit is the committer: the one goroutine that decides and writes. It ends when stop is closed and the queue is empty.
+// commit is the committer: the one goroutine that decides and writes. It ends when stop is closed and the
+// queue is empty.
 func (e *engine) commit() {
 	defer close(e.committed)
 	defer close(e.flights)
@@ -138,8 +139,8 @@ func (e *engine) decide(f *flight, r *request, now time.Time) {
 	}
 }
 
-// wait is the waiter: it follows the committer and tells callers when their group is on the disk. After one group failed, no
-// later one is believed: it may rest on the one that failed.
+// wait is the waiter: it follows the committer and tells callers when their group is on the disk. After one
+// group failed, no later one is believed: it may rest on the one that failed.
 func (e *engine) wait() {
 	defer close(e.waited)
 	var failed error

@@ -26,9 +26,9 @@ type Config struct {
 	Queue int
 	// SweepEvery is the pause between sweeps of expired rows; zero means 10 s.
 	SweepEvery time.Duration
-	// Reserve is how many bytes of the disk are kept for what keeps the platform going: below it writes are refused as on a full
-	// disk, but fences and rows of shared tables. So a full disk still lets a process start and serve what is stored. Zero means
-	// 64 MiB, negative none.
+	// Reserve is how many bytes of the disk are kept for what keeps the platform going: below it writes are
+	// refused as on a full disk, but fences and rows of shared tables. So a full disk still lets a process
+	// start and serve what is stored. Zero means 64 MiB, negative none.
 	Reserve int64
 	// Now is the clock that expiry is judged by, as long as it does not go back; nil means time.Now.
 	Now func() time.Time

@@ -31,7 +31,8 @@ type Driver struct {
 
 var _ driver.Driver = (*Driver)(nil)
 
-// Open opens the tables in a directory. It refuses with ErrLocked, table.ErrCorrupt, ErrNewer, ErrFull, ErrFailed or fault.Invalid.
+// Open opens the tables in a directory. It refuses with ErrLocked, table.ErrCorrupt, ErrNewer, ErrFull,
+// ErrFailed or fault.Invalid.
 func Open(cfg Config) (*Driver, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -87,8 +88,9 @@ func inspect(cfg Config) (*seal, error) {
 	return s, nil
 }
 
-// create makes a new database where there is none. The log that Pebble begins with a database lacks the marks by which
-// damage is told from an interrupted write, so the database is closed once before anything is written to it.
+// create makes a new database where there is none. The log that Pebble begins with a database lacks the
+// marks by which damage is told from an interrupted write, so the database is closed once before anything
+// is written to it.
 func create(cfg Config, cache *pebble.Cache, s *seal) error {
 	names, err := cfg.FS.List(cfg.Dir)
 	if err != nil {
@@ -104,9 +106,9 @@ func create(cfg Config, cache *pebble.Cache, s *seal) error {
 	return e.close()
 }
 
-// Failed gives the reason when the engine has died: the disk refused something, for another reason than want of space. Nothing can be
-// read or written then, and only another process may open the directory again, because nobody knows what the calls that the system
-// has not answered yet will still do to it.
+// Failed gives the reason when the engine has died: the disk refused something, for another reason than
+// want of space. Nothing can be read or written then, and only another process may open the directory
+// again, because nobody knows what the calls that the system has not answered yet will still do to it.
 func (d *Driver) Failed() <-chan error { return d.guard.failed }
 
 // use runs f on the database, which stays open meanwhile.
@@ -201,8 +203,8 @@ func (d *Driver) perform(r *request) error {
 	return err
 }
 
-// Close writes what was accepted, ends all goroutines and frees the directory. Where the disk does not let it, it gives up and says
-// why, and the directory stays locked until the process ends.
+// Close writes what was accepted, ends all goroutines and frees the directory. Where the disk does not let
+// it, it gives up and says why, and the directory stays locked until the process ends.
 func (d *Driver) Close() error {
 	if !d.gate.close() {
 		return nil
@@ -241,8 +243,8 @@ func (d *Driver) sweepNowAndThen() {
 	}
 }
 
-// Sweep removes the rows that have expired by now, and fences that nothing is left behind. The driver does it by itself every
-// Config.SweepEvery.
+// Sweep removes the rows that have expired by now, and fences that nothing is left behind. The driver does
+// it by itself every Config.SweepEvery.
 func (d *Driver) Sweep(ctx context.Context) error {
 	from := []byte{spaceExpiry}
 	for {

@@ -79,8 +79,8 @@ func openEngine(cfg Config, cache *pebble.Cache, s *seal) (*engine, error) {
 	return e, nil
 }
 
-// open opens Pebble and then does what else belongs to opening. Where the disk does not let them, they stay behind in the guard, and
-// the refusal says errAbandoned too.
+// open opens Pebble and then does what else belongs to opening. Where the disk does not let them, they stay
+// behind in the guard, and the refusal says errAbandoned too.
 func (e *engine) open(options *pebble.Options, then func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -249,8 +249,8 @@ func (e *engine) oldest() (age time.Duration) {
 
 func stalled() error { return ErrStalled }
 
-// warm reads what the committer is going to read for a batch, so that it finds it in memory: one cold block of the disk must not
-// hold up every writer. What is wrong with it the committer will say.
+// warm reads what the committer is going to read for a batch, so that it finds it in memory: one cold block
+// of the disk must not hold up every writer. What is wrong with it the committer will say.
 func (e *engine) warm(w *writing) {
 	known := false
 	if w.fenceKey != nil {
@@ -259,8 +259,8 @@ func (e *engine) warm(w *writing) {
 		}
 	}
 	for _, c := range w.conditions {
-		// Where a partition is in use, the filters say that a new key is not there, and they are in memory: this is the way of
-		// logs, whose every append would pay for a look that tells nothing.
+		// Where a partition is in use, the filters say that a new key is not there, and they are in memory: this
+		// is the way of logs, whose every append would pay for a look that tells nothing.
 		if !c.absent || !known {
 			e.touch(c.key)
 		}
@@ -284,8 +284,9 @@ func (e *engine) touch(key []byte) {
 	}
 }
 
-// close ends the engine: what is in the log goes to tables, whose every byte is checked when it is read, so that no damage of a log
-// can be taken for its end. In trouble it gives up instead: what is durable is in the log already.
+// close ends the engine: what is in the log goes to tables, whose every byte is checked when it is read, so
+// that no damage of a log can be taken for its end. In trouble it gives up instead: what is durable is in
+// the log already.
 func (e *engine) close() error {
 	close(e.stop)
 	closed := make(chan error, 1)

@@ -78,9 +78,9 @@ func put(ctx context.Context, s *table.Store, key string) error {
 	return err
 }
 
-// TestDiskTrouble breaks the disk under load in many ways. Writes must be refused soon and with the right code, and what was
-// acknowledged must stay. After a full disk has room again writes must be accepted by themselves; after any other failure the engine
-// must be dead for good and say so.
+// TestDiskTrouble breaks the disk under load in many ways. Writes must be refused soon and with the right
+// code, and what was acknowledged must stay. After a full disk has room again writes must be accepted by
+// themselves; after any other failure the engine must be dead for good and say so.
 func TestDiskTrouble(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -239,8 +239,8 @@ func have(t *testing.T, s *table.Store, acked map[string]bool) {
 	}
 }
 
-// TestLogRotationInTrouble fills the memtable while the disk takes no new files, which is where Pebble would panic while it holds
-// its locks.
+// TestLogRotationInTrouble fills the memtable while the disk takes no new files, which is where Pebble
+// would panic while it holds its locks.
 func TestLogRotationInTrouble(t *testing.T) {
 	for name, errno := range map[string]syscall.Errno{"full": syscall.ENOSPC, "failed": syscall.EIO} {
 		t.Run(name, func(t *testing.T) {
@@ -277,8 +277,8 @@ func TestLogRotationInTrouble(t *testing.T) {
 	}
 }
 
-// TestCloseInTrouble closes while the disk is full or has failed: it must return, say why, leave what was acknowledged, and let nobody
-// else of this process into the directory.
+// TestCloseInTrouble closes while the disk is full or has failed: it must return, say why, leave what was
+// acknowledged, and let nobody else of this process into the directory.
 func TestCloseInTrouble(t *testing.T) {
 	for name, errno := range map[string]syscall.Errno{"full": syscall.ENOSPC, "failed": syscall.EIO} {
 		t.Run(name, func(t *testing.T) {
@@ -337,8 +337,8 @@ func gauge(t *testing.T, g prometheus.Gatherer, name string) float64 {
 	return 0
 }
 
-// TestDiskThatHangs holds a sync up: whoever writes after that is refused at once, the gauge tells, other rows are read, and all of it
-// passes by itself.
+// TestDiskThatHangs holds a sync up: whoever writes after that is refused at once, the gauge tells, other
+// rows are read, and all of it passes by itself.
 func TestDiskThatHangs(t *testing.T) {
 	fs, hang, free := hangingDisk(vfs.NewMem())
 	reg := prometheus.NewRegistry()
@@ -407,7 +407,8 @@ func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.room.Load()}, nil
 }
 
-// TestAlmostFullDisk starts on a disk whose room is below the reserve: what is stored is served and can be taken over.
+// TestAlmostFullDisk starts on a disk whose room is below the reserve: what is stored is served and can be
+// taken over.
 func TestAlmostFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &smallDisk{FS: vfs.NewMem()}
@@ -451,7 +452,8 @@ func TestAlmostFullDisk(t *testing.T) {
 	})
 }
 
-// TestOpenOnAFullDisk opens what a crash has left, which is to be written out first: it is refused soon, without trying for ever.
+// TestOpenOnAFullDisk opens what a crash has left, which is to be written out first: it is refused soon,
+// without trying for ever.
 func TestOpenOnAFullDisk(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	s := openOn(t, mem)

@@ -17,11 +17,13 @@ const (
 	fenceCache = 1 << 16
 	// fenceRest is how long a fence outlives the rows of its partition: longer than any owner that lost it can go on.
 	fenceRest = 24 * time.Hour
-	// fenceLook bounds the pause between two looks whether a fenced partition still has rows. It grows with the age of the fence.
+	// fenceLook bounds the pause between two looks whether a fenced partition still has rows. It grows with
+	// the age of the fence.
 	fenceLook = 32 * 24 * time.Hour
 )
 
-// fences remembers stored fences. The committer alone writes, callers look whether they have to read one from the disk for it.
+// fences remembers stored fences. The committer alone writes, callers look whether they have to read one
+// from the disk for it.
 type fences struct {
 	sync.RWMutex
 	known map[string]fence
@@ -79,7 +81,8 @@ type raising struct {
 	exists   bool // the answer
 }
 
-// raise performs a call of Fence. Only the committer calls it, so that writes of the old owner come before it or are refused.
+// raise performs a call of Fence. Only the committer calls it, so that writes of the old owner come before
+// it or are refused.
 func (e *engine) raise(f *flight, r *raising, now time.Time) error {
 	cur, err := e.fence(r.key, now.UnixMilli())
 	if err != nil {
@@ -123,8 +126,9 @@ func remind(pb *pebble.Batch, at time.Time, of []byte) {
 	_ = d.Finish()
 }
 
-// review looks at a fence whose reminder is due, and stages what is to become of it. Each stored fence has a reminder: it is
-// ended a day after its partition was found empty, unless a write or a new owner came, and looked at again otherwise.
+// review looks at a fence whose reminder is due, and stages what is to become of it. Each stored fence has
+// a reminder: it is ended a day after its partition was found empty, unless a write or a new owner came,
+// and looked at again otherwise.
 func (e *engine) review(pb *pebble.Batch, r reminder, now time.Time) (staged func(), err error) {
 	key := r.of
 	f, err := e.stored(key)

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// pebbleFormat is the version of Pebble's files. A new one is a decision, not an effect of a newer library: a version that
-	// reads it must have been released before one that writes it, so that an upgrade can be taken back.
+	// pebbleFormat is the version of Pebble's files. A new one is a decision, not an effect of a newer
+	// library: a version that reads it must have been released before one that writes it, so that an upgrade
+	// can be taken back.
 	pebbleFormat = pebble.FormatValueSeparation
 	// ourFormat is the version of FORMAT.md. The same holds for it.
 	ourFormat = 1
@@ -29,8 +30,8 @@ func newer(what string, found, known uint64) error {
 	return fault.Wrap(ErrNewer.Kind, ErrNewer.Code, ErrNewer.Message, fmt.Errorf("%s %d, this one knows %d", what, found, known))
 }
 
-// checkPebbleFormat refuses files that this version, or the one before it, may not know. Pebble itself would change files of an
-// older version to ours, and call those of a newer one damaged.
+// checkPebbleFormat refuses files that this version, or the one before it, may not know. Pebble itself
+// would change files of an older version to ours, and call those of a newer one damaged.
 func checkPebbleFormat(fs vfs.FS, dir string) error {
 	text, err := atomicfs.ReadMarker(fs, dir, "format-version")
 	if errors.Is(err, os.ErrNotExist) || err == nil && text == "" {

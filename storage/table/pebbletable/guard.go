@@ -22,10 +22,10 @@ var (
 // spaceRetry is the pause between two tries of an operation that found the disk full.
 const spaceRetry = 50 * time.Millisecond
 
-// guard stands between the engine and the directory, because Pebble answers a failed write by ending the process, and
-// not always in a goroutine where that could be caught. While the disk is full, operations wait here and are tried again.
-// After any other failure they never return: the engine is dead, can change nothing any more, and the process has the time to
-// say why before it ends.
+// guard stands between the engine and the directory, because Pebble answers a failed write by ending the
+// process, and not always in a goroutine where that could be caught. While the disk is full, operations
+// wait here and are tried again. After any other failure they never return: the engine is dead, can change
+// nothing any more, and the process has the time to say why before it ends.
 type guard struct {
 	vfs.FS
 	dir  string
@@ -148,8 +148,8 @@ func (g *guard) change(op func() error) error {
 	}
 }
 
-// settle runs an operation that must not be tried again: after a failed sync nobody knows what the disk holds. Even a full disk
-// is death here.
+// settle runs an operation that must not be tried again: after a failed sync nobody knows what the disk
+// holds. Even a full disk is death here.
 func (g *guard) settle(op func() error) error {
 	g.parkIfEnded()
 	err := op()
@@ -170,8 +170,8 @@ func (g *guard) parkIfEnded() {
 	}
 }
 
-// outside reports whether a path lies outside of the directory, as those of a checkpoint do. What happens there is no matter of life
-// and death.
+// outside reports whether a path lies outside of the directory, as those of a checkpoint do. What happens
+// there is no matter of life and death.
 func (g *guard) outside(name string) bool {
 	for at := name; ; at = g.PathDir(at) {
 		if at == g.dir {

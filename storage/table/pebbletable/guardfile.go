@@ -8,8 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// guardedFile is a writable file or a directory. Pebble writes manifests from front to back and uses none of them from
-// two goroutines at once.
+// guardedFile is a writable file or a directory. Pebble writes manifests from front to back and uses none
+// of them from two goroutines at once.
 type guardedFile struct {
 	vfs.File
 	g    *guard

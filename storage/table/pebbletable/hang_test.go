@@ -69,8 +69,8 @@ func coldRows(t *testing.T) (*Driver, *table.Store, *hold) {
 	return d, table.New(d), h
 }
 
-// TestAHangingReadHoldsNobodyUp reads, and writes on a condition, what the disk does not give: nobody else waits for it, not even for
-// the committer, and a Close refuses who comes later at once.
+// TestAHangingReadHoldsNobodyUp reads, and writes on a condition, what the disk does not give: nobody else
+// waits for it, not even for the committer, and a Close refuses who comes later at once.
 func TestAHangingReadHoldsNobodyUp(t *testing.T) {
 	for _, what := range []string{"read", "condition", "range"} {
 		t.Run(what, func(t *testing.T) {
@@ -136,8 +136,8 @@ func TestAHangingReadHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// TestARefusalMayRestOnWhatIsLost refuses a write because of a row whose sync then fails: that row is gone, so the refusal must not say
-// that it is there.
+// TestARefusalMayRestOnWhatIsLost refuses a write because of a row whose sync then fails: that row is gone,
+// so the refusal must not say that it is there.
 func TestARefusalMayRestOnWhatIsLost(t *testing.T) {
 	h := newHold()
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {

@@ -13,8 +13,8 @@ const (
 	spaceExpiry = 0x04
 )
 
-// The escape of names: a zero byte is followed by escZero inside a name and by escEnd at its end. Because escEnd is the
-// smaller, a name sorts before every name it is a prefix of.
+// The escape of names: a zero byte is followed by escZero inside a name and by escEnd at its end. Because
+// escEnd is the smaller, a name sorts before every name it is a prefix of.
 const (
 	escByte = 0x00
 	escEnd  = 0x01

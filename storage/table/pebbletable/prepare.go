@@ -10,8 +10,9 @@ import (
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
-// prepared is a batch whose keys and values have been copied, laid out and summed in the caller's goroutine. The committer decides
-// it and adds what only it knows: the version and the ends of life. Nothing in it refers to the caller's bytes.
+// prepared is a batch whose keys and values have been copied, laid out and summed in the caller's
+// goroutine. The committer decides it and adds what only it knows: the version and the ends of life.
+// Nothing in it refers to the caller's bytes.
 type prepared struct {
 	conditions []condition
 	ranges     []span
@@ -37,7 +38,8 @@ type hole struct {
 	reminder int // offset of the key of the reminder; zero if there is none
 }
 
-// prepare lays a batch out whose rows have the prefix. The engine refuses a batch only for reasons of its own state, which Apply reports.
+// prepare lays a batch out whose rows have the prefix. The engine refuses a batch only for reasons of its
+// own state, which Apply reports.
 func (e *engine) prepare(prefix []byte, ops []driver.Op) prepared {
 	p := prepared{pb: e.db.NewBatch(), holes: make([]hole, 0, len(ops))}
 	prefix = prefix[:len(prefix):len(prefix)]
@@ -66,7 +68,8 @@ func (p *prepared) put(prefix []byte, op *driver.Op) {
 	d := p.pb.SetDeferred(size, headerSize+len(op.Value))
 	copy(d.Key[copy(d.Key, prefix):], op.Key)
 	copy(d.Value[headerSize:], op.Value)
-	// Summed over the copy: if the caller breaks the rules and changes its bytes meanwhile, the row is odd but not damaged.
+	// Summed over the copy: if the caller breaks the rules and changes its bytes meanwhile, the row is odd but
+	// not damaged.
 	h := hole{value: p.pb.Len() - len(d.Value), seal: begin(d.Key, d.Value[headerSize:]), ttl: op.TTL}
 	_ = d.Finish()
 	if op.TTL != 0 {
@@ -79,8 +82,8 @@ func (p *prepared) put(prefix []byte, op *driver.Op) {
 	p.holes = append(p.holes, h)
 }
 
-// fill adds the version and the ends of life, and the checksums over them. Repr is the batch itself, not a copy; only bytes
-// that prepare left open are written, before anything is appended or applied.
+// fill adds the version and the ends of life, and the checksums over them. Repr is the batch itself, not a
+// copy; only bytes that prepare left open are written, before anything is appended or applied.
 func (p *prepared) fill(version table.Version, now time.Time) {
 	repr := p.pb.Repr()
 	for _, h := range p.holes {

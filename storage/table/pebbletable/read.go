@@ -144,8 +144,8 @@ func copyRow(key, payload []byte, version table.Version) driver.Row {
 	return driver.Row{Key: b[:len(key):len(key)], Value: b[len(key):], Version: version}
 }
 
-// durable waits until the flight is on the disk that a read may have seen last. Where the disk has stopped answering it does not
-// wait.
+// durable waits until the flight is on the disk that a read may have seen last. Where the disk has stopped
+// answering it does not wait.
 func (e *engine) durable(ctx context.Context, f *flight) error {
 	if f == nil {
 		return nil

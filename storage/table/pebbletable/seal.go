@@ -27,8 +27,9 @@ type sealed struct {
 	sum  uint32 // CRC32C of the first size bytes
 }
 
-// seal keeps, in a file of its own, what manifests must begin with. Pebble takes an unreadable end of a manifest for a write that a
-// crash interrupted and goes on without it; the seal tells the difference. It is safe for concurrent use.
+// seal keeps, in a file of its own, what manifests must begin with. Pebble takes an unreadable end of a
+// manifest for a write that a crash interrupted and goes on without it; the seal tells the difference. It
+// is safe for concurrent use.
 type seal struct {
 	fs  vfs.FS
 	dir string
@@ -75,7 +76,8 @@ func (s *seal) verify(name string, want sealed) error {
 	return nil
 }
 
-// record notes that a manifest is durable up to a size. Nothing that relies on the manifest happens before it returns.
+// record notes that a manifest is durable up to a size. Nothing that relies on the manifest happens before
+// it returns.
 func (s *seal) record(name string, upTo sealed) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 // sweepRows is how many reminders are followed in one go, so that writers wait little for the sweeper.
 const sweepRows = 256
 
-// reminder says that a row should be looked at, because it may have expired, or a fence, because its partition may be empty.
+// reminder says that a row should be looked at, because it may have expired, or a fence, because its
+// partition may be empty.
 type reminder struct{ key, of []byte }
 
 // sweeping is one go of the sweeper.
@@ -46,8 +47,9 @@ func (e *engine) due(now time.Time, from []byte) (list []reminder, err error) {
 	return list, nil
 }
 
-// remove follows reminders: it deletes the rows that have expired, and looks at fences. Only the committer calls it, so no row can
-// come back to life in between. A damaged row or fence stays, to be found by whoever reads it.
+// remove follows reminders: it deletes the rows that have expired, and looks at fences. Only the committer
+// calls it, so no row can come back to life in between. A damaged row or fence stays, to be found by
+// whoever reads it.
 func (e *engine) remove(f *flight, s *sweeping, now time.Time) error {
 	pb := e.db.NewBatch()
 	var staged []func()

@@ -88,7 +88,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestFencesEnd lets partitions become empty: their fences live a day longer, those of others for ever, and each has one reminder.
+// TestFencesEnd lets partitions become empty: their fences live a day longer, those of others for ever, and
+// each has one reminder.
 func TestFencesEnd(t *testing.T) {
 	x := openSwept(t)
 	owner := position.Fence{Epoch: 3, Activation: 1}
@@ -282,8 +283,8 @@ func count(t *testing.T, d *Driver, space byte) (n int) {
 	return n
 }
 
-// TestVersionsSurviveManyLives opens and writes again and again; the ceiling must keep versions from being given twice
-// although it is written rarely.
+// TestVersionsSurviveManyLives opens and writes again and again; the ceiling must keep versions from being
+// given twice although it is written rarely.
 func TestVersionsSurviveManyLives(t *testing.T) {
 	fs := vfs.NewMem()
 	last := table.Version(0)

@@ -27,8 +27,8 @@ type header struct {
 // live reports whether what has this header exists at the time.
 func (h header) live(nowMs int64) bool { return h.endMs == 0 || h.endMs > nowMs }
 
-// castagnoli is never written. To ask for it at every sum costs more than the sum, because what guards its making shares a cache line
-// with what other cores write.
+// castagnoli is never written. To ask for it at every sum costs more than the sum, because what guards its
+// making shares a cache line with what other cores write.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // see above
 
 // encode fills dst, which must have room for header and payload, with the value stored under key.
@@ -41,8 +41,8 @@ func encode(dst, key []byte, h header, payload []byte) {
 // unsealed is a checksum that lacks the header: what can be summed before version and end of life are known.
 type unsealed uint32
 
-// begin sums key and payload. The key's length, with which the sum begins, keeps the two apart, so that a value cannot turn up under
-// another key unnoticed.
+// begin sums key and payload. The key's length, with which the sum begins, keeps the two apart, so that a
+// value cannot turn up under another key unnoticed.
 func begin(key, payload []byte) unsealed {
 	c := crc32.Update(uint32(len(key)), castagnoli, key)
 	return unsealed(crc32.Update(c, castagnoli, payload))

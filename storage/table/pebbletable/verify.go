@@ -18,9 +18,9 @@ type Count struct {
 	Bytes int64
 }
 
-// Verify reads everything in a directory that no process has open, changes nothing, and tells by the names of tables what there is,
-// expired rows included. Every byte that counts is held to a checksum. It fails as Open does, with table.ErrCorrupt for the first
-// damage it meets.
+// Verify reads everything in a directory that no process has open, changes nothing, and tells by the names
+// of tables what there is, expired rows included. Every byte that counts is held to a checksum. It fails as
+// Open does, with table.ErrCorrupt for the first damage it meets.
 func Verify(ctx context.Context, cfg Config) (map[string]Count, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -13,9 +13,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// The framing of Pebble's logs (package record of Pebble): blocks of chunks that do not cross blocks. A chunk is a
-// checksum of 4 bytes, a length of 2, an encoding of 1, from encoding 5 on the log's number in 4, from encoding 9 on in 8
-// the offset up to which the log was synced when the chunk was written; then the payload. Little-endian.
+// The framing of Pebble's logs (package record of Pebble): blocks of chunks that do not cross blocks. A
+// chunk is a checksum of 4 bytes, a length of 2, an encoding of 1, from encoding 5 on the log's number in
+// 4, from encoding 9 on in 8 the offset up to which the log was synced when the chunk was written; then the
+// payload. Little-endian.
 const (
 	blockBytes      = 32 << 10
 	legacyHeader    = 7
@@ -58,9 +59,9 @@ func parseChunk(b []byte, number uint32) (c chunk, ok bool) {
 	return c, binary.LittleEndian.Uint32(b) == bits.RotateLeft32(sum, -15)+0xa282ead8
 }
 
-// checkLog looks for damage in a write-ahead log that Pebble would take for its end. Pebble looks for a proof of damage
-// from the next block on only; up to a block of acknowledged writes could vanish without a word. The proof is a later
-// chunk that says that the log was synced beyond the place where it breaks off.
+// checkLog looks for damage in a write-ahead log that Pebble would take for its end. Pebble looks for a
+// proof of damage from the next block on only; up to a block of acknowledged writes could vanish without a
+// word. The proof is a later chunk that says that the log was synced beyond the place where it breaks off.
 func checkLog(content []byte, number uint32) error {
 	at, broken := brokenAt(content, number)
 	if !broken {

@@ -50,8 +50,8 @@ func realLog(tb testing.TB) ([]byte, uint32) {
 	return content, number
 }
 
-// TestCheckLogFindsFlips flips bits all over a real log. Only at the end of a block, where Pebble itself looks on, and in
-// the very last records, which no later one vouches for, may a flip go unnoticed.
+// TestCheckLogFindsFlips flips bits all over a real log. Only at the end of a block, where Pebble itself
+// looks on, and in the very last records, which no later one vouches for, may a flip go unnoticed.
 func TestCheckLogFindsFlips(t *testing.T) {
 	content, number := realLog(t)
 	if end, broken := brokenAt(content, number); broken {

@@ -15,8 +15,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
-// rangeRows is how many rows of a range are deleted one by one. Beyond it the range is deleted as such, which costs every later
-// read of the neighbourhood something.
+// rangeRows is how many rows of a range are deleted one by one. Beyond it the range is deleted as such,
+// which costs every later read of the neighbourhood something.
 const rangeRows = 64
 
 // writing is a call of Write.
@@ -49,8 +49,8 @@ func (d *Driver) Write(ctx context.Context, b driver.Batch) (driver.Version, err
 	return w.version, nil
 }
 
-// write decides one batch and writes it to the log without waiting for the disk. Only the committer calls it, and what
-// lies between the checks and the write is therefore atomic.
+// write decides one batch and writes it to the log without waiting for the disk. Only the committer calls
+// it, and what lies between the checks and the write is therefore atomic.
 func (e *engine) write(f *flight, w *writing, now time.Time) error {
 	var cur fence
 	if w.fenceKey != nil {
@@ -127,8 +127,9 @@ func (e *engine) erase(pb *pebble.Batch, s span) error {
 	return nil
 }
 
-// log hands a batch to the engine: in the log and visible, not yet synced. It keeps the ceiling above all versions that were given
-// and the mark close behind the clock, in the same batch that needs them, so that a restart goes on above them.
+// log hands a batch to the engine: in the log and visible, not yet synced. It keeps the ceiling above all
+// versions that were given and the mark close behind the clock, in the same batch that needs them, so that
+// a restart goes on above them.
 func (e *engine) log(f *flight, pb *pebble.Batch, now time.Time) error {
 	if e.version > e.ceiling {
 		e.ceiling = e.version + ceilingStep

@@ -82,8 +82,8 @@ func contention(r *rig) {
 	}
 }
 
-// increment adds one by compare-and-set, trying again when it lost. A mark in the same batch tells whether one of unknown outcome
-// happened.
+// increment adds one by compare-and-set, trying again when it lost. A mark in the same batch tells whether
+// one of unknown outcome happened.
 func increment(ctx context.Context, s *table.Store, mark []byte) error {
 	for {
 		row, err := s.Get(ctx, shared(), "p", []byte("n"))

@@ -42,8 +42,8 @@ func cancelled(r *rig) {
 	}
 }
 
-// deadlines lets writes run into deadlines; each must have happened wholly or not at all, and none that was acknowledged
-// may be missing.
+// deadlines lets writes run into deadlines; each must have happened wholly or not at all, and none that was
+// acknowledged may be missing.
 func deadlines(r *rig) {
 	const writers, each, rows = 8, 25, 3
 	var mu sync.Mutex

@@ -13,8 +13,8 @@ import (
 // crashes is how many times the power fails in one run.
 const crashes = 12
 
-// crash takes the power while writers write and readers read, again and again, on one growing storage. Before each crash a
-// new owner takes another partition over.
+// crash takes the power while writers write and readers read, again and again, on one growing storage.
+// Before each crash a new owner takes another partition over.
 func crash(r *rig) {
 	c, ok := r.h.(Crasher)
 	if !ok {

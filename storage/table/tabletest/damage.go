@@ -12,7 +12,8 @@ import (
 // damages is how many times the storage is damaged in one run.
 const damages = 60
 
-// handful is how many of the last writes may vanish without a word after a crash: nothing written later vouches for them.
+// handful is how many of the last writes may vanish without a word after a crash: nothing written later
+// vouches for them.
 const handful = 5
 
 // fencedAt is the row before which the fence of partition "owned" is raised for the last time, to lastFence.
@@ -80,8 +81,8 @@ func damageAfterCrash(r *rig) {
 	r.open()
 }
 
-// fill writes rows one after the other, some into files of their own because the storage is reopened in between, and
-// raises a fence in each life of the storage.
+// fill writes rows one after the other, some into files of their own because the storage is reopened in
+// between, and raises a fence in each life of the storage.
 func fill(r *rig) map[string]string {
 	written := map[string]string{}
 	for i := range 400 {
@@ -100,8 +101,8 @@ func fill(r *rig) map[string]string {
 	return written
 }
 
-// inspect opens a damaged storage and gives the number of rows it serves, or -1 if it reports the damage, and whether an
-// old owner gets through.
+// inspect opens a damaged storage and gives the number of rows it serves, or -1 if it reports the damage,
+// and whether an old owner gets through.
 func inspect(r *rig, what string, written map[string]string) (rows int, open bool) {
 	r.Helper()
 	drv, err := r.h.Open()

@@ -226,7 +226,8 @@ func takeOver(r *rig) {
 	wg.Wait()
 }
 
-// racingOwners lets owners of growing fences write into one partition at once; what they wrote must never step back.
+// racingOwners lets owners of growing fences write into one partition at once; what they wrote must never
+// step back.
 func racingOwners(r *rig) {
 	const owners, each = 6, 20
 	ctx := r.Context()

@@ -20,8 +20,8 @@ var list string
 
 // Harness gives clients of one storage that outlives them.
 type Harness interface {
-	// Open opens a client. Two may be open at a time; when none is, the storage may be put away, and the next one finds what is
-	// in it.
+	// Open opens a client. Two may be open at a time; when none is, the storage may be put away, and the next
+	// one finds what is in it.
 	Open() (driver.Driver, error)
 	// Wait returns when d has passed for everything that expires.
 	Wait(d time.Duration)
@@ -38,8 +38,8 @@ type Crasher interface {
 
 // Damager is a Harness that can damage what is stored.
 type Damager interface {
-	// Damage starts from what was stored before the first Damage since Heal, and flips, zeroes or cuts bytes of one of the
-	// files. It says what it did, and whether it cut. No client is open.
+	// Damage starts from what was stored before the first Damage since Heal, and flips, zeroes or cuts bytes
+	// of one of the files. It says what it did, and whether it cut. No client is open.
 	Damage(rng *rand.Rand) (what string, cut bool, err error)
 	// Heal takes the last damage back.
 	Heal()
@@ -136,7 +136,8 @@ func (r *rig) reopen() {
 // abandon closes the clients of a storage that is no more.
 func (r *rig) abandon() { _, _ = r.store.Close(), r.other.Close() }
 
-// settle writes a batch until its outcome is known. What a batch of unknown outcome puts must be told from what was there.
+// settle writes a batch until its outcome is known. What a batch of unknown outcome puts must be told from
+// what was there.
 func (r *rig) settle(s *table.Store, b table.Batch) (table.Version, error) {
 	for {
 		v, err := s.Write(r.Context(), b)

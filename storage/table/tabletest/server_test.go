@@ -19,10 +19,11 @@ import (
 	"github.com/barrage-live/barrage/storage/table/tabletest"
 )
 
-// server is a table server as one over a network is: conditions compare for equality, the fence is a static column of the partition,
-// times to live are whole seconds of its own coarse clock, versions are chosen by clients, and an answer may get lost. A
-// conditional write whose answer was lost may be pending: the next one that looks at the partition finishes it or drops it.
-// That the suite holds for it shows that the suite asks for nothing that such a server cannot give.
+// server is a table server as one over a network is: conditions compare for equality, the fence is a static
+// column of the partition, times to live are whole seconds of its own coarse clock, versions are chosen by
+// clients, and an answer may get lost. A conditional write whose answer was lost may be pending: the next
+// one that looks at the partition finishes it or drops it. That the suite holds for it shows that the suite
+// asks for nothing that such a server cannot give.
 type server struct {
 	ahead atomic.Int64
 	mu    sync.Mutex
@@ -178,7 +179,8 @@ func token(partition string) uint64 {
 	return h.Sum64()
 }
 
-// Walk implements driver.Driver. Partitions come in the order of their tokens, also those that have a static column alone.
+// Walk implements driver.Driver. Partitions come in the order of their tokens, also those that have a
+// static column alone.
 func (c *serverClient) Walk(ctx context.Context, t driver.Table, cursor string, limit int) (names []string, next string, err error) {
 	err = c.trip(ctx, func() error {
 		var all []string

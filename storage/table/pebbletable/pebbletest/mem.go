@@ -1,4 +1,5 @@
-// Package pebbletest gives tests the embedded table engine: in memory for whoever needs tables, and as a harness of tabletest.
+// Package pebbletest gives tests the embedded table engine: in memory for whoever needs tables, and as a
+// harness of tabletest.
 //
 // It owns nothing but what it opens for a test and fails the test it is given.
 package pebbletest
