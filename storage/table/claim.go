@@ -15,7 +15,7 @@ const (
 	claimConfirmed = 'c'
 )
 
-// ErrClaimed: the name belongs to somebody else, or the claim on it has expired.
+// ErrClaimed says that the name belongs to somebody else, or the claim on it has expired.
 var ErrClaimed = fault.New(fault.Conflict, "claimed", "the name belongs to somebody else")
 
 // Claim gives names to owners, each name to one at a time: a row in a partition of a shared table, named as

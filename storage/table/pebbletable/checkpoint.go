@@ -14,7 +14,7 @@ import (
 	"github.com/barrage-live/barrage/storage/internal/durable"
 )
 
-// ErrExists: a checkpoint would overwrite something.
+// ErrExists says that a checkpoint would overwrite something.
 var ErrExists = fault.New(fault.Conflict, "checkpoint_exists", "there is something in the place of the checkpoint")
 
 // Checkpoint makes a directory that holds everything written by now, and returns when it is durable. Writes

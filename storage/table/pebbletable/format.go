@@ -23,7 +23,7 @@ const (
 	ourFormat = 1
 )
 
-// ErrNewer: the directory was written by a newer version. It is sound; the newer version opens it.
+// ErrNewer says that the directory was written by a newer version. It is sound; the newer version opens it.
 var ErrNewer = durable.ErrNewer
 
 func newer(what string, found, known uint64) error {

@@ -133,7 +133,7 @@ func (g *guard) change(op func() error) error {
 			if waits {
 				g.spaced()
 			}
-			return err
+			return nil
 		case !durable.Full(err):
 			g.kill(err)
 			continue
@@ -154,7 +154,7 @@ func (g *guard) settle(op func() error) error {
 	g.parkIfEnded()
 	err := op()
 	if err == nil {
-		return err
+		return nil
 	}
 	g.kill(err)
 	g.parkIfEnded()

@@ -1,7 +1,6 @@
 package pebbletable
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -22,7 +21,7 @@ func (l logger) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger.
 func (l logger) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf(format, args...)
 	for _, arg := range args {
 		if cause, ok := arg.(error); ok { // which says whether the disk is full
 			err = fmt.Errorf("storage engine: %w", cause)

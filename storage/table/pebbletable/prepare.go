@@ -2,6 +2,7 @@ package pebbletable
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -42,7 +43,7 @@ type hole struct {
 // own state, which Apply reports.
 func (e *engine) prepare(prefix []byte, ops []driver.Op) prepared {
 	p := prepared{pb: e.db.NewBatch(), holes: make([]hole, 0, len(ops))}
-	prefix = prefix[:len(prefix):len(prefix)]
+	prefix = slices.Clip(prefix)
 	for i := range ops {
 		op := &ops[i]
 		if op.If != driver.Always {
@@ -97,9 +98,9 @@ func (p *prepared) fill(version table.Version, now time.Time) {
 
 // spanOf is the stored form of a range of a partition.
 func spanOf(prefix, from, to []byte) span {
-	s := span{append(prefix[:len(prefix):len(prefix)], from...), successor(prefix)}
+	s := span{append(slices.Clip(prefix), from...), successor(prefix)}
 	if to != nil {
-		s.to = append(prefix[:len(prefix):len(prefix)], to...)
+		s.to = append(slices.Clip(prefix), to...)
 	}
 	return s
 }

@@ -125,7 +125,7 @@ func raising(r *rig) {
 	step("a lower one afterwards", false, false, r.fence(r.other, "p", at(3, 2)), nil)
 	exists, err = r.existing(r.other, "p", at(3, 2))
 	step("an existing fence, equal", exists, true, err, nil)
-	exists, err = r.existing(r.store, "p", at(3, 1))
+	_, err = r.existing(r.store, "p", at(3, 1))
 	step("an existing fence, lower", false, false, err, table.ErrFenced)
 	exists, err = r.existing(r.store, "p", at(3, 3))
 	step("an existing fence, higher", exists, true, err, nil)
