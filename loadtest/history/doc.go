@@ -11,9 +11,9 @@
 // OK with the position, Fail for a refusal that says that nothing was done, or Info for everything else: a time-out or a
 // broken connection is Info, never Fail. A retry has the same user and key. A subscriber records Resume when a room
 // answers its join, then Recv for every danmaku, and Gap for what the server says it leaves out of a batch or does not
-// tell, in the order of their offsets, before it looks at them. A new
-// connection is a new Conn. When all is quiet, the complete history of each room is recorded as Hist from every node and
-// from the store. Rooms are fresh when the recording begins.
+// tell, in the order of their offsets, before it looks at them. A new connection is a new Conn. When all is quiet, the
+// complete history of each room is recorded as Hist from every node and from the store. Rooms are fresh when the
+// recording begins.
 //
 // # Invariants
 //
