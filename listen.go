@@ -20,7 +20,6 @@ import (
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/web"
 	"github.com/barrage-live/barrage/gateway/ws"
-	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
@@ -107,11 +106,7 @@ type viewers struct{ gateway *gateway.Gateway }
 func (v viewers) Deliver(node id.Node, b *room.Batch) { v.gateway.Hub().Deliver(node, b) }
 
 // Revoke implements revocation.Sockets.
-func (v viewers) Revoke(login id.Session, _ id.User) {
-	if login != "" {
-		v.gateway.Hub().CloseSession(login, auth.ErrSessionEnded)
-	}
-}
+func (v viewers) Revoke(login id.Session, user id.User) { v.gateway.Revoke(login, user) }
 
 // openSockets starts the gateway of the websockets, which the caller closes.
 func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, error) {
@@ -123,7 +118,7 @@ func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, erro
 		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Public: p.cfg.Public, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
 	}, AddressRate: float64(p.cfg.Limits.Requests), DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, gateway.Deps{
-		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Sessions: p.sessions, Log: p.log,
+		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Revocations: &p.revoked, Log: p.log,
 		Metrics: figures,
 	})
 	if err != nil {

@@ -20,6 +20,8 @@ type Config struct {
 	AddressRate float64
 	// UserRate is the same for one user; 0 means 40.
 	UserRate float64
+	// LoginSockets is how many sockets of this node one login may have; 0 means 32.
+	LoginSockets int
 	// DrainSpread is the time over which clients are asked to come back when the node goes away; 0 means 5 s.
 	DrainSpread time.Duration
 }
@@ -33,6 +35,9 @@ func (c Config) filled() Config {
 	}
 	if c.UserRate == 0 {
 		c.UserRate = 40
+	}
+	if c.LoginSockets == 0 {
+		c.LoginSockets = 32
 	}
 	if c.DrainSpread == 0 {
 		c.DrainSpread = 5 * time.Second

@@ -24,13 +24,9 @@ type Verifier interface {
 	Verify(token string) (auth.Identity, error)
 }
 
-// Sessions knows which logins live; the session actors' Client is one.
-type Sessions interface {
-	// AttachFunc tells that a socket of this node uses a login, until its token ends. It is refused when the login has ended or has too many
-	// sockets; one that is attached already stays for longer.
-	AttachFunc(deadline time.Time, s id.Session, node id.Node, conn string, until time.Time, done func(error))
-	// Detach tells that the socket is gone.
-	Detach(s id.Session, node id.Node, conn string) error
+// Revocations knows which tokens are refused although they have not expired; auth.Revocations is it.
+type Revocations interface {
+	Check(who auth.Identity) error
 }
 
 // Poster takes danmaku; room.Client is one.
@@ -40,13 +36,14 @@ type Poster interface {
 
 // Deps are what the gateway stands on. All are required. Those that are asked call done once, from any goroutine, and block nobody.
 type Deps struct {
-	Node     id.Node
-	Rooms    hub.Rooms
-	Poster   Poster
-	Verifier Verifier
-	Sessions Sessions
-	Log      *slog.Logger
-	Metrics  *Metrics
+	Node   id.Node
+	Rooms  hub.Rooms
+	Poster Poster
+	// Verifier refuses what Revocations refuses, too.
+	Verifier    Verifier
+	Revocations Revocations
+	Log         *slog.Logger
+	Metrics     *Metrics
 }
 
 // Metrics are those of the gateway's parts.
@@ -67,6 +64,7 @@ type Gateway struct {
 	hub    *hub.Hub
 	server *ws.Server
 
+	register   *register
 	allowances *allowances
 	absent     absent
 }
@@ -74,7 +72,7 @@ type Gateway struct {
 // Start begins to serve; requests come through Handler.
 func Start(cfg Config, d Deps) (*Gateway, error) {
 	g := &Gateway{cfg: cfg.filled(), deps: d}
-	g.allowances = newAllowances(g.cfg)
+	g.register, g.allowances = newRegister(g.cfg.LoginSockets), newAllowances(g.cfg)
 	g.hub = hub.Start(cfg.Hub, d.Node, d.Rooms, d.Log, d.Metrics.Hub)
 	server, err := ws.Start(cfg.WS, g, d.Log, d.Metrics.WS)
 	if err != nil {
@@ -90,6 +88,14 @@ func (g *Gateway) Handler() http.Handler { return g.server }
 
 // Hub knows which connections speak under a login: it implements the port through which logins are ended.
 func (g *Gateway) Hub() *hub.Hub { return g.hub }
+
+// Revoke has every socket of a login, or of a user, look at what has been revoked of its token: one whose login has ended is closed, one
+// whose rights have changed has to show a newer token. It returns at once. One of the two may be empty.
+func (g *Gateway) Revoke(login id.Session, user id.User) {
+	for _, v := range g.register.of(login, user) {
+		v.conn.Post(revoked{})
+	}
+}
 
 // Connections is the number of open sockets.
 func (g *Gateway) Connections() int { return g.server.Len() }

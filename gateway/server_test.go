@@ -13,7 +13,6 @@ import (
 	"github.com/barrage-live/barrage/gateway/gatewaytest"
 	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
@@ -212,48 +211,12 @@ func TestTokens(t *testing.T) {
 	})
 	t.Run("logout closes 4401, others stay", func(t *testing.T) {
 		out, stays := w.Enter(wire.JSON, "ann-s8-1h"), w.Enter(wire.Proto, "ann-s9-1h")
-		w.Gateway.Hub().CloseSession("s8", fault.New(fault.Unauthenticated, "session_ended", "logged out"))
+		w.EndLogin("s8")
 		if code := out.AwaitEnd(); code != 4401 {
 			t.Errorf("closed %d", code)
 		}
 		stays.MustSay("another device")
 	})
-}
-
-func TestLoginsKnowTheirSockets(t *testing.T) {
-	w := plain(t)
-	sockets := func(login id.Session, want int) {
-		t.Helper()
-		gatewaytest.Eventually(t, fmt.Sprintf("%d sockets of %s", want, login), func() bool { return w.Logins.Sockets(login) == want })
-	}
-	first := w.Dial(wire.JSON, "ann-s1-1h")
-	for range gatewaytest.MaxSockets - 1 {
-		w.Dial(wire.Proto, "ann-s1-1h")
-	}
-	if _, err := first.Auth(first.Context(), "ann-s1-2h"); err != nil {
-		t.Errorf("a newer token of a full login: %v", err)
-	}
-	guest := w.Enter(wire.JSON, "")
-	_, err := guest.Auth(guest.Context(), "ann-s1-1h")
-	gatewaytest.Refused(t, err, "too_many_sockets")
-	sockets("s1", gatewaytest.MaxSockets)
-	first.Close()
-	sockets("s1", gatewaytest.MaxSockets-1)
-	if _, err := guest.Auth(guest.Context(), "ann-s1-1h"); err != nil {
-		t.Errorf("after one has gone: %v", err)
-	}
-	if _, err := guest.Auth(guest.Context(), "ann-s2-1h"); err != nil {
-		t.Errorf("another login of the same user: %v", err)
-	}
-	sockets("s1", gatewaytest.MaxSockets-1)
-	sockets("s2", 1)
-
-	w.Logins.End("s3")
-	late := w.Enter(wire.JSON, "")
-	_, err = late.Auth(late.Context(), "ann-s3-1h")
-	gatewaytest.Refused(t, err, "session_ended")
-	_, err = late.Say("as whom?")
-	gatewaytest.Refused(t, err, "login_required")
 }
 
 func TestRoomsOfOneConnection(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/gateway/gatewaytest"
 	"github.com/barrage-live/barrage/gateway/ws"
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire"
@@ -85,7 +84,7 @@ func TestAStalledRoomHoldsUpNobody(t *testing.T) {
 	if err := own.Leave(own.Context(), gatewaytest.Room); err != nil {
 		t.Errorf("leaving the room: %v", err)
 	}
-	w.Gateway.Hub().CloseSession("s1", fault.New(fault.Unauthenticated, "session_ended", "logged out"))
+	w.EndLogin("s1")
 	if code := posters[1].AwaitEnd(); code != 4401 {
 		t.Errorf("a logout closes %d", code)
 	}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"log/slog"
 	"strconv"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/barrage-live/barrage/gateway/hub"
 	"github.com/barrage-live/barrage/gateway/session"
 	"github.com/barrage-live/barrage/gateway/ws"
+	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
@@ -26,17 +26,14 @@ type viewer struct {
 	conn    *ws.Conn
 	state   *session.State
 	member  *hub.Member
-	name    string     // of the connection on this node
-	login   id.Session // attached to; empty for a guest
 	effects []session.Effect
 
 	allowance allowance
 }
 
 func newViewer(g *Gateway, c *ws.Conn) *viewer {
-	name := "c" + strconv.FormatUint(c.ID(), 36)
 	return &viewer{
-		gateway: g, conn: c, name: name, state: session.New(name, pingAdvice),
+		gateway: g, conn: c, state: session.New("c"+strconv.FormatUint(c.ID(), 36), pingAdvice),
 		allowance: allowance{allowances: g.allowances, addr: c.Addr()},
 	}
 }
@@ -62,8 +59,11 @@ func (v *viewer) Message(payload []byte) {
 // Notify implements ws.Receiver.
 func (v *viewer) Notify(event any) {
 	switch e := event.(type) {
+	case revoked:
+		v.recheck()
 	case session.Verified:
-		v.settle(e)
+		v.verified(e)
+		return
 	case session.Entered:
 		if e.Entry.Recovered {
 			v.owe(session.CostRows(e.Entry.Rows.Len()), nil)
@@ -98,7 +98,7 @@ func (v *viewer) Closed() {
 	if v.member != nil {
 		v.gateway.hub.Drop(v.member)
 	}
-	v.detach(v.login)
+	v.gateway.register.leave(v, v.state.Who())
 }
 
 // Write implements hub.Socket.
@@ -121,8 +121,8 @@ func (v *viewer) Encoding() wire.Encoding { return v.conn.Encoding() }
 // Evict implements hub.Socket.
 func (v *viewer) Evict(r id.Room, why *fault.Error) { v.conn.Post(session.Evicted{Room: r, Err: why}) }
 
-// Revoke implements hub.Socket.
-func (v *viewer) Revoke(reason error) { v.conn.Post(session.Revoked{Err: reason}) }
+// revoked says that something of this viewer's login or user was revoked.
+type revoked struct{}
 
 // apply feeds the machine an event and carries out what it says.
 func (v *viewer) apply(e session.Event) {
@@ -205,41 +205,41 @@ func (v *viewer) bytes(f *wirepb.ServerFrame, rows frame.Rows) []byte {
 // deadline is that of a question asked now.
 func (v *viewer) deadline() time.Time { return time.Now().Add(v.gateway.cfg.AskTimeout) }
 
-// verify has the login of a token know this socket, which refuses one that has ended although its token has not. The hub hears of it
-// first, so that a login that ends meanwhile closes the socket.
+// verify checks a token and has the register know whom it names, before the machine does: whoever revokes the token from now on finds
+// this viewer, and what was revoked before is seen when the answer is there.
 func (v *viewer) verify(e session.Verify) {
 	who, err := v.gateway.deps.Verifier.Verify(e.Token)
-	if err != nil || !v.state.Accepts(who) {
-		v.conn.Post(session.Verified{Ask: e.Ask, Who: who, Err: err})
-		return
+	if err == nil && v.state.Accepts(who) {
+		err = v.gateway.register.enter(v, who)
 	}
-	v.gateway.hub.Login(v.member, who.Session)
-	v.gateway.deps.Sessions.AttachFunc(v.deadline(), who.Session, v.gateway.deps.Node, v.name, who.Expires, func(err error) {
-		if !v.conn.Post(session.Verified{Ask: e.Ask, Who: who, Err: err}) && err == nil {
-			v.detach(who.Session) // nobody is left to do it
-		}
-	})
-}
-
-// settle makes the login of the answer that of the socket, or takes back what was begun.
-func (v *viewer) settle(e session.Verified) {
-	switch {
-	case !v.state.Accepts(e.Who):
-	case e.Err != nil:
-		v.gateway.hub.Login(v.member, v.login)
-	case e.Who.Session != v.login:
-		v.detach(v.login)
-		v.login = e.Who.Session
+	if !v.conn.Post(session.Verified{Ask: e.Ask, Who: who, Err: err}) {
+		v.leave(who)
 	}
 }
 
-// detach tells a login that this socket is gone. When that does not arrive, the login counts one socket too many until the token would
-// have ended.
-func (v *viewer) detach(login id.Session) {
-	if login == "" {
+// verified tells the machine what came of a token, and leaves the login that it does not speak under.
+func (v *viewer) verified(e session.Verified) {
+	before := v.state.Who()
+	v.apply(e)
+	v.leave(before)
+	v.leave(e.Who)
+	v.recheck()
+}
+
+// leave takes the viewer out of a login that it does not speak under.
+func (v *viewer) leave(who auth.Identity) {
+	if who.Session != v.state.Who().Session {
+		v.gateway.register.leave(v, who)
+	}
+}
+
+// recheck asks whether the token that this viewer speaks under has been revoked.
+func (v *viewer) recheck() {
+	who := v.state.Who()
+	if who.User == "" {
 		return
 	}
-	if err := v.gateway.deps.Sessions.Detach(login, v.gateway.deps.Node, v.name); err != nil {
-		v.gateway.deps.Log.Debug("a login was not told of the end of a socket", slog.Any("error", err))
+	if err := v.gateway.deps.Revocations.Check(who); err != nil {
+		v.apply(session.Revoked{Err: err})
 	}
 }

@@ -1,71 +1,59 @@
 package gatewaytest
 
 import (
-	"sync"
+	"hash/fnv"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// MaxSockets is how many sockets one login may have in a World.
-const MaxSockets = 3
+// Tokens accepts "user-session-lifetime" or "user-session-lifetime-rights", for example "ann-s1-1h" or "ann-s1-1h-2", unless it was revoked.
+type Tokens struct{ revocations *auth.Revocations }
 
-// Logins are the sessions of a World: each lives until End.
-type Logins struct {
-	mu struct {
-		sync.Mutex
-		ended   map[id.Session]bool
-		sockets map[id.Session]map[string]bool
+// Verify implements gateway.Verifier.
+func (t *Tokens) Verify(token string) (auth.Identity, error) {
+	parts := strings.Split(token, "-")
+	rights := 1
+	if len(parts) == 4 {
+		rights, _ = strconv.Atoi(parts[3])
+		parts = parts[:3]
 	}
-}
-
-// NewLogins makes them.
-func NewLogins() *Logins {
-	l := &Logins{}
-	l.mu.ended, l.mu.sockets = map[id.Session]bool{}, map[id.Session]map[string]bool{}
-	return l
-}
-
-// AttachFunc implements gateway.Sessions.
-func (l *Logins) AttachFunc(_ time.Time, s id.Session, _ id.Node, conn string, _ time.Time, done func(error)) {
-	done(l.attach(s, conn))
-}
-
-func (l *Logins) attach(s id.Session, conn string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.mu.ended[s] {
-		return fault.New(fault.Unauthenticated, "session_ended", "the login has ended")
+	if len(parts) != 3 {
+		return auth.Identity{}, auth.ErrTokenInvalid
 	}
-	if l.mu.sockets[s] == nil {
-		l.mu.sockets[s] = map[string]bool{}
+	life, err := time.ParseDuration(parts[2])
+	if err != nil {
+		return auth.Identity{}, auth.ErrTokenInvalid
 	}
-	if !l.mu.sockets[s][conn] && len(l.mu.sockets[s]) == MaxSockets {
-		return fault.New(fault.Exhausted, "too_many_sockets", "the login has too many sockets")
+	if life <= 0 {
+		return auth.Identity{}, auth.ErrTokenExpired
 	}
-	l.mu.sockets[s][conn] = true
-	return nil
+	who := auth.Identity{
+		User: UserOf(parts[0]), Name: parts[0], Session: id.Session(parts[1]), Roles: auth.NewRoles(), RightsVersion: uint64(rights),
+		Expires: time.Now().Add(life),
+	}
+	return who, t.revocations.Check(who)
 }
 
-// Detach implements gateway.Sessions.
-func (l *Logins) Detach(s id.Session, _ id.Node, conn string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.mu.sockets[s], conn)
-	return nil
+// UserOf is the user of a name in a token.
+func UserOf(name string) id.User {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // a hash takes everything
+	return id.User(strconv.FormatUint(uint64(h.Sum32())+1, 10))
 }
 
-// End ends a login for those who come later.
-func (l *Logins) End(s id.Session) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.mu.ended[s] = true
+// EndLogin ends a login as its actor does: tokens are refused from now on, then its sockets are told.
+func (w *World) EndLogin(login id.Session) {
+	w.Revocations.EndLogin(login, time.Now().Add(time.Hour))
+	w.Gateway.Revoke(login, "")
 }
 
-// Sockets is how many are attached to a login.
-func (l *Logins) Sockets(s id.Session) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.mu.sockets[s])
+// Outdate makes tokens of a user, by the name in them, with lesser rights out of date.
+func (w *World) Outdate(name string, rights uint64) {
+	user := UserOf(name)
+	w.Revocations.OutdateUser(user, rights, time.Now().Add(time.Hour))
+	w.Gateway.Revoke("", user)
 }

@@ -6,14 +6,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +20,6 @@ import (
 	"github.com/barrage-live/barrage/gateway"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire"
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
@@ -42,9 +38,9 @@ type World struct {
 	Rooms    *Rooms
 	Gateway  *gateway.Gateway
 	Registry *prometheus.Registry
-	Tokens   *Tokens
-	Logins   *Logins
-	server   *httptest.Server
+	// Revocations are those of Tokens.
+	Revocations *auth.Revocations
+	server      *httptest.Server
 	// Addr is host:port, URL the address of the socket.
 	Addr, URL string
 }
@@ -55,9 +51,9 @@ func NewWorld(tb testing.TB, cfg gateway.Config, secure bool) *World {
 	// Everybody comes from one address.
 	cfg.WS.MaxPerAddress = cmp.Or(cfg.WS.MaxPerAddress, 1<<20)
 	cfg.AddressRate = cmp.Or(cfg.AddressRate, 1<<30)
-	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Tokens: &Tokens{}, Logins: NewLogins()}
+	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Revocations: &auth.Revocations{}}
 	g, err := gateway.Start(cfg, gateway.Deps{
-		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: w.Tokens, Sessions: w.Logins,
+		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: &Tokens{w.Revocations}, Revocations: w.Revocations,
 		Log: slog.New(slog.NewTextHandler(tb.Output(), nil)), Metrics: gateway.NewMetrics(w.Registry),
 	})
 	if err != nil {
@@ -84,34 +80,6 @@ func NewWorld(tb testing.TB, cfg gateway.Config, secure bool) *World {
 		w.Rooms.Close()
 	})
 	return w
-}
-
-// Tokens accepts "user-session-lifetime", for example "ann-s1-1h".
-type Tokens struct{}
-
-// Verify implements gateway.Verifier.
-func (*Tokens) Verify(token string) (auth.Identity, error) {
-	parts := strings.Split(token, "-")
-	if len(parts) != 3 {
-		return auth.Identity{}, auth.ErrTokenInvalid
-	}
-	life, err := time.ParseDuration(parts[2])
-	if err != nil {
-		return auth.Identity{}, auth.ErrTokenInvalid
-	}
-	if life <= 0 {
-		return auth.Identity{}, auth.ErrTokenExpired
-	}
-	return auth.Identity{
-		User: UserOf(parts[0]), Name: parts[0], Session: id.Session(parts[1]), Roles: auth.NewRoles(), Expires: time.Now().Add(life),
-	}, nil
-}
-
-// UserOf is the user of a name in a token.
-func UserOf(name string) id.User {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(name)) // a hash takes everything
-	return id.User(strconv.FormatUint(uint64(h.Sum32())+1, 10))
 }
 
 // Viewer is a client that behaves and remembers what it saw.

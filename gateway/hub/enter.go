@@ -174,5 +174,4 @@ func (h *Hub) Drop(m *Member) {
 	for len(m.feeds) > 0 {
 		h.Leave(m, m.feeds[0].room, nil)
 	}
-	h.Login(m, "")
 }

@@ -72,7 +72,6 @@ func (p *paper) Encoding() wire.Encoding { return p.encoding }
 func (p *paper) Evict(r id.Room, why *fault.Error) {
 	p.evicted = append(p.evicted, string(r)+" "+why.Code)
 }
-func (p *paper) Revoke(error) {}
 
 // account is what a paper was told of a room, checked: every frame goes on from where the one before it ended.
 type account struct {
@@ -155,7 +154,6 @@ type bench struct {
 func newBench(tb testing.TB) *bench {
 	tb.Helper()
 	h := &Hub{cfg: Config{}.filled(), node: "node", log: slog.New(slog.DiscardHandler), metrics: NewMetrics(prometheus.NewRegistry())}
-	h.logins.members = map[id.Session]map[*Member]struct{}{}
 	s := newShard(0, h.metrics)
 	h.shards = []*shard{s}
 	tb.Cleanup(func() { s.timer.Stop() })

@@ -70,7 +70,6 @@ type Hub struct {
 	attach  atomic.Uint64 // the number of the last attachment to any room
 	// versions numbers the states of rooms: those that one connection is told grow.
 	versions atomic.Uint64
-	logins   logins
 
 	ctx     context.Context //nolint:containedctx // the life of the hub itself: keepers are started by joins
 	stop    context.CancelFunc
@@ -95,7 +94,6 @@ var errClosed = fault.New(fault.Unavailable, "draining", "this node is going awa
 func Start(cfg Config, node id.Node, rooms Rooms, log *slog.Logger, m *Metrics) *Hub {
 	h := &Hub{cfg: cfg.filled(), node: node, rooms: rooms, log: log, metrics: m}
 	h.ctx, h.stop = context.WithCancel(context.Background())
-	h.logins.members = map[id.Session]map[*Member]struct{}{}
 	for i := range h.cfg.Shards {
 		s := newShard(i, m)
 		h.shards = append(h.shards, s)
@@ -149,27 +147,6 @@ func (h *Hub) keep() bounds {
 func (h *Hub) Admit(s Socket) *Member {
 	shard := h.shards[h.dealt.Add(1)%uint64(len(h.shards))]
 	return &Member{socket: s, encoding: s.Encoding(), shard: shard}
-}
-
-// Login notes under which login a member speaks.
-func (h *Hub) Login(m *Member, login id.Session) {
-	if m.login == login {
-		return
-	}
-	if m.login != "" {
-		h.logins.remove(m.login, m)
-	}
-	m.login = login
-	if login != "" {
-		h.logins.add(login, m)
-	}
-}
-
-// CloseSession tells every connection of a login that it has ended. It returns at once.
-func (h *Hub) CloseSession(login id.Session, reason error) {
-	for _, m := range h.logins.of(login) {
-		m.socket.Revoke(reason)
-	}
 }
 
 // abandon gives up a room that cannot be kept: whoever is in it or waits for it, and whoever comes next, learns why.

@@ -299,22 +299,6 @@ func TestRoomThatIsGoneIsTold(t *testing.T) {
 	})
 }
 
-func TestCloseSessionReachesItsConnections(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h, _ := keeping(t)
-		m := h.Admit(&paper{})
-		h.Login(m, "s1")
-		h.Login(m, "s2")
-		if got := len(h.logins.of("s1")) + len(h.logins.of("s2")); got != 1 || len(h.logins.members) != 1 {
-			t.Errorf("%d connections under %d logins", got, len(h.logins.members))
-		}
-		h.Drop(m)
-		if len(h.logins.members) != 0 {
-			t.Error("a connection that is gone is remembered")
-		}
-	})
-}
-
 // TestLeavingBeforeTheAnswer has members leave a room that is still being asked for, and come back.
 func TestLeavingBeforeTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

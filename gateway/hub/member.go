@@ -2,7 +2,6 @@ package hub
 
 import (
 	"slices"
-	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -19,8 +18,6 @@ type Socket interface {
 	Encoding() wire.Encoding
 	// Evict says that the connection was taken out of a room. Hub.Leave must follow.
 	Evict(r id.Room, why *fault.Error)
-	// Revoke says that the connection's login has ended.
-	Revoke(reason error)
 }
 
 // LowWater is how many bytes may wait for a socket that still takes what it is offered.
@@ -46,7 +43,6 @@ type Member struct {
 	shard    *shard
 	// feeds are those of the rooms it is counted in: at most wire.MaxRooms, so that a map would cost more than it saves.
 	feeds []*roomFeed
-	login id.Session
 }
 
 // feed is that of a room the member is counted in, nil of another.
@@ -69,38 +65,4 @@ func (m *Member) enter(f *roomFeed) {
 func (m *Member) leave(f *roomFeed) {
 	m.feeds = slices.DeleteFunc(m.feeds, func(g *roomFeed) bool { return g == f })
 	f.count(m.shard.index, -1)
-}
-
-// logins finds the connections of a login.
-type logins struct {
-	sync.Mutex
-	members map[id.Session]map[*Member]struct{}
-}
-
-func (l *logins) add(login id.Session, m *Member) {
-	l.Lock()
-	defer l.Unlock()
-	if l.members[login] == nil {
-		l.members[login] = map[*Member]struct{}{}
-	}
-	l.members[login][m] = struct{}{}
-}
-
-func (l *logins) remove(login id.Session, m *Member) {
-	l.Lock()
-	defer l.Unlock()
-	delete(l.members[login], m)
-	if len(l.members[login]) == 0 {
-		delete(l.members, login)
-	}
-}
-
-func (l *logins) of(login id.Session) []*Member {
-	l.Lock()
-	defer l.Unlock()
-	list := make([]*Member, 0, len(l.members[login]))
-	for m := range l.members[login] {
-		list = append(list, m)
-	}
-	return list
 }

@@ -52,7 +52,7 @@ type (
 	}
 	// Expired says that the moment of the last ExpireAt has come.
 	Expired struct{}
-	// Revoked says that the login of the connection has ended; Err is what the client is told.
+	// Revoked says that the token of the connection is refused from now on; Err is what the client is told.
 	Revoked struct{ Err error }
 	// Evicted says that the hub took the connection out of a room; Err is what the client is told.
 	Evicted struct {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"time"
 
 	"github.com/barrage-live/barrage/actors/room"
@@ -37,8 +38,10 @@ type State struct {
 	name string
 	ping uint32 // seconds
 
-	who   auth.Identity // User is empty for a guest
-	rooms map[id.Room]struct{}
+	who auth.Identity // User is empty for a guest
+	// outdated: the rights of who have changed since its token.
+	outdated bool
+	rooms    map[id.Room]struct{}
 	// requests have no reply yet, in the order in which they came.
 	requests requests
 	refused  int // tokens since the last good one
@@ -82,7 +85,7 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 	case Expired:
 		return s.expired(now, dst)
 	case Revoked:
-		return s.end(dst, fault.From(e.Err))
+		return s.revoked(fault.From(e.Err), dst)
 	case Evicted:
 		return s.evicted(e, dst)
 	case Draining:
@@ -145,7 +148,7 @@ func (s *State) verified(now time.Time, n uint64, e Verified, dst []Effect) []Ef
 	case !s.Accepts(e.Who):
 		return refuse(dst, n, errOtherUser)
 	}
-	s.who, s.refused = e.Who, 0
+	s.who, s.refused, s.outdated = e.Who, 0, false
 	return reply(append(dst, ExpireAt{e.Who.Expires}), s.welcome(n))
 }
 
@@ -157,6 +160,19 @@ func (s *State) expired(now time.Time, dst []Effect) []Effect {
 		return append(dst, ExpireAt{s.who.Expires})
 	}
 	return s.end(dst, errExpired)
+}
+
+// revoked ends the connection with its login. Where only its rights have changed it goes on as a guest's, since watching needs none, until
+// it shows a newer token.
+func (s *State) revoked(why *fault.Error, dst []Effect) []Effect {
+	switch {
+	case !errors.Is(why, auth.ErrTokenOutdated):
+		return s.end(dst, why)
+	case s.outdated:
+		return dst
+	}
+	s.outdated = true
+	return refuse(dst, 0, why)
 }
 
 // end tells the client why and closes with the code of the kind.
@@ -234,8 +250,11 @@ func (s *State) post(n uint64, bytes int, p *wirepb.Post, dst []Effect) []Effect
 	if err != nil {
 		return refuse(dst, n, err)
 	}
-	if s.who.User == "" {
+	switch {
+	case s.who.User == "":
 		return refuse(dst, n, errLogin)
+	case s.outdated:
+		return refuse(dst, n, auth.ErrTokenOutdated)
 	}
 	draft, err := draftOf(p)
 	if err != nil {
