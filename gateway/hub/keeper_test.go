@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,6 +208,44 @@ func TestDetachingHoldsUpNobody(t *testing.T) {
 			t.Error("rooms cannot be entered while another one is told that the node goes")
 		}
 		close(l.detaching)
+	})
+}
+
+// valve is a socket that takes offers while it is open.
+type valve struct {
+	paper
+	open  atomic.Bool
+	taken atomic.Int64
+}
+
+func (v *valve) Offer([]byte) Outcome {
+	if !v.open.Load() {
+		return Later
+	}
+	v.taken.Add(1)
+	return Taken
+}
+
+// TestLateOnesAreLookedAtUntilTheyTake closes a socket for a while: it is offered what it missed soon after it takes again.
+func TestLateOnesAreLookedAtUntilTheyTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := keeping(t)
+		v := &valve{}
+		m := h.Admit(v)
+		if _, err := entered(h, m); err != nil {
+			t.Fatal(err)
+		}
+		h.Release(m, "42", position.Position{}, 1<<62, nil)
+		for i := range 3 {
+			l.deliver(room.Batch{Room: "42", From: at(i), To: at(i + 1), Danmaku: someDanmaku(i+1, 1)})
+			time.Sleep(10 * time.Second)
+		}
+		v.open.Store(true)
+		time.Sleep(2 * lateAgain)
+		synctest.Wait()
+		if n := v.taken.Load(); n != 1 {
+			t.Errorf("%d frames with what was missed", n)
+		}
 	})
 }
 

@@ -407,6 +407,56 @@ func TestLeavingDuringAPassLeavesNobodyOut(t *testing.T) {
 	}
 }
 
+// TestLateOnesCatchUpDuringAPass has many take again in the middle of a pass that has passed them over already: they are looked at by
+// what was there before it.
+func TestLateOnesCatchUpDuringAPass(t *testing.T) {
+	b := newBench(t)
+	crowd := func() (list []*paper) {
+		for range slice {
+			p := &paper{encoding: wire.Proto}
+			list = append(list, p)
+			b.enter(b.feed, p, 0)
+		}
+		return list
+	}
+	fill := func(list []*paper, full bool) {
+		for _, p := range list {
+			p.full = full
+		}
+	}
+	front, back, rest := crowd(), crowd(), crowd() // the last so that the pass is not over when the front is looked at
+	b.work()
+	for i, list := range [][]*paper{back, front} { // in the order in which they will be looked at
+		fill(list, true)
+		say(b.feed, i+1, 1)
+		b.work()
+	}
+	fill(front, false)
+	fill(back, false)
+	b.again()
+	b.turn() // the back is looked at
+	say(b.feed, 3, 1)
+	b.turn() // the pass goes over the front to the back, then the front is looked at
+	b.work()
+	for i, p := range slices.Concat(front, back, rest) {
+		if a := p.account(t, 0); !slices.Equal(a.texts, []string{"1", "2", "3"}) {
+			t.Fatalf("the connection %d was told %v", i, a.texts)
+		}
+	}
+}
+
+// TestBatchesOfAnEarlierAttachmentAreIgnored has an activation that was replaced go on speaking.
+func TestBatchesOfAnEarlierAttachmentAreIgnored(t *testing.T) {
+	b := newBench(t)
+	b.feed.attached(2, room.Attached{Info: room.Info{Room: "42", Version: 2}})
+	b.feed.deliver(&room.Batch{
+		Room: "42", Attachment: 1, To: at(3), Danmaku: someDanmaku(1, 3), Info: &room.Info{Room: "42", Version: 9}, Closed: true,
+	})
+	if ended, gap, head := b.feed.status(); ended || gap || head != at(0) || b.feed.look().info.Version != 2 {
+		t.Errorf("ended %v, gap %v, head %v, state %v", ended, gap, head, b.feed.look().info)
+	}
+}
+
 func TestRoomThatIsGivenUpIsToldToAll(t *testing.T) {
 	b := newBench(t)
 	before, during := &paper{}, &paper{}
