@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,59 @@ func TestRolesAndDisabling(t *testing.T) {
 	}
 	if _, err := w.Accounts.GrantRole(ctx, "4503599627370497", auth.Admin); !errors.Is(err, account.ErrNoAccount) {
 		t.Errorf("nobody: %v", err)
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	a := register(t, w, "annbonny")
+	const next = "another horse battery"
+	for name, x := range map[string]struct{ old, next, code string }{
+		"wrong":            {"wrong horse", next, "bad_credentials"},
+		"too short":        {password, "horse", "password_short"},
+		"the handle in it": {password, "ANNbonny", "password_is_handle"},
+	} {
+		if _, err := w.Accounts.ChangePassword(t.Context(), a.User, x.old, x.next); fault.CodeOf(err) != x.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, err := w.Accounts.ChangePassword(t.Context(), a.User, password, next); err != nil || got.User != a.User {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := w.Accounts.Authenticate(t.Context(), "annbonny", password); !errors.Is(err, account.ErrCredentials) {
+		t.Errorf("the old one: %v", err)
+	}
+	if _, err := w.Accounts.Authenticate(t.Context(), "annbonny", next); err != nil {
+		t.Errorf("the new one: %v", err)
+	}
+	if _, err := w.Accounts.ChangePassword(t.Context(), "4503599627370497", password, next); !errors.Is(err, account.ErrNoAccount) {
+		t.Errorf("of nobody: %v", err)
+	}
+	if _, err := w.Accounts.SetDisabled(t.Context(), a.User, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Accounts.ChangePassword(t.Context(), a.User, next, password); !errors.Is(err, account.ErrDisabled) {
+		t.Errorf("of one who is shut out: %v", err)
+	}
+}
+
+// TestManyChangeOnePassword: one of them is first, and the others no longer know the password.
+func TestManyChangeOnePassword(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	a := register(t, w, "ann")
+	var wg sync.WaitGroup
+	results := make([]error, 8)
+	for i := range results {
+		wg.Go(func() {
+			_, results[i] = w.Accounts.ChangePassword(t.Context(), a.User, password, fmt.Sprint("another horse ", i))
+		})
+	}
+	wg.Wait()
+	for i, err := range results {
+		_, login := w.Accounts.Authenticate(t.Context(), "ann", fmt.Sprint("another horse ", i))
+		if err == nil != (login == nil) || err != nil && !errors.Is(err, account.ErrCredentials) {
+			t.Errorf("%d was told %v, and logs in with %v", i, err, login)
+		}
 	}
 }
 

@@ -80,19 +80,48 @@ func (c *Client) Authenticate(ctx context.Context, handle, password string) (a A
 	if err != nil {
 		return Account{}, err
 	}
-	ok, stale, err := c.hasher.Verify(ctx, password, known.hash)
-	switch {
-	case err != nil:
+	stale, err := c.verify(ctx, known, password)
+	if err != nil {
 		return Account{}, err
-	case !ok:
-		return Account{}, ErrCredentials
-	case known.account.Disabled:
-		return Account{}, ErrDisabled
 	}
 	if stale {
 		c.metrics.rehashes.WithLabelValues(result(c.rehash(ctx, known, password))).Inc()
 	}
 	return known.account, nil
+}
+
+// verify refuses a wrong password, and a disabled account for the right one. stale says that the hash has parameters of before.
+func (c *Client) verify(ctx context.Context, known credentials, password string) (stale bool, err error) {
+	ok, stale, err := c.hasher.Verify(ctx, password, known.hash)
+	switch {
+	case err != nil:
+		return false, err
+	case !ok:
+		return false, ErrCredentials
+	case known.account.Disabled:
+		return false, ErrDisabled
+	}
+	return stale, nil
+}
+
+// ChangePassword replaces the password of one who knows it, and refuses ErrCredentials to one who does not. Logins go on until they are
+// ended, which is for the caller to do.
+func (c *Client) ChangePassword(ctx context.Context, user id.User, old, next string) (Account, error) {
+	known, err := c.secrets(ctx, user)
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err := c.verify(ctx, known, old); err != nil {
+		return Account{}, err
+	}
+	if err := auth.CheckPassword(next, known.handle); err != nil {
+		return Account{}, err
+	}
+	hash, err := c.hasher.Hash(ctx, next)
+	if err != nil {
+		return Account{}, err
+	}
+	return ask(ctx, c.node, user, changePassword{known.hash, hash})
 }
 
 // credentials reads what a login needs; a text that is no handle is nobody's.
@@ -105,6 +134,10 @@ func (c *Client) credentials(ctx context.Context, handle string) (credentials, e
 	if err != nil {
 		return credentials{}, err
 	}
+	return c.secrets(ctx, user)
+}
+
+func (c *Client) secrets(ctx context.Context, user id.User) (credentials, error) {
 	return cluster.Ask[credentials](ctx, c.node, KindName, string(user), secrets{})
 }
 

@@ -52,17 +52,20 @@ type (
 		roles  auth.Roles
 	}
 	// rehash replaces the password hash, unless it has changed since it was read.
-	rehash      struct{ old, hash string }
-	setRoles    struct{ roles auth.Roles }
-	grantRole   struct{ role auth.Role }
-	setDisabled struct{ disabled bool }
-	get         struct{}
-	secrets     struct{}
+	rehash struct{ old, hash string }
+	// changePassword replaces the password hash, and refuses if it has changed since it was read.
+	changePassword struct{ old, hash string }
+	setRoles       struct{ roles auth.Roles }
+	grantRole      struct{ role auth.Role }
+	setDisabled    struct{ disabled bool }
+	get            struct{}
+	secrets        struct{}
 )
 
 // credentials answers secrets; it never leaves this package.
 type credentials struct {
 	account Account
+	handle  auth.Handle
 	hash    string
 }
 
@@ -99,13 +102,19 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 	case get:
 		return append(dst, document.Reply{Value: s.public()})
 	case secrets:
-		return append(dst, document.Reply{Value: credentials{s.public(), s.doc.Hash}})
+		return append(dst, document.Reply{Value: credentials{s.public(), s.doc.Handle, s.doc.Hash}})
 	case rehash:
 		if s.doc.Hash == c.old {
 			s.doc.Hash = c.hash
 			dst = append(dst, save{Doc: s.doc})
 		}
 		return append(dst, document.Reply{Value: s.public()})
+	case changePassword:
+		if s.doc.Hash != c.old {
+			return append(dst, document.Refuse{Err: ErrCredentials})
+		}
+		s.doc.Hash = c.hash
+		return append(dst, save{Doc: s.doc}, document.Reply{Value: s.public()})
 	case setRoles:
 		return s.change(auth.NewRoles(c.roles...), s.doc.Disabled, dst)
 	case grantRole:
