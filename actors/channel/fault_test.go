@@ -13,6 +13,7 @@ import (
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/storage/table"
@@ -140,6 +141,7 @@ func TestAPanicEndsNoBroadcast(t *testing.T) {
 		if err != nil || after.Phase != channel.Live || after.Broadcast != before.Broadcast || !after.Start.Equal(before.Start) || s.Err() != nil {
 			t.Errorf("before %+v, after %+v, %v; the stream says %v", before, after, err, s.Err())
 		}
+		synctest.Wait() // the room is told
 		if !roomLive(t, w, c) || len(w.Packager.Finished()) != 0 {
 			t.Errorf("the room is live: %v; finished %v", roomLive(t, w, c), w.Packager.Finished())
 		}
@@ -312,16 +314,53 @@ func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
 	eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
 }
 
-func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
-	store, disk := channeltest.NewFlaky(t)
-	w := channeltest.New(t, channeltest.Config{Table: store, Channel: channel.Config{ClaimTTL: time.Second}})
-	disk.Fail("channel", channeltest.Lost)
-	if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); err == nil {
-		t.Errorf("got %v", err)
-	}
-	disk.Fail("", channeltest.None)
-	eventually(t, "the claims have expired", func() bool {
-		_, err := w.Channels.Create(t.Context(), "42", "ann", "")
-		return err == nil
+// TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown: the room is told by another activation, and keeps what that one said.
+func TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := channeltest.New(t, channeltest.Config{})
+		c := create(t, w, "42", "ann")
+		_, key := mint(t, w, c.ID)
+		s := begin(t, w, key)
+		time.Sleep(time.Second)
+		if !roomLive(t, w, c) {
+			t.Fatal("the room is not live")
+		}
+		if err := w.Rooms.SetOffline(t.Context(), c.Room, position.Fence{Epoch: w.Node.Epoch() + 1, Activation: 1}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if roomLive(t, w, c) {
+			t.Error("the room believes the older one")
+		}
+		if !errors.Is(s.Err(), channel.ErrStale) {
+			t.Errorf("the publisher ended with %v", s.Err())
+		}
 	})
+}
+
+func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
+	for name, x := range map[string]struct {
+		table string
+		how   channeltest.Fault
+		kind  fault.Kind
+		after time.Duration
+	}{
+		"the document is surely not stored": {"channel", channeltest.Lost, fault.Unavailable, 0},
+		"the room is surely not made":       {"room", channeltest.Lost, fault.Unavailable, 0},
+		"nobody knows":                      {"channel", channeltest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := channeltest.NewFlaky(t)
+				w := channeltest.New(t, channeltest.Config{Table: store})
+				disk.Fail(x.table, x.how)
+				if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); err == nil || fault.KindOf(err) != x.kind {
+					t.Errorf("got %v", err)
+				}
+				disk.Fail("", channeltest.None)
+				time.Sleep(x.after)
+				create(t, w, "42", "ann")
+			})
+		})
+	}
 }

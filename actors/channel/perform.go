@@ -9,6 +9,7 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
 )
@@ -104,11 +105,14 @@ func (a *actor) announce(t *cluster.Turn) {
 		return
 	}
 	a.telling, a.stale = true, false
-	c := a.State().channel()
-	t.Pipe(func(ctx context.Context) (any, error) { return nil, a.publishState(ctx, c) }, func(t *cluster.Turn, _ any, err error) {
+	c, by := a.State().channel(), t.Fence()
+	t.Pipe(func(ctx context.Context) (any, error) { return nil, a.publishState(ctx, c, by) }, func(t *cluster.Turn, _ any, err error) {
 		a.telling = false
 		a.deps.Metrics.announces.WithLabelValues(result(err == nil)).Inc()
 		switch {
+		case errors.Is(err, ErrStale):
+			a.kick(err)
+			t.Stop()
 		case a.stale:
 			a.announce(t)
 		case err != nil:
@@ -127,13 +131,14 @@ func (a *actor) announce(t *cluster.Turn) {
 	})
 }
 
-func (a *actor) publishState(ctx context.Context, c Channel) error {
+func (a *actor) publishState(ctx context.Context, c Channel, by position.Fence) error {
 	on := c.Phase != Offline
 	err := a.store.show(ctx, c.ID, on)
 	if on {
-		return errors.Join(err, a.deps.Rooms.SetLive(ctx, c.Room, c.Broadcast, c.Start))
+		_, told := a.deps.Rooms.SetLive(ctx, c.Room, by, c.Broadcast, c.Start)
+		return errors.Join(err, told)
 	}
-	return errors.Join(err, a.deps.Rooms.SetOffline(ctx, c.Room))
+	return errors.Join(err, a.deps.Rooms.SetOffline(ctx, c.Room, by))
 }
 
 // count keeps the gauge of channels that are live.

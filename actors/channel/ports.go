@@ -7,6 +7,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
 )
@@ -14,13 +15,17 @@ import (
 // ErrEnded refuses to go on with a broadcast.
 var ErrEnded = fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 
+// ErrStale is what a room answers to an activation of a channel that has a successor.
+var ErrStale = fault.New(fault.Fenced, "stale_channel", "a newer activation of the channel has spoken since")
+
 // Rooms is what a channel asks of its room. Each call may be repeated.
 type Rooms interface {
 	// Create makes the room of a channel; it refuses fault.Conflict if there is a room of this id that belongs to another.
 	Create(ctx context.Context, room id.Room, channel id.Channel, owner id.User) error
-	// SetLive tells what is on; SetOffline that nothing is.
-	SetLive(ctx context.Context, room id.Room, broadcast id.Broadcast, start time.Time) error
-	SetOffline(ctx context.Context, room id.Room) error
+	// SetLive tells what is on, and gives how many watch; SetOffline tells that nothing is. by is the channel's activation that says so:
+	// the room refuses ErrStale if a newer one has spoken.
+	SetLive(ctx context.Context, room id.Room, by position.Fence, broadcast id.Broadcast, start time.Time) (viewers int, err error)
+	SetOffline(ctx context.Context, room id.Room, by position.Fence) error
 }
 
 // Packager is what a channel asks of the packager of its broadcast.

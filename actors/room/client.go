@@ -121,15 +121,16 @@ func (c *Client) Mutes(ctx context.Context, room id.Room) ([]Mute, error) {
 	return ask[[]Mute](ctx, c, room, mutes{})
 }
 
-// SetLive says that a broadcast runs whose media time 0 was at start.
-func (c *Client) SetLive(ctx context.Context, room id.Room, b id.Broadcast, start time.Time) error {
-	_, err := ask[any](ctx, c, room, setLive{b, start})
-	return err
+// SetLive says that a broadcast runs whose media time 0 was at start, and gives how many watch if that was known before. by is the
+// fence of the channel's activation: one older than the newest that has spoken is refused Fenced "stale_channel".
+func (c *Client) SetLive(ctx context.Context, room id.Room, by position.Fence, b id.Broadcast, start time.Time) (viewers int, err error) {
+	info, err := ask[Info](ctx, c, room, setLive{by, b, start})
+	return info.Online, err
 }
 
-// SetOffline says that none runs.
-func (c *Client) SetOffline(ctx context.Context, room id.Room) error {
-	_, err := ask[any](ctx, c, room, setOffline{})
+// SetOffline says that none runs, as SetLive does.
+func (c *Client) SetOffline(ctx context.Context, room id.Room, by position.Fence) error {
+	_, err := ask[any](ctx, c, room, setOffline{by})
 	return err
 }
 

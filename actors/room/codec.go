@@ -96,7 +96,7 @@ func encodeCard(r record) ([]byte, error) {
 	m := &roompb.Card{
 		Channel: string(r.Channel), Owner: string(r.Owner), SlowModeMs: r.Settings.SlowMode.Milliseconds(),
 		MaxLength: uint32(r.Settings.MaxLength), Broadcast: string(r.broadcast), CreatedAtMs: r.Created.UnixMilli(),
-		Bucket: r.bucket,
+		Bucket: r.bucket, SaidByEpoch: uint64(r.saidBy.Epoch), SaidByActivation: r.saidBy.Activation,
 	}
 	if r.broadcast != "" {
 		m.BroadcastStartMs = r.start.UnixMilli()
@@ -120,6 +120,7 @@ func decodeCard(room id.Room, value []byte) (record, error) {
 			Created:  time.UnixMilli(m.GetCreatedAtMs()).UTC(),
 		},
 		broadcast: id.Broadcast(m.GetBroadcast()), bucket: m.GetBucket(),
+		saidBy: position.Fence{Epoch: position.Epoch(m.GetSaidByEpoch()), Activation: m.GetSaidByActivation()},
 	}
 	if r.broadcast != "" {
 		r.start = time.UnixMilli(m.GetBroadcastStartMs()).UTC()

@@ -57,6 +57,7 @@ func sampleCard() record {
 			Created: time.UnixMilli(1_795_000_000_000).UTC(),
 		},
 		broadcast: "b", start: time.UnixMilli(1_795_262_400_000).UTC(), bucket: 3,
+		saidBy: position.Fence{Epoch: 2, Activation: 5},
 	}
 }
 

@@ -60,13 +60,15 @@ type (
 		Until time.Time
 		By    id.User
 	}
-	unmute  struct{ User id.User }
-	mutes   struct{}
+	unmute struct{ User id.User }
+	mutes  struct{}
+	// setLive and setOffline are said by an activation of the channel, which By is; an older one than has spoken before is refused.
 	setLive struct {
+		By        position.Fence
 		Broadcast id.Broadcast
 		Start     time.Time
 	}
-	setOffline struct{}
+	setOffline struct{ By position.Fence }
 	getCard    struct{}
 	getInfo    struct{}
 
@@ -161,6 +163,7 @@ type record struct {
 	Card
 	broadcast id.Broadcast
 	start     time.Time
+	saidBy    position.Fence // the activation of the channel that said so
 	bucket    uint64
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 )
 
 // maxSlowMode is the longest slow mode an owner may set.
@@ -16,6 +17,7 @@ var (
 	errBadSlowMode = fault.New(fault.Invalid, "bad_slow_mode", "slow mode is 0 to 1 hour").In("slow_mode")
 	errBadLength   = fault.New(fault.Invalid, "bad_max_length", "the length of a text is 1 to 1000 code points").In("max_length")
 	errBadLive     = fault.New(fault.Invalid, "bad_broadcast", "a broadcast needs an id and a start")
+	errOldChannel  = fault.New(fault.Fenced, "stale_channel", "a newer activation of the channel has spoken since")
 	errBadCommand  = fault.New(fault.Internal, "bad_command", "the room does not know this command")
 )
 
@@ -87,9 +89,9 @@ func (s *state) perform(now instant, w waiter, cmd any) {
 			s.refuse(w, errBadLive)
 			return
 		}
-		s.setBroadcast(w, c.Broadcast, c.Start.UTC().Truncate(time.Millisecond))
+		s.setBroadcast(w, c.By, c.Broadcast, c.Start.UTC().Truncate(time.Millisecond))
 	case setOffline:
-		s.setBroadcast(w, "", time.Time{})
+		s.setBroadcast(w, c.By, "", time.Time{})
 	default:
 		s.refuse(w, errBadCommand)
 	}
@@ -117,14 +119,17 @@ func (s *state) configure(w waiter, c Adjustment) {
 	}
 }
 
-func (s *state) setBroadcast(w waiter, b id.Broadcast, start time.Time) {
-	if s.card.broadcast == b && s.card.start.Equal(start) {
-		s.answerTo(w, nil)
-		return
+func (s *state) setBroadcast(w waiter, by position.Fence, b id.Broadcast, start time.Time) {
+	switch c := by.Compare(s.card.saidBy); {
+	case c < 0:
+		s.refuse(w, errOldChannel)
+	case c == 0 && s.card.broadcast == b && s.card.start.Equal(start):
+		s.answerTo(w, s.info())
+	default:
+		card := s.card
+		card.saidBy, card.broadcast, card.start = by, b, start
+		s.save(w, change{card: card})
 	}
-	card := s.card
-	card.broadcast, card.start = b, start
-	s.save(w, change{card: card})
 }
 
 // changeTo brings memory to what was written.

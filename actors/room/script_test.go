@@ -105,9 +105,9 @@ func (s script) command() any {
 		return mutes{}
 	case "live":
 		ago, _ := time.ParseDuration(s.word("ago", "0s"))
-		return setLive{"b1", s.now.Add(-ago)}
+		return setLive{position.Fence{Epoch: 1, Activation: uint64(s.number("by", 1))}, "b1", s.now.Add(-ago)}
 	case "offline":
-		return setOffline{}
+		return setOffline{position.Fence{Epoch: 1, Activation: uint64(s.number("by", 1))}}
 	case "about":
 		return getCard{}
 	case "look":

@@ -57,7 +57,7 @@ func TestRestartContinues(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now().UTC().Truncate(time.Millisecond)
-		if err := x.rooms.SetLive(t.Context(), theRoom, "b", start); err != nil {
+		if _, err := x.rooms.SetLive(t.Context(), theRoom, position.Fence{Epoch: 1, Activation: 1}, "b", start); err != nil {
 			t.Fatal(err)
 		}
 		old := x.node.Epoch()
@@ -308,7 +308,7 @@ func TestNoRoom(t *testing.T) {
 		wantCode(t, err, fault.NotFound, "no_room")
 		_, _, err = x.rooms.History(ctx, none, position.Position{}, 0)
 		wantCode(t, err, fault.NotFound, "no_room")
-		wantCode(t, x.rooms.SetOffline(ctx, none), fault.NotFound, "no_room")
+		wantCode(t, x.rooms.SetOffline(ctx, none, position.Fence{Epoch: 1, Activation: 1}), fault.NotFound, "no_room")
 		_, err = x.rooms.Card(ctx, "not a number")
 		wantCode(t, err, fault.Invalid, "bad_id")
 		// Asking left nothing behind, not even a fence.

@@ -212,7 +212,9 @@ type Card struct {
 	Broadcast        string                 `protobuf:"bytes,5,opt,name=broadcast,proto3" json:"broadcast,omitempty"`                                          // running now; empty when none is
 	BroadcastStartMs int64                  `protobuf:"varint,6,opt,name=broadcast_start_ms,json=broadcastStartMs,proto3" json:"broadcast_start_ms,omitempty"` // Unix ms of media time 0
 	CreatedAtMs      int64                  `protobuf:"varint,7,opt,name=created_at_ms,json=createdAtMs,proto3" json:"created_at_ms,omitempty"`
-	Bucket           uint64                 `protobuf:"varint,8,opt,name=bucket,proto3" json:"bucket,omitempty"` // the newest partition of the log that may have rows
+	Bucket           uint64                 `protobuf:"varint,8,opt,name=bucket,proto3" json:"bucket,omitempty"`                                // the newest partition of the log that may have rows
+	SaidByEpoch      uint64                 `protobuf:"varint,9,opt,name=said_by_epoch,json=saidByEpoch,proto3" json:"said_by_epoch,omitempty"` // of the channel's activation that told of broadcast
+	SaidByActivation uint64                 `protobuf:"varint,10,opt,name=said_by_activation,json=saidByActivation,proto3" json:"said_by_activation,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -303,6 +305,20 @@ func (x *Card) GetBucket() uint64 {
 	return 0
 }
 
+func (x *Card) GetSaidByEpoch() uint64 {
+	if x != nil {
+		return x.SaidByEpoch
+	}
+	return 0
+}
+
+func (x *Card) GetSaidByActivation() uint64 {
+	if x != nil {
+		return x.SaidByActivation
+	}
+	return 0
+}
+
 // Mute keeps one user from posting. The user is in the row's key.
 type Mute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -386,7 +402,7 @@ const file_room_proto_rawDesc = "" +
 	"\tbroadcast\x18\v \x01(\tR\tbroadcast\"4\n" +
 	"\x04Head\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
-	"\x06offset\x18\x02 \x01(\x04R\x06offset\"\xff\x01\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\"\xd1\x02\n" +
 	"\x04Card\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12 \n" +
@@ -397,7 +413,10 @@ const file_room_proto_rawDesc = "" +
 	"\tbroadcast\x18\x05 \x01(\tR\tbroadcast\x12,\n" +
 	"\x12broadcast_start_ms\x18\x06 \x01(\x03R\x10broadcastStartMs\x12\"\n" +
 	"\rcreated_at_ms\x18\a \x01(\x03R\vcreatedAtMs\x12\x16\n" +
-	"\x06bucket\x18\b \x01(\x04R\x06bucket\"F\n" +
+	"\x06bucket\x18\b \x01(\x04R\x06bucket\x12\"\n" +
+	"\rsaid_by_epoch\x18\t \x01(\x04R\vsaidByEpoch\x12,\n" +
+	"\x12said_by_activation\x18\n" +
+	" \x01(\x04R\x10saidByActivation\"F\n" +
 	"\x04Mute\x12\x19\n" +
 	"\buntil_ms\x18\x01 \x01(\x03R\auntilMs\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x13\n" +
