@@ -65,7 +65,7 @@ func (c *core) Apply(_ time.Time, cmd any, dst []document.Effect) []document.Eff
 			return append(dst, document.Reply{Value: c.doc.Numbers})
 		}
 		c.doc.Numbers = append(slices.Clone(c.doc.Numbers), m.n)
-		return append(dst, document.Save[tally]{Doc: c.doc, Note: m.n}, noted{m.n}, document.Reply{Value: c.doc.Numbers})
+		return append(dst, document.Save[tally]{Doc: c.doc, Note: m.n}, noted(m), document.Reply{Value: c.doc.Numbers})
 	case list:
 		return append(dst, document.Reply{Value: c.doc.Numbers})
 	}

@@ -118,7 +118,7 @@ func (b *Board) Revoke(ctx context.Context, n Notice) error {
 
 // learn tells the node.
 func (b *Board) learn(n Notice, until time.Time) {
-	news := false
+	var news bool
 	if n.Login != "" {
 		news = b.cfg.Known.EndLogin(n.Login, until)
 	} else {

@@ -147,13 +147,13 @@ type end struct {
 type ends []end
 
 // Len implements heap.Interface.
-func (h ends) Len() int { return len(h) }
+func (h *ends) Len() int { return len(*h) }
 
 // Less implements heap.Interface.
-func (h ends) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
+func (h *ends) Less(i, j int) bool { return (*h)[i].until.Before((*h)[j].until) }
 
 // Swap implements heap.Interface.
-func (h ends) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *ends) Swap(i, j int) { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
 
 // Push implements heap.Interface.
 func (h *ends) Push(x any) { *h = append(*h, x.(end)) }
