@@ -56,6 +56,7 @@ func shared() map[string]string {
 		"no_tracks":            "a publication without a track",
 		"not_live":             "nothing is on",
 		"outcome_unknown":      "it is not known whether a change was done",
+		"stale_channel":        "a room has heard a newer activation of its channel, and the channel believes it",
 		"storage_closed":       "a store was closed",
 		"storage_failed":       "the disk failed and nothing was done",
 		"token_expired":        "the token has expired",
