@@ -142,7 +142,7 @@ func TestBroadcast(t *testing.T) {
 	}
 	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
 	eventually(t, "the channel is listed", func() bool {
-		list, err := w.Channels.ListLive(t.Context())
+		list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList)
 		return err == nil && len(list) == 1 && list[0].ID == c.ID && list[0].Broadcast != ""
 	})
 	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
@@ -154,7 +154,7 @@ func TestBroadcast(t *testing.T) {
 	eventually(t, "the grace is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
 	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
 	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
-	if list, err := w.Channels.ListLive(t.Context()); err != nil || len(list) != 0 {
+	if list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList); err != nil || len(list) != 0 {
 		t.Errorf("listed: %v, %v", list, err)
 	}
 	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
@@ -264,7 +264,7 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	if n, err := w.Channels.Settle(t.Context()); n != 1 || err != nil {
 		t.Errorf("settled %d, %v", n, err)
 	}
-	if list, err := w.Channels.ListLive(t.Context()); err != nil || len(list) != 0 {
+	if list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList); err != nil || len(list) != 0 {
 		t.Errorf("listed: %v, %v", list, err)
 	}
 	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
@@ -352,7 +352,7 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	_, key := mint(t, w, whole.ID)
 	begin(t, w, key)
 	eventually(t, "the whole one is listed", func() bool {
-		list, err := w.Channels.ListLive(t.Context())
+		list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList)
 		return err == nil && len(list) == 1 && list[0].ID == whole.ID
 	})
 }

@@ -95,12 +95,16 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 	return ask[Channel](ctx, c.node, ch, setTitle{title})
 }
 
-// ListLive gives at most MaxList channels that are live or interrupted, the newest channel first. Each was asked; one that cannot answer is
-// left out, so that it does not take the others from the list.
-func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
-	listed, err := c.store.listed(ctx, listing(), MaxList)
+// ListLive gives channels that are live or interrupted and were made before another ("": all), the newest channel first, at most limit
+// and MaxList of them; next is what to ask with for those after them, "" at the end. Each was asked; one that cannot answer is left
+// out, so that it does not take the others from the list.
+func (c *Client) ListLive(ctx context.Context, before id.Channel, limit int) (list []Channel, next id.Channel, err error) {
+	listed, more, err := c.store.listed(ctx, listing(), before, min(limit, MaxList))
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	if more && len(listed) > 0 {
+		next = listed[len(listed)-1]
 	}
 	out := make([]Channel, 0, len(listed))
 	for _, ch := range listed {
@@ -109,14 +113,14 @@ func (c *Client) ListLive(ctx context.Context) ([]Channel, error) {
 			out = append(out, got)
 		}
 	}
-	return out, ctx.Err() //nolint:wrapcheck // the caller's own
+	return out, next, ctx.Err() //nolint:wrapcheck // the caller's own
 }
 
 // Settle begins to finish the broadcasts that a process which is gone left unfinished, so that no room says live without a
 // publisher for long. Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
 // named in the error and settled by whoever asks them next.
 func (c *Client) Settle(ctx context.Context) (settled int, err error) {
-	list, err := c.store.listed(ctx, unfinished(), table.MaxLimit)
+	list, _, err := c.store.listed(ctx, unfinished(), "", table.MaxLimit)
 	if err != nil {
 		return 0, err
 	}

@@ -106,12 +106,12 @@ func (s store) list(ctx context.Context, list table.Table, op table.Op) error {
 	return err
 }
 
-// listed names channels of a list, the newest channel first.
-func (s store) listed(ctx context.Context, list table.Table, limit int) ([]id.Channel, error) {
-	rows, _, err := s.table.Scan(ctx, table.Range{Table: list, Partition: all, Reverse: true, Limit: limit})
+// listed names channels of a list that are older than before ("": all), the newest channel first, and whether there are more.
+func (s store) listed(ctx context.Context, list table.Table, before id.Channel, limit int) ([]id.Channel, bool, error) {
+	rows, more, err := s.table.Scan(ctx, table.Range{Table: list, Partition: all, To: append([]byte(nil), before...), Reverse: true, Limit: limit})
 	out := make([]id.Channel, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, id.Channel(r.Key))
 	}
-	return out, err
+	return out, more, err
 }

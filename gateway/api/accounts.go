@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -35,13 +36,28 @@ type Me struct {
 	Channel *Channel `json:"channel,omitempty" doc:"the account's channel, if it has one"`
 }
 
-type credentialsIn struct {
-	Body struct {
-		Handle   string `json:"handle" doc:"2 to 32 letters or digits of one script, also _ and -" maxLength:"256"`
-		Password string `json:"password" doc:"8 to 256 bytes"`
-		Cookie   bool   `json:"cookie,omitempty" doc:"put the refresh token into a cookie"`
-	}
+// Credentials are a handle and its password.
+type Credentials struct {
+	Handle   string `json:"handle" doc:"2 to 32 letters or digits of one script, also _ and -" maxLength:"256" example:"ann"`
+	Password string `json:"password" doc:"8 to 256 bytes" example:"correct horse battery"`
+	Cookie   bool   `json:"cookie,omitempty" doc:"put the refresh token into a cookie"`
 }
+
+// RefreshToken is what a login lives by.
+type RefreshToken struct {
+	RefreshToken string `json:"refresh_token,omitempty" doc:"the refresh token, where the client keeps it itself"`
+	Cookie       bool   `json:"cookie,omitempty" doc:"use the cookie"`
+}
+
+// PasswordChange replaces the password of who knows it.
+type PasswordChange struct {
+	Current string `json:"current" doc:"the present password" example:"correct horse battery"`
+	New     string `json:"new" doc:"8 to 256 bytes" example:"staple correct horse"`
+}
+
+type credentialsIn struct{ Body Credentials }
+
+type passwordIn struct{ Body PasswordChange }
 
 type grantOut struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
@@ -50,10 +66,7 @@ type grantOut struct {
 
 type refreshIn struct {
 	Cookie string `cookie:"barrage_refresh" doc:"the refresh token, where it lives in the cookie"`
-	Body   *struct {
-		RefreshToken string `json:"refresh_token,omitempty" doc:"the refresh token, where the client keeps it itself"`
-		Cookie       bool   `json:"cookie,omitempty" doc:"use the cookie"`
-	}
+	Body   *RefreshToken
 }
 
 // token is the refresh token and whether it came in the cookie. One in the body goes first.
@@ -70,12 +83,45 @@ type cookieOut struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
 }
 
-func (s *server) accounts() {
-	add(s, operation{"register", http.MethodPost, "/v1/auth/register", "Make an account and log in", "auth", http.StatusCreated, anyone}, s.register)
-	add(s, operation{"login", http.MethodPost, "/v1/auth/login", "Log in", "auth", 0, anyone}, s.login)
-	add(s, operation{"refresh", http.MethodPost, "/v1/auth/refresh", "Exchange the refresh token for new tokens", "auth", 0, anyone}, s.refresh)
-	add(s, operation{"logout", http.MethodPost, "/v1/auth/logout", "End the session of the refresh token", "auth", http.StatusNoContent, anyone}, s.logout)
-	add(s, operation{"me", http.MethodGet, "/v1/me", "Look at one's own account", "me", 0, users}, s.me)
+func accounts() []operation {
+	return []operation{
+		handle(operation{
+			id: "register", method: http.MethodPost, path: "/v1/auth/register",
+			summary: "Make an account and log in",
+			text:    "The handle is what others see; one that looks like another one is taken. With cookie the refresh token goes into an HttpOnly cookie.",
+			tag:     "auth", status: http.StatusCreated, access: anyone, limited: true, codes: []string{"handle_taken", "handle_reserved", "handle_length", "handle_edge", "handle_charset", "handle_mixed_scripts", "handle_no_letter", "password_short", "password_long", "password_not_text", "password_is_handle", "hash_pool_full"},
+		}, func(s *server) func(context.Context, *credentialsIn) (*grantOut, error) { return s.register }),
+		handle(operation{
+			id: "login", method: http.MethodPost, path: "/v1/auth/login",
+			summary: "Log in",
+			text:    "An unknown handle and a wrong password are refused alike.",
+			tag:     "auth", access: anyone, limited: true, codes: []string{"bad_credentials", "account_disabled", "hash_pool_full"},
+		}, func(s *server) func(context.Context, *credentialsIn) (*grantOut, error) { return s.login }),
+		handle(operation{
+			id: "refresh", method: http.MethodPost, path: "/v1/auth/refresh",
+			summary: "Exchange the refresh token for new tokens",
+			text:    "A refresh token serves once; a retry within a short time gets the same answer, later use ends the login.",
+			tag:     "auth", access: anyone, codes: []string{"login_required", "token_invalid", "token_reused", "session_ended", "account_disabled"},
+		}, func(s *server) func(context.Context, *refreshIn) (*grantOut, error) { return s.refresh }),
+		handle(operation{
+			id: "logout", method: http.MethodPost, path: "/v1/auth/logout",
+			summary: "End the login of a refresh token",
+			text:    "Its sockets are closed. A login that has ended already is no error.",
+			tag:     "auth", status: http.StatusNoContent, access: anyone, codes: []string{"login_required"},
+		}, func(s *server) func(context.Context, *refreshIn) (*cookieOut, error) { return s.logout }),
+		handle(operation{
+			id: "get-me", method: http.MethodGet, path: "/v1/me",
+			summary: "Look at one's own account",
+			text:    "With the channel, if there is one.",
+			tag:     "me", access: users, codes: []string{"no_account"},
+		}, func(s *server) func(context.Context, *struct{}) (*meOut, error) { return s.me }),
+		handle(operation{
+			id: "change-password", method: http.MethodPost, path: "/v1/me/password",
+			summary: "Change one's own password",
+			text:    "All other logins of the account are ended. If the answer is 5xx, they may not be: use logout-all.",
+			tag:     "me", access: users, right: enabled, limited: true, codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "hash_pool_full"},
+		}, func(s *server) func(context.Context, *passwordIn) (*endedOut, error) { return s.changePassword }),
+	}
 }
 
 func (s *server) register(ctx context.Context, in *credentialsIn) (*grantOut, error) {
@@ -200,6 +246,43 @@ func (s *server) me(ctx context.Context, _ *struct{}) (*meOut, error) {
 	view, err := s.view(ctx, ch)
 	out.Body.Channel = &view
 	return out, err
+}
+
+// changePassword ends all logins but the asker's after the old password serves no more. Guesses count as those of logins do.
+func (s *server) changePassword(ctx context.Context, in *passwordIn) (*endedOut, error) {
+	if err := s.permit(ctx, true); err != nil {
+		return nil, err
+	}
+	i, err := asker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.Accounts.Get(ctx, i.User)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.within(ctx, s.loginLimits(ctx, a.Handle)...); err != nil {
+		return nil, err
+	}
+	if _, err := s.Accounts.ChangePassword(ctx, i.User, in.Body.Current, in.Body.New); err != nil {
+		return nil, passwordFault(err)
+	}
+	s.Log.InfoContext(ctx, "password changed", slog.String("user", string(i.User)))
+	return s.endSessions(ctx, nil)
+}
+
+// errPassword is not account.ErrCredentials: the token was good, and another would not help.
+var errPassword = fault.New(fault.Denied, "wrong_password", "the present password is wrong").In("current")
+
+// passwordFault names the members as this request does: a bad password is the new one.
+func passwordFault(err error) error {
+	if errors.Is(err, account.ErrCredentials) {
+		return errPassword
+	}
+	if f := fault.From(err); f.Field == "password" {
+		return f.In("new")
+	}
+	return err
 }
 
 func userOf(a account.Account) User { return User{string(a.User), a.Handle, a.Roles.Strings()} }

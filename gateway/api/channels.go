@@ -12,7 +12,7 @@ import (
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/internal/auth"
-	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 )
 
 // createLimit is how often one account may try to make a channel in the window.
@@ -20,99 +20,144 @@ const createLimit = 20
 
 // Owner names the account of a channel.
 type Owner struct {
-	ID     string `json:"id"`
-	Handle string `json:"handle"`
+	ID     string `json:"id" doc:"the account's id" example:"4503599627370497"`
+	Handle string `json:"handle" doc:"the name it is known by" example:"ann"`
 }
 
 // Channel is a broadcaster's outlet.
 type Channel struct {
-	ID          string `json:"id"`
-	Name        string `json:"name" doc:"what it is called in addresses"`
-	Title       string `json:"title" doc:"plain text"`
-	Owner       Owner  `json:"owner"`
-	Room        string `json:"room" doc:"the room its danmaku are in"`
+	ID          string `json:"id" doc:"the channel's id" example:"4503599627370499"`
+	Name        string `json:"name" doc:"what it is called in addresses" example:"ann"`
+	Title       string `json:"title" doc:"plain text" example:"Evening stream"`
+	Owner       Owner  `json:"owner" doc:"whose it is"`
+	Room        string `json:"room" doc:"the room its danmaku are in" example:"4503599627370498"`
 	Live        bool   `json:"live" doc:"a publisher is sending"`
 	State       string `json:"state" enum:"offline,live,interrupted" doc:"interrupted: the publisher is gone and may return"`
 	Broadcast   string `json:"broadcast,omitempty" doc:"the broadcast that is going on"`
 	StartMS     int64  `json:"broadcast_start_ms,omitempty" doc:"media time zero of the broadcast, in ms since 1970"`
-	Viewers     int    `json:"viewers" doc:"sessions in the room"`
-	PlaylistURL string `json:"playlist_url" doc:"the multivariant playlist"`
+	Viewers     int    `json:"viewers" doc:"viewers in the room" example:"7"`
+	PlaylistURL string `json:"playlist_url" doc:"the multivariant playlist" example:"/live/ann/index.m3u8"`
 }
 
 // Ingest is how a publisher is doing.
 type Ingest struct {
 	State      string    `json:"state" enum:"offline,live,interrupted"`
-	Bitrate    int64     `json:"bitrate_bps"`
-	FPS        float64   `json:"fps"`
-	KeyframeMS int64     `json:"keyframe_interval_ms"`
-	Width      int       `json:"width"`
-	Height     int       `json:"height"`
-	VideoCodec string    `json:"video_codec"`
-	AudioCodec string    `json:"audio_codec"`
+	Bitrate    int64     `json:"bitrate_bps" doc:"bits a second" example:"4500000"`
+	FPS        float64   `json:"fps" doc:"pictures a second" example:"60"`
+	KeyframeMS int64     `json:"keyframe_interval_ms" doc:"between two keyframes" example:"2000"`
+	Width      int       `json:"width" doc:"of the picture" example:"1920"`
+	Height     int       `json:"height" doc:"of the picture" example:"1080"`
+	VideoCodec string    `json:"video_codec" doc:"RFC 6381" example:"avc1.640028"`
+	AudioCodec string    `json:"audio_codec" doc:"RFC 6381; empty without sound" example:"mp4a.40.2"`
 	SinceMS    int64     `json:"since_ms" doc:"when the state began, in ms since 1970; 0 while offline"`
 	Warnings   []Warning `json:"warnings" nullable:"false" doc:"what the streamer should change"`
 }
 
 // Warning is one advice to a streamer.
 type Warning struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Code    string `json:"code" doc:"what it is, for programs" example:"no_audio"`
+	Message string `json:"message" doc:"what it is, for people" example:"no sound arrives"`
 }
 
-type channelIn struct {
-	Channel string `path:"channel" doc:"name or id"`
+// ChannelRef names a channel in a path.
+type ChannelRef struct {
+	Channel string `path:"channel" doc:"name or id" example:"ann"`
 }
 
 type channelOut struct{ Body Channel }
 
-type channelsOut struct {
-	Body struct {
-		Channels []Channel `json:"channels" nullable:"false"`
-	}
+// ChannelPage is a part of a list of channels.
+type ChannelPage struct {
+	Channels []Channel `json:"channels" nullable:"false" doc:"the newest first"`
+	Next     string    `json:"next,omitempty" doc:"the cursor of the next page; absent at the end"`
 }
+
+// ChannelDraft is a channel to be made.
+type ChannelDraft struct {
+	Name  string `json:"name" doc:"2 to 32 of a-z, 0-9, _ and -; unique" example:"ann"`
+	Title string `json:"title,omitempty" doc:"1 to 120 characters; the name if empty" example:"Evening stream"`
+}
+
+// ChannelChange sets what it names.
+type ChannelChange struct {
+	Title string `json:"title" doc:"1 to 120 characters" example:"Evening stream"`
+}
+
+type channelsOut struct{ Body ChannelPage }
 
 type listChannelsIn struct {
-	Live bool `query:"live" doc:"must be true: only live channels are listed"`
+	Live bool `query:"live" required:"true" enum:"true" doc:"only live channels are listed" example:"true"`
+	PageQuery
 }
 
-type createChannelIn struct {
-	Body struct {
-		Name  string `json:"name" doc:"2 to 32 of a-z, 0-9, _ and -; unique"`
-		Title string `json:"title,omitempty" doc:"1 to 120 characters; the name if empty"`
-	}
-}
+type createChannelIn struct{ Body ChannelDraft }
 
 type patchChannelIn struct {
-	Channel string `path:"channel" doc:"name or id"`
-	Body    struct {
-		Title string `json:"title" doc:"1 to 120 characters"`
-	}
+	ChannelRef
+	Body ChannelChange
 }
 
 type ingestOut struct{ Body Ingest }
 
-func (s *server) channels() {
-	add(s, operation{"list-channels", http.MethodGet, "/v1/channels", "List live channels", "channels", 0, guests}, s.listChannels)
-	add(s, operation{"create-channel", http.MethodPost, "/v1/channels", "Make one's channel and its room", "channels", http.StatusCreated, users}, s.createChannel)
-	add(s, operation{"my-channels", http.MethodGet, "/v1/me/channels", "List one's own channels", "me", 0, users}, s.myChannels)
-	add(s, operation{"get-channel", http.MethodGet, "/v1/channels/{channel}", "Look at a channel", "channels", 0, guests}, s.getChannel)
-	add(s, operation{"update-channel", http.MethodPatch, "/v1/channels/{channel}", "Change one's channel", "channels", 0, users}, s.patchChannel)
-	add(s, operation{"get-ingest", http.MethodGet, "/v1/channels/{channel}/ingest", "See how the publisher is doing", "channels", 0, users}, s.getIngest)
+func channels() []operation {
+	return []operation{
+		handle(operation{
+			id: "list-channels", method: http.MethodGet, path: "/v1/channels",
+			summary: "List live channels",
+			text:    "Channels that are live or interrupted, the newest channel first. There is no list of all channels yet, so live must be true.",
+			tag:     "channels", access: guests, codes: []string{"bad_cursor"},
+		}, func(s *server) func(context.Context, *listChannelsIn) (*channelsOut, error) { return s.listChannels }),
+		handle(operation{
+			id: "create-channel", method: http.MethodPost, path: "/v1/channels",
+			summary: "Make one's channel and its room",
+			text:    "An account has one channel, and becomes a streamer by it.",
+			tag:     "channels", status: http.StatusCreated, access: users, right: enabled, limited: true, codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter"},
+		}, func(s *server) func(context.Context, *createChannelIn) (*channelOut, error) { return s.createChannel }),
+		handle(operation{
+			id: "list-my-channels", method: http.MethodGet, path: "/v1/me/channels",
+			summary: "List one's own channels",
+			text:    "None or one.",
+			tag:     "me", access: users,
+		}, func(s *server) func(context.Context, *struct{}) (*channelsOut, error) { return s.myChannels }),
+		handle(operation{
+			id: "get-channel", method: http.MethodGet, path: "/v1/channels/{channel}",
+			summary: "Look at a channel",
+			text:    "By name or id.",
+			tag:     "channels", access: guests, codes: []string{"no_channel"},
+		}, func(s *server) func(context.Context, *ChannelRef) (*channelOut, error) { return s.getChannel }),
+		handle(operation{
+			id: "update-channel", method: http.MethodPatch, path: "/v1/channels/{channel}",
+			summary: "Change a channel",
+			text:    "Answers the channel as it is then.",
+			tag:     "channels", access: users, right: channelOwner, codes: []string{"no_channel"},
+		}, func(s *server) func(context.Context, *patchChannelIn) (*channelOut, error) { return s.patchChannel }),
+		handle(operation{
+			id: "get-ingest", method: http.MethodGet, path: "/v1/channels/{channel}/ingest",
+			summary: "See how the publisher is doing",
+			text:    "What arrives, and what the streamer should change.",
+			tag:     "channels", access: users, right: channelWatcher, codes: []string{"no_channel"},
+		}, func(s *server) func(context.Context, *ChannelRef) (*ingestOut, error) { return s.getIngest }),
+	}
 }
 
 func (s *server) listChannels(ctx context.Context, in *listChannelsIn) (*channelsOut, error) {
-	if !in.Live {
-		return nil, fault.New(fault.Invalid, "live_only", "only live channels are listed: add live=true").In("live")
-	}
-	list, err := s.ChannelViews.ListLive(ctx)
+	after, err := in.after()
 	if err != nil {
 		return nil, err
 	}
-	return s.viewAll(ctx, list)
+	list, next, err := s.ChannelViews.ListLive(ctx, id.Channel(after), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.viewAll(ctx, list)
+	if err == nil && next != "" {
+		out.Body.Next = cursor(string(next))
+	}
+	return out, err
 }
 
 func (s *server) createChannel(ctx context.Context, in *createChannelIn) (*channelOut, error) {
-	if err := s.allowed(ctx, true); err != nil {
+	if err := s.permit(ctx, true); err != nil {
 		return nil, err
 	}
 	i, err := asker(ctx)
@@ -147,7 +192,7 @@ func (s *server) myChannels(ctx context.Context, _ *struct{}) (*channelsOut, err
 	return s.viewAll(ctx, []channel.Channel{ch})
 }
 
-func (s *server) getChannel(ctx context.Context, in *channelIn) (*channelOut, error) {
+func (s *server) getChannel(ctx context.Context, in *ChannelRef) (*channelOut, error) {
 	ch, err := s.find(ctx, in.Channel)
 	if err != nil {
 		return nil, err
@@ -156,7 +201,7 @@ func (s *server) getChannel(ctx context.Context, in *channelIn) (*channelOut, er
 }
 
 func (s *server) patchChannel(ctx context.Context, in *patchChannelIn) (*channelOut, error) {
-	ch, err := s.own(ctx, in.Channel, auth.Admin)
+	ch, err := s.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +211,8 @@ func (s *server) patchChannel(ctx context.Context, in *patchChannelIn) (*channel
 	return s.show(ctx, ch)
 }
 
-func (s *server) getIngest(ctx context.Context, in *channelIn) (*ingestOut, error) {
-	ch, err := s.own(ctx, in.Channel, auth.Moderator, auth.Admin)
+func (s *server) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, error) {
+	ch, err := s.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -196,19 +241,6 @@ func (s *server) find(ctx context.Context, nameOrID string) (channel.Channel, er
 		return channel.Channel{}, err
 	}
 	return s.ChannelViews.Get(ctx, ch)
-}
-
-// own finds a channel that the asker owns, or governs by a role.
-func (s *server) own(ctx context.Context, nameOrID string, roles ...auth.Role) (channel.Channel, error) {
-	i, err := asker(ctx)
-	if err != nil {
-		return channel.Channel{}, err
-	}
-	ch, err := s.find(ctx, nameOrID)
-	if err != nil {
-		return channel.Channel{}, err
-	}
-	return ch, s.allowed(ctx, ch.Owner == i.User, roles...)
 }
 
 func (s *server) show(ctx context.Context, ch channel.Channel) (*channelOut, error) {

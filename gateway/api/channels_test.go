@@ -1,15 +1,21 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
 func TestChannelOfOnesOwn(t *testing.T) {
@@ -51,7 +57,7 @@ func TestLiveChannelAndItsIngest(t *testing.T) {
 	p := w.join("ann")
 	w.own(p, "anns")
 	key := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token})
-	if key.status != http.StatusCreated || key.text("rtmp_url") != "rtmp://example.com/live" || key.text("created_at") == "" {
+	if key.status != http.StatusCreated || key.text("rtmp_url") != "rtmp://example.com/live" || key.json["created_at_ms"] == nil {
 		t.Fatalf("%d %s", key.status, key.body)
 	}
 	off := w.do(call{method: "GET", path: "/v1/channels/anns/ingest", token: p.token})
@@ -78,7 +84,7 @@ func TestLiveChannelAndItsIngest(t *testing.T) {
 	}
 	second := w.do(call{method: "POST", path: "/v1/channels/anns/keys", token: p.token})
 	keys = w.do(call{method: "GET", path: "/v1/channels/anns/keys", token: p.token})
-	if strings.Count(keys.body, "expires_at") != 1 || second.text("stream_key") == key.text("stream_key") {
+	if strings.Count(keys.body, "expires_at_ms") != 1 || second.text("stream_key") == key.text("stream_key") {
 		t.Errorf("%s", keys.body)
 	}
 	if a := w.do(call{method: "DELETE", path: "/v1/channels/anns/keys/" + key.text("id"), token: p.token}); a.status != http.StatusNoContent {
@@ -133,10 +139,10 @@ func TestRoom(t *testing.T) {
 		t.Fatalf("%s", a.body)
 	}
 	first, _ := list[0].(map[string]any)
-	if first["text"] != "<b>1</b>" || first["mode"] != "top" || first["size"] != "large" || first["colour"] != float64(0xff0000) || first["media_time_ms"] != nil || first["name"] != "viewer1" {
+	if first["text"] != "<b>1</b>" || first["mode"] != "MODE_TOP" || first["size"] != "SIZE_LARGE" || first["colour"] != float64(0xff0000) || first["media_time_ms"] != nil || first["name"] != "viewer1" {
 		t.Errorf("%v", first)
 	}
-	older := w.do(call{method: "GET", path: fmt.Sprintf("%s/danmaku?before=%v", path, first["position"])})
+	older := w.do(call{method: "GET", path: path + "/danmaku?before=" + a.text("next")})
 	if list, _ := older.json["danmaku"].([]any); len(list) != 1 || older.json["more"] != false {
 		t.Errorf("%s", older.body)
 	}
@@ -155,18 +161,90 @@ func TestRoom(t *testing.T) {
 	}
 	w.do(call{method: "PATCH", path: path, token: p.token, body: `{"slow_mode_seconds":-1}`}).want(t, http.StatusUnprocessableEntity, "validation_failed")
 
-	mute := path + "/mutes/" + string(viewer.account.User)
-	if a := w.do(call{method: "PUT", path: mute, token: p.token, body: `{"seconds":60}`}); a.status != http.StatusNoContent {
+	if a := w.do(call{method: "GET", path: path}); a.json["max_length"] != 20.0 || a.json["online"] != 7.0 || a.text("channel") != ch["id"] || a.json["created_at_ms"] == 0.0 {
+		t.Errorf("%s", a.body)
+	}
+}
+
+// A danmaku of the past has the members and the words that the socket gives it.
+func TestDanmakuAreThoseOfTheSocket(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	ch := w.own(p, "anns")
+	draft := room.Draft{Key: "k", Text: "233", Mode: room.Bottom, Size: room.Small, Colour: 0xff0000, MediaTime: 1500 * time.Millisecond}
+	if _, err := w.Rooms.SetLive(t.Context(), rid(ch), position.Fence{Epoch: 1, Activation: 1}, "b1", time.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	at, _, err := w.Rooms.Post(t.Context(), rid(ch), room.Author{User: p.account.User, Name: "ann"}, draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := w.do(call{method: "GET", path: fmt.Sprintf("/v1/rooms/%v/danmaku", ch["room"])})
+	var page struct {
+		To      json.RawMessage   `json:"to"`
+		Danmaku []json.RawMessage `json:"danmaku"`
+	}
+	if err := json.Unmarshal([]byte(a.body), &page); err != nil || len(page.Danmaku) != 1 {
+		t.Fatalf("%s, %v", a.body, err)
+	}
+	bare := strings.Replace(string(page.Danmaku[0]), `"broadcast":"b1",`, "", 1) // the one member that the socket does not have
+	var got wirepb.Danmaku
+	if err := protojson.Unmarshal([]byte(bare), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := &wirepb.Danmaku{
+		Epoch: uint64(at.Epoch), Offset: uint64(at.Offset), User: got.GetUser(), Name: "ann", Text: "233", Mode: wirepb.Mode_MODE_BOTTOM,
+		Size: wirepb.Size_SIZE_SMALL, Colour: new(uint32(0xff0000)), MediaTimeMs: new(uint64(1500)), SentAtMs: got.GetSentAtMs(),
+	}
+	if fmt.Sprint(got.GetUser()) != string(p.account.User) || got.GetSentAtMs() == 0 || !proto.Equal(&got, want) {
+		t.Errorf("got %v, want %v", &got, want)
+	}
+	var to wirepb.Position
+	if err := protojson.Unmarshal(page.To, &to); err != nil || to.GetOffset() != uint64(at.Offset) || to.GetEpoch() != uint64(at.Epoch) {
+		t.Errorf("%s, %v", page.To, err)
+	}
+}
+
+func TestMutes(t *testing.T) {
+	w := newWorld(t, nil)
+	p, viewer, second := w.join("ann"), w.join("viewer1"), w.join("viewer2")
+	ch := w.own(p, "anns")
+	mutes := fmt.Sprintf("/v1/rooms/%v/mutes", ch["room"])
+	until := time.Now().Add(time.Hour).UnixMilli()
+	order := map[string]any{"until_ms": until}
+	first := w.do(call{method: "PUT", path: mutes + "/viewer1", token: p.token, body: order})
+	if first.status != http.StatusOK || first.text("user") != string(viewer.account.User) || first.json["until_ms"] != float64(until) || first.text("by") != string(p.account.User) {
+		t.Errorf("%d %s", first.status, first.body)
+	}
+	for _, name := range []string{"viewer1", "VIEWER1", string(viewer.account.User)} { // one user, whatever it is called
+		if a := w.do(call{method: "PUT", path: mutes + "/" + name, token: p.token, body: order}); a.json["until_ms"] != float64(until) {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	w.do(call{method: "PUT", path: mutes + "/viewer2", token: p.token, body: order})
+	seen := map[string]bool{}
+	next := ""
+	for range 2 {
+		a := w.do(call{method: "GET", path: mutes + "?limit=1&cursor=" + next, token: p.token})
+		list, _ := a.json["mutes"].([]any)
+		if len(list) != 1 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		one, _ := list[0].(map[string]any)
+		seen[fmt.Sprint(one["user"])] = true
+		next = a.text("next")
+	}
+	if next != "" || !seen[string(viewer.account.User)] || !seen[string(second.account.User)] {
+		t.Errorf("pages show %v, and go on at %q", seen, next)
+	}
+	if a := w.do(call{method: "DELETE", path: mutes + "/viewer1", token: p.token}); a.status != http.StatusNoContent {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if list, err := r.Mutes(t.Context(), rid(ch)); err != nil || len(list) != 1 || list[0].By != p.account.User {
-		t.Errorf("%v, %v", list, err)
+	if list, _ := w.do(call{method: "GET", path: mutes, token: p.token}).json["mutes"].([]any); len(list) != 1 {
+		t.Errorf("%v", list)
 	}
-	if a := w.do(call{method: "DELETE", path: mute, token: p.token}); a.status != http.StatusNoContent {
-		t.Errorf("%d %s", a.status, a.body)
-	}
-	w.do(call{method: "PUT", path: path + "/mutes/x", token: p.token, body: `{"seconds":60}`}).want(t, http.StatusNotFound, "no_account")
+	w.do(call{method: "PUT", path: mutes + "/x", token: p.token, body: order}).want(t, http.StatusNotFound, "no_account")
+	w.do(call{method: "PUT", path: mutes + "/viewer1", token: p.token, body: `{"until_ms":1}`}).want(t, http.StatusUnprocessableEntity, "bad_mute")
 	moderator := w.join("watchman", auth.Moderator)
-	w.do(call{method: "PUT", path: path + "/mutes/" + string(p.account.User), token: moderator.token, body: `{"seconds":60}`}).
-		want(t, http.StatusForbidden, "owner_immune")
+	w.do(call{method: "PUT", path: mutes + "/ann", token: moderator.token, body: order}).want(t, http.StatusForbidden, "owner_immune")
 }

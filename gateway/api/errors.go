@@ -17,8 +17,15 @@ type ErrorCodes struct {
 	Errors []problem.Code `json:"errors" nullable:"false" doc:"every code, in the order of the alphabet"`
 }
 
-func (s *server) errors() {
-	add(s, operation{"list-errors", http.MethodGet, problem.Catalogue, "Explain every code of a refusal", "errors", 0, anyone}, s.listErrors)
+func errorCodes() []operation {
+	return []operation{
+		handle(operation{
+			id: "list-errors", method: http.MethodGet, path: problem.Catalogue,
+			summary: "Explain every code of a refusal",
+			text:    "The type of a problem leads here.",
+			tag:     "errors", access: anyone,
+		}, func(s *server) func(context.Context, *struct{}) (*errorsOut, error) { return s.listErrors }),
+	}
 }
 
 // listErrors answers the same until the program is another.

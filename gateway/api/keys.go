@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/channel"
-	"github.com/barrage-live/barrage/internal/auth"
 )
 
 // mintLimit is how many stream keys one account may ask for in the window.
@@ -14,45 +13,63 @@ const mintLimit = 60
 
 // StreamKey is the right to publish, without its secret.
 type StreamKey struct {
-	ID        string     `json:"id"`
-	Hint      string     `json:"hint" doc:"the first letters of the secret part"`
-	CreatedAt time.Time  `json:"created_at"`
-	UsedAt    *time.Time `json:"last_used_at,omitempty"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"set when a newer key was made"`
-	Revoked   bool       `json:"revoked"`
-	InUse     bool       `json:"in_use" doc:"the present publisher came with it"`
+	ID        string `json:"id" doc:"the key's id" example:"k1"`
+	Hint      string `json:"hint" doc:"the first letters of the secret part" example:"abcd"`
+	CreatedMS int64  `json:"created_at_ms" doc:"in ms since 1970" example:"1794000000000"`
+	UsedMS    int64  `json:"last_used_at_ms,omitempty" doc:"in ms since 1970; absent: never" example:"1795000000000"`
+	ExpiresMS int64  `json:"expires_at_ms,omitempty" doc:"in ms since 1970; set when a newer key was made"`
+	Revoked   bool   `json:"revoked" doc:"it serves no more" example:"false"`
+	InUse     bool   `json:"in_use" doc:"the present publisher came with it" example:"true"`
+}
+
+// StreamKeyList is the keys of a channel and where to use them.
+type StreamKeyList struct {
+	Keys    []StreamKey `json:"keys" nullable:"false" doc:"a channel has a few at most"`
+	RTMPURL string      `json:"rtmp_url" doc:"the server to enter beside a key" example:"rtmp://live.example.org/live"`
 }
 
 // MintedKey is a new key; its secret is shown this once.
 type MintedKey struct {
-	ID        string    `json:"id"`
-	StreamKey string    `json:"stream_key" doc:"the secret: shown once, never again"`
-	RTMPURL   string    `json:"rtmp_url" doc:"the server to enter beside the key"`
-	CreatedAt time.Time `json:"created_at"`
+	ID        string `json:"id" doc:"the key's id" example:"k1"`
+	StreamKey string `json:"stream_key" doc:"the secret: shown once, never again"`
+	RTMPURL   string `json:"rtmp_url" doc:"the server to enter beside the key" example:"rtmp://live.example.org/live"`
+	CreatedMS int64  `json:"created_at_ms" doc:"in ms since 1970" example:"1794000000000"`
 }
 
-type keysOut struct {
-	Body struct {
-		Keys    []StreamKey `json:"keys" nullable:"false"`
-		RTMPURL string      `json:"rtmp_url" doc:"the server to enter beside a key"`
-	}
-}
+type keysOut struct{ Body StreamKeyList }
 
 type mintedOut struct{ Body MintedKey }
 
 type keyIn struct {
-	Channel string `path:"channel" doc:"name or id"`
-	Key     string `path:"key"`
+	ChannelRef
+	Key string `path:"key" doc:"id of the key" example:"k1"`
 }
 
-func (s *server) keys() {
-	add(s, operation{"list-keys", http.MethodGet, "/v1/channels/{channel}/keys", "List stream keys", "keys", 0, users}, s.listKeys)
-	add(s, operation{"mint-key", http.MethodPost, "/v1/channels/{channel}/keys", "Make a stream key; older ones run out", "keys", http.StatusCreated, users}, s.mintKey)
-	add(s, operation{"revoke-key", http.MethodDelete, "/v1/channels/{channel}/keys/{key}", "End a stream key and its publisher", "keys", http.StatusNoContent, users}, s.revokeKey)
+func keys() []operation {
+	return []operation{
+		handle(operation{
+			id: "list-keys", method: http.MethodGet, path: "/v1/channels/{channel}/keys",
+			summary: "List stream keys",
+			text:    "Without their secrets.",
+			tag:     "keys", access: users, right: channelOwner, codes: []string{"no_channel"},
+		}, func(s *server) func(context.Context, *ChannelRef) (*keysOut, error) { return s.listKeys }),
+		handle(operation{
+			id: "create-key", method: http.MethodPost, path: "/v1/channels/{channel}/keys",
+			summary: "Make a stream key",
+			text:    "The secret is shown this once. Older keys go on for a while, so that an encoder can be changed over.",
+			tag:     "keys", status: http.StatusCreated, access: users, right: channelOwner, limited: true, codes: []string{"no_channel", "too_many_keys"},
+		}, func(s *server) func(context.Context, *ChannelRef) (*mintedOut, error) { return s.mintKey }),
+		handle(operation{
+			id: "revoke-key", method: http.MethodDelete, path: "/v1/channels/{channel}/keys/{key}",
+			summary: "End a stream key and its publisher",
+			text:    "At once.",
+			tag:     "keys", status: http.StatusNoContent, access: users, right: channelOwner, codes: []string{"no_channel", "no_key"},
+		}, func(s *server) func(context.Context, *keyIn) (*struct{}, error) { return s.revokeKey }),
+	}
 }
 
-func (s *server) listKeys(ctx context.Context, in *channelIn) (*keysOut, error) {
-	ch, err := s.own(ctx, in.Channel, auth.Admin)
+func (s *server) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error) {
+	ch, err := s.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +83,8 @@ func (s *server) listKeys(ctx context.Context, in *channelIn) (*keysOut, error) 
 	return out, err
 }
 
-func (s *server) mintKey(ctx context.Context, in *channelIn) (*mintedOut, error) {
-	ch, err := s.own(ctx, in.Channel, auth.Admin)
+func (s *server) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, error) {
+	ch, err := s.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +99,11 @@ func (s *server) mintKey(ctx context.Context, in *channelIn) (*mintedOut, error)
 	if err != nil {
 		return nil, err
 	}
-	return &mintedOut{MintedKey{k.ID, secret.Reveal(), s.rtmpURL(ctx), k.Created}}, nil
+	return &mintedOut{MintedKey{k.ID, secret.Reveal(), s.rtmpURL(ctx), k.Created.UnixMilli()}}, nil
 }
 
 func (s *server) revokeKey(ctx context.Context, in *keyIn) (*struct{}, error) {
-	ch, err := s.own(ctx, in.Channel, auth.Admin)
+	ch, err := s.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -95,13 +112,13 @@ func (s *server) revokeKey(ctx context.Context, in *keyIn) (*struct{}, error) {
 }
 
 func keyOf(k channel.Key) StreamKey {
-	return StreamKey{k.ID, k.Hint, k.Created, moment(k.Used), moment(k.Expires), !k.Revoked.IsZero(), k.InUse}
+	return StreamKey{k.ID, k.Hint, k.Created.UnixMilli(), milliseconds(k.Used), milliseconds(k.Expires), !k.Revoked.IsZero(), k.InUse}
 }
 
-// moment is nil for "never".
-func moment(t time.Time) *time.Time {
+// milliseconds is 0 for "never".
+func milliseconds(t time.Time) int64 {
 	if t.IsZero() {
-		return nil
+		return 0
 	}
-	return &t
+	return t.UnixMilli()
 }

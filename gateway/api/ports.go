@@ -20,6 +20,7 @@ type Accounts interface {
 	Authenticate(ctx context.Context, handle, password string) (account.Account, error)
 	Get(ctx context.Context, user id.User) (account.Account, error)
 	GrantRole(ctx context.Context, user id.User, role auth.Role) (account.Account, error)
+	ChangePassword(ctx context.Context, user id.User, current, password string) (account.Account, error)
 }
 
 // Members is how administrators change accounts; account.Client fills it.
@@ -56,7 +57,7 @@ type ChannelViews interface {
 	Resolve(ctx context.Context, nameOrID string) (id.Channel, error)
 	Get(ctx context.Context, ch id.Channel) (channel.Channel, error)
 	Owned(ctx context.Context, owner id.User) (channel.Channel, error)
-	ListLive(ctx context.Context) ([]channel.Channel, error)
+	ListLive(ctx context.Context, before id.Channel, limit int) (list []channel.Channel, next id.Channel, err error)
 }
 
 // StreamKeys makes and ends stream keys; channel.Client fills it.
@@ -72,8 +73,13 @@ type Rooms interface {
 	Card(ctx context.Context, r id.Room) (room.Card, error)
 	History(ctx context.Context, r id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error)
 	Configure(ctx context.Context, r id.Room, a room.Adjustment) error
+}
+
+// Mutes keeps users from posting in a room; room.Client fills it.
+type Mutes interface {
 	Mute(ctx context.Context, r id.Room, user id.User, until time.Time, by id.User) error
 	Unmute(ctx context.Context, r id.Room, user id.User) error
+	Mutes(ctx context.Context, r id.Room) ([]room.Mute, error)
 }
 
 // Audience knows who watches; room.Client fills it.
@@ -107,6 +113,7 @@ type Deps struct {
 	ChannelViews ChannelViews
 	StreamKeys   StreamKeys
 	Rooms        Rooms
+	Mutes        Mutes
 	Audience     Audience
 	Limiter      Limiter
 	Log          *slog.Logger

@@ -3,11 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/room"
-	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
@@ -15,69 +14,95 @@ import (
 
 var errNoRoom = fault.New(fault.NotFound, "no_room", "no such room")
 
-// Danmaku is one comment.
-type Danmaku struct {
-	Position    string `json:"position" doc:"epoch-offset; the place in the room's log"`
-	User        string `json:"user"`
-	Name        string `json:"name"`
-	Text        string `json:"text" doc:"plain text"`
-	Mode        string `json:"mode" enum:"scroll,top,bottom"`
-	Colour      uint32 `json:"colour" doc:"0xRRGGBB"`
-	Size        string `json:"size" enum:"normal,small,large"`
-	Broadcast   string `json:"broadcast,omitempty" doc:"the broadcast whose clock media_time_ms is on"`
-	MediaTimeMS *int64 `json:"media_time_ms,omitempty" doc:"absent if unknown"`
-	SentAtMS    int64  `json:"sent_at_ms" doc:"the room's clock, in ms since 1970"`
+// Position is a place in a room's log, as the socket has it.
+type Position struct {
+	Epoch  string `json:"epoch" doc:"grows when the room gets another owner; 64 bits in decimal" example:"1"`
+	Offset string `json:"offset" doc:"counts the danmaku of the room from 1; 64 bits in decimal" example:"42"`
 }
 
-// Room is how a room is set.
+// Danmaku is one comment, with the members that the socket gives it. Those that the socket leaves out because they are the usual are
+// here; broadcast is here only, because a page of the past may lie in several.
+type Danmaku struct {
+	Position
+	User        string `json:"user" doc:"id of the author" example:"4503599627370497"`
+	Name        string `json:"name" doc:"handle of the author when it was posted" example:"ann"`
+	Text        string `json:"text" doc:"plain text" example:"233"`
+	Mode        string `json:"mode" enum:"MODE_SCROLL,MODE_TOP,MODE_BOTTOM" doc:"where it is shown" example:"MODE_SCROLL"`
+	Colour      uint32 `json:"colour" maximum:"16777215" doc:"0xRRGGBB" example:"16777215"`
+	Size        string `json:"size" enum:"SIZE_NORMAL,SIZE_SMALL,SIZE_LARGE" doc:"of the letters" example:"SIZE_NORMAL"`
+	Broadcast   string `json:"broadcast,omitempty" doc:"the broadcast whose clock media_time_ms is on"`
+	MediaTimeMS *int64 `json:"media_time_ms,omitempty" doc:"of the picture the author saw, on the clock of the broadcast; absent if unknown" example:"61500"`
+	SentAtMS    int64  `json:"sent_at_ms" doc:"the room's clock, in ms since 1970" example:"1795000000000"`
+}
+
+// DanmakuPage is a part of a room's past.
+type DanmakuPage struct {
+	To      *Position `json:"to,omitempty" doc:"of the newest danmaku in it; absent from an empty page"`
+	More    bool      `json:"more" doc:"there are older ones" example:"false"`
+	Next    string    `json:"next,omitempty" doc:"before, for the page of older ones; absent if there are none" example:"1-41"`
+	Danmaku []Danmaku `json:"danmaku" nullable:"false" doc:"in order, the oldest first"`
+}
+
+// Room is how a room is set, and what is true of it now.
 type Room struct {
-	ID              string `json:"id"`
-	Channel         string `json:"channel"`
-	SlowModeSeconds int    `json:"slow_mode_seconds" doc:"least time between two danmaku of one user; 0: none"`
-	MaxLength       int    `json:"max_length" doc:"most characters of a danmaku"`
+	ID              string `json:"id" doc:"the room's id" example:"4503599627370498"`
+	Channel         string `json:"channel" doc:"id of the channel" example:"4503599627370499"`
+	SlowModeSeconds int    `json:"slow_mode_seconds" doc:"least time between two danmaku of one user; 0: none" example:"0"`
+	MaxLength       int    `json:"max_length" doc:"most characters of a danmaku" example:"100"`
+	Online          int    `json:"online" doc:"viewers" example:"7"`
+	Live            bool   `json:"live" doc:"a broadcast goes on" example:"true"`
+	Broadcast       string `json:"broadcast,omitempty" doc:"the broadcast that goes on"`
+	StartMS         int64  `json:"broadcast_start_ms,omitempty" doc:"media time zero of the broadcast, in ms since 1970" example:"1795000000000"`
+	CreatedMS       int64  `json:"created_at_ms" doc:"in ms since 1970" example:"1794000000000"`
+}
+
+// RoomChange sets what it names.
+type RoomChange struct {
+	SlowModeSeconds *int `json:"slow_mode_seconds,omitempty" minimum:"0" maximum:"3600" doc:"least time between two danmaku of one user; 0: none" example:"5"`
+	MaxLength       *int `json:"max_length,omitempty" minimum:"1" maximum:"1000" doc:"most characters of a danmaku" example:"100"`
+}
+
+// RoomRef names a room in a path.
+type RoomRef struct {
+	Room string `path:"room" doc:"id of the room" example:"4503599627370498"`
 }
 
 type historyIn struct {
-	Room   string `path:"room"`
-	Before string `query:"before" doc:"a position: only older danmaku; empty: the newest"`
-	Limit  int    `query:"limit" minimum:"0" maximum:"200" doc:"at most so many; 0: the room decides"`
+	RoomRef
+	Before string `query:"before" doc:"a position, EPOCH-OFFSET: only older danmaku; absent: the newest" example:"1-42"`
+	Limit  int    `query:"limit" minimum:"0" maximum:"200" doc:"at most so many; 0: 50"`
 }
 
-type historyOut struct {
-	Body struct {
-		Danmaku []Danmaku `json:"danmaku" nullable:"false" doc:"in order, the oldest first"`
-		More    bool      `json:"more" doc:"there may be older ones"`
-	}
-}
+type historyOut struct{ Body DanmakuPage }
 
 type patchRoomIn struct {
-	Room string `path:"room"`
-	Body struct {
-		SlowModeSeconds *int `json:"slow_mode_seconds,omitempty" minimum:"0" maximum:"3600"`
-		MaxLength       *int `json:"max_length,omitempty" minimum:"1" maximum:"1000"`
-	}
+	RoomRef
+	Body RoomChange
 }
 
 type roomOut struct{ Body Room }
 
-type muteIn struct {
-	Room string `path:"room"`
-	User string `path:"user"`
-	Body struct {
-		Seconds int64 `json:"seconds" minimum:"1" maximum:"31536000" doc:"how long"`
+func rooms() []operation {
+	return []operation{
+		handle(operation{
+			id: "get-room", method: http.MethodGet, path: "/v1/rooms/{room}",
+			summary: "Look at a room",
+			text:    "Its settings and what is true of it now, in the words of room_state of the socket.",
+			tag:     "rooms", access: guests, codes: []string{"no_room"},
+		}, func(s *server) func(context.Context, *RoomRef) (*roomOut, error) { return s.getRoom }),
+		handle(operation{
+			id: "update-room", method: http.MethodPatch, path: "/v1/rooms/{room}",
+			summary: "Change slow mode and length limit",
+			text:    "What is absent stays. Answers the room as it is then.",
+			tag:     "rooms", access: users, right: roomGovernor, codes: []string{"no_room"},
+		}, func(s *server) func(context.Context, *patchRoomIn) (*roomOut, error) { return s.patchRoom }),
+		handle(operation{
+			id: "list-danmaku", method: http.MethodGet, path: "/v1/rooms/{room}/danmaku",
+			summary: "Read the past of a room",
+			text:    "The newest, or those before a position, the oldest first, in the words of history_page of the socket.",
+			tag:     "rooms", access: guests, codes: []string{"no_room", "bad_position", "room_busy"},
+		}, func(s *server) func(context.Context, *historyIn) (*historyOut, error) { return s.history }),
 	}
-}
-
-type unmuteIn struct {
-	Room string `path:"room"`
-	User string `path:"user"`
-}
-
-func (s *server) rooms() {
-	add(s, operation{"list-danmaku", http.MethodGet, "/v1/rooms/{room}/danmaku", "Read a room's past", "rooms", 0, guests}, s.history)
-	add(s, operation{"update-room", http.MethodPatch, "/v1/rooms/{room}", "Set slow mode and length limit", "rooms", 0, users}, s.patchRoom)
-	add(s, operation{"mute", http.MethodPut, "/v1/rooms/{room}/mutes/{user}", "Keep a user from posting", "rooms", http.StatusNoContent, users}, s.mute)
-	add(s, operation{"unmute", http.MethodDelete, "/v1/rooms/{room}/mutes/{user}", "Let a user post again", "rooms", http.StatusNoContent, users}, s.unmute)
 }
 
 func (s *server) history(ctx context.Context, in *historyIn) (*historyOut, error) {
@@ -92,13 +117,28 @@ func (s *server) history(ctx context.Context, in *historyIn) (*historyOut, error
 		}
 	}
 	list, more, err := s.Rooms.History(ctx, r, before, in.Limit)
-	out := &historyOut{}
-	out.Body.More = more
-	out.Body.Danmaku = make([]Danmaku, 0, len(list))
-	for _, d := range list {
-		out.Body.Danmaku = append(out.Body.Danmaku, danmakuOf(d))
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	page := DanmakuPage{More: more, Danmaku: make([]Danmaku, 0, len(list))}
+	for _, d := range list {
+		page.Danmaku = append(page.Danmaku, danmakuOf(d))
+	}
+	if len(list) > 0 {
+		page.To = &page.Danmaku[len(list)-1].Position
+	}
+	if more && len(list) > 0 {
+		page.Next = list[0].Position.String()
+	}
+	return &historyOut{page}, nil
+}
+
+func (s *server) getRoom(ctx context.Context, in *RoomRef) (*roomOut, error) {
+	r, err := roomID(in.Room)
+	if err != nil {
+		return nil, err
+	}
+	return s.showRoom(ctx, r)
 }
 
 func (s *server) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, error) {
@@ -113,57 +153,30 @@ func (s *server) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, erro
 	if err := s.Rooms.Configure(ctx, card.Room, adjust); err != nil {
 		return nil, err
 	}
-	if card, err = s.Rooms.Card(ctx, card.Room); err != nil {
-		return nil, err
-	}
-	set := card.Settings
-	return &roomOut{Room{string(card.Room), string(card.Channel), int(set.SlowMode / time.Second), set.MaxLength}}, nil
+	return s.showRoom(ctx, card.Room)
 }
 
-func (s *server) mute(ctx context.Context, in *muteIn) (*struct{}, error) {
-	card, err := s.govern(ctx, in.Room)
-	if err != nil {
-		return nil, err
-	}
-	i, err := asker(ctx)
-	if err != nil {
-		return nil, err
-	}
-	target, err := s.Accounts.Get(ctx, id.User(in.User))
-	if err != nil {
-		return nil, err
-	}
-	until := time.Now().Add(time.Duration(in.Body.Seconds) * time.Second)
-	return nil, s.Rooms.Mute(ctx, card.Room, target.User, until, i.User)
-}
-
-func (s *server) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
-	card, err := s.govern(ctx, in.Room)
-	if err != nil {
-		return nil, err
-	}
-	user, err := id.ParseNumber[id.User](in.User)
-	if err != nil {
-		return nil, account.ErrNoAccount
-	}
-	return nil, s.Rooms.Unmute(ctx, card.Room, user)
-}
-
-// govern finds a room whose owner the asker is, or that a role lets the asker govern.
-func (s *server) govern(ctx context.Context, name string) (room.Card, error) {
-	i, err := asker(ctx)
-	if err != nil {
-		return room.Card{}, err
-	}
-	r, err := roomID(name)
-	if err != nil {
-		return room.Card{}, err
-	}
+func (s *server) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
 	card, err := s.Rooms.Card(ctx, r)
 	if err != nil {
-		return room.Card{}, err
+		return nil, err
 	}
-	return card, s.allowed(ctx, card.Owner == i.User, auth.Moderator, auth.Admin)
+	out := Room{
+		ID: string(card.Room), Channel: string(card.Channel), CreatedMS: card.Created.UnixMilli(),
+		SlowModeSeconds: int(card.Settings.SlowMode / time.Second), MaxLength: card.Settings.MaxLength,
+	}
+	if s.Audience == nil {
+		return &roomOut{out}, nil
+	}
+	now, err := s.Audience.Info(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out.Online, out.Live, out.Broadcast = now.Online, now.Live, string(now.Broadcast)
+	if !now.BroadcastStart.IsZero() {
+		out.StartMS = now.BroadcastStart.UnixMilli()
+	}
+	return &roomOut{out}, nil
 }
 
 func roomID(s string) (id.Room, error) {
@@ -176,26 +189,30 @@ func roomID(s string) (id.Room, error) {
 
 func danmakuOf(d room.Danmaku) Danmaku {
 	out := Danmaku{
-		Position: d.Position.String(), User: string(d.User), Name: d.Name, Text: d.Text, Mode: "scroll", Colour: d.Colour,
-		Size: "normal", Broadcast: string(d.Broadcast), SentAtMS: d.At.UnixMilli(),
+		Position: positionOf(d.Position), User: string(d.User), Name: d.Name, Text: d.Text, Mode: "MODE_SCROLL", Colour: d.Colour,
+		Size: "SIZE_NORMAL", Broadcast: string(d.Broadcast), SentAtMS: d.At.UnixMilli(),
 	}
 	switch d.Mode {
 	case room.Scroll:
 	case room.Top:
-		out.Mode = "top"
+		out.Mode = "MODE_TOP"
 	case room.Bottom:
-		out.Mode = "bottom"
+		out.Mode = "MODE_BOTTOM"
 	}
 	switch d.Size {
 	case room.Normal:
 	case room.Small:
-		out.Size = "small"
+		out.Size = "SIZE_SMALL"
 	case room.Large:
-		out.Size = "large"
+		out.Size = "SIZE_LARGE"
 	}
 	if d.MediaTime >= 0 {
 		ms := d.MediaTime.Milliseconds()
 		out.MediaTimeMS = &ms
 	}
 	return out
+}
+
+func positionOf(p position.Position) Position {
+	return Position{strconv.FormatUint(uint64(p.Epoch), 10), strconv.FormatUint(uint64(p.Offset), 10)}
 }

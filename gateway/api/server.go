@@ -1,11 +1,9 @@
 package api
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -46,13 +44,9 @@ func New(d Deps) (http.Handler, error) {
 		badForm(http.StatusMethodNotAllowed, "method_not_allowed", "this method is not for this address").Write(w)
 	})
 	s.describe(router)
-	s.accounts()
-	s.sessions()
-	s.members()
-	s.channels()
-	s.keys()
-	s.rooms()
-	s.errors()
+	for _, o := range s.operations() {
+		o.register(s, o)
+	}
 	return router, s.publish(router)
 }
 
@@ -60,9 +54,8 @@ func New(d Deps) (http.Handler, error) {
 func (s *server) describe(router chi.Router) {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	s.refusal = &huma.Response{
-		Description: "a refusal",
 		Content: map[string]*huma.MediaType{
-			problem.ContentType: {Schema: registry.Schema(reflect.TypeFor[problem.Problem](), true, "Problem")},
+			problem.ContentType: {Schema: problemSchema(registry)},
 		},
 	}
 	s.api = humachi.New(router, huma.Config{
@@ -70,8 +63,10 @@ func (s *server) describe(router chi.Router) {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Barrage", Version: "1",
-				Description: "Accounts, channels, stream keys and rooms. Danmaku themselves travel on the socket at /ws.",
+				Description: overview,
 			},
+			Servers: []*huma.Server{{URL: cmp.Or(s.Config.Public, "/"), Description: "this service"}},
+			Tags:    tags(),
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -108,42 +103,22 @@ func (s *server) publish(router chi.Router) error {
 	return nil
 }
 
-// operation declares one call.
-type operation struct {
-	id, method, path, summary, tag string
-	status                         int // of success; zero means 200
-	access                         access
-}
+const overview = `Accounts, channels, stream keys and rooms. Danmaku are posted and pushed on the socket at /ws; here their past is read.
 
-// add declares an operation and its handler, whose refusals become problems.
-func add[I, O any](s *server, o operation, handler func(context.Context, *I) (*O, error)) {
-	op := huma.Operation{
-		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, Tags: []string{o.tag},
-		DefaultStatus: o.status, MaxBodyBytes: s.Config.MaxBody,
-		Responses:   map[string]*huma.Response{"default": s.refusal},
-		Middlewares: huma.Middlewares{s.authorize(o.access)},
-	}
-	switch o.access {
-	case users:
-		op.Security = []map[string][]string{{"bearer": {}}}
-	case guests:
-		op.Security = []map[string][]string{{}, {"bearer": {}}}
-	case anyone:
-	}
-	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := handler(ctx, in)
-		if err != nil {
-			return nil, s.refuse(ctx, o, err)
-		}
-		return out, nil
-	})
-}
+Times are integers, milliseconds since 1970, and named *_ms. A user is named by handle or id in paths and by id in bodies, a channel by name
+or id in paths; names and handles have a letter, ids have none. Lists take limit and cursor and answer next while there is more.
+Refusals are problem documents (RFC 9457): GET /v1/errors explains every code. A request too many is answered 429 with Retry-After.
+An input that an operation does not know is refused.`
 
-// refuse turns an error into a problem; what is our own fault is logged with its cause.
-func (s *server) refuse(ctx context.Context, o operation, err error) *problem.Problem {
-	p := problem.Of(err)
-	if fault.KindOf(err) == fault.Internal {
-		s.Log.ErrorContext(ctx, "operation failed", slog.String("operation", o.id), slog.Any("error", err))
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: "auth", Description: "Making accounts, logging in and out, tokens."},
+		{Name: "me", Description: "One's own account, logins and channel."},
+		{Name: "users", Description: "Other accounts, for those who look after the platform."},
+		{Name: "channels", Description: "Broadcasters' outlets: what is on, titles, how the publisher is doing."},
+		{Name: "keys", Description: "Stream keys: the right to publish to a channel."},
+		{Name: "rooms", Description: "Rooms and the past of their danmaku."},
+		{Name: "mutes", Description: "Who may not post in a room."},
+		{Name: "errors", Description: "The meaning of every refusal."},
 	}
-	return p
 }

@@ -24,33 +24,51 @@ type Member struct {
 
 type memberOut struct{ Body Member }
 
-type memberIn struct {
-	Handle string `path:"handle" maxLength:"256"`
+// MemberChange sets what it names.
+type MemberChange struct {
+	Roles    *[]string `json:"roles,omitempty" enum:"viewer,streamer,moderator,admin" doc:"all that the account has from now on; viewer is always among them" nullable:"false"`
+	Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones, and revokes the stream keys of the channel"`
 }
+
+// UserRef names a user in a path.
+type UserRef struct {
+	User string `path:"user" maxLength:"256" doc:"handle or id" example:"ann"`
+}
+
+type memberIn struct{ UserRef }
 
 type patchMemberIn struct {
-	Handle string `path:"handle" maxLength:"256"`
-	Body   struct {
-		Roles    *[]string `json:"roles,omitempty" doc:"all that the account has from now on, of viewer, streamer, moderator, admin; viewer is always among them" nullable:"false"`
-		Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones, and revokes the stream keys of the channel"`
-	}
+	UserRef
+	Body MemberChange
 }
 
-func (s *server) members() {
-	add(s, operation{"get-user", http.MethodGet, "/v1/users/{handle}", "Look at an account", "users", 0, users}, s.getMember)
-	add(s, operation{"update-user", http.MethodPatch, "/v1/users/{handle}", "Change the roles of an account, or shut it out", "users", 0, users}, s.patchMember)
+func members() []operation {
+	return []operation{
+		handle(operation{
+			id: "get-user", method: http.MethodGet, path: "/v1/users/{user}",
+			summary: "Look at an account",
+			text:    "By handle or id.",
+			tag:     "users", access: users, right: accountReader, codes: []string{"no_account"},
+		}, func(s *server) func(context.Context, *memberIn) (*memberOut, error) { return s.getMember }),
+		handle(operation{
+			id: "update-user", method: http.MethodPatch, path: "/v1/users/{user}",
+			summary: "Change the roles of an account, or shut it out",
+			text:    "What is absent stays. Tokens from before are out of date at once; shutting out ends all logins and stream keys.",
+			tag:     "users", access: users, right: accountGovernor, codes: []string{"no_account", "own_account"},
+		}, func(s *server) func(context.Context, *patchMemberIn) (*memberOut, error) { return s.patchMember }),
+	}
 }
 
 func (s *server) getMember(ctx context.Context, in *memberIn) (*memberOut, error) {
-	if err := s.allowed(ctx, false, auth.Moderator, auth.Admin); err != nil {
+	if err := s.permit(ctx, false); err != nil {
 		return nil, err
 	}
-	a, err := s.Members.ByHandle(ctx, in.Handle)
+	a, err := s.account(ctx, in.User)
 	return showMember(a), err
 }
 
 func (s *server) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
-	if err := s.allowed(ctx, false, auth.Admin); err != nil {
+	if err := s.permit(ctx, false); err != nil {
 		return nil, err
 	}
 	roles, err := parseRoles(in.Body.Roles)
@@ -61,7 +79,7 @@ func (s *server) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.Members.ByHandle(ctx, in.Handle)
+	a, err := s.account(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func TestAdministratorsChangeAccounts(t *testing.T) {
 	patch(ann, "boss", map[string]any{"disabled": true}).want(t, http.StatusForbidden, "not_allowed")
 	patch(boss, "boss", map[string]any{"roles": []string{}}).want(t, http.StatusConflict, "own_account")
 	patch(boss, "nobody", map[string]any{"disabled": true}).want(t, http.StatusNotFound, "no_account")
-	patch(boss, "ann", map[string]any{"roles": []string{"king"}}).want(t, http.StatusUnprocessableEntity, "bad_role")
+	patch(boss, "ann", map[string]any{"roles": []string{"king"}}).want(t, http.StatusUnprocessableEntity, "validation_failed")
 
 	login := func() answer {
 		return w.do(call{method: "POST", path: "/v1/auth/login", body: map[string]any{"handle": "ann", "password": "correct horse"}})

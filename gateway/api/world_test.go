@@ -51,7 +51,7 @@ func newWorldOf(t *testing.T, change func(*api.Deps)) *world {
 	deps := api.Deps{
 		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts,
 		Sessions: w.Sessions, SessionViews: w.Sessions,
-		Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Audience: fixedAudience(7),
+		Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Mutes: w.Rooms, Audience: fixedAudience(7),
 		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: api.NewMetrics(w.registry),
 	}
 	change(&deps)

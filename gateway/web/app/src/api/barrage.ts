@@ -1,6 +1,6 @@
 // The calls the pages make, by name.
 import type { Api } from './client'
-import type { Channel, Ingest, MintedKey, StreamKey } from './types'
+import type { Channel, Ingest, MintedKey, Mute, StreamKey } from './types'
 
 const at = encodeURIComponent
 
@@ -47,8 +47,8 @@ export class Barrage {
     return this.api.call('PATCH', `/v1/rooms/${at(room)}`, { body: { slow_mode_seconds: slowModeSeconds, max_length: maxLength } })
   }
 
-  mute(room: string, user: string, seconds: number): Promise<void> {
-    return this.api.call('PUT', `/v1/rooms/${at(room)}/mutes/${at(user)}`, { body: { seconds } })
+  mute(room: string, user: string, seconds: number): Promise<Mute> {
+    return this.api.call('PUT', `/v1/rooms/${at(room)}/mutes/${at(user)}`, { body: { until_ms: Date.now() + seconds * 1000 } })
   }
 
   unmute(room: string, user: string): Promise<void> {

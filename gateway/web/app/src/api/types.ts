@@ -32,10 +32,10 @@ export interface StreamKey {
   id: string
   /** The first letters of the secret part. */
   hint: string
-  created_at: string
-  last_used_at?: string
+  created_at_ms: number
+  last_used_at_ms?: number
   /** Set when a newer key was made. */
-  expires_at?: string
+  expires_at_ms?: number
   revoked: boolean
   in_use: boolean
 }
@@ -44,7 +44,14 @@ export interface MintedKey {
   id: string
   stream_key: string
   rtmp_url: string
-  created_at: string
+  created_at_ms: number
+}
+
+export interface Mute {
+  user: string
+  until_ms: number
+  by: string
+  muted_at_ms: number
 }
 
 export interface Ingest {

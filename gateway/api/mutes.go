@@ -1,0 +1,153 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// Mute keeps a user from posting in a room.
+type Mute struct {
+	User    string `json:"user" doc:"id of the muted user" example:"4503599627370497"`
+	UntilMS int64  `json:"until_ms" doc:"when it ends, in ms since 1970" example:"1795000000000"`
+	By      string `json:"by" doc:"id of who muted" example:"4503599627370500"`
+	AtMS    int64  `json:"muted_at_ms" doc:"in ms since 1970" example:"1794999400000"`
+}
+
+// MutePage is a part of the mutes of a room.
+type MutePage struct {
+	Mutes []Mute `json:"mutes" nullable:"false" doc:"those in force, the newest first"`
+	Next  string `json:"next,omitempty" doc:"the cursor of the next page; absent at the end"`
+}
+
+// MuteOrder says how long a mute lasts.
+type MuteOrder struct {
+	UntilMS int64 `json:"until_ms" minimum:"1" maximum:"4102444800000" doc:"when it ends, in ms since 1970; in the future" example:"1795000000000"`
+}
+
+type mutesIn struct {
+	RoomRef
+	PageQuery
+}
+
+type mutesOut struct{ Body MutePage }
+
+type muteIn struct {
+	RoomRef
+	UserRef
+	Body MuteOrder
+}
+
+type muteOut struct{ Body Mute }
+
+type unmuteIn struct {
+	RoomRef
+	UserRef
+}
+
+func mutes() []operation {
+	return []operation{
+		handle(operation{
+			id: "list-mutes", method: http.MethodGet, path: "/v1/rooms/{room}/mutes",
+			summary: "List who may not post",
+			text:    "The mutes in force, the newest first.",
+			tag:     "mutes", access: users, right: roomGovernor, codes: []string{"no_room", "bad_cursor"},
+		}, func(s *server) func(context.Context, *mutesIn) (*mutesOut, error) { return s.listMutes }),
+		handle(operation{
+			id: "mute-user", method: http.MethodPut, path: "/v1/rooms/{room}/mutes/{user}",
+			summary: "Keep a user from posting",
+			text:    "Replaces an earlier mute of the user; the same request again changes nothing.",
+			tag:     "mutes", access: users, right: roomGovernor,
+			codes: []string{"no_room", "no_account", "bad_mute", "owner_immune", "too_many_mutes"},
+		}, func(s *server) func(context.Context, *muteIn) (*muteOut, error) { return s.mute }),
+		handle(operation{
+			id: "unmute-user", method: http.MethodDelete, path: "/v1/rooms/{room}/mutes/{user}",
+			summary: "Let a user post again",
+			text:    "It is no error if nothing kept the user from it.",
+			tag:     "mutes", status: http.StatusNoContent, access: users, right: roomGovernor, codes: []string{"no_room", "no_account"},
+		}, func(s *server) func(context.Context, *unmuteIn) (*struct{}, error) { return s.unmute }),
+	}
+}
+
+func (s *server) listMutes(ctx context.Context, in *mutesIn) (*mutesOut, error) {
+	card, err := s.govern(ctx, in.Room)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Mutes.Mutes(ctx, card.Room)
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := part(in.PageQuery, list, newestFirst)
+	if err != nil {
+		return nil, err
+	}
+	out := &mutesOut{MutePage{Mutes: make([]Mute, 0, len(list)), Next: next}}
+	for _, m := range list {
+		out.Body.Mutes = append(out.Body.Mutes, muteOf(m))
+	}
+	return out, nil
+}
+
+func newestFirst(m room.Mute) string {
+	return fmt.Sprintf("%019d-%s", math.MaxInt64-m.At.UnixMilli(), m.User)
+}
+
+func (s *server) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
+	card, err := s.govern(ctx, in.Room)
+	if err != nil {
+		return nil, err
+	}
+	i, err := asker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	target, err := s.account(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	until := time.UnixMilli(in.Body.UntilMS)
+	if err := s.Mutes.Mute(ctx, card.Room, target.User, until, i.User); err != nil {
+		return nil, err
+	}
+	list, err := s.Mutes.Mutes(ctx, card.Room)
+	if err != nil {
+		return nil, err
+	}
+	n := slices.IndexFunc(list, func(m room.Mute) bool { return m.User == target.User })
+	if n < 0 { // it has ended, or somebody has lifted it, since
+		return &muteOut{Mute{User: string(target.User), UntilMS: in.Body.UntilMS, By: string(i.User), AtMS: time.Now().UnixMilli()}}, nil
+	}
+	return &muteOut{muteOf(list[n])}, nil
+}
+
+func (s *server) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
+	card, err := s.govern(ctx, in.Room)
+	if err != nil {
+		return nil, err
+	}
+	target, err := s.account(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Mutes.Unmute(ctx, card.Room, target.User)
+}
+
+// account finds an account by handle or id; a handle has a letter and an id has none.
+func (s *server) account(ctx context.Context, handleOrID string) (account.Account, error) {
+	if user, err := id.ParseNumber[id.User](handleOrID); err == nil {
+		return s.Accounts.Get(ctx, user)
+	}
+	return s.Members.ByHandle(ctx, handleOrID)
+}
+
+func muteOf(m room.Mute) Mute {
+	return Mute{string(m.User), m.Until.UnixMilli(), string(m.By), m.At.UnixMilli()}
+}

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// PageQuery asks for a part of a list.
+type PageQuery struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"at most so many" example:"50"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"next of the answer before; absent: from the beginning" example:"NDIxMQ"`
+}
+
+var errBadCursor = fault.New(fault.Invalid, "bad_cursor", "a cursor is the next of an earlier answer").In("cursor")
+
+// after is the key that the cursor stands for, "" at the beginning.
+func (in PageQuery) after() (string, error) {
+	key, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+	if err != nil {
+		return "", errBadCursor
+	}
+	return string(key), nil
+}
+
+// cursor hides a key, so that clients do not make their own.
+func cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
+
+// part cuts a page out of a whole list, which it sorts by key, and gives the next cursor, "" at the end. Keys are unique; what comes
+// and goes between two pages moves nothing else.
+func part[T any](in PageQuery, whole []T, key func(T) string) (page []T, next string, err error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, "", err
+	}
+	slices.SortFunc(whole, func(a, b T) int { return strings.Compare(key(a), key(b)) })
+	whole = slices.DeleteFunc(whole, func(v T) bool { return key(v) <= after })
+	if len(whole) <= in.Limit {
+		return whole, "", nil
+	}
+	page = whole[:in.Limit]
+	return page, cursor(key(page[len(page)-1])), nil
+}
