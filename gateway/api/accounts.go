@@ -24,7 +24,7 @@ type User struct {
 
 // Grant is what a login gives.
 type Grant struct {
-	User         User   `json:"user"`
+	User         User   `json:"user" doc:"whose login it is"`
 	AccessToken  string `json:"access_token" doc:"a bearer token"`
 	ExpiresIn    int    `json:"expires_in" doc:"seconds until the access token expires"`
 	RefreshToken string `json:"refresh_token,omitempty" doc:"for POST /v1/auth/refresh; absent if it went into the cookie"`

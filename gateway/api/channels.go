@@ -41,7 +41,7 @@ type Channel struct {
 
 // Ingest is how a publisher is doing.
 type Ingest struct {
-	State      string    `json:"state" enum:"offline,live,interrupted"`
+	State      string    `json:"state" enum:"offline,live,interrupted" doc:"of the channel"`
 	Bitrate    int64     `json:"bitrate_bps" doc:"bits a second" example:"4500000"`
 	FPS        float64   `json:"fps" doc:"pictures a second" example:"60"`
 	KeyframeMS int64     `json:"keyframe_interval_ms" doc:"between two keyframes" example:"2000"`

@@ -39,7 +39,7 @@ func TestBadForms(t *testing.T) {
 		{"member twice, escaped", patch(`{"title":"a","t\u0069tle":"Changed"}`), 400, "bad_request"},
 		{"member missing", patch(`{}`), 422, "validation_failed"},
 		{"number for text", patch(`{"title":1}`), 422, "validation_failed"},
-		{"null for text", patch(`{"title":null}`), 422, "validation_failed"},
+		{"null for text", patch(`{"title":null}`), 400, "bad_request"},
 		{"array", patch(`["Changed"]`), 422, "validation_failed"},
 		{"text", patch(`"Changed"`), 422, "validation_failed"},
 		{"two values", patch(good + good), 400, "bad_request"},

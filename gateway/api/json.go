@@ -16,7 +16,9 @@ const maxDepth = 16
 var (
 	errDeep     = errors.New("the JSON nests too deeply")
 	errRepeated = errors.New("the JSON names a member twice")
-	errTrailing = errors.New("there is something behind the JSON value")
+	errTrailing = errors.New("there is something after the JSON value")
+	errCase     = errors.New("the name of a member is not in lower case")
+	errNull     = errors.New("a member is null: leave it out")
 )
 
 // formats is JSON only, read strictly.
@@ -30,10 +32,22 @@ func unmarshal(b []byte, v any) error {
 	if err := strict(b); err != nil {
 		return err
 	}
-	return json.Unmarshal(b, v)
+	err := json.Unmarshal(b, v)
+	// To JSON Schema 5.0 is an integer, to encoding/json it is none. No number of ours is above 2^53, and the schema has been checked.
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
+		var plain any
+		if json.Unmarshal(b, &plain) != nil {
+			return err
+		}
+		if b, again := json.Marshal(plain); again == nil {
+			return json.Unmarshal(b, v)
+		}
+	}
+	return err
 }
 
-// strict walks the tokens: one value, no repeated member, bounded depth.
+// strict walks the tokens: one value, no repeated member, no null, bounded depth. encoding/json and huma take members in any case, and null
+// for what may be absent; the description does not. All members of ours are in lower case.
 func strict(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
@@ -69,13 +83,18 @@ func nest(open []level, t json.Token) ([]level, error) {
 	}
 	if top >= 0 && open[top].names != nil {
 		if name, ok := t.(string); ok && !open[top].value {
-			name = strings.ToLower(strings.ToUpper(name)) // encoding/json takes members in any case
+			if strings.ToLower(strings.ToUpper(name)) != name {
+				return nil, errCase
+			}
 			if _, repeated := open[top].names[name]; repeated {
 				return nil, errRepeated
 			}
 			open[top].names[name] = struct{}{}
 			open[top].value = true
 			return open, nil
+		}
+		if t == nil {
+			return nil, errNull
 		}
 		open[top].value = false
 	}

@@ -84,6 +84,7 @@ func (s *server) describe(router chi.Router) {
 func (s *server) publish(router chi.Router) error {
 	delete(s.api.OpenAPI().Components.Schemas.Map(), "ErrorModel") // huma's own refusals, which fromHuma replaces
 	delete(s.api.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
+	examples(s.api.OpenAPI())
 	spec, err := json.MarshalIndent(s.api.OpenAPI(), "", "  ")
 	if err != nil {
 		return fault.Wrap(fault.Internal, "openapi", "the description cannot be encoded", err)
