@@ -75,7 +75,7 @@ func TestDemoShowsAPictureAndChats(t *testing.T) {
 	select {
 	case page := <-announced:
 		s.faces["http"] = page.Host
-		if page.Path != "/demo" {
+		if page.Path != "/@demo" {
 			t.Errorf("the demo announced %s", page)
 		}
 	case <-s.stopped:

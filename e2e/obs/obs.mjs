@@ -159,7 +159,7 @@ async function watch(browser, server) {
   // A playlist that is waited for is refused 503 when no publisher came for three target durations; the browser reports that itself.
   page.on('console', (m) => m.type() === 'error' && !/status of 503/.test(m.text()) && faults.push(m.text()))
   page.on('pageerror', (e) => faults.push(String(e)))
-  await page.goto(server.http + '/obs')
+  await page.goto(server.http + '/@obs')
   await page.evaluate(() => (window.watchedSince = performance.now()))
   await until('first picture', 30000, async () => (await video(page))?.frames > 0)
   return { page, faults }

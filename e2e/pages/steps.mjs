@@ -82,7 +82,7 @@ async function createChannel(world) {
 
 async function waitOffline(world) {
   const viewer = (world.viewer = await arrive(world, 'viewer'))
-  await viewer.page.goto(world.server.url('/annlive'))
+  await viewer.page.goto(world.server.url('/@annlive'))
   await viewer.phase('offline')
   await viewer.page.evaluate(() => (window.sameDocument = true))
 }
@@ -102,7 +102,7 @@ async function measurePlayback(world) {
   await leave(world, world.viewer)
   await world.ann.page.goto('about:blank')
   const viewer = (world.viewer = await arrive(world, 'viewer'))
-  await viewer.page.goto(world.server.url('/annlive'))
+  await viewer.page.goto(world.server.url('/@annlive'))
   await viewer.moving()
   const frozen = await viewer.page.evaluate(freezes, world.playMs)
   const samples = frozen.latencies.toSorted((a, b) => a - b)
@@ -155,7 +155,7 @@ async function chat(world) {
   const bob = (world.bob = await arrive(world, 'bob'))
   // Bob comes by a name and without TLS, where browsers withhold some interfaces.
   bob.home = world.server.url('').replace('127.0.0.1', 'barrage.test')
-  await bob.page.goto(`${bob.home}/annlive`)
+  await bob.page.goto(`${bob.home}/@annlive`)
   world.check('without TLS', await bob.page.evaluate(() => !window.isSecureContext))
   await bob.page.getByRole('button', { name: 'Log in to join in' }).waitFor()
   await bob.register('Bob', 'correct horse battery')
@@ -291,7 +291,7 @@ async function screenshots(world) {
   const { bob, ann } = world
   const words = ['that bass line!!', '哈哈哈哈哈', 'first time here, love it', 'what synth is that?', '6666', 'ここから最高', 'hello from the couch', 'so smooth']
   const small = await arrive(world, 'small', { viewport: phone, touch: true })
-  await small.page.goto(world.server.url('/annlive'))
+  await small.page.goto(world.server.url('/@annlive'))
   await small.moving()
   await bob.page.getByRole('button', { name: 'Copy link' }).click()
   await bob.page.getByText('Link copied').waitFor()
@@ -322,7 +322,7 @@ async function screenshots(world) {
   world.check('the studio fits 360 px', (await ann.overflow()) <= 0, await ann.overflow())
   await ann.page.setViewportSize(desktop)
   await small.page.setViewportSize(narrow)
-  for (const path of ['/', '/annlive', '/studio', '/a/b']) {
+  for (const path of ['/', '/@annlive', '/studio', '/a/b']) {
     await small.page.goto(world.server.url(path))
     await small.page.waitForTimeout(500)
     world.check(`${path} fits 360 px`, (await small.overflow()) <= 0, await small.overflow())
@@ -422,7 +422,7 @@ async function logoutAndLost(world) {
   await page.getByText('Nothing flies here').waitFor()
   await accessible(world, world.bob, 'the page that is not there')
   world.bob.expected = [/status of 404/, /status of 401/]
-  await page.goto(`${world.bob.home}/nobody-here`)
+  await page.goto(`${world.bob.home}/@nobody-here`)
   await page.getByText('There is no channel named').waitFor()
   await page.getByRole('button', { name: 'Log in' }).click()
   await accessible(world, world.bob, 'the log-in')

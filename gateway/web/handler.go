@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -59,7 +60,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Of(fault.New(fault.NotFound, "no_route", "there is nothing at this address")).Write(w)
 		return
 	}
+	if isChannel(name) { // as channels' pages were called before they had an @; names of channels are never those of pages
+		to := url.URL{Path: "/@" + name, RawQuery: r.URL.RawQuery}
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		http.Redirect(w, r, to.String(), http.StatusPermanentRedirect)
+		return
+	}
 	serve(w, r, h.start)
+}
+
+// isChannel says whether a path is one segment that can be the name of a channel.
+func isChannel(name string) bool {
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || reserved.Name(name) {
+		return false
+	}
+	return name[0] != '_' && name[0] != '-'
 }
 
 // belongsToBackend says whether a path is, or may become, an address of the backend: a mistyped one is never answered with a page.

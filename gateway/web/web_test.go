@@ -57,7 +57,7 @@ func TestWhatAPathAnswers(t *testing.T) {
 		body, cache string
 	}{
 		{"the start page", "/", 200, app, "no-cache"},
-		{"a room", "/some-channel", 200, app, "no-cache"},
+		{"a room", "/@some-channel", 200, app, "no-cache"},
 		{"the studio", "/studio", 200, app, "no-cache"},
 		{"a deep unknown page", "/a/b/c", 200, app, "no-cache"},
 		{"the document by name", "/index.html", 200, app, "no-cache"},
@@ -87,6 +87,19 @@ func TestWhatAPathAnswers(t *testing.T) {
 				checkProblem(t, res, body, "not_found", "no_route")
 			}
 		})
+	}
+}
+
+func TestTheOldPathOfAChannelLeadsToTheNewOne(t *testing.T) {
+	h := newHandler(t, pages)
+	for path, want := range map[string]string{
+		"/some-channel": "/@some-channel", "/ann?t=5&u=a%2Fb": "/@ann?t=5&u=a%2Fb", "/ann/": "/@ann", "//ann": "/@ann",
+		"/@ann": "", "/studio": "", "/": "", "/ann/more": "", "/search": "", "/Ann": "", "/-ann": "", "/@": "", "/%5C%5Cann": "", "/a.b": "",
+	} {
+		res := ask(h, http.MethodGet, path)
+		if got := res.Header.Get("Location"); got != want || (res.StatusCode == http.StatusPermanentRedirect) != (want != "") {
+			t.Errorf("%s was answered %d %q, want %q", path, res.StatusCode, got, want)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 import { createRouter, createWebHistory } from 'vue-router'
 import Home from './views/HomeView.vue'
 
-/** What a channel's name looks like; other addresses are nobody's room. */
+/** What a channel's name looks like; other addresses are nobody's room. The server sends /name, as it once was, to /@name. */
 export const channelName = '[a-z0-9][a-z0-9_-]*'
 
 export const router = createRouter({
@@ -10,7 +10,7 @@ export const router = createRouter({
   routes: [
     { path: '/', name: 'home', component: Home },
     { path: '/studio', name: 'studio', component: () => import('./views/StudioView.vue') },
-    { path: `/:channel(${channelName})`, name: 'room', component: () => import('./views/RoomView.vue'), props: true },
+    { path: `/@:channel(${channelName})`, name: 'room', component: () => import('./views/RoomView.vue'), props: true },
     { path: '/:rest(.*)*', name: 'lost', component: () => import('./views/LostView.vue') },
   ],
 })
