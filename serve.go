@@ -47,7 +47,7 @@ func serveUntil(ctx context.Context, cfg Config, log *slog.Logger, body func(*pl
 // next process opens them.
 var errBroken = errors.New("the storage failed; what was acknowledged is safe. See to the disk and start again")
 
-// watch runs body until it ends, a listener or the storage fails, or the node loses its lease.
+// watch runs body until it ends, or a listener or the storage fails.
 func (p *platform) watch(ctx context.Context, body func(*platform) error) error {
 	done := make(chan error, 1)
 	go func() { done <- body(p) }()
@@ -58,8 +58,6 @@ func (p *platform) watch(ctx context.Context, body func(*platform) error) error 
 		return err
 	case err := <-p.broken:
 		return fmt.Errorf("%w: %w", errBroken, err)
-	case <-p.node.Lost():
-		return errors.New("the node lost its lease; start it again")
 	case <-ctx.Done():
 		return nil
 	}

@@ -1,138 +1,242 @@
 package cluster
 
 import (
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/barrage-live/barrage/cluster/internal/life"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wheel"
 )
 
-// phase is where an activation is in its life.
-//
-//	loading -> active -> flushing -> ended
-//	   ^         |           |
-//	   |         v           |
-//	   +----- crashed        |    with messages waiting, the next life begins in the same process,
-//	   +---------------------+    so that none is lost and their order stays
-type phase uint8
-
-const (
-	loading phase = iota
-	active
-	flushing
-	crashed // waits for the works of the failed life before the next one loads
-	ended
-)
-
-// ending is why an activation is to end; higher ones win.
-type ending uint8
-
-const (
-	endNone ending = iota
-	endIdle
-	endDrain
-	endStop // an actor that gave up on its state must not execute what waits, not even in a drain
-)
-
-// owedPause is how long a drain waits before it looks again whether an activation has given the answers it owes.
-const owedPause = 5 * grain
-
 // signal steers an activation from outside.
 type signal uint8
 
 const (
-	signalIdle  signal = iota // it may have been idle long enough
-	signalDrain               // finish what waits, flush and end
-	signalDrop                // end now, without a flush: the node is closed or has lost its lease
+	signalIdle   signal = iota // it may have been idle long enough
+	signalDrain                // finish what waits, flush and end
+	signalClose                // end now, without a flush: the node closes
+	signalLose                 // end now, without a flush: the lease is lost
+	signalResume               // the lease is trusted again
+	signalExpel                // what waits in doubt has waited long enough
 )
 
-// activation is one actor in memory: the process behind an address. One process may live several lives, one after the
-// other; each has its own Actor and number. All fields below box belong to its turns.
+// concerns reports whether the activation need be told.
+func (m signal) concerns(a *activation) bool {
+	switch m {
+	case signalResume:
+		return a.held.Load()
+	case signalExpel:
+		return a.box.depth() > 0
+	case signalIdle, signalDrain, signalClose, signalLose:
+	}
+	return true
+}
+
+// granted tells an activation that its shard is owned, or why it is not.
+type granted struct{ err *fault.Error }
+
+// checkDrained is a timer's message: look again whether an activation that drains has given the answers it owes.
+type checkDrained struct{}
+
+// checkPause is how long a drain waits before it looks again.
+const checkPause = 5 * grain
+
+// activation is one actor in memory: the process behind an address, the shell of a life.State. One process may live several
+// lives, one after the other; each has its own Actor and fence. All fields below held belong to its turns.
 type activation struct {
-	node *Node
-	gate *gate
-	kind *kind
-	key  string
+	node  *Node
+	shard *shardActor
+	kind  *kind
+	key   string
 	// touched is when the last message came, in nanoseconds since the node began.
 	touched atomic.Int64
 	idle    wheel.Timer[due]
 	box     mailbox
+	// spawned belongs to the turns of the shard.
+	spawned bool
+	// held says that something was kept back in doubt: it must be told when the doubt is over.
+	held atomic.Bool
 
-	epoch  position.Epoch
-	fence  position.Fence // of this life
-	actor  Actor
-	life   uint32
-	phase  phase
-	ending ending
-	held   hold
-	pinned bool
-	// awaiting counts the Awaits of this life, outstanding all works of this and earlier lives.
-	awaiting    int32
-	outstanding int32
-	timers      *timer
-	owed        []*envelope // whose Reply went out of its turn
-	// waitsForOwed is set while a timer looks whether the owed answers were given, so that a drain can end.
-	waitsForOwed bool
-	turn         Turn
-	refusal      error // answers what waits when a crashed life has ended; nil: the next life does
-	dropped      error // why a flushing activation was dropped; it ends once Passivate has returned
+	state   life.State
+	actor   Actor
+	fence   position.Fence // of the present life
+	timers  *timer
+	owed    []*envelope // whose Reply went out of its turn
+	turn    Turn
+	refusal error // answers what waits if the shard or the state could not be had, or the actor rests
 }
 
 var _ actor.Actor = (*activation)(nil)
 
+func newActivation(s *shardActor, at address) *activation {
+	a := &activation{node: s.node, shard: s, kind: at.kind, key: at.key, state: life.New(at.kind.State != nil)}
+	a.idle.Value = a
+	a.box.limit = at.kind.mailbox
+	a.box.mu.paused = life.PauseOwn
+	return a
+}
+
 // Receive implements actor.Actor. It never panics: what may panic runs in guard.
 func (a *activation) Receive(ctx actor.Context) {
-	if a.phase == ended {
+	if a.state.Phase() == life.Ended {
 		return
 	}
+	now := time.Now()
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		a.load()
+		a.enter(now)
 	case *envelope:
-		a.handle(m)
+		a.step(life.Event{What: life.Message, Expired: m.expired(now)}, m, now)
 	case *timer:
-		a.fire(m)
+		a.fire(m, now)
 	case *completion:
-		a.complete(m)
+		a.step(life.Event{What: life.WorkEnded, Life: m.life, Await: m.await}, m, now)
 	case loaded:
-		a.loaded(m)
+		a.step(life.Event{What: life.Loaded, Life: m.life, Outcome: m.outcome, Rests: m.rests}, m, now)
 	case flushed:
-		a.flushed(m.err)
+		a.step(life.Event{What: life.Flushed, Outcome: m.outcome}, m, now)
+	case granted:
+		a.granted(m, now)
 	case signal:
-		a.steer(m)
+		a.steer(m, now)
 	}
-	if a.phase == ended {
+	if a.state.Phase() == life.Ended {
 		ctx.Stop(ctx.Self())
 	}
 }
 
-// handle gives a message its turn, unless it must not have one any more.
-func (a *activation) handle(e *envelope) {
-	now := time.Now()
-	if err := a.admit(e, now); err != nil {
-		a.refuse(e, err)
-		a.settle()
-		return
+// step hands an event to the core, with what the clock says of the ownership, and performs what comes of it. of is the message that
+// is the event, nil for others.
+func (a *activation) step(e life.Event, of any, now time.Time) {
+	e.Standing, e.Idle = a.node.standing(now, a.fence.Epoch), a.kind.idle
+	var buf [4]life.Effect
+	for _, f := range a.state.Step(e, buf[:0]) {
+		a.perform(f, of, now)
 	}
-	a.touch(now)
-	a.step(e, now, nil)
+	if held := a.state.Held(); held != a.held.Load() {
+		a.held.Store(held)
+		if held && !a.node.trust.suspended.Load() { // the doubt was over before it was noted
+			a.box.post(steering, signalResume)
+		}
+	}
 }
 
-func (a *activation) admit(e *envelope, now time.Time) error {
-	switch {
-	case a.node.fenced(now):
-		return errLeaseLost
-	case e.epoch != 0 && e.epoch != a.epoch:
-		return errStaleEpoch
-	case e.expired(now):
-		return errExpired
+func (a *activation) perform(f life.Effect, of any, now time.Time) {
+	switch f.Do {
+	case life.Run:
+		a.run(of, now)
+	case life.Refuse:
+		a.refuse(of.(*envelope), errExpired)
+	case life.Discard:
+		a.discard(of)
+	case life.Keep:
+		a.keep(of)
+	case life.Pause:
+		a.box.pause(f.Level)
+	case life.Enter:
+		a.enter(now)
+	case life.Load:
+		a.load(now)
+	case life.Flush:
+		a.flush(now)
+	case life.Check:
+		a.step(life.Event{What: life.Checked, Quiet: a.quiet(now), Backlog: a.box.depth() > 0, Owed: a.owes(now)}, nil, now)
+	case life.CheckLater:
+		a.after(now.Add(checkPause), checkDrained{})
+	case life.ArmIdle:
+		if a.kind.idle > 0 {
+			a.node.clock.Arm(&a.idle, now.Add(f.After))
+		}
+	case life.EndLife:
+		a.endLife(f.Cause)
+	case life.RefuseWaiting:
+		a.refuseAll(a.box.takeAll(), errSuspended)
+	case life.Retire:
+		a.retire(f.Cause, of, now)
 	}
-	return nil
+}
+
+// steer obeys a signal.
+func (a *activation) steer(m signal, now time.Time) {
+	e := life.Event{}
+	switch m {
+	case signalIdle:
+		e.What, e.Quiet, e.Backlog = life.IdleDue, a.quiet(now), a.box.depth() > 0
+	case signalDrain:
+		e.What = life.Drain
+	case signalClose:
+		e.What = life.Close
+	case signalLose:
+		e.What = life.Lose
+	case signalResume:
+		e.What = life.Resume
+	case signalExpel:
+		if !a.node.trust.refusing.Load() {
+			return // the doubt is over
+		}
+		e.What = life.Expel
+	}
+	a.step(e, nil, now)
+}
+
+// enter asks for the fence of the next life, or waits until the shard is owned.
+func (a *activation) enter(now time.Time) {
+	fence, ok := a.shard.fence(now)
+	if !ok {
+		a.shard.box.post(own, a)
+		return
+	}
+	a.fence = fence
+	a.step(life.Event{What: life.Granted}, nil, now)
+}
+
+func (a *activation) granted(g granted, now time.Time) {
+	switch {
+	case a.state.Phase() != life.Waiting:
+	case g.err != nil:
+		a.refusal = g.err
+		a.step(life.Event{What: life.Granted, Outcome: life.Failed}, nil, now)
+	default:
+		a.enter(now)
+	}
+}
+
+// fire hands a due timer to the core, unless it was stopped meanwhile.
+func (a *activation) fire(t *timer, now time.Time) {
+	switch {
+	case t.stopped:
+	case t.msg == any(checkDrained{}):
+		a.unlink(t)
+		a.step(life.Event{What: life.Drain}, nil, now)
+	default:
+		a.step(life.Event{What: life.Timer}, t, now)
+	}
+}
+
+// keep puts a message back to the head of its queue.
+func (a *activation) keep(of any) {
+	p := awaited
+	switch m := of.(type) {
+	case *timer:
+		p = own
+	case *completion:
+		p = m.priority()
+	}
+	a.box.putBack(p, of)
+}
+
+// discard drops a message that is of an earlier life, or that nobody takes any more.
+func (a *activation) discard(of any) {
+	switch m := of.(type) {
+	case *completion:
+		m.env.answer(nil, errEnded)
+	case loaded:
+		a.release(m.actor, errEnded)
+	}
 }
 
 // refuse answers a message that is not executed, and counts it.
@@ -141,109 +245,13 @@ func (a *activation) refuse(e *envelope, err error) {
 	a.kind.refused.WithLabelValues(fault.CodeOf(err)).Inc()
 }
 
-// fire gives a due timer its turn.
-func (a *activation) fire(t *timer) {
-	now := time.Now()
-	if t.stopped || a.node.fenced(now) {
-		return
-	}
-	a.unlink(t)
-	if s, ok := t.msg.(signal); ok {
-		a.steer(s)
-		return
-	}
-	a.step(nil, now, func(turn *Turn) { a.actor.Receive(turn, t.msg) })
-}
-
-// step runs one turn: the message of e, or then if given.
-func (a *activation) step(e *envelope, now time.Time, then func(*Turn)) {
-	a.turn = Turn{a: a, env: e, now: now}
-	if e != nil {
-		e.holders++
-	}
-	sound := a.guard(then)
-	a.turn = Turn{}
-	a.kind.turns.Observe(time.Since(now).Seconds())
-	if e != nil {
-		e.holders--
-		if !sound {
-			e.answer(nil, errPanicked)
-		} else if e.holders == 0 && !e.taken && e.answer(nil, errUnanswered) {
-			a.log().Error("actor did not answer", slog.String("message_type", typeOf(e.msg)))
-		}
-	}
-	if !sound {
-		a.crash(now)
-	}
-	a.settle()
-}
-
-// guard calls the actor and recovers its panic.
-func (a *activation) guard(then func(*Turn)) (sound bool) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			a.reportPanic("turn", reason, a.turn.env)
-		}
-	}()
-	if then != nil {
-		then(&a.turn)
-	} else {
-		a.actor.Receive(&a.turn, a.turn.env.msg)
-	}
-	return true
-}
-
-// settle draws the consequences of a turn: who waits, and whether the activation goes on.
-func (a *activation) settle() {
-	if a.phase != active {
-		return
-	}
-	switch {
-	case a.awaiting > 0:
-		a.setHold(holdAll)
-	case a.ending == endStop && a.outstanding > 0:
-		a.setHold(holdUser)
-	case a.ending == endStop, a.ending == endDrain && a.finished():
-		a.flush()
-	default:
-		a.setHold(holdNone)
-	}
-}
-
-// finished reports whether a draining activation has done all it was asked. An answer given outside a turn is noticed a
-// little later.
-func (a *activation) finished() bool {
-	if a.outstanding > 0 || a.box.depth() > 0 {
-		return false
-	}
-	now := time.Now()
-	if !a.owes(now) {
-		return true
-	}
-	if !a.waitsForOwed {
-		a.waitsForOwed = true
-		a.after(now.Add(owedPause), signalDrain)
-	}
-	return false
-}
-
-func (a *activation) setHold(h hold) {
-	if a.held != h {
-		a.held = h
-		a.box.setHold(h)
-	}
-}
-
-// steer obeys a signal.
-func (a *activation) steer(s signal) {
-	switch s {
-	case signalIdle:
-		a.considerIdle(time.Now())
-	case signalDrain:
-		a.ending, a.waitsForOwed = max(a.ending, endDrain), false
-		a.settle()
-	case signalDrop:
-		a.drop(a.node.refusal())
+// refuseAll refuses a list of messages.
+func (a *activation) refuseAll(e *envelope, err error) {
+	for e != nil {
+		next := e.next
+		e.next = nil
+		a.refuse(e, err)
+		e = next
 	}
 }
 
@@ -262,22 +270,5 @@ func (a *activation) due(now time.Time) {
 		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle-quiet))
 		return
 	}
-	a.box.post(urgent, signalIdle)
-}
-
-// considerIdle begins the end of an activation that has nothing to do.
-func (a *activation) considerIdle(now time.Time) {
-	if a.phase != active || a.ending != endNone {
-		return
-	}
-	quiet := a.quiet(now)
-	switch {
-	case a.pinned, a.outstanding > 0, a.box.depth() > 0, a.owes(now):
-		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle))
-	case quiet < a.kind.idle:
-		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle-quiet))
-	default:
-		a.ending = endIdle
-		a.flush()
-	}
+	a.box.post(steering, signalIdle)
 }

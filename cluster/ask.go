@@ -5,22 +5,12 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/position"
 )
 
 // MaxAsk bounds how long an Ask waits; it is also the deadline of one whose context has none.
 const MaxAsk = 5 * time.Second
 
 const maxKey = 512
-
-// Ref addresses an actor under one ownership of its shard. A Ref of an earlier ownership is refused Fenced
-// "stale_epoch", so that what was decided by looking at an old owner never reaches a new one.
-type Ref struct {
-	Kind string
-	Key  string
-	// Epoch is the ownership; zero means whichever is present.
-	Epoch position.Epoch
-}
 
 // Ask sends msg to the actor and waits for its answer, which must be an R.
 //
@@ -33,19 +23,14 @@ type Ref struct {
 //
 // An actor must not Ask itself, nor Ask inside a turn: use Turn.Await or Turn.Pipe.
 func Ask[R any](ctx context.Context, n *Node, kind, key string, msg any) (R, error) {
-	return AskRef[R](ctx, n, Ref{Kind: kind, Key: key}, msg)
-}
-
-// AskRef is Ask under the ownership that ref names.
-func AskRef[R any](ctx context.Context, n *Node, ref Ref, msg any) (R, error) {
 	var zero R
-	v, err := n.ask(ctx, ref, msg)
+	v, err := n.ask(ctx, kind, key, msg)
 	if err != nil || v == nil {
 		return zero, err
 	}
 	r, ok := v.(R)
 	if !ok {
-		return zero, fault.Newf(fault.Internal, "bad_reply", "%s answered %T with %T, want %T", ref.Kind, msg, v, zero)
+		return zero, fault.Newf(fault.Internal, "bad_reply", "%s answered %T with %T, want %T", kind, msg, v, zero)
 	}
 	return r, nil
 }
@@ -53,20 +38,15 @@ func AskRef[R any](ctx context.Context, n *Node, ref Ref, msg any) (R, error) {
 // Tell sends msg to the actor and does not wait. It refuses as Ask does; nil means that the message was queued, not
 // that it was executed.
 func Tell(n *Node, kind, key string, msg any) error {
-	return TellRef(n, Ref{Kind: kind, Key: key}, msg)
+	return n.deliver(kind, key, &envelope{msg: msg})
 }
 
-// TellRef is Tell under the ownership that ref names.
-func TellRef(n *Node, ref Ref, msg any) error {
-	return n.deliver(ref, &envelope{msg: msg, epoch: ref.Epoch})
-}
-
-func (n *Node) ask(ctx context.Context, ref Ref, msg any) (any, error) {
+func (n *Node) ask(ctx context.Context, kind, key string, msg any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, gaveUp(err)
 	}
 	now := time.Now()
-	env := &envelope{msg: msg, epoch: ref.Epoch, deadline: now.Add(MaxAsk), reply: make(chan result, 1)}
+	env := &envelope{msg: msg, deadline: now.Add(MaxAsk), reply: make(chan result, 1)}
 	var limit <-chan time.Time
 	if d, ok := ctx.Deadline(); ok && d.Before(env.deadline) {
 		env.deadline = d
@@ -75,7 +55,7 @@ func (n *Node) ask(ctx context.Context, ref Ref, msg any) (any, error) {
 		defer timer.Stop()
 		limit = timer.C
 	}
-	if err := n.deliver(ref, env); err != nil {
+	if err := n.deliver(kind, key, env); err != nil {
 		return nil, err
 	}
 	select {

@@ -37,7 +37,7 @@ func AskFunc(n *Node, deadline time.Time, kind, key string, msg any, done func(v
 	c.entry.Value = c
 	// The clock goes first: an answer may be there before deliver returns, and disarms.
 	n.clock.Arm(&c.entry, limit)
-	if err := n.deliver(Ref{Kind: kind, Key: key}, &c.env); err != nil {
+	if err := n.deliver(kind, key, &c.env); err != nil {
 		c.env.answer(nil, err)
 	}
 }

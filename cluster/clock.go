@@ -27,7 +27,7 @@ type timer struct {
 }
 
 // due implements due; after the activation's end the mailbox takes nothing.
-func (t *timer) due(time.Time) { t.a.box.post(self, t) }
+func (t *timer) due(time.Time) { t.a.box.post(own, t) }
 
 // Timer is a message to come, made by Turn.After. The zero Timer is one that has come.
 type Timer struct{ t *timer }

@@ -96,8 +96,7 @@ func owners(l *ownerLog) cluster.Kind {
 // TestCloseIsTheLastCallToEveryActor ends activations in every way there is.
 func TestCloseIsTheLastCallToEveryActor(t *testing.T) {
 	lose := func(_ *testing.T, _ *cluster.Node, s *scripted) {
-		var lost error = coordination.ErrLeaseLost
-		s.renewErr.Store(&lost)
+		s.fail("renew", coordination.ErrLeaseLost)
 		time.Sleep(ttl)
 	}
 	stop := func(_ *testing.T, n *cluster.Node, _ *scripted) { n.Close() }

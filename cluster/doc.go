@@ -2,18 +2,26 @@
 // while they are used, and are touched by one turn at a time.
 //
 // It owns the activations of this process, their mailboxes, timers and workers, and the node's lease. Actor packages
-// give it their Kinds and call each other through Ask, AskFunc and Tell; serve.go makes a node, gives it to whoever needs its
-// address, starts it and ends it. It is the only package that
-// knows the actor engine (protoactor), and no type of the engine leaves it.
+// give it their Kinds and call each other through Ask, AskFunc and Tell; serve.go makes a node, gives it to whoever needs
+// its address, starts it and ends it. It is the only package that knows the actor engine (protoactor), and no type of the
+// engine leaves it. The rules are pure: cluster/internal/life is the life of an activation, cluster/internal/ownership the
+// lease of the node and what becomes of a shard.
 //
 // An actor is addressed by kind and key. The address falls into one of 4096 shards; a node claims a shard from the
 // coordination store when it first needs it, and the epoch of the claim travels with every message and fences every
-// durable write. One gate actor per shard begins the activations; messages do not pass through it:
+// durable write. One actor per shard begins the activations; messages do not pass through it:
 //
 //	Ask/Tell -> register of the shard -> mailbox of the activation -> turn -> Reply
 //	                  | first use
 //	                  v
-//	            gate: claim, spawn -> load (Kind.Activate, on a worker) -> first turn
+//	            shard: claim, spawn -> load (fence, Kind.Activate, on a worker) -> first turn
+//
+// Doubt suspends, proof drops. A lease is renewed at a third of its life, and a renewal that fails or hangs is repeated within half a
+// second, so one that hangs once, or a store that is away for less than the lease, is not noticed by anybody. In the last fifth of its
+// life a lease is in doubt: nothing acts, what comes is held for a second and then refused "suspended", what is in memory
+// stays. When the store says that the lease is lost, the activations under it end without a flush, and the node joins again under a
+// higher epoch, in the same process: messages that wait are executed under the next ownership. Everything that acts asks the
+// clock first, sleep of the machine included, so a process that did not run for a while finds out before it does anything.
 //
 // Promises. At most one activation of an address runs under one epoch, and its turns do not overlap. Messages of one
 // sender to one actor are received in the order in which they were sent, over passivations too. A message is executed
@@ -40,9 +48,9 @@
 //	Unavailable activation_failed  Kind.Activate failed without a fault of its own
 //	Unavailable not_started        the node was made and not started yet
 //	Unavailable draining, closed   the node ends
-//	Unavailable not_owner          another node owns the shard
-//	Fenced      stale_epoch        the Ref is of an earlier ownership
-//	Fenced      lease_lost         the node lost its lease; it executes nothing any more
+//	Unavailable not_owner          another node owns the shard; RetryAfter says when it is asked for again
+//	Unavailable not_claimed        the coordination store did not say whose the shard is
+//	Unavailable suspended          the lease of the node is in doubt; nothing was done
 //
 // The smallest actor:
 //

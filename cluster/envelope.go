@@ -3,8 +3,6 @@ package cluster
 import (
 	"sync/atomic"
 	"time"
-
-	"github.com/barrage-live/barrage/internal/position"
 )
 
 // envelope is one message on its way, with the duty to answer it if it was asked. It belongs to the sender until it is
@@ -12,8 +10,7 @@ import (
 type envelope struct {
 	next     *envelope
 	msg      any
-	deadline time.Time // absolute; zero for Tell
-	epoch    position.Epoch
+	deadline time.Time   // absolute; zero for Tell
 	reply    chan result // of an Ask: one place, so that answering never blocks
 	call     *call       // of an AskFunc
 

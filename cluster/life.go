@@ -10,88 +10,77 @@ import (
 	"slices"
 	"time"
 
+	"github.com/barrage-live/barrage/cluster/internal/life"
+	"github.com/barrage-live/barrage/cluster/internal/ownership"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// loaded tells an activation what its kind's Activate gave.
+// loaded tells an activation what its kind's Activate gave to one of its lives.
 type loaded struct {
-	actor    Actor
-	err      error
-	panicked bool
+	life    uint32
+	outcome life.Outcome
+	actor   Actor
+	err     error
+	rests   bool
 }
 
 // flushed tells an activation how its Passivate ended.
-type flushed struct{ err error }
+type flushed struct{ outcome life.Outcome }
 
-// load begins a life: the state is read by a worker while messages wait.
-func (a *activation) load() {
-	a.phase, a.fence = loading, position.Fence{Epoch: a.epoch, Activation: a.gate.number.Add(1)}
-	made := func() {
-		l := a.activate()
-		if !a.box.post(urgent, l) { // dropped meanwhile
+// load has the state read by a worker while messages wait.
+func (a *activation) load(now time.Time) {
+	number, fence := a.state.Number(), a.fence
+	read := func() {
+		l := a.activate(fence)
+		l.life = number
+		if !a.box.post(awaited, l) { // dropped meanwhile
 			a.release(l.actor, errEnded)
 		}
 	}
-	if !a.kind.loaders.submit(made) {
-		a.kind.failed.Inc()
-		a.finish("dropped", errBusy)
+	if !a.kind.loaders.submit(read) {
+		a.step(life.Event{What: life.Loaded, Life: number, Outcome: life.Failed}, loaded{err: errBusy}, now)
 	}
 }
 
 // activate runs on a worker.
-func (a *activation) activate() (l loaded) {
+func (a *activation) activate(fence position.Fence) (l loaded) {
 	ctx, cancel := a.node.workContext()
 	defer cancel()
 	defer func() {
 		if reason := recover(); reason != nil {
 			a.reportPanic("activation", reason, nil)
-			l = loaded{err: errPanicked, panicked: true}
-		}
-	}()
-	exists := false
-	if a.kind.State != nil {
-		t, partition := a.kind.State(a.key)
-		var err error
-		if exists, err = a.node.cfg.Fencer.FenceExisting(ctx, t, partition, a.fence); err != nil {
-			return loaded{err: err}
-		}
-	}
-	made, err := a.kind.Activate(ctx, Activation{Key: a.key, Fence: a.fence, Exists: exists, Log: a.log()})
-	switch {
-	case err != nil:
-		return loaded{err: err}
-	case made == nil:
-		return loaded{err: fault.New(fault.Internal, "no_actor", "Activate gave no actor")}
-	}
-	return loaded{actor: made}
-}
-
-// loaded lets the messages in, after the actor's first turn.
-func (a *activation) loaded(l loaded) {
-	now := time.Now()
-	if l.err != nil {
-		a.kind.failed.Inc()
-		refusal := activationFault(l.err)
-		if l.panicked {
-			if left := a.gate.crash(a, now); left > 0 {
-				refusal = quarantined(left)
+			l = loaded{outcome: life.Panicked, err: errPanicked}
+			if left := a.crash(time.Now()); left > 0 {
+				l.rests, l.err = true, quarantined(left)
 			}
 		}
-		a.finish("dropped", refusal)
-		return
+	}()
+	exists, err := a.raise(ctx, fence)
+	if err == nil {
+		l.actor, err = a.kind.Activate(ctx, Activation{Key: a.key, Fence: fence, Exists: exists, Log: a.log()})
 	}
-	a.kind.activated.Inc()
-	a.actor, a.phase = l.actor, active
-	a.touch(now)
-	if a.kind.idle > 0 {
-		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle))
+	switch {
+	case err != nil:
+		return loaded{outcome: life.Failed, err: activationFault(err)}
+	case l.actor == nil:
+		return loaded{outcome: life.Failed, err: fault.New(fault.Internal, "no_actor", "Activate gave no actor")}
 	}
-	if s, ok := a.actor.(Starter); ok {
-		a.step(nil, now, s.Start)
-		return
+	return l
+}
+
+// raise fences the state of the actor, so that nobody changes it any more who was there before. Who finds a later fence there has
+// lost the shard, or is about to learn that.
+func (a *activation) raise(ctx context.Context, fence position.Fence) (exists bool, err error) {
+	if a.kind.State == nil {
+		return false, nil
 	}
-	a.settle()
+	t, partition := a.kind.State(a.key)
+	exists, err = a.node.cfg.Fencer.FenceExisting(ctx, t, partition, fence)
+	if err != nil && fault.KindOf(err) == fault.Fenced {
+		a.shard.box.post(own, shardEvent(ownership.Overruled))
+	}
+	return exists, err
 }
 
 // activationFault gives an Activate's error a kind: whatever it was, no message was executed.
@@ -102,105 +91,73 @@ func activationFault(err error) error {
 	return fault.Wrap(fault.Unavailable, "activation_failed", "the actor could not be activated", err)
 }
 
-// flush ends a life in order: the actor writes what it still holds while messages wait.
-func (a *activation) flush() {
-	a.phase = flushing
-	a.setHold(holdAll)
+// flush has the actor write what it still holds while messages wait.
+func (a *activation) flush(now time.Time) {
 	p, ok := a.actor.(Passivator)
 	if !ok {
-		a.flushed(nil)
+		a.step(life.Event{What: life.Flushed}, nil, now)
 		return
 	}
-	if !a.kind.loaders.insist(func() { a.box.post(urgent, flushed{a.passivate(p)}) }) {
-		a.flushed(errClosed)
+	epoch := a.fence.Epoch
+	if !a.kind.loaders.insist(func() { a.box.post(awaited, a.passivate(p, epoch)) }) {
+		a.step(life.Event{What: life.Flushed, Outcome: life.Failed}, nil, now)
 	}
 }
 
-// passivate runs on a worker.
-func (a *activation) passivate(p Passivator) (err error) {
+// passivate runs on a worker, unless the ownership came in doubt while it waited for one.
+func (a *activation) passivate(p Passivator, epoch position.Epoch) (f flushed) {
+	if a.node.standing(time.Now(), epoch) != life.Trusted {
+		return flushed{life.Held}
+	}
 	ctx, cancel := a.node.workContext()
 	defer cancel()
 	defer func() {
 		if reason := recover(); reason != nil {
 			a.reportPanic("flush", reason, nil)
-			err = errWorkPanic
+			f = flushed{life.Panicked}
 		}
 	}()
-	return p.Passivate(ctx)
+	err := p.Passivate(ctx)
+	if err == nil {
+		return flushed{}
+	}
+	a.kind.flushErrors.Inc()
+	a.log().Error("flush failed", slog.Any("error", err))
+	if fault.KindOf(err) == fault.Fenced {
+		return flushed{life.Fenced}
+	}
+	return flushed{life.Failed}
 }
 
-// flushed ends the life, unless only idleness asked for it and the state could not be written.
-func (a *activation) flushed(err error) {
-	if a.dropped != nil {
-		a.finish("dropped", a.dropped)
-		return
-	}
-	if err != nil {
-		a.kind.flushErrors.Inc()
-		a.log().Error("flush failed", slog.Any("error", err), slog.String("cause", a.cause()))
-		if a.ending == endIdle && fault.KindOf(err) != fault.Fenced {
-			now := time.Now()
-			a.phase, a.ending = active, endNone
-			a.node.clock.Arm(&a.idle, now.Add(a.kind.idle))
-			a.settle()
-			return
-		}
-	}
-	a.finish(a.cause(), nil)
-}
-
-func (a *activation) cause() string {
-	switch a.ending {
-	case endIdle:
-		return "idle"
-	case endDrain:
-		return "drain"
-	case endStop, endNone:
-	}
-	return "stop"
-}
-
-// crash ends a life whose turn panicked. Its state is not trusted and not flushed. Works it left behind may still
-// write; unless storage refuses that, because the next life raises the fence, it must not read before they are done.
-func (a *activation) crash(now time.Time) {
-	left := a.gate.crash(a, now)
-	if left > 0 {
-		a.refusal = quarantined(left)
-		a.log().Error("actor quarantined", slog.Duration("rest", left))
-	}
-	a.bury("panic", errPanicked)
-	a.phase = crashed
-	if a.kind.State != nil || a.outstanding == 0 { // what fenced works still write is refused
-		a.finish("", a.refusal)
-		return
-	}
-	a.setHold(holdUser)
-}
-
-// bury forgets everything of the present life. why is what its Actor is told, nil after an end in order.
-func (a *activation) bury(cause string, why error) {
-	if a.actor != nil {
-		a.kind.passivated.WithLabelValues(cause).Inc()
-		a.release(a.actor, why)
-	}
+// endLife frees what a life owned.
+func (a *activation) endLife(c life.Cause) {
+	label, why := endOf(c)
+	a.kind.passivated.WithLabelValues(label).Inc()
+	a.release(a.actor, why)
 	for _, e := range a.owed {
 		e.answer(nil, errEnded)
 	}
-	a.owed, a.waitsForOwed = nil, false
+	a.owed, a.actor = nil, nil
 	a.stopTimers()
 	a.node.clock.Disarm(&a.idle)
-	a.actor, a.pinned, a.ending, a.awaiting = nil, false, endNone, 0
-	a.life++
 }
 
-// drop ends the activation without a flush. One that flushes ends when Passivate has returned, since nothing else may touch
-// the Actor before.
-func (a *activation) drop(refusal error) {
-	if a.phase == flushing {
-		a.dropped = refusal
-		return
+// endOf is the label of a cause, and what the Actor is told.
+func endOf(c life.Cause) (label string, why error) {
+	switch c {
+	case life.Idle:
+		return "idle", nil
+	case life.Stop:
+		return "stop", nil
+	case life.Drained:
+		return "drain", errDraining
+	case life.Panic:
+		return "panic", errPanicked
+	case life.Ownership:
+		return "lost", errLeaseLost
+	case life.None, life.Quarantine, life.Failure, life.Closed:
 	}
-	a.finish("dropped", refusal)
+	return "closed", errClosed
 }
 
 // release lets the Actor free what it owns. It is the last that happens to it.
@@ -217,9 +174,33 @@ func (a *activation) release(actor Actor, why error) {
 	c.Close(why)
 }
 
-// owe remembers an asker, for the case that the life ends before it is answered. The list forgets the answered when it is
+// retire ends the process, unless messages wait that nothing refuses. of is a load that failed, if that is why.
+func (a *activation) retire(c life.Cause, of any, now time.Time) {
+	if l, ok := of.(loaded); ok && l.err != nil {
+		a.kind.failed.Inc()
+		a.refusal = l.err
+	}
+	refusal := a.node.refusal()
+	if c == life.Failure || c == life.Quarantine {
+		refusal = a.refusal
+	}
+	a.refusal = nil
+	gone := a.shard.retire(a, refusal)
+	a.step(life.Event{What: life.Retired, Backlog: !gone}, nil, now)
+}
+
+// crash notes a panic and says how long the actor has to rest.
+func (a *activation) crash(now time.Time) time.Duration {
+	left := a.shard.register.crash(address{a.kind, a.key}, now)
+	if left > 0 {
+		a.log().Error("actor quarantined", slog.Duration("rest", left))
+	}
+	return left
+}
+
+// trackReply remembers an asker, for the case that the life ends before it is answered. The list forgets the answered when it is
 // full and doubles when half of it is not, so that this costs little a call.
-func (a *activation) owe(e *envelope, now time.Time) {
+func (a *activation) trackReply(e *envelope, now time.Time) {
 	if len(a.owed) == cap(a.owed) {
 		if a.owes(now); len(a.owed) > cap(a.owed)/2 {
 			a.owed = slices.Grow(a.owed, cap(a.owed))
@@ -237,105 +218,6 @@ func (a *activation) owes(now time.Time) bool {
 		return e.answered.Load()
 	})
 	return len(a.owed) > 0
-}
-
-// finish ends the present life. With a refusal, or when the node takes nothing any more, it answers whatever waits, and
-// the process ends; otherwise the process ends if nothing waits, and begins its next life if something does.
-func (a *activation) finish(cause string, refusal error) {
-	why := refusal
-	if cause == "drain" {
-		why = errDraining
-	}
-	a.bury(cause, why)
-	a.refusal = nil
-	if refusal == nil {
-		refusal = a.node.refusal()
-	}
-	if a.gate.retire(a, refusal) {
-		a.phase = ended
-		return
-	}
-	a.setHold(holdAll)
-	a.load()
-}
-
-// completion is the end of a work of Turn.Pipe or Turn.Await.
-type completion struct {
-	life  uint32
-	await bool
-	env   *envelope
-	value any
-	err   error
-	done  func(t *Turn, v any, err error)
-}
-
-// start hands work to a worker.
-func (a *activation) start(
-	env *envelope, work func(context.Context) (any, error), done func(*Turn, any, error), await bool,
-) {
-	c := &completion{life: a.life, await: await, env: env, done: done}
-	a.outstanding++
-	if await {
-		a.awaiting++
-	}
-	if env != nil {
-		env.holders++
-	}
-	if a.kind.workers.submit(func() { c.value, c.err = a.work(work); a.deliver(c) }) {
-		return
-	}
-	a.kind.refused.WithLabelValues(errBusy.Code).Inc()
-	c.err = errBusy
-	a.deliver(c)
-}
-
-// work runs on a worker.
-func (a *activation) work(work func(context.Context) (any, error)) (v any, err error) {
-	ctx, cancel := a.node.workContext()
-	defer cancel()
-	defer func() {
-		if reason := recover(); reason != nil {
-			a.reportPanic("work", reason, nil)
-			v, err = nil, errWorkPanic
-		}
-	}()
-	return work(ctx)
-}
-
-// deliver brings the end of a work back to the activation, or answers for it if that is gone.
-func (a *activation) deliver(c *completion) {
-	l := self
-	if c.await {
-		l = urgent
-	}
-	if !a.box.post(l, c) {
-		c.env.answer(nil, errEnded)
-	}
-}
-
-// complete gives the end of a work its turn.
-func (a *activation) complete(c *completion) {
-	a.outstanding--
-	if c.env != nil {
-		c.env.holders--
-	}
-	now := time.Now()
-	if c.life != a.life || a.node.fenced(now) {
-		c.env.answer(nil, errEnded)
-		if a.phase == crashed && a.outstanding == 0 {
-			a.finish("", a.refusal)
-		}
-		return
-	}
-	if c.await {
-		a.awaiting--
-	}
-	a.touch(now)
-	a.step(c.env, now, func(t *Turn) {
-		if c.done != nil {
-			c.done(t, c.value, c.err)
-		}
-	})
 }
 
 // reportPanic logs and counts a recovered panic.

@@ -6,25 +6,21 @@ import (
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/barrage-live/barrage/cluster/internal/life"
 )
 
-// lane says which messages go before which, and before those of users.
-type lane uint8
+// priority says which messages go before which, and before those of users.
+type priority uint8
 
 const (
-	// urgent steers the activation and is never held back.
-	urgent lane = iota
-	// self is what the activation ordered itself: due timers and finished works. What others sent comes after it.
-	self
-)
-
-// hold says which lanes wait.
-type hold uint8
-
-const (
-	holdNone hold = iota
-	holdUser
-	holdAll // user and self
+	// steering comes from the node and the shard, and is never held back.
+	steering priority = iota
+	// awaited is the end of a load, a flush or an Await.
+	awaited
+	// own is what else the activation ordered itself: due timers and ends of Pipes. What others sent comes after it.
+	own
+	priorities
 )
 
 // offered is the outcome of offering a message.
@@ -36,9 +32,9 @@ const (
 	sealed
 )
 
-// mailbox is the queue of one activation or gate: protoactor's Mailbox with a bound. It refuses the newest user
-// message when limit wait; system, urgent and self messages always pass, and are bounded by what causes them
-// (one signal of a sort, armed timers, pending works). While a lane is held its messages wait.
+// mailbox is the queue of one activation or shard: protoactor's Mailbox with a bound. It refuses the newest user
+// message when limit wait; all other messages always pass, and are bounded by what causes them
+// (one signal of a sort, armed timers, pending works). What is paused waits.
 //
 // It exists before its process does, so that the order of messages never depends on who wins the race to activate.
 // Once sealed it takes nothing any more and never runs again, but for system messages.
@@ -50,12 +46,11 @@ type mailbox struct {
 	mu struct {
 		sync.Mutex
 		system  []any
-		urgent  []any
-		self    []any
+		queues  [priorities][]any
 		head    *envelope // user messages, linked through next
 		tail    *envelope
 		waiting int
-		held    hold
+		paused  life.Level
 		started bool // the process is there
 		running bool // a goroutine is in run
 		sealed  bool
@@ -85,27 +80,41 @@ func (b *mailbox) offer(e *envelope) offered {
 	return accepted
 }
 
-// post queues an urgent or self message. It reports false if the mailbox is sealed.
-func (b *mailbox) post(l lane, msg any) bool {
+// post queues a message that is not a user's. It reports false if the mailbox is sealed.
+func (b *mailbox) post(p priority, msg any) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mu.sealed {
 		return false
 	}
-	if l == urgent {
-		b.mu.urgent = append(b.mu.urgent, msg)
-	} else {
-		b.mu.self = append(b.mu.self, msg)
-	}
+	b.mu.queues[p] = append(b.mu.queues[p], msg)
 	b.schedule()
 	return true
 }
 
-// setHold makes lanes wait or go on.
-func (b *mailbox) setHold(h hold) {
+// putBack makes the message that was taken last the next again, of the users' if it is one of theirs.
+func (b *mailbox) putBack(p priority, msg any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.held = h
+	e, ok := msg.(*envelope)
+	if !ok {
+		b.mu.queues[p] = slices.Insert(b.mu.queues[p], 0, msg)
+	} else {
+		e.next = b.mu.head
+		b.mu.head = e
+		if b.mu.tail == nil {
+			b.mu.tail = e
+		}
+		b.mu.waiting++
+	}
+	b.schedule()
+}
+
+// pause makes messages wait or go on.
+func (b *mailbox) pause(l life.Level) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.paused = l
 	b.schedule()
 }
 
@@ -116,26 +125,44 @@ func (b *mailbox) depth() int {
 	return b.mu.waiting
 }
 
-// sealIfEmpty seals unless user messages wait.
-func (b *mailbox) sealIfEmpty() bool {
+// takeAll hands out the user messages that wait.
+func (b *mailbox) takeAll() *envelope {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.clear()
+}
+
+// clear forgets the user messages; mu is held.
+func (b *mailbox) clear() (waiting *envelope) {
+	waiting = b.mu.head
+	b.mu.head, b.mu.tail, b.mu.waiting = nil, nil, 0
+	return waiting
+}
+
+// sealIfEmpty seals unless user messages wait. It hands out what the activation ordered itself.
+func (b *mailbox) sealIfEmpty() (ordered []any, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mu.waiting > 0 {
-		return false
+		return nil, false
 	}
-	b.mu.sealed = true
-	return true
+	_, ordered = b.sealAll()
+	return ordered, true
 }
 
 // seal takes nothing any more and hands out what waited: user messages, and what the activation ordered itself.
-func (b *mailbox) seal() (waiting *envelope, own []any) {
+func (b *mailbox) seal() (waiting *envelope, ordered []any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.sealAll()
+}
+
+// sealAll is seal; mu is held.
+func (b *mailbox) sealAll() (waiting *envelope, ordered []any) {
 	b.mu.sealed = true
-	own = slices.Concat(b.mu.urgent, b.mu.self)
-	waiting = b.mu.head
-	b.mu.head, b.mu.tail, b.mu.waiting, b.mu.urgent, b.mu.self = nil, nil, 0, nil, nil
-	return waiting, own
+	ordered = slices.Concat(b.mu.queues[awaited], b.mu.queues[own])
+	b.mu.queues = [priorities][]any{}
+	return b.clear(), ordered
 }
 
 // schedule starts a run if there is something to do; mu is held.
@@ -147,9 +174,10 @@ func (b *mailbox) schedule() {
 }
 
 func (b *mailbox) runnable() bool {
-	return len(b.mu.system) > 0 || len(b.mu.urgent) > 0 ||
-		b.mu.held < holdAll && len(b.mu.self) > 0 ||
-		b.mu.held < holdUser && b.mu.head != nil
+	return len(b.mu.system) > 0 || len(b.mu.queues[steering]) > 0 ||
+		b.mu.paused < life.PauseAll && len(b.mu.queues[awaited]) > 0 ||
+		b.mu.paused < life.PauseOwn && len(b.mu.queues[own]) > 0 ||
+		b.mu.paused < life.PauseUsers && b.mu.head != nil
 }
 
 // next takes the message whose turn it is. Without one the run is over, and the next message starts another.
@@ -162,10 +190,12 @@ func (b *mailbox) next() (msg any, system bool) {
 		return nil, false
 	case len(b.mu.system) > 0:
 		return pop(&b.mu.system), true
-	case len(b.mu.urgent) > 0:
-		return pop(&b.mu.urgent), false
-	case b.mu.held < holdAll && len(b.mu.self) > 0:
-		return pop(&b.mu.self), false
+	case len(b.mu.queues[steering]) > 0:
+		return pop(&b.mu.queues[steering]), false
+	case b.mu.paused < life.PauseAll && len(b.mu.queues[awaited]) > 0:
+		return pop(&b.mu.queues[awaited]), false
+	case b.mu.paused < life.PauseOwn && len(b.mu.queues[own]) > 0:
+		return pop(&b.mu.queues[own]), false
 	}
 	e := b.mu.head
 	b.mu.head = e.next

@@ -2,10 +2,13 @@ package cluster
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"pgregory.net/rapid"
+
+	"github.com/barrage-live/barrage/cluster/internal/life"
 )
 
 // byHand is a dispatcher that runs when the test says, and an invoker that writes down.
@@ -30,22 +33,29 @@ func (h *byHand) InvokeUserMessage(msg any) {
 
 // mailboxModel is the mailbox written naively.
 type mailboxModel struct {
-	system, urgent, self, user []any
-	held                       hold
-	sealed                     bool
+	system, user []any
+	queues       [priorities][]any
+	paused       life.Level
+	sealed       bool
 }
 
 func (m *mailboxModel) run() (out []any) {
+	take := func(q *[]any) {
+		out = append(out, (*q)[0])
+		*q = (*q)[1:]
+	}
 	for {
 		switch {
 		case len(m.system) > 0:
-			out, m.system = append(out, m.system[0]), m.system[1:]
-		case len(m.urgent) > 0:
-			out, m.urgent = append(out, m.urgent[0]), m.urgent[1:]
-		case len(m.self) > 0 && m.held != holdAll:
-			out, m.self = append(out, m.self[0]), m.self[1:]
-		case len(m.user) > 0 && m.held == holdNone:
-			out, m.user = append(out, m.user[0]), m.user[1:]
+			take(&m.system)
+		case len(m.queues[steering]) > 0:
+			take(&m.queues[steering])
+		case len(m.queues[awaited]) > 0 && m.paused != life.PauseAll:
+			take(&m.queues[awaited])
+		case len(m.queues[own]) > 0 && m.paused <= life.PauseUsers:
+			take(&m.queues[own])
+		case len(m.user) > 0 && m.paused == life.PauseNone:
+			take(&m.user)
 		default:
 			return out
 		}
@@ -67,7 +77,7 @@ func TestMailboxAgreesWithNaiveModel(t *testing.T) {
 				switch {
 				case m.sealed:
 					want = sealed
-				case len(m.user) == limit:
+				case len(m.user) >= limit:
 					want = full
 				default:
 					m.user = append(m.user, e)
@@ -76,20 +86,32 @@ func TestMailboxAgreesWithNaiveModel(t *testing.T) {
 					t.Fatalf("offer = %v, want %v", got, want)
 				}
 			},
-			"urgent": func(t *rapid.T) { e := fresh(); post(t, b, m, urgent, &m.urgent, e) },
-			"self":   func(t *rapid.T) { e := fresh(); post(t, b, m, self, &m.self, e) },
+			"post": func(t *rapid.T) {
+				post(t, b, m, priority(rapid.IntRange(0, int(priorities)-1).Draw(t, "priority")), fresh())
+			},
+			"put back": func(t *rapid.T) {
+				if !m.sealed {
+					putBack(b, m, priority(rapid.IntRange(0, int(priorities)).Draw(t, "priority")), fresh())
+				}
+			},
+			"take all": func(t *rapid.T) {
+				sameMessages(t, b.takeAll(), m.user)
+				m.user = nil
+			},
 			"system": func(*rapid.T) { e := fresh(); m.system = append(m.system, e); b.PostSystemMessage(e) },
-			"hold": func(t *rapid.T) {
-				m.held = rapid.SampledFrom([]hold{holdNone, holdUser, holdAll}).Draw(t, "lanes")
-				b.setHold(m.held)
+			"pause": func(t *rapid.T) {
+				m.paused = life.Level(rapid.IntRange(0, int(life.PauseAll)).Draw(t, "level"))
+				b.pause(m.paused)
 			},
 			"start": func(*rapid.T) { started = true; b.Start() },
 			"seal if empty": func(t *rapid.T) {
 				want := len(m.user) == 0
-				if got := b.sealIfEmpty(); got != want {
+				if _, got := b.sealIfEmpty(); got != want {
 					t.Fatalf("sealIfEmpty = %v, want %v", got, want)
 				}
-				m.sealed = m.sealed || want
+				if want {
+					m.sealed, m.queues = true, [priorities][]any{}
+				}
 			},
 			"seal": func(t *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(t, "one in ten") == 0 {
@@ -109,24 +131,49 @@ func TestMailboxAgreesWithNaiveModel(t *testing.T) {
 	})
 }
 
-func post(t *rapid.T, b *mailbox, m *mailboxModel, l lane, q *[]any, e *envelope) {
-	if got := b.post(l, e); got == m.sealed {
+func post(t *rapid.T, b *mailbox, m *mailboxModel, p priority, e *envelope) {
+	var msg any = envelopeOf{e}
+	if got := b.post(p, msg); got == m.sealed {
 		t.Fatalf("post = %v with sealed %v", got, m.sealed)
 	}
 	if !m.sealed {
-		*q = append(*q, e)
+		m.queues[p] = append(m.queues[p], msg)
 	}
 }
 
-func seal(t *rapid.T, b *mailbox, m *mailboxModel) {
-	waiting, _ := b.seal()
-	for _, want := range m.user {
-		if waiting != want {
-			t.Fatalf("seal handed out %v, want %v", waiting, want)
-		}
-		waiting = waiting.next
+// envelopeOf is a message that is not a user's.
+type envelopeOf struct{ *envelope }
+
+// putBack puts a message back: of the users beyond the last priority.
+func putBack(b *mailbox, m *mailboxModel, p priority, e *envelope) {
+	if p == priorities {
+		b.putBack(0, e)
+		m.user = slices.Insert(m.user, 0, any(e))
+		return
 	}
-	m.user, m.urgent, m.self, m.sealed = nil, nil, nil, true
+	b.putBack(p, envelopeOf{e})
+	m.queues[p] = slices.Insert(m.queues[p], 0, any(envelopeOf{e}))
+}
+
+func seal(t *rapid.T, b *mailbox, m *mailboxModel) {
+	waiting, ordered := b.seal()
+	sameMessages(t, waiting, m.user)
+	if want := slices.Concat(m.queues[awaited], m.queues[own]); !slices.Equal(ordered, want) {
+		t.Fatalf("seal handed out %v, want %v", ordered, want)
+	}
+	m.user, m.queues, m.sealed = nil, [priorities][]any{}, true
+}
+
+func sameMessages(t *rapid.T, got *envelope, want []any) {
+	for _, w := range want {
+		if any(got) != w {
+			t.Fatalf("handed out %v, want %v", got, w)
+		}
+		got = got.next
+	}
+	if got != nil {
+		t.Fatalf("handed out %v beyond the last", got)
+	}
 }
 
 // runs lets the scheduled run go and compares what was received.

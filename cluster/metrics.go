@@ -11,6 +11,9 @@ type Metrics struct {
 	refused     *prometheus.CounterVec
 	panics      *prometheus.CounterVec
 	flushErrors *prometheus.CounterVec
+	suspended   prometheus.Gauge
+	attempts    *prometheus.CounterVec
+	losses      prometheus.Counter
 }
 
 // NewMetrics registers the figures with r.
@@ -26,7 +29,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"kind", "outcome"}),
 		passivated: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "barrage_cluster_passivations_total",
-			Help: "Activations ended, by cause: idle, stop, drain, panic, dropped.",
+			Help: "Activations ended, by cause: idle, stop, drain, panic, lost, closed.",
 		}, []string{"kind", "cause"}),
 		turns: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "barrage_cluster_turn_seconds",
@@ -45,8 +48,20 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "barrage_cluster_flush_errors_total",
 			Help: "Flushes before the end of an activation that failed.",
 		}, []string{"kind"}),
+		suspended: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "barrage_cluster_suspended",
+			Help: "1 while the lease of the node is in doubt or lost and nothing may act, else 0.",
+		}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "barrage_cluster_lease_attempts_total",
+			Help: "Attempts to renew the lease of the node or to join again, by outcome: done, failed, gone.",
+		}, []string{"outcome"}),
+		losses: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "barrage_cluster_leases_lost_total",
+			Help: "Leases of the node that were lost for certain.",
+		}),
 	}
-	r.MustRegister(m.active, m.activations, m.passivated, m.turns, m.refused, m.panics, m.flushErrors)
+	r.MustRegister(m.active, m.activations, m.passivated, m.turns, m.refused, m.panics, m.flushErrors, m.suspended, m.attempts, m.losses)
 	return m
 }
 

@@ -38,7 +38,7 @@ barrage_cluster_active_actors{kind="unloadable"} 0
 # TYPE barrage_cluster_panics_total counter
 barrage_cluster_panics_total{kind="a"} 1
 barrage_cluster_panics_total{kind="unloadable"} 0
-# HELP barrage_cluster_passivations_total Activations ended, by cause: idle, stop, drain, panic, dropped.
+# HELP barrage_cluster_passivations_total Activations ended, by cause: idle, stop, drain, panic, lost, closed.
 # TYPE barrage_cluster_passivations_total counter
 barrage_cluster_passivations_total{cause="idle",kind="a"} 1
 barrage_cluster_passivations_total{cause="panic",kind="a"} 1

@@ -13,45 +13,53 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/barrage-live/barrage/cluster/coordination"
+	"github.com/barrage-live/barrage/cluster/internal/ownership"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wheel"
 )
 
 // Node is the actors of this process. It is safe for concurrent use.
 type Node struct {
-	cfg   Config
-	log   *slog.Logger
-	lease coordination.Lease
-	born  time.Time
-	kinds map[string]*kind
+	cfg    Config
+	log    *slog.Logger
+	lease  atomic.Pointer[coordination.Lease]
+	born   time.Time
+	asleep func() time.Duration
+	kinds  map[string]*kind
 
 	system     *actor.ActorSystem
 	dispatcher dispatcher
 	turns      sync.WaitGroup
 	clock      *wheel.Clock[due]
 	claims     pool
-	gates      [coordination.Shards]atomic.Pointer[gate]
+	shards     [coordination.Shards]atomic.Pointer[shardActor]
 
 	// work is the parent of every work's context; stopWork ends it.
 	work     context.Context //nolint:containedctx // the life of the node itself
 	stopWork context.CancelFunc
 
 	// state publishes what Start makes: whoever finds the node open sees all fields above.
-	state   atomic.Uint32
-	revoked atomic.Bool
-	lost    chan struct{}
-	fenceAt atomic.Int64 // nanoseconds since born after which the lease cannot be trusted; zero: never
-	renewed chan struct{}
+	state atomic.Uint32
+	trust trust
+	// doubted and losses tell the keeper of the lease what others found out; kept is closed when it has ended.
+	doubted chan struct{}
+	losses  chan coordination.Lease
+	kept    chan struct{}
 
 	live  atomic.Int64 // activations in the registers
 	empty chan struct{}
 
-	mu        sync.Mutex // guards the making of gates
+	mu        sync.Mutex // guards the making of shards
 	starting  sync.Mutex // held by Start, and by Close while it says that there is no more starting
 	closing   sync.Once
 	closeDone chan struct{}
+
+	released struct {
+		sync.Mutex
+		shards  []coordination.Shard
+		calling bool // to be given back
+	}
 }
 
 const (
@@ -81,8 +89,8 @@ func New(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	return &Node{
 		cfg: cfg, log: cfg.Log.With(slog.String("node", string(cfg.ID))),
-		kinds: map[string]*kind{}, lost: make(chan struct{}), renewed: make(chan struct{}),
-		empty: make(chan struct{}, 1), closeDone: make(chan struct{}),
+		kinds: map[string]*kind{}, doubted: make(chan struct{}, 1), losses: make(chan coordination.Lease, 1), kept: make(chan struct{}),
+		empty: make(chan struct{}, 1), closeDone: make(chan struct{}), asleep: asleep,
 	}, nil
 }
 
@@ -103,11 +111,11 @@ func (n *Node) Start(ctx context.Context, kinds []Kind) error {
 		return errStarted
 	}
 	n.born = time.Now()
+	n.trust.begin(n.asleep)
 	lease, err := n.cfg.Coordination.Join(ctx, n.cfg.ID)
 	if err != nil {
 		return err
 	}
-	n.lease = lease
 	n.work, n.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	n.dispatcher = dispatcher{&n.turns}
 	n.claims = pool{limit: n.cfg.Workers}
@@ -116,10 +124,20 @@ func (n *Node) Start(ctx context.Context, kinds []Kind) error {
 		n.kinds[k.Name] = newKind(k, n.cfg)
 	}
 	n.clock = startClock()
-	n.trust(n.born)
-	go n.keepLease()
+	n.beginLease(lease)
 	n.state.Store(stateOpen)
 	return nil
+}
+
+// beginLease takes the first lease, which was asked for when the node was born, and has it kept.
+func (n *Node) beginLease(lease coordination.Lease) {
+	k := &keeper{n: n, ended: make(chan attempt), timer: time.NewTimer(time.Hour)}
+	k.state.Joined(0, n.elapsed(time.Now()), lease.TTL)
+	n.take(lease)
+	if until, bounded := k.state.Until(); bounded {
+		n.trust.until.Store(int64(until))
+	}
+	go n.keepLease(k)
 }
 
 func newKind(k Kind, cfg Config) *kind {
@@ -137,43 +155,19 @@ func newKind(k Kind, cfg Config) *kind {
 // ID names this run of the process.
 func (n *Node) ID() id.Node { return n.cfg.ID }
 
-// Epoch is that of the node's lease: higher than every epoch of any earlier run. Call it once the node has started.
-func (n *Node) Epoch() position.Epoch { return n.lease.Epoch }
-
-// Lost is closed when the node lost its lease and stepped down. The process should then end and start again.
-func (n *Node) Lost() <-chan struct{} { return n.lost }
-
 // Active is the number of actors in memory.
 func (n *Node) Active() int { return int(n.live.Load()) }
 
-// Ref gives the present reference of an actor. It claims the actor's shard, but activates nothing.
-func (n *Node) Ref(ctx context.Context, kind, key string) (Ref, error) {
-	if err := n.refusal(); err != nil {
-		return Ref{}, err
-	}
-	if n.kinds[kind] == nil {
-		return Ref{}, errUnknownKind
-	}
-	g, err := n.gate(shardOf(kind, key))
-	if err != nil {
-		return Ref{}, err
-	}
-	if err := g.wait(ctx); err != nil {
-		return Ref{}, err
-	}
-	return Ref{Kind: kind, Key: key, Epoch: position.Epoch(g.epoch.Load())}, nil
-}
-
 // deliver queues the message at its actor or says why not.
-func (n *Node) deliver(ref Ref, e *envelope) error {
+func (n *Node) deliver(kind, key string, e *envelope) error {
 	if n.state.Load() == stateNew {
 		return errNotStarted
 	}
-	k := n.kinds[ref.Kind]
+	k := n.kinds[kind]
 	if k == nil {
 		return cmp.Or(n.refusal(), error(errUnknownKind))
 	}
-	err := n.route(k, ref.Key, e)
+	err := n.route(k, key, e)
 	if err != nil {
 		k.refused.WithLabelValues(fault.CodeOf(err)).Inc()
 	}
@@ -187,19 +181,12 @@ func (n *Node) route(k *kind, key string, e *envelope) error {
 	if err := n.refusal(); err != nil {
 		return err
 	}
-	g, err := n.gate(shardOf(k.Name, key))
+	s, err := n.shard(shardOf(k.Name, key))
 	if err != nil {
 		return err
 	}
-	present := position.Epoch(g.epoch.Load()) // zero until the shard is claimed; then the turn compares
-	if e.epoch == 0 {
-		e.epoch = present
-	}
-	if present != 0 && e.epoch != present {
-		return errStaleEpoch
-	}
 	for {
-		a, err := g.find(address{k, key})
+		a, err := s.find(address{k, key})
 		if err != nil {
 			return err
 		}
@@ -223,51 +210,57 @@ func shardOf(kind, key string) coordination.Shard {
 	return coordination.Shard(d.Sum64() % coordination.Shards)
 }
 
-// gate gives the actor of a shard, which begins with its first use.
-func (n *Node) gate(s coordination.Shard) (*gate, error) {
-	if g := n.gates[s].Load(); g != nil {
-		return g, nil
+// shard gives the actor of a shard, which begins with its first use.
+func (n *Node) shard(number coordination.Shard) (*shardActor, error) {
+	if s := n.shards[number].Load(); s != nil {
+		return s, nil
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if g := n.gates[s].Load(); g != nil {
-		return g, nil
+	if s := n.shards[number].Load(); s != nil {
+		return s, nil
 	}
 	if err := n.refusal(); err != nil {
 		return nil, err
 	}
-	g := newGate(n, s)
+	s := newShard(n, number)
 	n.system.Root.Spawn(actor.PropsFromProducer(
-		func() actor.Actor { return g },
-		actor.WithMailbox(func() actor.Mailbox { return &g.box }),
+		func() actor.Actor { return s },
+		actor.WithMailbox(func() actor.Mailbox { return &s.box }),
 		actor.WithDispatcher(n.dispatcher),
 	))
-	n.gates[s].Store(g)
-	return g, nil
+	n.shards[number].Store(s)
+	return s, nil
 }
 
-// closeGates lets nothing more reach the gates.
-func (n *Node) closeGates() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for i := range n.gates {
-		if g := n.gates[i].Load(); g != nil {
-			g.box.seal()
+// each calls f with every shard in use.
+func (n *Node) each(f func(s *shardActor)) {
+	for i := range n.shards {
+		if s := n.shards[i].Load(); s != nil {
+			f(s)
 		}
 	}
 }
 
+// closeShards lets nothing more reach the shards.
+func (n *Node) closeShards() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.each(func(s *shardActor) { s.box.seal() })
+}
+
 // refusal is why the node takes no message now, nil if it does.
 func (n *Node) refusal() error {
-	switch {
-	case n.state.Load() == stateNew:
+	switch n.state.Load() {
+	case stateNew:
 		return errNotStarted
-	case n.revoked.Load():
-		return errLeaseLost
-	case n.state.Load() == stateClosed:
+	case stateClosed:
 		return errClosed
-	case n.state.Load() == stateDraining:
+	case stateDraining:
 		return errDraining
+	}
+	if n.trust.refusing.Load() {
+		return errSuspended
 	}
 	return nil
 }
@@ -277,14 +270,8 @@ func (n *Node) workContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(n.work, n.cfg.WorkTimeout)
 }
 
-// signal steers all activations.
-func (n *Node) signal(s signal) {
-	for i := range n.gates {
-		if g := n.gates[i].Load(); g != nil {
-			g.signal(s)
-		}
-	}
-}
+// signal steers the activations for which it is meant.
+func (n *Node) signal(m signal) { n.each(func(s *shardActor) { s.signal(m) }) }
 
 // retired notes that an activation is off its register.
 func (n *Node) retired() {
@@ -319,6 +306,7 @@ func (n *Node) awaitEmpty(ctx context.Context) error {
 func (n *Node) Drain(ctx context.Context) error {
 	n.state.CompareAndSwap(stateOpen, stateDraining)
 	n.signal(signalDrain)
+	n.tellShards(ownership.Drained)
 	if err := n.awaitEmpty(ctx); err != nil {
 		return fault.Wrap(fault.Timeout, "drain_unfinished", "actors were still active when the time was over", err)
 	}
@@ -336,17 +324,17 @@ func (n *Node) Close() {
 		if !begun {
 			return
 		}
-		n.signal(signalDrop) // before works end, so that their ends are not taken for success
+		n.signal(signalClose) // before works end, so that their ends are not taken for success
 		n.stopWork()
 		_ = n.awaitEmpty(context.Background())
-		n.closeGates()
+		n.closeShards()
 		n.claims.close()
 		for _, k := range n.kinds {
 			k.workers.close()
 			k.loaders.close()
 		}
 		n.clock.Close()
-		<-n.renewed
+		<-n.kept
 		n.turns.Wait()
 		n.leave()
 		n.system.Shutdown()
@@ -358,8 +346,40 @@ func (n *Node) Close() {
 func (n *Node) leave() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.work), MaxAsk)
 	defer cancel()
-	err := n.cfg.Coordination.Release(ctx, n.lease)
+	err := n.cfg.Coordination.Release(ctx, n.present())
 	if err != nil && !errors.Is(err, coordination.ErrLeaseLost) {
 		n.log.Warn("lease not released", slog.Any("error", err))
+	}
+}
+
+// giveBack gives a shard back to the coordination store in which nothing is active any more, so that other nodes need not wait for
+// the whole drain. Where leases do not end there are no others.
+func (n *Node) giveBack(shard coordination.Shard) {
+	if n.present().TTL == 0 {
+		return
+	}
+	n.released.Lock()
+	defer n.released.Unlock()
+	n.released.shards = append(n.released.shards, shard)
+	if !n.released.calling {
+		n.released.calling = n.claims.insist(n.release)
+	}
+}
+
+// release gives the collected shards back, one call at a time: what is collected during one goes into the next.
+func (n *Node) release() {
+	for {
+		n.released.Lock()
+		shards := n.released.shards
+		n.released.shards, n.released.calling = nil, len(shards) > 0
+		n.released.Unlock()
+		if len(shards) == 0 {
+			return
+		}
+		ctx, cancel := n.workContext()
+		if err := n.cfg.Coordination.Release(ctx, n.present(), shards...); err != nil {
+			n.log.Warn("shards not released", slog.Int("shards", len(shards)), slog.Any("error", err))
+		}
+		cancel()
 	}
 }

@@ -103,7 +103,6 @@ func TestRefusalsByCircumstance(t *testing.T) {
 		{"context already ended", endedContext, fault.Timeout, "deadline_exceeded"},
 		{"answer of another type", otherType, fault.Internal, "bad_reply"},
 		{"quarantined", afterPanics, fault.Unavailable, "quarantined"},
-		{"reference of another ownership", otherOwnership, fault.Fenced, "stale_epoch"},
 		{"draining", drained, fault.Unavailable, "draining"},
 		{"closed", closed, fault.Unavailable, "closed"},
 		{"closed while waiting", closedWhileWaiting, fault.Unavailable, "closed"},
@@ -179,16 +178,6 @@ func otherType(t *testing.T, n *cluster.Node) error {
 	t.Helper()
 	_, err := cluster.Ask[string](t.Context(), n, "a", "k", 1)
 	return err
-}
-
-func otherOwnership(t *testing.T, n *cluster.Node) error {
-	t.Helper()
-	ref, err := n.Ref(t.Context(), "a", "k")
-	if err != nil {
-		return err
-	}
-	ref.Epoch++
-	return cluster.TellRef(n, ref, 1)
 }
 
 func afterPanics(t *testing.T, n *cluster.Node) error {

@@ -60,11 +60,15 @@ func heap() uint64 {
 
 // TestCrowd activates 100,000 actors, weighs them, and sees them passivated.
 func TestCrowd(t *testing.T) {
-	n := start(t, cluster.Config{}, smalls(-1))
-	for shard := range 50_000 { // all gates first: they are per shard, not per actor
-		if _, err := n.Ref(within(t, time.Minute), "small", strconv.Itoa(shard)); err != nil {
-			t.Fatal(err)
-		}
+	n := start(t, cluster.Config{}, smalls(-1), kindOf("passing", func(t *cluster.Turn, _ any) {
+		t.Reply(nil)
+		t.Stop()
+	}))
+	for i := range 50_000 { // all shards first: they are not per actor
+		mustAsk(t, n, "passing", strconv.Itoa(i), nil)
+	}
+	for n.Active() > 0 {
+		runtime.Gosched()
 	}
 	before, goroutines := heap(), runtime.NumGoroutine()
 	askAll(t, n, 32)

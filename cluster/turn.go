@@ -45,7 +45,7 @@ func (t *Turn) Later() Reply {
 	}
 	if !t.env.taken {
 		t.env.taken = true
-		t.a.owe(t.env, t.now)
+		t.a.trackReply(t.env, t.now)
 	}
 	return Reply{t.env}
 }
@@ -69,8 +69,8 @@ func (t *Turn) Await(work func(ctx context.Context) (any, error), done func(t *T
 }
 
 // Pin keeps the activation from being passivated for idleness, until Pin(false).
-func (t *Turn) Pin(pinned bool) { t.a.pinned = pinned }
+func (t *Turn) Pin(pinned bool) { t.a.state.Pin(pinned) }
 
 // Stop ends the activation after this turn, its works and their done functions: it is flushed, and the next message,
 // waiting or new, activates the actor anew, or is refused by a node that drains.
-func (t *Turn) Stop() { t.a.ending = endStop }
+func (t *Turn) Stop() { t.a.state.Stop() }
