@@ -248,3 +248,33 @@ func TestMutes(t *testing.T) {
 	moderator := w.join("watchman", auth.Moderator)
 	w.do(call{method: "PUT", path: mutes + "/ann", token: moderator.token, body: order}).want(t, http.StatusForbidden, "owner_immune")
 }
+
+// Pages of a list hold every channel once, also when one of them comes on between two pages.
+func TestLiveChannelsByPages(t *testing.T) {
+	w := newWorld(t, nil)
+	goLive := func(name string) {
+		p := w.join(name)
+		w.own(p, name+"s")
+		w.Publish(t, w.do(call{method: "POST", path: "/v1/channels/" + name + "s/keys", token: p.token}).text("stream_key"))
+	}
+	page := func(query string) (names []string, next string) {
+		a := w.do(call{method: "GET", path: "/v1/channels?live=true" + query})
+		list, _ := a.json["channels"].([]any)
+		for _, c := range list {
+			m, _ := c.(map[string]any)
+			names = append(names, fmt.Sprint(m["name"]))
+		}
+		return names, a.text("next")
+	}
+	for _, name := range []string{"ann", "bea", "cat"} {
+		goLive(name)
+	}
+	eventually(t, "all are listed", func() bool { names, next := page(""); return len(names) == 3 && next == "" })
+	first, next := page("&limit=2")
+	goLive("dora")
+	eventually(t, "the newest is listed", func() bool { names, _ := page(""); return len(names) == 4 })
+	rest, end := page("&limit=2&cursor=" + next)
+	if all := append(first, rest...); fmt.Sprint(all) != "[cats beas anns]" || end != "" {
+		t.Errorf("pages show %v, and end with %q", all, end)
+	}
+}
