@@ -12,8 +12,9 @@
 //	handler    object rights, then the actor's client
 //
 // Refusals are application/problem+json (RFC 9457) with the fault's kind, code and field; values are never echoed. Unknown and
-// repeated JSON members are refused. Who may do what is decided here by what an account is now (its roles, its ownership), not
-// by what its token said minutes ago.
+// repeated JSON members, members in capitals and null are refused; what the description allows is not. Who may do what stands beside
+// each operation (rights.go) and in testdata/rights.txt; it is decided by what an account is now (its roles, its ownership), not by
+// what its token said minutes ago.
 //
 // Refresh tokens travel in the body, or, if the client asks for "cookie": true, in an HttpOnly SameSite=Strict cookie of path
 // /v1/auth and then never in a body.
