@@ -33,7 +33,6 @@ func composed() map[string]string {
 // meanings of one word would be the same to errors.Is and to every client.
 func shared() map[string]string {
 	return map[string]string{
-		"too_many_sockets": "a login has too many open sockets, whoever counts them",
 		"account_unreadable": "a row of an account cannot be read", "account_unwritable": "a row of an account cannot be written",
 		"bad_audio_config":     "the codec and the adapter read the same configuration",
 		"bad_config":           "a setting of a component is refused before anything starts; it never reaches a client",

@@ -169,9 +169,11 @@ func (w *world) want(msg any, want ...int) {
 	}
 }
 
+// refused waits until the actor has done what it does after it has answered.
 func (w *world) refused(msg any, kind fault.Kind, code string) {
 	w.Helper()
 	got, err := w.ask(msg)
+	synctest.Wait()
 	if err == nil || fault.KindOf(err) != kind || fault.CodeOf(err) != code {
 		w.Errorf("%T gives %v, %v; want %s", msg, got, err, code)
 	}

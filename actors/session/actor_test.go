@@ -2,7 +2,6 @@ package session_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -150,8 +149,8 @@ func TestListAndRevoke(t *testing.T) {
 		t.Errorf("list: %+v, %v", list, err)
 	}
 	for _, gone := range []session.Rotation{a, c} {
-		if err := w.Sessions.Attach(ctx, gone.Token.Session, "n", "1", hence()); !errors.Is(err, auth.ErrSessionEnded) {
-			t.Errorf("attach: %v", err)
+		if _, err := w.Sessions.Refresh(ctx, gone.Token.Reveal()); !errors.Is(err, auth.ErrSessionEnded) {
+			t.Errorf("refresh: %v", err)
 		}
 	}
 	refresh(t, w, foreign)
@@ -169,51 +168,5 @@ func TestTooManySessionsEndTheOldest(t *testing.T) {
 	}
 	if _, err := w.Sessions.Refresh(t.Context(), first.Token.Reveal()); !errors.Is(err, auth.ErrSessionEnded) {
 		t.Errorf("the oldest: %v", err)
-	}
-}
-
-// hence is when a token that is made now ends.
-func hence() time.Time { return time.Now().Add(15 * time.Minute) }
-
-// TestAnIdleSessionKnowsItsSockets: a viewer who only watches says nothing to the session for as long as the token lives.
-func TestAnIdleSessionKnowsItsSockets(t *testing.T) {
-	w := channeltest.New(t, channeltest.Config{Session: session.Config{Idle: 50 * time.Millisecond}})
-	s := open(t, w, "42").Token.Session
-	open(t, w, "43")
-	if err := w.Sessions.Attach(t.Context(), s, "n", "1", hence()); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(20 * time.Second); w.Node.Active() > 1; <-time.After(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the session without a socket stays active")
-		}
-	}
-	if i, err := w.Sessions.Get(t.Context(), s); err != nil || i.Sockets != 1 {
-		t.Errorf("the session counts %d sockets, %v", i.Sockets, err)
-	}
-	if err := w.Sessions.Detach(s, "n", "1"); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestSockets(t *testing.T) {
-	w := channeltest.New(t, channeltest.Config{Session: session.Config{MaxSockets: 2}})
-	s := open(t, w, "42").Token.Session
-	for i := range 2 {
-		if err := w.Sessions.Attach(t.Context(), s, "n", fmt.Sprint(i), hence()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Sessions.Attach(t.Context(), s, "n", "2", hence()); !errors.Is(err, session.ErrTooManySockets) {
-		t.Errorf("got %v", err)
-	}
-	if err := w.Sessions.Detach(s, "n", "0"); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Sessions.Attach(t.Context(), s, "n", "2", hence()); err != nil {
-		t.Error(err)
-	}
-	if err := w.Sessions.Attach(t.Context(), id.NewSession(), "n", "0", hence()); !errors.Is(err, auth.ErrTokenInvalid) {
-		t.Errorf("an unknown session: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -122,24 +121,6 @@ func dead(err error) bool { return fault.KindOf(err) == fault.Unauthenticated }
 // Get describes a living session.
 func (c *Client) Get(ctx context.Context, s id.Session) (Info, error) {
 	return cluster.Ask[Info](ctx, c.node, KindName, string(s), get{})
-}
-
-// Attach tells that a socket uses the session, until that time at most, when its token ends: refused if the session does not live or has
-// too many sockets. A socket attached already stays for longer. The session is told of the socket's end by Detach; when it ends itself, it
-// closes its sockets through Sockets.
-func (c *Client) Attach(ctx context.Context, s id.Session, node id.Node, conn string, until time.Time) error {
-	_, err := cluster.Ask[Info](ctx, c.node, KindName, string(s), attach{node, conn, until})
-	return err
-}
-
-// AttachFunc is Attach for those who do not wait: done is called once, as cluster.AskFunc says.
-func (c *Client) AttachFunc(deadline time.Time, s id.Session, node id.Node, conn string, until time.Time, done func(error)) {
-	cluster.AskFunc(c.node, deadline, KindName, string(s), attach{node, conn, until}, func(_ any, err error) { done(err) })
-}
-
-// Detach tells that a socket is gone.
-func (c *Client) Detach(s id.Session, node id.Node, conn string) error {
-	return cluster.Tell(c.node, KindName, string(s), detach{node, conn})
 }
 
 func (c *Client) end(ctx context.Context, s id.Session, msg any) error {

@@ -12,8 +12,6 @@ type Config struct {
 	MaxAge time.Duration
 	// RetryWindow is how long the previous refresh token yields the identical successor; zero means 10 s.
 	RetryWindow time.Duration
-	// MaxSockets is how many sockets may use one session; zero means 32. The next is refused.
-	MaxSockets int
 	// MaxPerUser is how many sessions an account may have; zero means 64. Opening one more ends the oldest.
 	MaxPerUser int
 }
@@ -29,9 +27,6 @@ func (c Config) filled() Config {
 		if *f.v == 0 {
 			*f.v = f.d
 		}
-	}
-	if c.MaxSockets == 0 {
-		c.MaxSockets = 32
 	}
 	if c.MaxPerUser == 0 {
 		c.MaxPerUser = 64

@@ -1,7 +1,8 @@
 // Package session is one login of one account on one device: one actor per session, keyed by session id.
 //
-// It owns the refresh-token family in table "session", the index of a user's sessions in table "session_by_user", and, in
-// memory only, which sockets use the session. The HTTP API opens, refreshes and revokes; the socket gateway attaches.
+// It owns the refresh-token family in table "session" and the list of a user's sessions in table "session_by_user", whose rows go when
+// the session ends, or a day after it has died of age. The HTTP API opens, refreshes and revokes. Sockets are not known here: a token
+// is checked without asking (package revocation).
 //
 //	        refresh with the current token
 //	            +------------+
@@ -18,6 +19,5 @@
 // second half failed is fault.Timeout outcome_unknown, and may be repeated. The index row is written before the session's, so a session that
 // lives is always listed.
 //
-// Refusals: fault.Unauthenticated token_invalid, token_expired, token_reused, session_ended; fault.Exhausted
-// too_many_sockets. After a failed write the activation ends and the next message reads the truth again.
+// Refusals: fault.Unauthenticated token_invalid, token_expired, token_reused, session_ended, and those of package document.
 package session

@@ -7,7 +7,6 @@ type Metrics struct {
 	opened    prometheus.Counter
 	refreshes *prometheus.CounterVec
 	ended     *prometheus.CounterVec
-	sockets   prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of this package with r.
@@ -22,10 +21,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "barrage_session_ended_total", Help: "Sessions ended by reason.",
 		}, []string{"reason"}),
-		sockets: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "barrage_session_attached_sockets", Help: "Sockets attached to the sessions of this node.",
-		}),
 	}
-	r.MustRegister(m.opened, m.refreshes, m.ended, m.sockets)
+	r.MustRegister(m.opened, m.refreshes, m.ended)
 	return m
 }

@@ -1,9 +1,9 @@
 package session
 
 import (
-	"maps"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -12,8 +12,7 @@ import (
 // The refusals of this package; those of malformed and expired tokens and of ended sessions are auth.ErrTokenInvalid,
 // auth.ErrTokenExpired and auth.ErrSessionEnded.
 var (
-	ErrReused         = fault.New(fault.Unauthenticated, "token_reused", "the refresh token was used before; the session is ended")
-	ErrTooManySockets = fault.New(fault.Exhausted, "too_many_sockets", "the session has too many open sockets")
+	ErrReused = fault.New(fault.Unauthenticated, "token_reused", "the refresh token was used before; the session is ended")
 
 	errIDTaken = fault.New(fault.Conflict, "id_taken", "the drawn session id is in use")
 )
@@ -36,7 +35,6 @@ type Info struct {
 	Device  string
 	Opened  time.Time
 	Used    time.Time // the last refresh
-	Sockets int       // attached now
 }
 
 // Rotation answers an opening or a refresh.
@@ -47,8 +45,8 @@ type Rotation struct {
 	Expires time.Time // of the token, unless it is refreshed before
 }
 
-// document is the whole of what is stored.
-type document struct {
+// stored is the document.
+type stored struct {
 	Session  id.Session     `json:"session"`
 	User     id.User        `json:"user"`
 	Device   string         `json:"device,omitempty"`
@@ -58,6 +56,7 @@ type document struct {
 	Previous auth.KeyHash   `json:"previous"` // zero before the first rotation
 	Salt     auth.Salt      `json:"salt"`     // that led from previous to current
 	Rotated  time.Time      `json:"rotated"`  // or opened
+	Listed   time.Time      `json:"listed"`   // when the row was written by which the user's sessions are found
 	Ended    Reason         `json:"ended,omitempty"`
 }
 
@@ -81,88 +80,70 @@ type (
 		user   id.User
 		reason Reason
 	}
-	get    struct{}
-	attach struct {
-		node  id.Node
-		conn  string
-		until time.Time
-	}
-	detach struct {
-		node id.Node
-		conn string
-	}
-	// expire forgets sockets whose time is over.
-	expire struct{}
+	get struct{}
 )
-
-// effect is what the shell performs, in order; after a persist the rest waits until it is durable.
-type effect any
 
 type (
-	reply   struct{ value any }
-	refuse  struct{ err error }
-	persist struct {
-		doc   document
-		first bool
-		ttl   time.Duration
-	}
-	// over tells that the session has ended.
-	over struct{ reason Reason }
-	// socketsChanged tells how many sockets came (or went, if negative).
-	socketsChanged struct{ delta int }
-	// expireAt asks for an expire; it replaces the one asked for before.
-	expireAt struct{ at time.Time }
-	// counted names the result of a refresh.
-	counted struct{ result string }
+	effect = document.Effect
+	save   = document.Save[stored]
 )
+
+// The effects of this kind.
+type (
+	opened struct{}
+	over   struct {
+		reason Reason
+		user   id.User
+	}
+	refreshed struct{ result string }
+)
+
+// listed is the note of a save before which the session is listed, for so long.
+type listed struct{ ttl time.Duration }
 
 // endedTTL is how long an ended session is remembered, so that its last tokens are told session_ended.
 const endedTTL = 24 * time.Hour
 
-type socket struct {
-	node id.Node
-	conn string
-}
+// listAgain is how old the row in the list of a user's sessions may be when a refresh writes it again: so long it may outlive the session.
+const listAgain = 24 * time.Hour
 
 // state is the core of the actor: no clock, no I/O, no randomness. The zero state is of a session that does not exist.
 type state struct {
-	cfg     Config // filled
-	exists  bool
-	doc     document
-	sockets map[socket]time.Time
-	expiry  time.Time // the moment of the last expireAt; zero: none is asked for
+	cfg    Config // filled
+	exists bool
+	doc    stored
 }
 
-// apply performs one command and appends its effects to dst.
-func (s *state) apply(now time.Time, cmd any, dst []effect) []effect {
+// Exists implements document.Core.
+func (s *state) Exists() bool { return s.exists }
+
+// Apply implements document.Core.
+func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
+	case document.Loaded[stored]:
+		s.exists, s.doc = c.Exists, c.Doc
+		return dst
 	case open:
 		return s.open(now, c, dst)
 	case refresh:
 		return s.refresh(now, c, dst)
 	case logout:
 		if !s.exists || !c.token.Authentic(s.doc.Family) {
-			return append(dst, refuse{auth.ErrTokenInvalid})
+			return append(dst, document.Refuse{Err: auth.ErrTokenInvalid})
 		}
-		return append(s.end(LoggedOut, dst), reply{s.info()})
+		return append(s.end(LoggedOut, dst), document.Reply{Value: s.info()})
 	case revoke:
 		if !s.exists || c.user != "" && c.user != s.doc.User {
-			return append(dst, refuse{auth.ErrSessionEnded})
+			return append(dst, document.Refuse{Err: auth.ErrSessionEnded})
 		}
-		return append(s.end(c.reason, dst), reply{s.info()})
+		return append(s.end(c.reason, dst), document.Reply{Value: s.info()})
 	case get:
 		if err := s.check(now); err != nil {
-			return append(dst, refuse{err})
+			return append(dst, document.Refuse{Err: err})
 		}
-		return append(dst, reply{s.info()})
-	case attach:
-		return s.attach(now, socket{c.node, c.conn}, c.until, dst)
-	case detach:
-		return s.detach(socket(c), dst)
-	case expire:
-		return s.expire(now, dst)
+		return append(dst, document.Reply{Value: s.info()})
 	}
-	return append(dst, refuse{fault.Newf(fault.Internal, "unknown_command", "a session does not know %T", cmd)})
+	return append(dst, document.Refuse{Err: fault.Newf(fault.Internal, "unknown_command", "a session does not know %T", cmd)})
 }
 
 // check refuses when the session does not live.
@@ -189,35 +170,35 @@ func (s *state) expires() time.Time {
 
 func (s *state) open(now time.Time, c open, dst []effect) []effect {
 	if s.exists {
-		return append(dst, refuse{errIDTaken})
+		return append(dst, document.Refuse{Err: errIDTaken})
 	}
 	now = now.UTC()
 	s.exists = true
-	s.doc = document{
+	s.doc = stored{
 		Session: c.session, User: c.user, Device: c.device, Opened: now, Rotated: now,
 		Family: c.family, Current: c.token.Hash(),
 	}
-	return append(dst, s.persist(now, true), reply{s.rotation(c.token)})
+	return append(dst, s.save(now), opened{}, document.Reply{Value: s.rotation(c.token)})
 }
 
 func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	if !s.exists || !c.token.Authentic(s.doc.Family) {
-		return append(dst, counted{auth.ErrTokenInvalid.Code}, refuse{auth.ErrTokenInvalid})
+		return append(dst, refreshed{auth.ErrTokenInvalid.Code}, document.Refuse{Err: auth.ErrTokenInvalid})
 	}
 	if err := s.check(now); err != nil {
-		return append(dst, counted{fault.CodeOf(err)}, refuse{err})
+		return append(dst, refreshed{fault.CodeOf(err)}, document.Refuse{Err: err})
 	}
 	hash := c.token.Hash()
 	switch {
 	case hash.Equal(s.doc.Current):
 		next := c.token.Successor(s.doc.Family, c.salt)
 		s.doc.Previous, s.doc.Current, s.doc.Salt, s.doc.Rotated = hash, next.Hash(), c.salt, now.UTC()
-		return append(dst, s.persist(now, false), counted{"rotated"}, reply{s.rotation(next)})
+		return append(dst, s.save(now.UTC()), refreshed{"rotated"}, document.Reply{Value: s.rotation(next)})
 	case hash.Equal(s.doc.Previous) && now.Sub(s.doc.Rotated) <= s.cfg.RetryWindow:
 		next := c.token.Successor(s.doc.Family, s.doc.Salt)
-		return append(dst, counted{"repeated"}, reply{s.rotation(next)})
+		return append(dst, refreshed{"repeated"}, document.Reply{Value: s.rotation(next)})
 	}
-	return append(s.end(Reused, dst), counted{ErrReused.Code}, refuse{ErrReused})
+	return append(s.end(Reused, dst), refreshed{ErrReused.Code}, document.Refuse{Err: ErrReused})
 }
 
 // end is idempotent: the first reason stays. Ending again writes and revokes again, because what followed the first write may not
@@ -227,79 +208,22 @@ func (s *state) end(r Reason, dst []effect) []effect {
 	if first {
 		s.doc.Ended = r
 	}
-	dst = append(dst, persist{s.doc, false, endedTTL})
+	dst = append(dst, save{Doc: s.doc, TTL: endedTTL})
 	if first {
-		dst = append(dst, over{r})
-	}
-	if n := len(s.sockets); n > 0 {
-		s.sockets = nil
-		dst = append(dst, socketsChanged{-n})
+		dst = append(dst, over{r, s.doc.User})
 	}
 	return dst
 }
 
-// attach notes a socket until the time given. One whose end was never told does not take a place for longer.
-func (s *state) attach(now time.Time, k socket, until time.Time, dst []effect) []effect {
-	if err := s.check(now); err != nil {
-		return append(dst, refuse{err})
+// save writes a session that lives, for as long as it does unless it is refreshed, and lists it if it has not been for a while.
+func (s *state) save(now time.Time) save {
+	e := save{TTL: s.expires().Sub(now)}
+	if now.Sub(s.doc.Listed) >= listAgain {
+		s.doc.Listed = now
+		e.Note = listed{min(s.cfg.RefreshTTL+listAgain, s.doc.Opened.Add(s.cfg.MaxAge).Sub(now))}
 	}
-	before := len(s.sockets)
-	s.lapse(now)
-	_, again := s.sockets[k]
-	full := !again && len(s.sockets) >= s.cfg.MaxSockets
-	if !full {
-		if s.sockets == nil {
-			s.sockets = map[socket]time.Time{}
-		}
-		s.sockets[k] = until
-	}
-	if n := len(s.sockets) - before; n != 0 {
-		dst = append(dst, socketsChanged{n})
-	}
-	if full {
-		return append(dst, refuse{ErrTooManySockets})
-	}
-	if s.expiry.IsZero() || until.Before(s.expiry) {
-		s.expiry = until
-		dst = append(dst, expireAt{until})
-	}
-	return append(dst, reply{s.info()})
-}
-
-// expire forgets what has lapsed and asks for the next moment.
-func (s *state) expire(now time.Time, dst []effect) []effect {
-	before := len(s.sockets)
-	s.expiry = s.lapse(now)
-	if n := len(s.sockets) - before; n != 0 {
-		dst = append(dst, socketsChanged{n})
-	}
-	if !s.expiry.IsZero() {
-		dst = append(dst, expireAt{s.expiry})
-	}
-	return dst
-}
-
-// lapse forgets the sockets whose time is over and gives the moment at which the next one's is; zero when none is left.
-func (s *state) lapse(now time.Time) (first time.Time) {
-	maps.DeleteFunc(s.sockets, func(_ socket, until time.Time) bool { return !until.After(now) })
-	for _, until := range s.sockets {
-		if first.IsZero() || until.Before(first) {
-			first = until
-		}
-	}
-	return first
-}
-
-func (s *state) detach(k socket, dst []effect) []effect {
-	if _, known := s.sockets[k]; known {
-		delete(s.sockets, k)
-		dst = append(dst, socketsChanged{-1})
-	}
-	return append(dst, reply{s.info()})
-}
-
-func (s *state) persist(now time.Time, first bool) persist {
-	return persist{s.doc, first, s.expires().Sub(now)}
+	e.Doc = s.doc
+	return e
 }
 
 func (s *state) rotation(token auth.Refresh) Rotation {
@@ -307,5 +231,5 @@ func (s *state) rotation(token auth.Refresh) Rotation {
 }
 
 func (s *state) info() Info {
-	return Info{s.doc.Session, s.doc.User, s.doc.Device, s.doc.Opened, s.doc.Rotated, len(s.sockets)}
+	return Info{s.doc.Session, s.doc.User, s.doc.Device, s.doc.Opened, s.doc.Rotated}
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 				g.now = g.now.Add(pass)
 				return ""
 			}
-			return g.describe(g.state.apply(g.now, g.command(t, d), nil))
+			return g.describe(g.state.Apply(g.now, g.command(t, d), nil))
 		})
 	})
 }
@@ -87,16 +87,6 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return revoke{id.User(word("user")), Revoked}
 	case "get":
 		return get{}
-	case "attach":
-		life, err := time.ParseDuration(cmp.Or(word("for"), "15m"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return attach{"n1", word("conn"), g.now.Add(life)}
-	case "detach":
-		return detach{"n1", word("conn")}
-	case "expire":
-		return expire{}
 	}
 	return d.Cmd
 }
@@ -105,24 +95,25 @@ func (g *stage) describe(effects []effect) string {
 	var b strings.Builder
 	for _, e := range effects {
 		switch e := e.(type) {
-		case reply:
-			switch v := e.value.(type) {
+		case document.Reply:
+			switch v := e.Value.(type) {
 			case Rotation:
 				fmt.Fprintf(&b, "reply %s of user %s, valid %v\n", g.name(v.Token), v.User, v.Expires.Sub(g.now))
 			case Info:
-				fmt.Fprintf(&b, "reply user=%s sockets=%d\n", v.User, v.Sockets)
+				fmt.Fprintf(&b, "reply user=%s\n", v.User)
 			}
-		case refuse:
-			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.err))
-		case persist:
-			fmt.Fprintf(&b, "persist first=%v ended=%q ttl=%v\n", e.first, e.doc.Ended, e.ttl)
+		case document.Refuse:
+			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
+		case save:
+			if l, ok := e.Note.(listed); ok {
+				fmt.Fprintf(&b, "list for %v\n", l.ttl)
+			}
+			fmt.Fprintf(&b, "save ended=%q for %v\n", e.Doc.Ended, e.TTL)
 		case over:
 			fmt.Fprintf(&b, "over: %s\n", e.reason)
-		case socketsChanged:
-			fmt.Fprintf(&b, "sockets %+d\n", e.delta)
-		case expireAt:
-			fmt.Fprintf(&b, "expire in %v\n", e.at.Sub(g.now))
-		case counted:
+		case opened:
+			b.WriteString("count opened\n")
+		case refreshed:
 			fmt.Fprintf(&b, "count %s\n", e.result)
 		}
 	}
@@ -136,7 +127,7 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 		g := newStage()
 		g.state.cfg.RefreshTTL, g.state.cfg.MaxAge = time.Hour, 24*time.Hour
 		born := []auth.Refresh{auth.FirstRefresh(sid, g.family)}
-		g.state.apply(g.now, open{sid, "42", "", g.family, born[0]}, nil)
+		g.state.Apply(g.now, open{sid, "42", "", g.family, born[0]}, nil)
 		opened, rotated, ended := g.now, g.now, false
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 15).Draw(t, "seconds")) * time.Second)
@@ -149,7 +140,7 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 				tok = born[len(born)-1-pick]
 			}
 			g.salts++
-			effects := g.state.apply(g.now, refresh{tok, auth.Salt{g.salts}}, nil)
+			effects := g.state.Apply(g.now, refresh{tok, auth.Salt{g.salts}}, nil)
 			var want string
 			switch {
 			case pick < 0:
@@ -166,12 +157,12 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 				want, ended = "token_reused", true
 			}
 			switch last := effects[len(effects)-1].(type) {
-			case refuse:
-				if fault.CodeOf(last.err) != want {
-					t.Fatalf("got %v, want %s", last.err, want)
+			case document.Refuse:
+				if fault.CodeOf(last.Err) != want {
+					t.Fatalf("got %v, want %s", last.Err, want)
 				}
-			case reply:
-				next := last.value.(Rotation).Token
+			case document.Reply:
+				next := last.Value.(Rotation).Token
 				if want == "same" && next != born[len(born)-1] || want != "same" && want != "new" {
 					t.Fatalf("a token was given, want %s", want)
 				}
@@ -191,4 +182,33 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("%q gives %q", in, got)
 		}
 	}
+}
+
+// A session that lives is listed for as long as it does, and at most a day longer.
+func TestTheListOutlivesNoSessionForLong(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := newStage()
+		token := auth.FirstRefresh(sid, g.family)
+		effects := g.state.Apply(g.now, open{sid, "42", "", g.family, token}, nil)
+		var listedUntil time.Time
+		for range rapid.IntRange(1, 30).Draw(t, "refreshes") {
+			e, ok := effects[0].(save)
+			if !ok {
+				return // it has died of age
+			}
+			if l, ok := e.Note.(listed); ok {
+				listedUntil = g.now.Add(l.ttl)
+			}
+			if over := g.now.Add(e.TTL); listedUntil.Before(over) || listedUntil.After(over.Add(24*time.Hour)) {
+				t.Fatalf("it lives until %v and is listed until %v", over, listedUntil)
+			}
+			longest := rapid.SampledFrom([]time.Duration{15 * time.Minute, 15 * 24 * time.Hour}).Draw(t, "longest")
+			g.now = g.now.Add(time.Duration(rapid.Int64Range(int64(time.Second), int64(longest)).Draw(t, "pause")))
+			g.salts++
+			effects = g.state.Apply(g.now, refresh{token, auth.Salt{g.salts}}, nil)
+			if r, ok := effects[len(effects)-1].(document.Reply); ok {
+				token = r.Value.(Rotation).Token
+			}
+		}
+	})
 }

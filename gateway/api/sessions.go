@@ -20,7 +20,6 @@ type Session struct {
 	Device   string `json:"device" doc:"what the device said of itself" example:"Mozilla/5.0"`
 	OpenedMS int64  `json:"opened_at_ms" doc:"in ms since 1970" example:"1794000000000"`
 	UsedMS   int64  `json:"used_at_ms" doc:"the last refresh, in ms since 1970" example:"1795000000000"`
-	Sockets  int    `json:"sockets" doc:"open sockets"`
 	Current  bool   `json:"current" doc:"the asker's own"`
 }
 
@@ -82,7 +81,7 @@ func (s *server) listSessions(ctx context.Context, in *PageQuery) (*sessionsOut,
 	out := &sessionsOut{SessionPage{Sessions: make([]Session, 0, len(list)), Next: next}}
 	for _, l := range list {
 		out.Body.Sessions = append(out.Body.Sessions, Session{
-			string(l.Session), l.Device, l.Opened.UnixMilli(), l.Used.UnixMilli(), l.Sockets, l.Session == i.Session,
+			string(l.Session), l.Device, l.Opened.UnixMilli(), l.Used.UnixMilli(), l.Session == i.Session,
 		})
 	}
 	return out, nil
