@@ -251,6 +251,27 @@ func TestThePackagerRefuses(t *testing.T) {
 	begin(t, w, key)
 }
 
+// TestCreateAfterACrash tries again where a crash has left claims: of a channel that was never stored, and of one that was.
+func TestCreateAfterACrash(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{})
+	ctx := t.Context()
+	owners := table.Claim{Store: w.Table, Table: table.Shared("channel_by_owner"), Key: []byte("channel"), TTL: time.Hour}
+	begun := id.NewChannel(time.Now())
+	if err := owners.Take(ctx, "42", []byte(begun)); err != nil {
+		t.Fatal(err)
+	}
+	c := create(t, w, "42", "ann")
+	if c.ID != begun {
+		t.Errorf("the channel is %s, claimed was %s", c.ID, begun)
+	}
+	if _, err := w.Channels.Create(ctx, "42", "ann", ""); !errors.Is(err, channel.ErrChannelExists) {
+		t.Errorf("a try that came through already: %v", err)
+	}
+	if err := owners.Confirm(ctx, "42", []byte(begun)); err != nil {
+		t.Errorf("the claim is not the channel's: %v", err)
+	}
+}
+
 func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	w := channeltest.New(t, channeltest.Config{})
 	c := create(t, w, "42", "ann")

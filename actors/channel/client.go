@@ -50,7 +50,15 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 	}
 	for range draws {
 		now := time.Now()
-		ch := id.NewChannel(now)
+		var ch id.Channel
+		// A try that was cut off has left a claim of its id: it is that channel which is made now, or has been made already.
+		ch, err = c.store.find(ctx, byOwner(), string(owner))
+		switch {
+		case errors.Is(err, ErrNoChannel):
+			ch = id.NewChannel(now)
+		case err != nil:
+			return Channel{}, err
+		}
 		var made Channel
 		made, err = ask[Channel](ctx, c.node, ch, create{ch, folded, title, owner, id.NewRoom(now)})
 		if !errors.Is(err, errIDTaken) {

@@ -234,7 +234,10 @@ func (s *state) load(c document.Loaded[stored], dst []effect) []effect {
 }
 
 func (s *state) create(now time.Time, c create, dst []effect) []effect {
-	if s.exists {
+	switch {
+	case s.exists && s.doc.Owner == c.owner:
+		return append(dst, document.Refuse{Err: ErrChannelExists})
+	case s.exists:
 		return append(dst, document.Refuse{Err: errIDTaken})
 	}
 	s.exists = true

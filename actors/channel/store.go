@@ -64,15 +64,23 @@ func (s store) found(ctx context.Context, d stored, save func(context.Context) e
 	return instead(err, ErrChannelExists)
 }
 
-// mend claims the name of a channel that was lost between the two confirmations of found. A name that somebody else has by now stays
-// theirs.
+// mend confirms the claims of a channel that a crash has kept found from confirming, and takes them again if they have expired. What
+// somebody else has by now stays theirs.
 func (s store) mend(ctx context.Context, d stored) error {
-	claim, ours := s.claim(names()), []byte(d.ID)
-	err := claim.Confirm(ctx, d.Name, ours)
-	if errors.Is(err, table.ErrClaimed) {
-		err = claim.During(ctx, d.Name, ours, func(context.Context) error { return nil })
+	for _, c := range []struct {
+		of   table.Table
+		name string
+	}{{names(), d.Name}, {byOwner(), string(d.Owner)}} {
+		claim, ours := s.claim(c.of), []byte(d.ID)
+		err := claim.Confirm(ctx, c.name, ours)
+		if errors.Is(err, table.ErrClaimed) {
+			err = claim.During(ctx, c.name, ours, func(context.Context) error { return nil })
+		}
+		if err := instead(err, nil); err != nil {
+			return err
+		}
 	}
-	return instead(err, nil)
+	return nil
 }
 
 func (s store) claim(t table.Table) table.Claim {
