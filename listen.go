@@ -175,7 +175,11 @@ func (p *platform) public(sockets *gateway.Gateway) ([]mount, error) {
 		Locator: packager.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
 	})
 	return []mount{
-		{"/ws", sockets.Handler()}, {"/live/", playback}, {"/v1/", programs}, {"/openapi.json", programs}, {"/.well-known/", programs},
+		{"/ws", sockets.Handler()},
+		{"/live/", playback},
+		{"/v1/", programs},
+		{"/openapi.json", programs},
+		{"/.well-known/", programs},
 		{"/", pages},
 	}, nil
 }

@@ -65,8 +65,11 @@ func TestOutagesOfTheCoordinationStore(t *testing.T) {
 		{"away for less than the trust", func(s *scripted) { s.away(true) }, 7 * time.Second, [2]time.Duration{}, false},
 		{"away for 0.9 of the lease", func(s *scripted) { s.away(true) }, 9 * time.Second, [2]time.Duration{0, 600 * time.Millisecond}, false},
 		{"away for 1.5 of the lease", func(s *scripted) { s.away(true) }, 15 * time.Second, [2]time.Duration{6 * time.Second, 7 * time.Second}, true},
-		{"frozen for twice the lease", func(s *scripted) { thaw := s.freeze(); time.AfterFunc(20*time.Second, thaw) }, 20 * time.Second,
-			[2]time.Duration{11 * time.Second, 12 * time.Second}, true},
+		{
+			"frozen for twice the lease", func(s *scripted) { thaw := s.freeze(); time.AfterFunc(20*time.Second, thaw) }, 20 * time.Second,
+			[2]time.Duration{11 * time.Second, 12 * time.Second},
+			true,
+		},
 		{"the lease is lost for certain", func(s *scripted) { s.fail("renew", coordination.ErrLeaseLost) }, 4 * time.Second, [2]time.Duration{}, true},
 		{"nobody may join at once", func(s *scripted) {
 			s.fail("renew", coordination.ErrLeaseLost)

@@ -95,10 +95,9 @@ func (s *shell) Receive(t *cluster.Turn, msg any) {
 func (s *shell) Passivate(context.Context) error {
 	s.effects = s.state.apply(s.instant(time.Now()), 0, closing{}, s.effects[:0])
 	for _, e := range s.effects {
-		switch e.do {
-		case doDeliver:
+		if e.do == doDeliver {
 			s.deliver(e)
-		case doRefuse:
+		} else if e.do == doRefuse {
 			s.refuse(e)
 		}
 	}

@@ -37,15 +37,15 @@ func (d *doubt) next(now instant) time.Duration {
 func (s *state) inDoubt() bool { return !s.ended && (s.doubt.exists || s.saves.doubt.exists) }
 
 // outcome is what an asker is told of a failed write.
-func outcome(err error) (told error, o ending) {
+func outcome(err error) (o ending, told error) {
 	e := fault.From(err)
 	switch e.Kind {
 	case fault.Unavailable, fault.Exhausted:
-		return e, notDone
+		return notDone, e
 	case fault.Fenced, fault.Conflict:
-		return errMoved, overtaken
+		return overtaken, errMoved
 	default:
-		return errUnknown, unknown
+		return unknown, errUnknown
 	}
 }
 
@@ -89,7 +89,7 @@ func (s *state) appended(now instant, err error) {
 		s.schedule(now)
 		return
 	}
-	told, how := outcome(err)
+	how, told := outcome(err)
 	switch {
 	case how == overtaken:
 		if !s.doubt.exists {

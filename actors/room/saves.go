@@ -51,7 +51,7 @@ func (s *state) saved(now instant, err error) {
 		s.saveNext(now)
 		return
 	}
-	told, how := outcome(err)
+	how, told := outcome(err)
 	s.refuse(v.to, told)
 	v.to = 0
 	switch {
@@ -100,7 +100,7 @@ func (s *state) lateSaved(err error) {
 	if err == nil {
 		s.answerTo(s.saves.to, nil)
 	} else {
-		told, _ := outcome(err)
+		_, told := outcome(err)
 		s.refuse(s.saves.to, told)
 	}
 	s.saves.to = 0

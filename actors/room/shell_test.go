@@ -171,7 +171,9 @@ func TestSlowAppend(t *testing.T) {
 		}
 		wg.Wait()
 		close(late)
-		<-done
+		if err := <-done; err != nil {
+			t.Errorf("the late append: %v", err)
+		}
 		x.store.set(nil, nil)
 	})
 }

@@ -12,8 +12,11 @@ import (
 func TestARefusalLeadsToItsExplanation(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, c := range []call{
-		{method: "GET", path: "/v1/channels/nothing"}, {method: "GET", path: "/v1/nothing"}, {method: "GET", path: "/v1/me"},
-		{method: "PUT", path: "/v1/me"}, {method: "POST", path: "/v1/auth/login", body: `{`},
+		{method: "GET", path: "/v1/channels/nothing"},
+		{method: "GET", path: "/v1/nothing"},
+		{method: "GET", path: "/v1/me"},
+		{method: "PUT", path: "/v1/me"},
+		{method: "POST", path: "/v1/auth/login", body: `{`},
 		{method: "POST", path: "/v1/auth/login", body: `{}`},
 		{method: "POST", path: "/v1/auth/login", body: `{}`, header: map[string]string{"Content-Type": "text/plain"}},
 		{method: "POST", path: "/v1/auth/login", body: strings.Repeat(" ", 1<<20)},

@@ -89,7 +89,7 @@ func TestWhatASlowReaderIsSentComesWholeAndInOrder(t *testing.T) {
 	client, c := stand(t, Config{MaxPending: 64 << 20, SendBuffer: 16 << 10})
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
 	var sent []byte
-	for n := 0; n < 600; n++ {
+	for n := range 600 {
 		frame := make([]byte, 1+random.IntN(8<<10))
 		for i := range frame {
 			frame[i] = byte(len(sent) + i*7)

@@ -49,11 +49,11 @@ func TestRunProvesEachWithARigOfItsOwn(t *testing.T) {
 	s.Close = func(*testing.T) { closed++ }
 	for i := range s.Promises {
 		s.Promises[i].Name = "name"
-		s.Promises[i].Prove = func(r *testing.T) {
+		s.Promises[i].Prove = func(t *testing.T) {
 			if made != closed+1 {
 				t.Errorf("%d rigs made and %d closed", made, closed)
 			}
-			proven = append(proven, r.Name())
+			proven = append(proven, t.Name())
 		}
 	}
 	Run(t, s)

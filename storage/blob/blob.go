@@ -209,10 +209,10 @@ func CheckKey(key string) error {
 	if key == "" || len(key) > MaxKey || !allowed(key) {
 		return fault.New(fault.Invalid, "bad_object_key", "a key is empty, too long or has a forbidden character")
 	}
-	folders, file := "", key
+	file := key
 	if cut := strings.LastIndexByte(key, '/'); cut >= 0 {
-		folders, file = key[:cut], key[cut+1:]
-		for folder := range strings.SplitSeq(folders, "/") {
+		file = key[cut+1:]
+		for folder := range strings.SplitSeq(key[:cut], "/") {
 			if folder == "" || len(folder) > MaxComponent || strings.Contains(folder, ".") {
 				return fault.New(fault.Invalid, "bad_object_key", "a folder of a key is empty, too long or has a dot")
 			}

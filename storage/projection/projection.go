@@ -57,7 +57,7 @@ const (
 	collisions = 3
 )
 
-// ErrLost: there were events that the log keeps no longer. Rebuild and Restart.
+// ErrLost says that there were events which the log keeps no longer. Rebuild and Restart.
 var ErrLost = fault.New(fault.Conflict, "events_lost", "events were removed from the log before they were read")
 
 // Log is what a Projection needs of the event log; *eventlog.Log has it.

@@ -14,7 +14,6 @@ type world struct {
 	s        State
 	level    Level
 	standing Standing
-	mayRun   bool // a turn, load or flush was ordered under this standing
 
 	users, offered, done int // messages that wait, were ever there, and were executed or refused
 	own, awaited         []Event
@@ -23,7 +22,7 @@ type world struct {
 	loads                []uint32
 	flushes              int
 	entered              bool // waits for the shard
-	ended, closed        bool
+	ended                bool
 	actor                bool // the present life has an actor
 	checkLater           bool
 	turnBreaks           bool
@@ -123,10 +122,9 @@ func (w *world) retire(f Effect) {
 
 // turn is the actor: it does anything an actor can do.
 func (w *world) turn(e Event) {
-	switch e.What {
-	case Loaded:
+	if e.What == Loaded {
 		w.actor = true
-	case Message:
+	} else if e.What == Message {
 		w.done++
 	}
 	if !w.actor || e.Life != w.s.Number() && (e.What == Loaded || e.What == WorkEnded) {

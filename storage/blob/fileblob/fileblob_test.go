@@ -334,10 +334,9 @@ func TestDeleteOnAFailingDisk(t *testing.T) {
 func TestListReadsADirectoryOnce(t *testing.T) {
 	var lists, syncs atomic.Int64
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		switch op.Kind {
-		case errorfs.OpList:
+		if op.Kind == errorfs.OpList {
 			lists.Add(1)
-		case errorfs.OpFileSync:
+		} else if op.Kind == errorfs.OpFileSync {
 			syncs.Add(1)
 		}
 		return nil

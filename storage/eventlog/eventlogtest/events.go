@@ -23,7 +23,9 @@ func roundTrip(r *rig) {
 		key     string
 		payload []byte
 	}{
-		{"k", []byte("payload")}, {"k", nil}, {"\x00\xff", []byte{0, 255}},
+		{"k", []byte("payload")},
+		{"k", nil},
+		{"\x00\xff", []byte{0, 255}},
 		{strings.Repeat("k", eventlog.MaxKey), make([]byte, eventlog.MaxPayload)},
 	} {
 		id := eventlog.ID{Source: fmt.Sprint("source/", i), Seq: 1 << (20 * i)}

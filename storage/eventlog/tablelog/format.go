@@ -31,7 +31,7 @@ type mark struct {
 	offset uint64
 }
 
-func (h head) encode() []byte {
+func (h *head) encode() []byte {
 	b := binary.BigEndian.AppendUint64([]byte{formatV1}, h.first)
 	b = binary.BigEndian.AppendUint64(b, h.next)
 	for _, m := range h.marks {

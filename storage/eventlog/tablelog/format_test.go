@@ -81,8 +81,8 @@ func FuzzDecodeEvent(f *testing.F) {
 
 func FuzzDecodeHead(f *testing.F) {
 	at := time.UnixMilli(1767225600123)
-	f.Add(head{}.encode())
-	f.Add(head{first: 5, next: 300, marks: []mark{{at, 5}, {at, 300}}}.encode())
+	f.Add((&head{}).encode())
+	f.Add((&head{first: 5, next: 300, marks: []mark{{at, 5}, {at, 300}}}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := decodeHead(b)
 		if err != nil {

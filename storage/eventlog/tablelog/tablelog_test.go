@@ -83,16 +83,16 @@ func TestConformanceWithLostAnswers(t *testing.T) {
 	eventlogtest.Run(t, func(*testing.T) eventlogtest.Harness { return memory{pebbletest.NewMem(), 0.2} })
 }
 
-func open(t testing.TB, cfg tablelog.Config) *eventlog.Log {
-	t.Helper()
+func open(tb testing.TB, cfg tablelog.Config) *eventlog.Log {
+	tb.Helper()
 	d, err := tablelog.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	l := eventlog.New(d)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := l.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return l
