@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -22,11 +23,12 @@ type Client struct {
 	store   store
 	hasher  *auth.Hasher
 	metrics *Metrics
+	names   handleCache
 }
 
 // NewClient talks through n; t is the table the kind writes, h the pool of the node.
 func NewClient(n *cluster.Node, t *table.Store, h *auth.Hasher, m *Metrics) *Client {
-	return &Client{n, store{table: t}, h, m}
+	return &Client{node: n, store: store{table: t}, hasher: h, metrics: m}
 }
 
 // Register makes an account that may post, and returns when it is durable. Names that claim authority are refused.
@@ -156,6 +158,20 @@ func (c *Client) Get(ctx context.Context, user id.User) (Account, error) {
 	return ask(ctx, c.node, user, get{})
 }
 
+// Handle is by which handle an account is known, as of a minute ago at most; it asks nobody if it knows.
+func (c *Client) Handle(ctx context.Context, user id.User) (string, error) {
+	now := time.Now()
+	if handle, ok := c.names.get(now, user); ok {
+		return handle, nil
+	}
+	a, err := c.Get(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	c.names.put(now, user, a.Handle)
+	return a.Handle, nil
+}
+
 // ByHandle finds an account, or refuses with ErrNoAccount.
 func (c *Client) ByHandle(ctx context.Context, handle string) (Account, error) {
 	h, err := auth.ParseHandle(handle)
@@ -193,4 +209,38 @@ func result(err error) string {
 		return "ok"
 	}
 	return fault.CodeOf(err)
+}
+
+const (
+	// maxHandles is how many handles a client remembers, which takes about 10 MB; when there are as many, all are forgotten.
+	maxHandles = 1 << 16
+	// handleFor is how long.
+	handleFor = time.Minute
+)
+
+// handleCache remembers by which handle accounts are known.
+type handleCache struct {
+	mu    sync.Mutex
+	known map[id.User]knownHandle
+}
+
+type knownHandle struct {
+	handle string
+	until  time.Time
+}
+
+func (h *handleCache) get(now time.Time, user id.User) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := h.known[user]
+	return k.handle, now.Before(k.until)
+}
+
+func (h *handleCache) put(now time.Time, user id.User, handle string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.known == nil || len(h.known) >= maxHandles {
+		h.known = map[id.User]knownHandle{}
+	}
+	h.known[user] = knownHandle{handle, now.Add(handleFor)}
 }

@@ -66,6 +66,7 @@ type actor struct {
 	telling bool         // an announcement is under way
 	stale   bool         // the state changed meanwhile
 	again   bool         // an announceAgain is on its way
+	viewers int          // at the last beat
 	// finished is the broadcast whose end was counted last.
 	finished id.Broadcast
 }

@@ -3,6 +3,7 @@ package channel_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,15 @@ func phase(t *testing.T, w *channeltest.World, ch id.Channel) channel.Phase {
 		t.Fatal(err)
 	}
 	return c.Phase
+}
+
+func listed(t *testing.T, w *channeltest.World) []channel.Listed {
+	t.Helper()
+	list, next, err := w.Channels.ListLive(t.Context(), "", channel.MaxList)
+	if err != nil || next != "" {
+		t.Fatalf("the list: %q, %v", next, err)
+	}
+	return list
 }
 
 func roomLive(t *testing.T, w *channeltest.World, c channel.Channel) bool {
@@ -142,8 +152,8 @@ func TestBroadcast(t *testing.T) {
 	}
 	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
 	eventually(t, "the channel is listed", func() bool {
-		list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList)
-		return err == nil && len(list) == 1 && list[0].ID == c.ID && list[0].Broadcast != ""
+		list := listed(t, w)
+		return len(list) == 1 && list[0].ID == c.ID && list[0].Broadcast != ""
 	})
 	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
 		t.Fatal(err)
@@ -154,12 +164,31 @@ func TestBroadcast(t *testing.T) {
 	eventually(t, "the grace is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
 	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
 	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
-	if list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList); err != nil || len(list) != 0 {
-		t.Errorf("listed: %v, %v", list, err)
-	}
+	eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
 	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
 		t.Errorf("a second end: %v", err)
 	}
+}
+
+// TestTheListKnowsTheAudience and the title, a beat after they changed.
+func TestTheListKnowsTheAudience(t *testing.T) {
+	w := channeltest.New(t, channeltest.Config{Channel: channel.Config{Beat: 20 * time.Millisecond}})
+	c := create(t, w, "42", "ann")
+	_, key := mint(t, w, c.ID)
+	begin(t, w, key)
+	if _, err := w.Rooms.Attach(t.Context(), c.Room, "n1", 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Rooms.Report(t.Context(), c.Room, "n1", 1, 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Now with sound"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the list is up to date", func() bool {
+		list := listed(t, w)
+		return len(list) == 1 && list[0].Viewers == 7 && list[0].Title == "Now with sound" && list[0].Room == c.Room && list[0].Owner == "42"
+	})
 }
 
 func TestReconnectWithinTheGraceGoesOn(t *testing.T) {
@@ -285,9 +314,7 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	if n, err := w.Channels.Settle(t.Context()); n != 1 || err != nil {
 		t.Errorf("settled %d, %v", n, err)
 	}
-	if list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList); err != nil || len(list) != 0 {
-		t.Errorf("listed: %v, %v", list, err)
-	}
+	eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
 	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
 	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
 	eventually(t, "nothing is unfinished", func() bool {
@@ -373,8 +400,7 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	_, key := mint(t, w, whole.ID)
 	begin(t, w, key)
 	eventually(t, "the whole one is listed", func() bool {
-		list, _, err := w.Channels.ListLive(t.Context(), "", channel.MaxList)
-		return err == nil && len(list) == 1 && list[0].ID == whole.ID
+		return slices.ContainsFunc(listed(t, w), func(l channel.Listed) bool { return l.ID == whole.ID && l.Phase == channel.Live })
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 const (
 	// draws is how often ids are drawn before giving up; two channels of one millisecond collide once in 4096 pairs.
 	draws = 8
-	// MaxList is how many live channels one list names.
+	// MaxList is how many live channels a page of the list has.
 	MaxList = 100
 )
 
@@ -26,11 +26,13 @@ const (
 type Client struct {
 	node  *cluster.Node
 	store store
+	live  *liveList
 }
 
 // NewClient talks through n; t is the table the kind writes.
 func NewClient(n *cluster.Node, t *table.Store) *Client {
-	return &Client{n, store{table: t, cfg: Config{}.filled()}}
+	s := store{table: t, cfg: Config{}.filled()}
+	return &Client{n, s, &liveList{store: s}}
 }
 
 // Create makes the one channel of an account, with its room, and returns when it is durable. Without a title it shows its name.
@@ -103,32 +105,11 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 	return ask[Channel](ctx, c.node, ch, setTitle{title})
 }
 
-// ListLive gives channels that are live or interrupted and were made before another ("": all), the newest channel first, at most limit
-// and MaxList of them; next is what to ask with for those after them, "" at the end. Each was asked; one that cannot answer is left
-// out, so that it does not take the others from the list.
-func (c *Client) ListLive(ctx context.Context, before id.Channel, limit int) (list []Channel, next id.Channel, err error) {
-	listed, more, err := c.store.listed(ctx, listing(), before, min(limit, MaxList))
-	if err != nil {
-		return nil, "", err
-	}
-	if more && len(listed) > 0 {
-		next = listed[len(listed)-1]
-	}
-	out := make([]Channel, 0, len(listed))
-	for _, ch := range listed {
-		got, err := c.Get(ctx, ch)
-		if err == nil && got.Phase != Offline {
-			out = append(out, got)
-		}
-	}
-	return out, next, ctx.Err() //nolint:wrapcheck // the caller's own
-}
-
 // Settle begins to finish the broadcasts that a process which is gone left unfinished, so that no room says live without a
 // publisher for long. Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
 // named in the error and settled by whoever asks them next.
 func (c *Client) Settle(ctx context.Context) (settled int, err error) {
-	list, _, err := c.store.listed(ctx, unfinished(), "", table.MaxLimit)
+	list, err := c.store.unfinished(ctx, table.MaxLimit)
 	if err != nil {
 		return 0, err
 	}

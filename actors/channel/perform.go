@@ -105,9 +105,10 @@ func (a *actor) announce(t *cluster.Turn) {
 		return
 	}
 	a.telling, a.stale = true, false
-	c, by := a.State().channel(), t.Fence()
-	t.Pipe(func(ctx context.Context) (any, error) { return nil, a.publishState(ctx, c, by) }, func(t *cluster.Turn, _ any, err error) {
+	c, by, viewers := a.State().channel(), t.Fence(), a.viewers
+	t.Pipe(func(ctx context.Context) (any, error) { return a.publishState(ctx, c, by, viewers) }, func(t *cluster.Turn, v any, err error) {
 		a.telling = false
+		a.viewers, _ = v.(int)
 		a.deps.Metrics.announces.WithLabelValues(result(err == nil)).Inc()
 		switch {
 		case errors.Is(err, ErrStale):
@@ -131,14 +132,16 @@ func (a *actor) announce(t *cluster.Turn) {
 	})
 }
 
-func (a *actor) publishState(ctx context.Context, c Channel, by position.Fence) error {
-	on := c.Phase != Offline
-	err := a.store.show(ctx, c.ID, on)
-	if on {
-		_, told := a.deps.Rooms.SetLive(ctx, c.Room, by, c.Broadcast, c.Start)
-		return errors.Join(err, told)
+// publishState tells room and list, and gives how many watch.
+func (a *actor) publishState(ctx context.Context, c Channel, by position.Fence, viewers int) (int, error) {
+	if c.Phase == Offline {
+		return 0, errors.Join(a.store.hide(ctx, c.ID), a.deps.Rooms.SetOffline(ctx, c.Room, by))
 	}
-	return errors.Join(err, a.deps.Rooms.SetOffline(ctx, c.Room, by))
+	now, told := a.deps.Rooms.SetLive(ctx, c.Room, by, c.Broadcast, c.Start)
+	if told == nil {
+		viewers = now
+	}
+	return viewers, errors.Join(a.store.show(ctx, Listed{c, viewers}), told)
 }
 
 // count keeps the gauge of channels that are live.

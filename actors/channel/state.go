@@ -193,6 +193,9 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 		if s.doc.Title != c.title {
 			s.doc.Title = c.title
 			dst = append(dst, save{Doc: s.doc})
+			if s.live() {
+				dst = append(dst, announce{})
+			}
 		}
 		return append(dst, document.Reply{Value: s.channel()})
 	case mintKey:

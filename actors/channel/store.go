@@ -13,7 +13,7 @@ import (
 func channels() table.Table { return table.Owned("channel") }           // partition: channel id; row "doc": document
 func names() table.Table    { return table.Shared("channel_name") }     // partition: name; row "channel": claim of a channel id
 func byOwner() table.Table  { return table.Shared("channel_by_owner") } // partition: user id; row "channel": claim of a channel id
-func listing() table.Table  { return table.Plain("channel_live") }      // partition "all"; row: channel id, empty value, expires
+func listing() table.Table  { return table.Plain("channel_live") }      // partition: listOf; row: channel id, value: listedRow, expires
 
 // unfinished has a partition "all"; row: id of a channel whose broadcast was begun, empty value.
 func unfinished() table.Table { return table.Plain("channel_unfinished") }
@@ -36,14 +36,14 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 	case w.First:
 		return s.found(ctx, w.Doc, save)
 	case w.Note == begins:
-		if err := s.list(ctx, unfinished(), table.Put([]byte(w.Doc.ID), nil)); err != nil {
+		if err := s.list(ctx, unfinished(), all, table.Put([]byte(w.Doc.ID), nil)); err != nil {
 			return err
 		}
 		return save(ctx)
 	}
 	err := save(ctx)
 	if err == nil && w.Note == finishes {
-		err = s.list(ctx, unfinished(), table.Delete([]byte(w.Doc.ID)))
+		err = s.list(ctx, unfinished(), all, table.Delete([]byte(w.Doc.ID)))
 	}
 	return err
 }
@@ -101,25 +101,17 @@ func (s store) find(ctx context.Context, t table.Table, name string) (id.Channel
 	return id.Channel(owner), instead(err, ErrNoChannel)
 }
 
-// show writes or removes the row by which a live channel is found.
-func (s store) show(ctx context.Context, ch id.Channel, on bool) error {
-	if !on {
-		return s.list(ctx, listing(), table.Delete([]byte(ch)))
-	}
-	return s.list(ctx, listing(), table.Expiring(table.Put([]byte(ch), nil), s.cfg.ListingTTL))
-}
-
-func (s store) list(ctx context.Context, list table.Table, op table.Op) error {
-	_, err := s.table.Write(ctx, table.Batch{Table: list, Partition: all, Ops: []table.Op{op}})
+func (s store) list(ctx context.Context, list table.Table, partition string, op table.Op) error {
+	_, err := s.table.Write(ctx, table.Batch{Table: list, Partition: partition, Ops: []table.Op{op}})
 	return err
 }
 
-// listed names channels of a list that are older than before ("": all), the newest channel first, and whether there are more.
-func (s store) listed(ctx context.Context, list table.Table, before id.Channel, limit int) ([]id.Channel, bool, error) {
-	rows, more, err := s.table.Scan(ctx, table.Range{Table: list, Partition: all, To: append([]byte(nil), before...), Reverse: true, Limit: limit})
+// unfinished names channels whose broadcast was begun and not finished, at most limit.
+func (s store) unfinished(ctx context.Context, limit int) ([]id.Channel, error) {
+	rows, _, err := s.table.Scan(ctx, table.Range{Table: unfinished(), Partition: all, Limit: limit})
 	out := make([]id.Channel, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, id.Channel(r.Key))
 	}
-	return out, more, err
+	return out, err
 }

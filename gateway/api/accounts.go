@@ -243,7 +243,7 @@ func (s *server) me(ctx context.Context, _ *struct{}) (*meOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := s.view(ctx, ch)
+	view, err := s.watched(ctx, ch)
 	out.Body.Channel = &view
 	return out, err
 }

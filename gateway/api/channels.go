@@ -12,7 +12,6 @@ import (
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/internal/auth"
-	"github.com/barrage-live/barrage/internal/id"
 )
 
 // createLimit is how often one account may try to make a channel in the window.
@@ -68,7 +67,7 @@ type channelOut struct{ Body Channel }
 
 // ChannelPage is a part of a list of channels.
 type ChannelPage struct {
-	Channels []Channel `json:"channels" nullable:"false" doc:"the newest first"`
+	Channels []Channel `json:"channels" nullable:"false" doc:"those with the most viewers first, then the newest"`
 	Next     string    `json:"next,omitempty" doc:"the cursor of the next page; absent at the end"`
 }
 
@@ -104,7 +103,7 @@ func channels() []operation {
 		handle(operation{
 			id: "list-channels", method: http.MethodGet, path: "/v1/channels",
 			summary: "List live channels",
-			text:    "Channels that are live or interrupted, the newest channel first. There is no list of all channels yet, so live must be true.",
+			text:    "Channels that are live or interrupted, those with the most viewers first, as they were within the last 10 s. There is no list of all channels yet, so live must be true.",
 			tag:     "channels", access: guests, codes: []string{"bad_cursor"},
 		}, func(s *server) func(context.Context, *listChannelsIn) (*channelsOut, error) { return s.listChannels }),
 		handle(operation{
@@ -145,15 +144,23 @@ func (s *server) listChannels(ctx context.Context, in *listChannelsIn) (*channel
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.ChannelViews.ListLive(ctx, id.Channel(after), in.Limit)
+	list, next, err := s.ChannelViews.ListLive(ctx, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.viewAll(ctx, list)
-	if err == nil && next != "" {
-		out.Body.Next = cursor(string(next))
+	out := &channelsOut{ChannelPage{Channels: make([]Channel, 0, len(list))}}
+	for _, l := range list {
+		v, err := s.view(ctx, l.Channel)
+		if err != nil {
+			return nil, err
+		}
+		v.Viewers = l.Viewers
+		out.Body.Channels = append(out.Body.Channels, v)
 	}
-	return out, err
+	if next != "" {
+		out.Body.Next = cursor(next)
+	}
+	return out, nil
 }
 
 func (s *server) createChannel(ctx context.Context, in *createChannelIn) (*channelOut, error) {
@@ -244,7 +251,7 @@ func (s *server) find(ctx context.Context, nameOrID string) (channel.Channel, er
 }
 
 func (s *server) show(ctx context.Context, ch channel.Channel) (*channelOut, error) {
-	v, err := s.view(ctx, ch)
+	v, err := s.watched(ctx, ch)
 	return &channelOut{v}, err
 }
 
@@ -252,7 +259,7 @@ func (s *server) viewAll(ctx context.Context, list []channel.Channel) (*channels
 	out := &channelsOut{}
 	out.Body.Channels = make([]Channel, 0, len(list))
 	for _, ch := range list {
-		v, err := s.view(ctx, ch)
+		v, err := s.watched(ctx, ch)
 		if err != nil {
 			return nil, err
 		}
@@ -261,24 +268,30 @@ func (s *server) viewAll(ctx context.Context, list []channel.Channel) (*channels
 	return out, nil
 }
 
-// view joins a channel with its owner's handle and its audience.
+// watched is view with the channel's audience.
+func (s *server) watched(ctx context.Context, ch channel.Channel) (Channel, error) {
+	v, err := s.view(ctx, ch)
+	if err == nil && s.Audience != nil {
+		if info, err := s.Audience.Info(ctx, ch.Room); err == nil { // a channel without a count is better than none
+			v.Viewers = info.Online
+		}
+	}
+	return v, err
+}
+
+// view joins a channel with its owner's handle.
 func (s *server) view(ctx context.Context, ch channel.Channel) (Channel, error) {
-	owner, err := s.Accounts.Get(ctx, ch.Owner)
+	handle, err := s.Handles.Handle(ctx, ch.Owner)
 	if err != nil && !errors.Is(err, account.ErrNoAccount) {
 		return Channel{}, err
 	}
 	v := Channel{
-		ID: string(ch.ID), Name: ch.Name, Title: ch.Title, Owner: Owner{string(ch.Owner), owner.Handle}, Room: string(ch.Room),
+		ID: string(ch.ID), Name: ch.Name, Title: ch.Title, Owner: Owner{string(ch.Owner), handle}, Room: string(ch.Room),
 		Live: ch.Phase == channel.Live, State: string(ch.Phase), Broadcast: string(ch.Broadcast),
 		PlaylistURL: s.Config.Public + "/live/" + ch.Name + "/index.m3u8",
 	}
 	if !ch.Start.IsZero() {
 		v.StartMS = ch.Start.UnixMilli()
-	}
-	if s.Audience != nil {
-		if info, err := s.Audience.Info(ctx, ch.Room); err == nil { // a list without counts is better than none
-			v.Viewers = info.Online
-		}
 	}
 	return v, nil
 }

@@ -23,6 +23,11 @@ type Accounts interface {
 	ChangePassword(ctx context.Context, user id.User, current, password string) (account.Account, error)
 }
 
+// Handles tells by which handle an account is known; account.Client fills it.
+type Handles interface {
+	Handle(ctx context.Context, user id.User) (string, error)
+}
+
 // Members is how administrators change accounts; account.Client fills it.
 type Members interface {
 	ByHandle(ctx context.Context, handle string) (account.Account, error)
@@ -57,7 +62,7 @@ type ChannelViews interface {
 	Resolve(ctx context.Context, nameOrID string) (id.Channel, error)
 	Get(ctx context.Context, ch id.Channel) (channel.Channel, error)
 	Owned(ctx context.Context, owner id.User) (channel.Channel, error)
-	ListLive(ctx context.Context, before id.Channel, limit int) (list []channel.Channel, next id.Channel, err error)
+	ListLive(ctx context.Context, cursor string, limit int) (page []channel.Listed, next string, err error)
 }
 
 // StreamKeys makes and ends stream keys; channel.Client fills it.
@@ -106,6 +111,7 @@ type Deps struct {
 	Config       Config
 	Tokens       *auth.Tokens
 	Accounts     Accounts
+	Handles      Handles
 	Members      Members
 	Sessions     Sessions
 	SessionViews SessionViews
