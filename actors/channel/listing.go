@@ -56,7 +56,7 @@ func (s store) show(ctx context.Context, l Listed) error {
 		l.Name, l.Title, l.Owner, l.Room, l.Created, l.Phase, l.Broadcast, l.Start, l.Since, l.Viewers,
 	})
 	if err != nil {
-		return fault.Wrap(fault.Internal, "channel_unwritable", "a listed channel cannot be encoded", err)
+		return fault.Wrap(fault.Internal, "listing_unwritable", "a listed channel cannot be encoded", err)
 	}
 	return s.list(ctx, listing(), listOf(l.ID), table.Expiring(table.Put([]byte(l.ID), value), s.cfg.ListingTTL))
 }
