@@ -100,6 +100,7 @@ func TestRightsThatChangedAreSeenAtOnce(t *testing.T) {
 	}
 	mod.MustSay("with new rights")
 	mod.AwaitText("with new rights")
+	other.AwaitText("with new rights")
 	if got := other.Seen(); len(got) != 3 {
 		t.Errorf("the room saw %q", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,10 +323,9 @@ func TestAnOldAnswerSaysNothingOfANewDoubt(t *testing.T) {
 		old := make(chan struct{})
 		w.fail(away)
 		w.refused(add{1}, fault.Unavailable, "away")
-		first := true
+		var asked atomic.Bool
 		w.fail(func(c faulttable.Call) faulttable.Fault {
-			if c.Kind == faulttable.Get && first {
-				first = false
+			if c.Kind == faulttable.Get && asked.CompareAndSwap(false, true) {
 				defer func() { <-old }()
 			}
 			return faulttable.Fault{}
@@ -427,6 +427,7 @@ func TestOneWhoWasSupersededStepsDown(t *testing.T) {
 					w.refused(add{2}, fault.Fenced, "fenced")
 				}
 				time.Sleep(10 * time.Second)
+				synctest.Wait()
 				if len(w.lost) != 1 || !errors.Is(w.lost[0], table.ErrFenced) {
 					t.Errorf("superseded: %v", w.lost)
 				}
