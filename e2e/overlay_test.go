@@ -30,7 +30,7 @@ const (
 // TestPostsAreDrawnOnEveryOverlay has a Go client of five connections post a thousand danmaku into a live room that two browsers
 // watch. Each browser must draw each of them once; how long that took from the post to the picture is logged.
 func TestPostsAreDrawnOnEveryOverlay(t *testing.T) {
-	s := start(t, t.TempDir())
+	s := start(t, t.TempDir(), "--room.posts", "100") // one user posts them all
 	st := s.streamer(t, "overlay")
 	publish(t, s.rtmp(st.Key))
 	await(t, "channel live", 20*time.Second, func() bool { return s.channel(t, "overlay").Live })
