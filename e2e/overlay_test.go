@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -129,6 +130,10 @@ func postMany(t *testing.T, s *server, st streamer) map[string]time.Time {
 				sent[text] = time.Now()
 				mu.Unlock()
 				_, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: fmt.Sprintf("p%d", i), Text: text})
+				for wait := fault.From(err); err != nil && wait.RetryAfter > 0; wait = fault.From(err) { // as a client does
+					pause(t.Context(), wait.RetryAfter)
+					_, err = conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: fmt.Sprintf("p%d", i), Text: text})
+				}
 				if err != nil {
 					t.Errorf("post %d: %v", i, err)
 					return
