@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/packager"
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/gateway"
@@ -81,12 +82,12 @@ func (p *platform) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	settled, err := p.channels.Settle(ctx)
+	woken, err := document.WakeAll(ctx, p.node, p.tables)
 	if err != nil { // the others can go on
-		p.log.Error("broadcasts of an earlier run could not be settled", slog.Any("error", err))
+		p.log.Error("not all actors could be woken that an earlier run left with something to do", slog.Any("error", err))
 	}
-	if settled > 0 {
-		p.log.Info("settled broadcasts that an earlier run left unfinished", slog.Int("channels", settled))
+	if woken > 0 {
+		p.log.Info("woke actors that an earlier run left with something to do", slog.Int("actors", woken))
 	}
 	if err := p.openIngest(ctx); err != nil {
 		return err

@@ -29,6 +29,8 @@ import (
 	"github.com/barrage-live/barrage/storage/blob/fileblob"
 	"github.com/barrage-live/barrage/storage/cache"
 	"github.com/barrage-live/barrage/storage/cache/localcache"
+	"github.com/barrage-live/barrage/storage/eventlog"
+	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/pebbletable"
 )
@@ -47,6 +49,7 @@ type platform struct {
 
 	engine *pebbletable.Driver // behind tables
 	tables *table.Store
+	events *eventlog.Log
 	broken <-chan error // brings why the tables can be used no more
 	fresh  bool         // nothing was ever stored in the tables
 	blobs  *blob.Store
@@ -98,6 +101,13 @@ func (p *platform) openStorage(ctx context.Context) error {
 		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
 	}
 
+	events, err := tablelog.New(tablelog.Config{Tables: p.tables})
+	if err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	p.events = eventlog.New(events)
+	p.steps.add("events", func(context.Context) error { return p.events.Close() })
+
 	objects, err := fileblob.Open(fileblob.Config{
 		Dir: filepath.Join(p.cfg.Data, "blobs"), Log: p.log, Metrics: fileblob.NewMetrics(p.registry),
 	})
@@ -146,6 +156,7 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 		return err
 	}
 	err = p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
+		Events: p.events, Tables: p.tables,
 		Account: account.Deps{Table: p.tables, Revoker: board},
 		Session: session.Deps{Table: p.tables, Revoker: board, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
 		Channel: channel.Deps{

@@ -8,11 +8,15 @@ package actors
 
 import (
 	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/accountlist"
 	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/actors/packager"
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/actors/session"
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/storage/eventlog"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // Deps is what the kinds need.
@@ -23,6 +27,9 @@ type Deps struct {
 	Channel  channel.Deps
 	Room     room.Deps
 	Packager packager.Deps
+	// Events is the log in which actors tell what has happened; lists are made of it in Tables.
+	Events *eventlog.Log
+	Tables *table.Store
 }
 
 // Kinds lists every kind of actor. They reach each other through n, which has not started yet.
@@ -33,8 +40,12 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	if d.Channel.Packager == nil {
 		d.Channel.Packager = packager.NewClient(n)
 	}
+	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: map[string][]follower.Address{
+		account.Topic: {accountlist.Address()},
+	}}
 	return []cluster.Kind{
 		account.Kind(d.Account),
+		accountlist.Kind(accountlist.Deps{Table: d.Tables, Log: d.Events}),
 		session.Kind(d.Session),
 		channel.Kind(d.Channel),
 		room.Kind(d.Room),

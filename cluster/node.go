@@ -200,6 +200,9 @@ func (n *Node) route(k *kind, key string, e *envelope) error {
 	}
 }
 
+// ShardOf is the shard of an address, for whoever keeps something by shard.
+func ShardOf(kind, key string) coordination.Shard { return shardOf(kind, key) }
+
 // shardOf places an address. It never changes: stored data is fenced by the epochs of these shards.
 func shardOf(kind, key string) coordination.Shard {
 	var d xxhash.Digest

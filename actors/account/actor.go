@@ -5,6 +5,7 @@ import (
 	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -14,6 +15,7 @@ const KindName = "account"
 // Deps is what the kind needs.
 type Deps struct {
 	Table   *table.Store
+	Log     outbox.Log // nil: nobody is told
 	Revoker revocation.Revoker
 	Config  Config
 }
@@ -22,7 +24,7 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, d.Revoker, d.Config.claimTTL()}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: d.Config.Idle, Tables: d.Table, Table: accounts(), Around: s.around,
+		Name: KindName, Idle: d.Config.Idle, Tables: d.Table, Table: accounts(), Log: d.Log, Around: s.around, Settle: s.settle,
 		Core: func() state { return state{} },
 		Parse: func(key string) error {
 			if _, err := id.ParseNumber[id.User](key); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/account"
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination"
@@ -101,6 +102,50 @@ func TestAChangeOfRightsThatNobodyHearsOf(t *testing.T) {
 	if users := w.Sockets.Users(); len(users) != 1 || users[0] != a.User {
 		t.Errorf("sockets of %v were told", users)
 	}
+}
+
+// TestAChangeOfRightsThatACrashCutOff: the next process has every node refuse the old tokens before it lets anybody in.
+func TestAChangeOfRightsThatACrashCutOff(t *testing.T) {
+	store, disk := channeltest.NewFlaky(t)
+	w := channeltest.New(t, channeltest.Config{Table: store})
+	a := register(t, w, "ann")
+	disk.Fail("revocation", channeltest.Lost)
+	if _, err := w.Accounts.SetRoles(t.Context(), a.User, auth.NewRoles(auth.Moderator)); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	w.Kill()
+	disk.Fail("", channeltest.None)
+	w = channeltest.New(t, channeltest.Config{Table: store})
+	if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+		t.Errorf("woken: %d, %v", n, err)
+	}
+	who := auth.Identity{User: a.User, Expires: time.Now().Add(time.Minute)}
+	if err := w.Revoked.Check(who); !errors.Is(err, auth.ErrTokenOutdated) {
+		t.Errorf("a token from before: %v", err)
+	}
+}
+
+// TestARegistrationThatACrashCutOff: the account is stored and its handle not confirmed, and the claim on it has expired by the time that
+// somebody starts the next process.
+func TestARegistrationThatACrashCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, disk := channeltest.NewFlaky(t)
+		w := channeltest.New(t, channeltest.Config{Table: store})
+		disk.FailFrom("account_handle", 3, channeltest.Lost) // of its calls: taken, read, confirmed
+		if _, err := w.Accounts.Register(t.Context(), "ann", password); err == nil {
+			t.Error("the registration is said to be done")
+		}
+		w.Kill()
+		disk.Fail("", channeltest.None)
+		time.Sleep(time.Hour)
+		w = channeltest.New(t, channeltest.Config{Table: store})
+		if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
+			t.Errorf("woken: %v", err)
+		}
+		if _, err := w.Accounts.Authenticate(t.Context(), "ann", password); err != nil {
+			t.Errorf("the account cannot be reached: %v", err)
+		}
+	})
 }
 
 // stolen grants every shard to whoever asks, as if the owner before had lost it without noticing.

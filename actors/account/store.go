@@ -40,11 +40,10 @@ func (s store) claims() table.Claim {
 // around claims the handle of a new account, and has every node refuse the tokens that carry rights which were changed.
 func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
 	if w.First {
-		owner, err := json.Marshal(claim{w.Doc.User, w.Doc.Handle.Folded})
-		if err != nil {
-			return fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
+		owner, err := ownerOf(w.Doc)
+		if err == nil {
+			err = s.claims().During(ctx, w.Doc.Handle.Skeleton, owner, save)
 		}
-		err = s.claims().During(ctx, w.Doc.Handle.Skeleton, owner, save)
 		if errors.Is(err, table.ErrClaimed) {
 			return ErrHandleTaken
 		}
@@ -53,7 +52,35 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 	if err := save(ctx); err != nil || w.Note == nil {
 		return err
 	}
-	return s.revoker.Revoke(ctx, revocation.Notice{User: w.Doc.User, Rights: w.Doc.Rights})
+	return s.revoke(ctx, w.Doc)
+}
+
+// settle gives an account whose creation was cut off its handle, unless somebody else has it by now, and repeats what may have been cut
+// off of a change of its rights.
+func (s store) settle(ctx context.Context, d stored) error {
+	owner, err := ownerOf(d)
+	if err != nil {
+		return err
+	}
+	if err := s.claims().Keep(ctx, d.Handle.Skeleton, owner); err != nil && !errors.Is(err, table.ErrClaimed) {
+		return err
+	}
+	if d.Rights == 0 {
+		return nil
+	}
+	return s.revoke(ctx, d)
+}
+
+func (s store) revoke(ctx context.Context, d stored) error {
+	return s.revoker.Revoke(ctx, revocation.Notice{User: d.User, Rights: d.Rights})
+}
+
+func ownerOf(d stored) ([]byte, error) {
+	owner, err := json.Marshal(claim{d.User, d.Handle.Folded})
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
+	}
+	return owner, nil
 }
 
 // owner finds the account of a handle: ErrNoAccount if nobody has exactly this one.

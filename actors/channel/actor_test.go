@@ -7,16 +7,19 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -71,6 +74,16 @@ func listed(t *testing.T, w *channeltest.World) []channel.Listed {
 		t.Fatalf("the list: %q, %v", next, err)
 	}
 	return list
+}
+
+// marked are those who have something left to do.
+func marked(t *testing.T, w *channeltest.World) []outbox.Owner {
+	t.Helper()
+	owners, next, err := outbox.Marks{Tables: w.Table}.All(t.Context(), "")
+	if err != nil || next != "" {
+		t.Fatalf("the marks: %q, %v", next, err)
+	}
+	return owners
 }
 
 func roomLive(t *testing.T, w *channeltest.World, c channel.Channel) bool {
@@ -302,30 +315,33 @@ func TestCreateAfterACrash(t *testing.T) {
 }
 
 func TestAfterARestartTheChannelIsOffline(t *testing.T) {
-	w := channeltest.New(t, channeltest.Config{})
-	c := create(t, w, "42", "ann")
-	_, key := mint(t, w, c.ID)
-	begin(t, w, key)
-	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
-	was := w.Packager.Openings()[0]
-	w.Kill()
+	synctest.Test(t, func(t *testing.T) {
+		w := channeltest.New(t, channeltest.Config{})
+		c := create(t, w, "42", "ann")
+		_, key := mint(t, w, c.ID)
+		time.Sleep(10 * time.Second)
+		if owners := marked(t, w); len(owners) != 0 {
+			t.Errorf("%v have something left to do", owners)
+		}
+		begin(t, w, key)
+		eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+		was := w.Packager.Openings()[0]
+		w.Kill()
 
-	w = channeltest.New(t, channeltest.Config{Table: w.Table})
-	if n, err := w.Channels.Settle(t.Context()); n != 1 || err != nil {
-		t.Errorf("settled %d, %v", n, err)
-	}
-	eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
-	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
-	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
-	eventually(t, "nothing is unfinished", func() bool {
-		n, err := w.Channels.Settle(t.Context())
-		return n == 0 && err == nil
+		w = channeltest.New(t, channeltest.Config{Table: w.Table})
+		if n, err := document.WakeAll(t.Context(), w.Node, w.Table); n != 1 || err != nil {
+			t.Errorf("woken: %d, %v", n, err)
+		}
+		eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
+		eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+		eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
+		eventually(t, "nobody has anything left to do", func() bool { return len(marked(t, w)) == 0 })
+		begin(t, w, key)
+		now := w.Packager.Openings()[0]
+		if now.Broadcast == was.Broadcast || now.Fence <= was.Fence {
+			t.Errorf("before %+v, after %+v", was, now)
+		}
 	})
-	begin(t, w, key)
-	now := w.Packager.Openings()[0]
-	if now.Broadcast == was.Broadcast || now.Fence <= was.Fence {
-		t.Errorf("before %+v, after %+v", was, now)
-	}
 }
 
 // TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the claim of the name expire.
@@ -357,6 +373,9 @@ func TestANameThatWasNotConfirmed(t *testing.T) {
 	w = channeltest.New(t, channeltest.Config{Table: w.Table})
 	if _, err := w.Channels.Resolve(t.Context(), "ann"); !errors.Is(err, channel.ErrNoChannel) {
 		t.Fatalf("the name is there: %v", err)
+	}
+	if n, err := document.WakeAll(t.Context(), w.Node, w.Table); n != 2 || err != nil {
+		t.Fatalf("woken: %d, %v", n, err)
 	}
 	if own, err := w.Channels.Owned(t.Context(), "42"); err != nil || own.ID != c.ID {
 		t.Fatalf("the owner's: %+v, %v", own, err)
@@ -392,9 +411,9 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	}
 
 	w = channeltest.New(t, channeltest.Config{Table: w.Table})
-	n, err := w.Channels.Settle(t.Context())
+	n, err := document.WakeAll(t.Context(), w.Node, w.Table)
 	if n != 1 || err == nil || !strings.Contains(err.Error(), string(damaged.ID)) {
-		t.Errorf("settled %d, %v", n, err)
+		t.Errorf("woken: %d, %v", n, err)
 	}
 	eventually(t, "the whole one is finished", func() bool { return len(w.Packager.Finished()) == 1 })
 	_, key := mint(t, w, whole.ID)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -103,26 +102,6 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 		return Channel{}, err
 	}
 	return ask[Channel](ctx, c.node, ch, setTitle{title})
-}
-
-// Settle begins to finish the broadcasts that a process which is gone left unfinished, so that no room says live without a
-// publisher for long. Call it once at the start, before publishers are let in; it says how many channels it settled. Channels that could not be asked are
-// named in the error and settled by whoever asks them next.
-func (c *Client) Settle(ctx context.Context) (settled int, err error) {
-	list, err := c.store.unfinished(ctx, table.MaxLimit)
-	if err != nil {
-		return 0, err
-	}
-	var failed []error
-	for _, ch := range list {
-		switch _, err := c.Get(ctx, ch); {
-		case err == nil:
-			settled++
-		case !errors.Is(err, ErrNoChannel):
-			failed = append(failed, fmt.Errorf("channel %s: %w", ch, err))
-		}
-	}
-	return settled, errors.Join(failed...)
 }
 
 // MintKey makes a stream key. The text is given here and never again; older keys stay valid for the overlap.

@@ -1,8 +1,9 @@
 // Package channel is a broadcaster's permanent outlet: one actor per channel, keyed by channel id.
 //
 // It owns the channel's document (name, title, owner, room, stream keys, fence) in table "channel"; the claims that make a
-// name unique ("channel_name") and give an account one channel ("channel_by_owner"); the row that lists a live channel with what a page shows of it
-// ("channel_live", in 64 partitions; it expires unless renewed) and the list of unfinished broadcasts ("channel_unfinished"); and the lease to publish: who may write the channel's broadcast now.
+// name unique ("channel_name") and give an account one channel ("channel_by_owner"); the row that lists a live channel with
+// what a page shows of it ("channel_live", in 64 partitions; it expires unless renewed); and the lease to publish: who may
+// write the channel's broadcast now.
 // Ingest calls Gate, the HTTP API calls Client.
 //
 //	           Begin (valid key)                End, stream lost
@@ -18,7 +19,8 @@
 // offline: a broadcast that its predecessor left live is finished, the room is told, and the next publisher starts a new one. The
 // mark of a broadcast in the document goes only when the room has been told, so a crash in between repeats the telling. A
 // broadcast that the packager has ended or lost does not go on either: its playlist would start again at zero.
-// Client.Settle wakes every channel that has one, at the start of a process, before publishers are let in.
+// A channel that has one is marked: document.WakeAll wakes it at the start of a process, before publishers are let in. If
+// only the activation ended, with a panic, a publisher that holds the last lease goes on with its broadcast.
 // Room and listing are told what the state is by a loop that retries, so both converge on it within a beat (10 s).
 //
 // Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked; fault.Conflict

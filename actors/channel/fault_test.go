@@ -11,6 +11,7 @@ import (
 	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/actors/channel/channeltest"
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
@@ -243,7 +244,7 @@ func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
 	w.Kill()
 	disk.Fail("", channeltest.None)
 	w = channeltest.New(t, channeltest.Config{Table: w.Table})
-	if _, err := w.Channels.Settle(t.Context()); err != nil {
+	if _, err := document.WakeAll(t.Context(), w.Node, w.Table); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the room is told", func() bool { return !roomLive(t, w, c) })

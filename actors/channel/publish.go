@@ -69,7 +69,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 			return dst
 		}
 		s.doc.Live = nil
-		return append(dst, save{Doc: s.snapshot(), Note: finishes}, document.Pin{On: false})
+		return append(dst, save{Doc: s.snapshot()}, document.Pin{On: false})
 	}
 	return append(dst, document.Refuse{Err: errUnknown})
 }
@@ -94,12 +94,10 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	}
 	was := s.phase
 	now = now.UTC()
-	resumes, saving := s.live(), save{}
+	resumes := s.live()
 	running := mark{Broadcast: c.broadcast, Start: now, Key: k.ID}
 	if resumes {
 		running.Broadcast, running.Start = s.doc.Live.Broadcast, s.doc.Live.Start
-	} else {
-		saving.Note = begins
 	}
 	s.doc.Live = &running
 	s.doc.Fence++
@@ -107,8 +105,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	s.match(c.key).Used = now
 	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
 	s.phase, s.since = Live, now
-	saving.Doc = s.snapshot()
-	dst = append(dst, saving, document.Pin{On: true})
+	dst = append(dst, save{Doc: s.snapshot()}, document.Pin{On: true})
 	if was == Live {
 		dst = append(dst, kick{errTakenOver})
 	}

@@ -146,14 +146,6 @@ type (
 	announce struct{}
 )
 
-// edge is the note of a save at an end of a broadcast.
-type edge uint8
-
-const (
-	begins edge = iota + 1
-	finishes
-)
-
 // state is the core of the actor: no clock, no I/O, no randomness. The zero phase is Offline.
 type state struct {
 	cfg    Config // filled
@@ -174,6 +166,9 @@ func (s *state) ending() bool { return s.doc.Live != nil && !s.live() }
 
 // Exists implements document.Core.
 func (s *state) Exists() bool { return s.exists }
+
+// Busy implements document.Core: a broadcast was begun and is not finished.
+func (s *state) Busy() bool { return s.doc.Live != nil }
 
 // Apply implements document.Core.
 func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
@@ -245,7 +240,7 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	}
 	s.exists = true
 	s.doc = stored{ID: c.id, Name: c.name, Title: c.title, Owner: c.owner, Room: c.room, Created: now.UTC()}
-	return append(dst, save{Doc: s.doc}, document.Reply{Value: s.channel()})
+	return append(dst, save{Doc: s.doc, Fragile: true}, document.Reply{Value: s.channel()})
 }
 
 func (s *state) channel() Channel {

@@ -143,7 +143,7 @@ func (g *stage) apply(cmd any) string {
 			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
 		case save:
 			g.stored, g.exists = e.Doc, true
-			fmt.Fprintf(&b, "save fence=%d live=%v%s\n", e.Doc.Fence, e.Doc.Live != nil, map[any]string{begins: ", begins", finishes: ", finishes"}[e.Note])
+			fmt.Fprintf(&b, "save fence=%d live=%v\n", e.Doc.Fence, e.Doc.Live != nil)
 		case open:
 			fmt.Fprintf(&b, "open %s resumes=%v fence=%d start=-%v\n", e.broadcast, e.resumes, e.fence, g.now.Sub(e.start))
 		case kick:

@@ -20,7 +20,12 @@
 //  3. Every write carries the fence of the activation and the version that was read. One who was superseded changes nothing: the kind
 //     gets Superseded, and the activation ends.
 //  4. Asking for what does not exist keeps no activation in memory.
+//  5. Events of a Save are appended to the log if and only if the document is stored (package storage/outbox), a moment later, or as soon
+//     as the log takes them. What belongs beside a document (Kind.Settle) is written if the document is, whatever happens in between.
+//     Who has something left of this is marked before it begins, and WakeAll has it done after a crash, though nobody asks. An activation
+//     that ended otherwise in between, with a panic, leaves its mark for the next start.
 //
 // Refusals: those of the core; those of the table for a Save; Unavailable "unsettled"; Timeout "outcome_unknown" where the document is
-// stored, but what belongs beside it may not be (Kind.Around).
+// stored, but what belongs beside it may not be (Kind.Around); Exhausted "outbox_full" for changes that have something to tell while
+// the log takes nothing.
 package document

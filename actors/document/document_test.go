@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/driver"
 	"github.com/barrage-live/barrage/storage/table/faulttable"
@@ -28,8 +30,9 @@ type tally struct {
 
 type (
 	begin struct{}
-	add   struct{ n int }
-	list  struct{}
+	// add adds a number, which is told, and noted in a row beside the document.
+	add  struct{ n int }
+	list struct{}
 	// noted is an effect of the kind's own.
 	noted struct{ n int }
 )
@@ -44,6 +47,8 @@ type core struct {
 
 func (c *core) Exists() bool { return c.exists }
 
+func (c *core) Busy() bool { return false }
+
 func (c *core) Apply(_ time.Time, cmd any, dst []document.Effect) []document.Effect {
 	switch m := cmd.(type) {
 	case document.Loaded[tally]:
@@ -54,6 +59,9 @@ func (c *core) Apply(_ time.Time, cmd any, dst []document.Effect) []document.Eff
 		}
 		return dst
 	case begin:
+		if c.exists {
+			return append(dst, document.Reply{})
+		}
 		c.exists = true
 		return append(dst, document.Save[tally]{Doc: c.doc}, document.Reply{})
 	}
@@ -66,7 +74,8 @@ func (c *core) Apply(_ time.Time, cmd any, dst []document.Effect) []document.Eff
 			return append(dst, document.Reply{Value: c.doc.Numbers})
 		}
 		c.doc.Numbers = append(slices.Clone(c.doc.Numbers), m.n)
-		return append(dst, document.Save[tally]{Doc: c.doc, Note: m.n}, noted(m), document.Reply{Value: c.doc.Numbers})
+		told := outbox.Event{Topic: "tally", Key: "a", Payload: []byte(strconv.Itoa(m.n))}
+		return append(dst, document.Save[tally]{Doc: c.doc, Note: m.n, Events: []outbox.Event{told}, Fragile: true}, noted(m), document.Reply{Value: c.doc.Numbers})
 	case list:
 		return append(dst, document.Reply{Value: c.doc.Numbers})
 	}

@@ -1,6 +1,10 @@
 package document
 
-import "time"
+import (
+	"time"
+
+	"github.com/barrage-live/barrage/storage/outbox"
+)
 
 // Effect is what a core wants done: one of the types here, or one of the kind's own.
 type Effect any
@@ -13,6 +17,10 @@ type (
 	// Save writes the document. What comes after it waits until it is durable. A command saves at most once, and before all else.
 	Save[D any] struct {
 		Doc D
+		// Events are told if, and only if, the document is stored.
+		Events []outbox.Event
+		// Fragile says that Kind.Around does something after the document is stored that must be done even if the process ends between.
+		Fragile bool
 		// TTL is after how long the document is gone; zero is never.
 		TTL time.Duration
 		// Note is for Kind.Around.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -16,6 +17,8 @@ type Core[S any] interface {
 	Apply(now time.Time, cmd any, dst []Effect) []Effect
 	// Exists reports whether there is a document.
 	Exists() bool
+	// Busy reports whether something goes on that must be ended even if nobody asks: after a crash the actor is woken.
+	Busy() bool
 }
 
 // Write is a Save on its way.
@@ -28,22 +31,26 @@ type Write[D any] struct {
 
 // Kind describes a kind whose document is D and whose core is C.
 type Kind[D, S any, C Core[S]] struct {
-	// Name is the cluster's name of the kind, and the word for a document in errors.
+	// Name is the cluster's name of the kind, and the word for a document in errors. With the key it is the source of events.
 	Name string
 	// Idle is that of cluster.Kind.
 	Idle time.Duration
-	// Tables hold the documents: row "doc" of the partition that is named as the key, in an owned table.
+	// Tables hold the documents: row "doc" of the partition that is named as the key, in an owned table, beside the rows of the outbox.
 	Tables *table.Store
 	Table  table.Table
+	// Log takes the events; nil: nobody is told any.
+	Log outbox.Log
 	// Parse refuses keys that name nothing; nil: all are good.
 	Parse func(key string) error
 	// Core makes a core that knows its configuration; Loaded follows.
 	Core func() S
 	// Around writes what belongs beside a document: it calls save once, which is nil when the document is durable, and does the rest
-	// before and after. If it fails after that, the change stands and its asker is told Timeout "outcome_unknown". Nil: just save.
+	// before and after. If it fails after that, the change stands, its asker is told Timeout "outcome_unknown", and Settle does what may
+	// be missing. Nil: just save.
 	Around func(ctx context.Context, w Write[D], save func(context.Context) error) error
-	// Mend brings what lies beside a stored document in line with it, before an activation begins. Nil: nothing.
-	Mend func(ctx context.Context, doc D) error
+	// Settle writes what belongs beside the document that is stored, as far as Around does that after the save. It is called when that
+	// may be missing, until it succeeds. Nil: nothing.
+	Settle func(ctx context.Context, doc D) error
 	// Actor puts the kind's own shell around the common one; nil: there is none.
 	Actor func(*Shell[D, S, C]) cluster.Actor
 }
@@ -60,16 +67,11 @@ func (k Kind[D, S, C]) Cluster() cluster.Kind {
 					return nil, err
 				}
 			}
-			s := &Shell[D, S, C]{kind: &k, key: a.Key, core: k.Core()}
+			s := &Shell[D, S, C]{kind: &k, key: a.Key, core: k.Core(), stored: stored[D]{box: &outbox.Box{}}}
 			if a.Exists {
 				var err error
-				if s.loaded, s.version, err = k.load(ctx, a.Key); err != nil {
+				if s.stored, err = k.load(ctx, a.Key); err != nil {
 					return nil, err
-				}
-				if s.loaded.Exists && k.Mend != nil {
-					if err := k.Mend(ctx, s.loaded.Doc); err != nil {
-						return nil, err
-					}
 				}
 			}
 			if k.Actor == nil {
@@ -84,29 +86,99 @@ func (k *Kind[D, S, C]) documents() table.Document[D] {
 	return table.Document[D]{Store: k.Tables, Table: k.Table, Key: []byte("doc"), Name: k.Name}
 }
 
-func (k *Kind[D, S, C]) load(ctx context.Context, key string) (Loaded[D], table.Version, error) {
-	doc, version, err := k.documents().Load(ctx, key)
-	return Loaded[D]{Doc: doc, Exists: version != 0}, version, err
+// load reads what is stored.
+func (k *Kind[D, S, C]) load(ctx context.Context, key string) (s stored[D], err error) {
+	if s.doc, s.version, err = k.documents().Load(ctx, key); err != nil {
+		return s, err
+	}
+	var rows []table.Row
+	if k.Log != nil {
+		// What may be staged is far below what a page may have.
+		r := table.Range{Table: k.Table, Partition: key, To: outbox.End(), Limit: table.MaxLimit, Bytes: table.MaxPage}
+		if rows, _, err = k.Tables.Scan(ctx, r); err != nil {
+			return s, err
+		}
+	}
+	s.box, err = outbox.New(rows)
+	return s, err
 }
 
 // settle reads what is stored after every write of this activation has been decided.
-func (k *Kind[D, S, C]) settle(ctx context.Context, key string, fence position.Fence) (Loaded[D], table.Version, error) {
+func (k *Kind[D, S, C]) settle(ctx context.Context, key string, fence position.Fence) (stored[D], error) {
 	if err := k.Tables.Fence(ctx, k.Table, key, fence); err != nil {
-		return Loaded[D]{}, 0, err
+		return stored[D]{}, err
 	}
-	l, version, err := k.load(ctx, key)
-	l.Again = true
-	return l, version, err
+	return k.load(ctx, key)
 }
 
-// save writes a document over a version, which is 0 if there is none, and gives the new one.
-func (k *Kind[D, S, C]) save(
-	ctx context.Context, key string, fence position.Fence, e Save[D], version table.Version,
-) (table.Version, error) {
-	if version == 0 { // until now the partition may have had no fence
-		if err := k.Tables.Fence(ctx, k.Table, key, fence); err != nil {
-			return 0, err
+func (k *Kind[D, S, C]) marks() outbox.Marks { return outbox.Marks{Tables: k.Tables} }
+
+func (k *Kind[D, S, C]) owner(key string) (shard uint16, o outbox.Owner) {
+	return uint16(cluster.ShardOf(k.Name, key)), outbox.Owner{Kind: k.Name, Key: key}
+}
+
+// writing is a Save that a worker performs.
+type writing[D, S any, C Core[S]] struct {
+	kind   *Kind[D, S, C]
+	key    string
+	fence  position.Fence
+	effect Save[D]
+	stored stored[D] // before it
+	batch  outbox.Batch
+	mark   bool
+	place  outbox.Place
+
+	// What came of it.
+	marked  bool
+	version table.Version // 0: the document is not stored, or that is not known
+	failure error         // of the write of the document, if it was tried
+}
+
+func (w *writing[D, S, C]) do(ctx context.Context) error {
+	if w.mark {
+		shard, owner := w.kind.owner(w.key)
+		if err := w.kind.marks().Put(ctx, shard, owner, w.place); err != nil {
+			return err
+		}
+		w.marked = true
+	}
+	if w.kind.Around == nil {
+		return w.save(ctx)
+	}
+	return w.kind.Around(ctx, Write[D]{Doc: w.effect.Doc, First: w.stored.version == 0, Note: w.effect.Note}, w.save)
+}
+
+func (w *writing[D, S, C]) save(ctx context.Context) error {
+	k := w.kind
+	if w.stored.version == 0 { // until now the partition may have had no fence
+		if w.failure = k.Tables.Fence(ctx, k.Table, w.key, w.fence); w.failure != nil {
+			return w.failure
 		}
 	}
-	return k.documents().Save(ctx, fence, key, e.Doc, version, e.TTL)
+	w.version, w.failure = k.documents().Save(
+		ctx, w.fence, w.key, w.effect.Doc, w.stored.version, w.effect.TTL, w.batch.Ops...,
+	)
+	return w.failure
+}
+
+// Each reads all documents of a table, in no order, where name is the word for one. One that cannot be read ends it.
+func Each[D any](ctx context.Context, s *table.Store, t table.Table, name string, f func(doc D) error) error {
+	documents := table.Document[D]{Store: s, Table: t, Key: []byte("doc"), Name: name}
+	for at, first := table.Cursor(""), true; first || at != ""; first = false {
+		keys, next, err := s.Walk(ctx, t, at)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			doc, version, err := documents.Load(ctx, key)
+			if err == nil && version != 0 {
+				err = f(doc)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		at = next
+	}
+	return nil
 }

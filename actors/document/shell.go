@@ -2,59 +2,66 @@ package document
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
-
-const (
-	// firstLook is how long everybody waits for the table to say what became of a write; usually it does at once.
-	firstLook = 250 * time.Millisecond
-	// lookAgain is the pause before it is asked again, which doubles up to maxPause.
-	lookAgain = 100 * time.Millisecond
-	maxPause  = 5 * time.Second
-)
-
-var errUnsettled = fault.New(fault.Unavailable, "unsettled", "it is not yet known what became of an earlier change").After(time.Second)
 
 // Shell carries commands to a core and performs its effects. The kind's own shell embeds it, or it is the actor itself.
 type Shell[D, S any, C Core[S]] struct {
 	// Own performs the effects that are the kind's own. If it waits, it returns true, and calls Perform with the rest when it is done.
 	Own func(t *cluster.Turn, e Effect, rest []Effect) (waits bool)
 
-	kind    *Kind[D, S, C]
-	key     string
-	loaded  Loaded[D] // what Start begins with
-	core    S
-	before  S             // the command that is being performed
-	version table.Version // of the stored document; 0 while there is none
-	doubt   bool          // it is not known what is stored
-	doubts  uint64        // how often that was so
-	hangs   bool          // the table did not answer in time when it was asked last
-	pause   time.Duration // before it is asked again
+	kind   *Kind[D, S, C]
+	key    string
+	core   S
+	before S // the command that is being performed
+
+	stored stored[D]
+	doubt  doubt
+	left   left
+	pinned bool // by the core
 }
 
-// look asks the table again what is stored, in that doubt.
-type look struct{ doubt uint64 }
+// stored is what the table holds.
+type stored[D any] struct {
+	doc     D
+	version table.Version // 0: there is no document
+	box     *outbox.Box
+}
+
+func (s stored[D]) loaded(again bool) Loaded[D] {
+	return Loaded[D]{Doc: s.doc, Exists: s.version != 0, Again: again}
+}
 
 // State is the core's; it must not be changed.
 func (s *Shell[D, S, C]) State() *S { return &s.core }
 
 // Start implements cluster.Starter.
-func (s *Shell[D, S, C]) Start(t *cluster.Turn) { s.apply(t, s.loaded) }
+func (s *Shell[D, S, C]) Start(t *cluster.Turn) {
+	s.apply(t, s.stored.loaded(false))
+	s.left.untidy = C(&s.core).Busy() || !s.stored.box.Clean()
+	s.tend(t)
+}
 
 // Receive implements cluster.Actor.
 func (s *Shell[D, S, C]) Receive(t *cluster.Turn, msg any) {
-	m, ok := msg.(look)
-	switch {
-	case !ok:
+	switch m := msg.(type) {
+	case look:
+		s.lookNow(t, m)
+	case tend:
+		s.left.waits = false
+		s.tend(t)
+	case tidy:
+		s.left.tidies = false
+		s.tidy(t)
+	case Wake:
+		s.wake(t)
+	default:
 		s.Do(t, msg)
-	case s.doubt && s.doubts == m.doubt:
-		s.look(t, t.Pipe, 0, s.lookLater)
 	}
 }
 
@@ -69,28 +76,13 @@ func (s *Shell[D, S, C]) Do(t *cluster.Turn, cmd any) {
 func (s *Shell[D, S, C]) apply(t *cluster.Turn, cmd any) {
 	before := s.core
 	effects := C(&s.core).Apply(t.Now(), cmd, nil)
-	if s.doubt && saves[D](effects) {
+	if s.doubt.on && saves[D](effects) {
 		s.core = before
 		s.insist(t, cmd)
 		return
 	}
 	s.before = before
 	s.Perform(t, effects)
-}
-
-// insist performs a command that changes a document of which it is not known what is stored, if that can be found out at once.
-func (s *Shell[D, S, C]) insist(t *cluster.Turn, cmd any) {
-	if s.hangs { // everybody would wait for each of these
-		t.Fail(errUnsettled)
-		return
-	}
-	s.look(t, t.Await, firstLook, func(t *cluster.Turn, known bool) {
-		if !known {
-			t.Fail(errUnsettled)
-			return
-		}
-		s.Do(t, cmd)
-	})
 }
 
 func saves[D any](effects []Effect) bool {
@@ -112,7 +104,8 @@ func (s *Shell[D, S, C]) Perform(t *cluster.Turn, effects []Effect) {
 		case After:
 			t.After(e.D, e.Cmd)
 		case Pin:
-			t.Pin(e.On)
+			s.pinned = e.On
+			s.pin(t)
 		case Save[D]:
 			s.save(t, e, effects[i+1:])
 			return
@@ -124,107 +117,40 @@ func (s *Shell[D, S, C]) Perform(t *cluster.Turn, effects []Effect) {
 	}
 }
 
-// save writes the document and then performs the rest.
+// save writes the document and then performs the rest. Who has something left to do after it is marked before.
 func (s *Shell[D, S, C]) save(t *cluster.Turn, e Save[D], rest []Effect) {
-	kind, key, fence, version := s.kind, s.key, t.Fence(), s.version
-	// What became of the write itself, which the work sets before done is called.
-	var saved table.Version
-	var failure error
-	write := func(ctx context.Context) error {
-		saved, failure = kind.save(ctx, key, fence, e, version)
-		return failure
+	if s.kind.Log == nil {
+		e.Events = nil
 	}
-	t.Await(func(ctx context.Context) (any, error) {
-		if kind.Around == nil {
-			return nil, write(ctx)
-		}
-		return nil, kind.Around(ctx, Write[D]{Doc: e.Doc, First: version == 0, Note: e.Note}, write)
-	}, func(t *cluster.Turn, _ any, err error) {
-		switch {
-		case saved == 0:
-			s.failed(t, err, failure)
+	batch, err := s.stored.box.Stage(e.Events...)
+	if err != nil {
+		s.core = s.before
+		t.Fail(err)
+		return
+	}
+	w := &writing[D, S, C]{
+		kind: s.kind, key: s.key, fence: t.Fence(), effect: e, stored: s.stored, batch: batch,
+		mark: !s.left.marked && (e.Fragile || len(e.Events) > 0 || C(&s.core).Busy()),
+	}
+	if w.mark {
+		s.left.marks++
+		w.place = outbox.Place{Fence: w.fence, N: s.left.marks}
+	}
+	t.Await(func(ctx context.Context) (any, error) { return nil, w.do(ctx) }, func(t *cluster.Turn, _ any, err error) {
+		s.left.marked = s.left.marked || w.marked
+		s.left.untidy = s.left.untidy || w.mark
+		if w.version == 0 {
+			s.failed(t, err, w)
 			return
-		case err != nil:
+		}
+		if err != nil {
 			t.Log().Error("what belongs to a change could not be written", slog.Any("error", err))
 			t.Fail(fault.Wrap(fault.Timeout, "outcome_unknown", "the change is stored, but what belongs to it may not be; try again", err))
+			s.left.half++
 		}
-		s.version = saved
+		s.stored.doc, s.stored.version = e.Doc, w.version
+		s.stored.box.Stored(batch)
 		s.Perform(t, rest)
+		s.tend(t)
 	})
-}
-
-// failed takes the command back because of why, and finds out what is stored if the document was tried to be written, which failure
-// says.
-func (s *Shell[D, S, C]) failed(t *cluster.Turn, why, failure error) {
-	s.core = s.before
-	if errors.Is(failure, table.ErrConflict) { // an earlier write took effect late, which the asker need not understand
-		why = errUnsettled
-	}
-	t.Fail(fault.From(why))
-	switch {
-	case !C(&s.core).Exists():
-		t.Stop() // nothing runs; the next activation reads the table
-	case failure == nil, fault.KindOf(failure) == fault.Invalid:
-	case fault.KindOf(failure) == fault.Fenced:
-		s.superseded(t, failure)
-	default:
-		s.doubt, s.hangs, s.pause = true, false, lookAgain
-		s.doubts++
-		s.look(t, t.Await, firstLook, s.lookLater)
-	}
-}
-
-// lookLater goes on looking.
-func (s *Shell[D, S, C]) lookLater(t *cluster.Turn, known bool) {
-	if !known {
-		t.After(s.pause, look{s.doubts})
-		s.pause = min(2*s.pause, maxPause)
-	}
-}
-
-// look asks the table what is stored, for at most so long if that is not 0, and then goes on unless the activation ends.
-func (s *Shell[D, S, C]) look(
-	t *cluster.Turn, run func(func(context.Context) (any, error), func(*cluster.Turn, any, error)), limit time.Duration,
-	then func(t *cluster.Turn, known bool),
-) {
-	type found struct {
-		loaded  Loaded[D]
-		version table.Version
-		late    bool
-	}
-	kind, key, fence, doubt := s.kind, s.key, t.Fence(), s.doubts
-	run(func(ctx context.Context) (any, error) {
-		if limit > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, limit)
-			defer cancel()
-		}
-		loaded, version, err := kind.settle(ctx, key, fence)
-		return found{loaded, version, ctx.Err() != nil}, err
-	}, func(t *cluster.Turn, v any, err error) {
-		f, _ := v.(found)
-		switch {
-		case !s.doubt || s.doubts != doubt: // somebody else was told meanwhile, and may be in doubt again, of which this says nothing
-			t.Fail(errUnsettled)
-		case err == nil:
-			s.doubt, s.version = false, f.version
-			s.Do(t, f.loaded)
-			then(t, true)
-		case fault.KindOf(err) == fault.Fenced:
-			t.Fail(fault.From(err))
-			s.superseded(t, err)
-		default:
-			s.hangs = f.late
-			t.Log().Warn("what is stored is not known", slog.Any("error", err), slog.Duration("pause", s.pause))
-			then(t, false)
-		}
-	})
-}
-
-// superseded ends an activation that has a successor.
-func (s *Shell[D, S, C]) superseded(t *cluster.Turn, cause error) {
-	if s.Own != nil {
-		s.Own(t, Superseded{cause}, nil)
-	}
-	t.Stop()
 }

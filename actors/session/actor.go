@@ -22,9 +22,9 @@ type Deps struct {
 
 // Kind makes sessions. The key is the session id; an activation without a stored document refuses everything but open.
 func Kind(d Deps) cluster.Kind {
-	cfg := d.Config.filled()
+	cfg, rows := d.Config.filled(), store{d.Table, d.Revoker}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: cfg.Idle, Tables: d.Table, Table: sessions(), Around: store{d.Table, d.Revoker}.around,
+		Name: KindName, Idle: cfg.Idle, Tables: d.Table, Table: sessions(), Around: rows.around, Settle: rows.settle,
 		Core: func() state { return state{cfg: cfg} },
 		Actor: func(s *document.Shell[stored, state, *state]) cluster.Actor {
 			s.Own = d.Metrics.perform

@@ -117,6 +117,9 @@ type state struct {
 // Exists implements document.Core.
 func (s *state) Exists() bool { return s.exists }
 
+// Busy implements document.Core.
+func (s *state) Busy() bool { return false }
+
 // Apply implements document.Core.
 func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
@@ -208,7 +211,7 @@ func (s *state) end(r Reason, dst []effect) []effect {
 	if first {
 		s.doc.Ended = r
 	}
-	dst = append(dst, save{Doc: s.doc, TTL: endedTTL})
+	dst = append(dst, save{Doc: s.doc, TTL: endedTTL, Fragile: true})
 	if first {
 		dst = append(dst, over{r, s.doc.User})
 	}

@@ -19,20 +19,28 @@ type store struct {
 	revoker revocation.Revoker // nil in a client
 }
 
-// around lists a session before it is there, and has every node refuse the tokens of one that has ended.
+// around lists a session before it is there, and settles one that has ended.
 func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
 	if l, ok := w.Note.(listed); ok {
 		if err := s.index(ctx, w.Doc.User, table.Expiring(table.Put([]byte(w.Doc.Session), nil), l.ttl)); err != nil {
 			return err
 		}
 	}
-	if err := save(ctx); err != nil || w.Doc.Ended == "" {
+	if err := save(ctx); err != nil {
 		return err
 	}
-	if err := s.revoker.Revoke(ctx, revocation.Notice{Login: w.Doc.Session}); err != nil {
+	return s.settle(ctx, w.Doc)
+}
+
+// settle has every node refuse the tokens of a session that has ended, and takes it out of the list.
+func (s store) settle(ctx context.Context, d stored) error {
+	if d.Ended == "" {
+		return nil
+	}
+	if err := s.revoker.Revoke(ctx, revocation.Notice{Login: d.Session}); err != nil {
 		return err
 	}
-	return s.index(ctx, w.Doc.User, table.Delete([]byte(w.Doc.Session)))
+	return s.index(ctx, d.User, table.Delete([]byte(d.Session)))
 }
 
 func (s store) index(ctx context.Context, user id.User, op table.Op) error {

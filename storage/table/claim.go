@@ -83,6 +83,16 @@ func (c Claim) During(ctx context.Context, name string, owner []byte, work func(
 	return c.Confirm(ctx, name, owner)
 }
 
+// Keep confirms a name for an owner that is there already, and takes it before if the claim on it has expired. Somebody else's is
+// refused with ErrClaimed.
+func (c Claim) Keep(ctx context.Context, name string, owner []byte) error {
+	err := c.Confirm(ctx, name, owner)
+	if errors.Is(err, ErrClaimed) {
+		err = c.During(ctx, name, owner, func(context.Context) error { return nil })
+	}
+	return err
+}
+
 // Owner is whose a name is, taken or confirmed; ErrNoRow if it is nobody's.
 func (c Claim) Owner(ctx context.Context, name string) ([]byte, error) {
 	row, err := c.Store.Get(ctx, c.Table, name, c.Key)

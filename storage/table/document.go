@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -37,11 +38,11 @@ func (d Document[T]) Load(ctx context.Context, partition string) (doc T, version
 	return doc, row.Version, nil
 }
 
-// Save writes the document over the version that was read, 0 if there was none, and gives the new one.
-// After ttl, unless it is 0, the row is gone. Fails as Write does, or with fault.Internal code
-// "NAME_unwritable".
+// Save writes the document over the version that was read, 0 if there was none, and gives the new one, in
+// one batch with changes of other rows. After ttl, unless it is 0, the row is gone. Fails as Write does, or
+// with fault.Internal code "NAME_unwritable".
 func (d Document[T]) Save(
-	ctx context.Context, fence position.Fence, partition string, doc T, version Version, ttl time.Duration,
+	ctx context.Context, fence position.Fence, partition string, doc T, version Version, ttl time.Duration, others ...Op,
 ) (Version, error) {
 	value, err := json.Marshal(doc)
 	if err != nil {
@@ -51,5 +52,6 @@ func (d Document[T]) Save(
 	if version == 0 {
 		op = PutIfAbsent(d.Key, value)
 	}
-	return d.Store.Write(ctx, Batch{Table: d.Table, Partition: partition, Fence: fence, Ops: []Op{Expiring(op, ttl)}})
+	ops := append(slices.Clip(others), Expiring(op, ttl))
+	return d.Store.Write(ctx, Batch{Table: d.Table, Partition: partition, Fence: fence, Ops: ops})
 }

@@ -39,6 +39,7 @@ type Flaky struct {
 	ended *sync.Cond // the end of a stall
 	table string
 	fault Fault
+	spare int // calls before it begins
 }
 
 // NewFlaky gives a store that works, and the switch.
@@ -63,8 +64,16 @@ func NewFlaky(tb testing.TB) (*table.Store, *Flaky) {
 func (f *Flaky) Fail(table string, how Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.table, f.fault = table, how
+	f.table, f.fault, f.spare = table, how, 0
 	f.ended.Broadcast()
+}
+
+// FailFrom is Fail from the n-th call for the table on.
+func (f *Flaky) FailFrom(table string, n int, how Fault) {
+	f.Fail(table, how)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spare = n - 1
 }
 
 func (f *Flaky) script(c faulttable.Call) faulttable.Fault {
@@ -72,6 +81,10 @@ func (f *Flaky) script(c faulttable.Call) faulttable.Fault {
 	defer f.mu.Unlock()
 	writes := c.Kind == faulttable.Write || c.Kind == faulttable.Fence
 	meant := func() bool { return f.table == "" || f.table == c.Table }
+	if meant() && f.spare > 0 {
+		f.spare--
+		return faulttable.Fault{}
+	}
 	for writes && f.fault == Stalled && meant() {
 		f.ended.Wait()
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/accountlist"
 	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/actors/revocation"
 	"github.com/barrage-live/barrage/actors/room"
 	"github.com/barrage-live/barrage/actors/session"
@@ -27,6 +29,8 @@ import (
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/storage/eventlog"
+	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
@@ -49,6 +53,8 @@ type World struct {
 	Node     *cluster.Node
 	Table    *table.Store
 	Accounts *account.Client
+	List     *accountlist.Client
+	Events   *eventlog.Log
 	Sessions *session.Client
 	Channels *channel.Client
 	Gate     *channel.Gate
@@ -95,8 +101,15 @@ func New(tb testing.TB, cfg Config) *World {
 		cfg.Kind = func(k cluster.Kind) cluster.Kind { return k }
 	}
 	w.Rooms = room.NewClient(w.Node)
+	events, err := tablelog.New(tablelog.Config{Tables: w.Table, Partitions: 4})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.Events = eventlog.New(events)
+	appender := follower.Appender{Log: w.Events, Node: w.Node, Followers: map[string][]follower.Address{account.Topic: {accountlist.Address()}}}
 	err = w.Node.Start(tb.Context(), []cluster.Kind{
-		account.Kind(account.Deps{Table: w.Table, Revoker: w.Board}),
+		account.Kind(account.Deps{Table: w.Table, Log: appender, Revoker: w.Board}),
+		accountlist.Kind(accountlist.Deps{Table: w.Table, Log: w.Events}),
 		session.Kind(session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
 		cfg.Kind(channel.Kind(channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels})),
 		room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
@@ -109,6 +122,7 @@ func New(tb testing.TB, cfg Config) *World {
 		tb.Fatal(err)
 	}
 	w.Accounts = account.NewClient(w.Node, w.Table, hasher, account.NewMetrics(metrics))
+	w.List = accountlist.NewClient(w.Node, w.Table)
 	w.Sessions = session.NewClient(w.Node, w.Table, cfg.Session)
 	w.Channels = channel.NewClient(w.Node, w.Table)
 	w.Gate = channel.NewGate(w.Node, channels)
@@ -116,6 +130,9 @@ func New(tb testing.TB, cfg Config) *World {
 	w.stop = func() {
 		once.Do(func() {
 			w.Node.Close()
+			if err := w.Events.Close(); err != nil {
+				tb.Errorf("close: %v", err)
+			}
 			if err := coordination.Close(); err != nil {
 				tb.Errorf("close: %v", err)
 			}

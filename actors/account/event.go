@@ -1,0 +1,61 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/outbox"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// Topic is where accounts tell what has become of them: each event is the whole of what others may know.
+const Topic = "account"
+
+// event is the payload of an event. Members are only ever added.
+type event struct {
+	User     id.User    `json:"user"`
+	Handle   string     `json:"handle"`
+	Folded   string     `json:"folded"`
+	Roles    auth.Roles `json:"roles"`
+	Disabled bool       `json:"disabled,omitempty"`
+	Created  time.Time  `json:"created"`
+	Rights   uint64     `json:"rights,omitempty"`
+}
+
+// told is the event of an account as it is now.
+func (s *state) told() []outbox.Event {
+	payload, err := json.Marshal(event{
+		s.doc.User, s.doc.Handle.Shown, s.doc.Handle.Folded, s.doc.Roles, s.doc.Disabled, s.doc.Created, s.doc.Rights,
+	})
+	if err != nil {
+		return nil // then the document cannot be encoded either, and is not stored
+	}
+	return []outbox.Event{{Topic: Topic, Key: string(s.doc.User), Payload: payload}}
+}
+
+// ParseEvent reads the payload of an event: the account, and its handle as it is folded for comparing. ok is false for what is none.
+func ParseEvent(payload []byte) (a Account, folded string, ok bool) {
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil || e.User == "" || e.Folded == "" {
+		return a, "", false
+	}
+	return Account{e.User, e.Handle, e.Roles, e.Disabled, e.Created, e.Rights}, e.Folded, true
+}
+
+// FoldHandle folds the beginning of a handle, so that it can be compared with folded ones.
+func FoldHandle(prefix string) string { return strings.ToLower(norm.NFKC.String(prefix)) }
+
+// Each reads all accounts there are, in no order. An account that cannot be read ends it.
+func Each(ctx context.Context, s *table.Store, f func(a Account, folded string) error) error {
+	return document.Each(ctx, s, accounts(), KindName, func(d stored) error {
+		core := state{exists: true, doc: d}
+		return f(core.public(), d.Handle.Folded)
+	})
+}

@@ -1,0 +1,320 @@
+package follower_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/actortest"
+	"github.com/barrage-live/barrage/actors/follower"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/eventlog"
+	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
+	"github.com/barrage-live/barrage/storage/projection"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
+)
+
+var errAway = fault.New(fault.Unavailable, "away", "the store is away")
+
+func rows() table.Table { return table.Owned("names") }
+
+// world is a follower "all" that keeps the set of names that were told, each as a row; the truth is a list.
+type world struct {
+	*testing.T
+	tables *table.Store
+	log    *eventlog.Log
+	node   *cluster.Node
+	end    func()
+	seq    uint64
+
+	mu     sync.Mutex
+	truth  []string
+	builds int
+	fail   func(faulttable.Call) bool
+	reads  atomic.Int64
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{T: t}
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tables = table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+		w.mu.Lock()
+		fail := w.fail
+		w.mu.Unlock()
+		if c.Kind == faulttable.Scan && c.Table == "eventlog" {
+			w.reads.Add(1)
+		}
+		if fail != nil && fail(c) {
+			return faulttable.Refused(errAway)
+		}
+		return faulttable.Fault{}
+	}))
+	l, err := tablelog.New(tablelog.Config{Tables: w.tables, Partitions: 2, Retention: 2 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.log = eventlog.New(l)
+	w.boot()
+	return w
+}
+
+func (w *world) boot() {
+	w.Helper()
+	w.node, w.end = actortest.Run(w.T, w.tables, follower.Kind{
+		Name: "names", Topic: "names", Log: w.log, Tables: w.tables, Table: rows(),
+		Apply: func(_ context.Context, r eventlog.Record, rows *projection.Rows) error {
+			rows.Put([]byte("n"+string(r.Payload)), nil)
+			return nil
+		},
+		Build: func(ctx context.Context, _ string, write func(context.Context, ...table.Op) error) error {
+			w.mu.Lock()
+			w.builds++
+			truth := slices.Clone(w.truth)
+			w.mu.Unlock()
+			if err := write(ctx, table.DeleteRange([]byte("n"), []byte("o"))); err != nil {
+				return err
+			}
+			for _, name := range truth {
+				if err := write(ctx, table.Put([]byte("n"+name), nil)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}.Cluster())
+}
+
+func (w *world) restart() {
+	w.Helper()
+	w.end()
+	w.boot()
+}
+
+func (w *world) close() {
+	w.Helper()
+	w.end()
+	if err := errors.Join(w.log.Close(), w.tables.Close()); err != nil {
+		w.Error(err)
+	}
+}
+
+// tell makes names true and tells them.
+func (w *world) tell(names ...string) {
+	w.Helper()
+	log := follower.Appender{Log: w.log, Node: w.node, Followers: map[string][]follower.Address{"names": {{Kind: "names", Key: "all"}}}}
+	for _, name := range names {
+		w.mu.Lock()
+		w.truth = append(w.truth, name)
+		w.mu.Unlock()
+		w.seq++
+		e := eventlog.Event{ID: eventlog.ID{Source: "s", Seq: w.seq}, Payload: []byte(name)}
+		if err := log.Append(w.Context(), "names", "k", e); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+func (w *world) catchUp() error {
+	_, err := cluster.Ask[any](w.Context(), w.node, "names", "all", follower.CatchUp{})
+	return err
+}
+
+func (w *world) want(when string, want ...string) {
+	w.Helper()
+	page, _, err := w.tables.Scan(w.Context(), table.Range{Table: rows(), Partition: "all", From: []byte("n"), To: []byte("o"), Limit: 5000})
+	if err != nil {
+		w.Fatal(err)
+	}
+	var got []string
+	for _, r := range page {
+		got = append(got, string(r.Key[1:]))
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		w.Errorf("%s: %v, want %v", when, got, want)
+	}
+}
+
+func (w *world) failing(f func(faulttable.Call) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail = f
+}
+
+// bubble runs f with a world of its own.
+func bubble(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close()
+		f(t, w)
+	})
+}
+
+func TestAFollowerHearsTheNews(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.tell("ann", "bea")
+		synctest.Wait()
+		w.want("told", "ann", "bea")
+		time.Sleep(2 * time.Minute) // it leaves memory
+		if n := w.node.Active(); n != 0 {
+			t.Errorf("%d activations", n)
+		}
+		w.restart()
+		w.tell("cat")
+		synctest.Wait()
+		w.want("after a restart", "ann", "bea", "cat")
+		if w.builds != 1 {
+			t.Errorf("built %d times", w.builds)
+		}
+	})
+}
+
+// TestWhatWasNotHeardIsMadeUp: the follower could not read events when it was told of them.
+func TestWhatWasNotHeardIsMadeUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.tell("ann")
+		synctest.Wait()
+		w.failing(func(c faulttable.Call) bool { return c.Table == "names" })
+		w.tell("bea", "cat")
+		synctest.Wait()
+		if err := w.catchUp(); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("in an outage: %v", err)
+		}
+		w.failing(nil)
+		w.want("in an outage", "ann")
+		if err := w.catchUp(); err != nil {
+			t.Fatal(err)
+		}
+		w.want("after it", "ann", "bea", "cat")
+	})
+}
+
+// TestManyAskAtOnce: one reading answers all who asked before it began.
+func TestManyAskAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.tell("ann")
+		synctest.Wait()
+		hold := make(chan struct{})
+		w.failing(func(c faulttable.Call) bool {
+			if c.Table == "eventlog" {
+				<-hold
+			}
+			return false
+		})
+		before := w.reads.Load()
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if err := w.catchUp(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(hold)
+		wg.Wait()
+		if n := w.reads.Load() - before; n > 2*2 { // two rounds, two partitions
+			t.Errorf("%d readings of 2 partitions", n)
+		}
+	})
+}
+
+// TestManyEvents takes more than one step to read, and the askers wait for all of it.
+func TestManyEvents(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.tell("first")
+		synctest.Wait()
+		w.failing(func(c faulttable.Call) bool { return c.Table == "names" }) // it does not follow meanwhile
+		long := strings.Repeat("x", 700)
+		want := []string{"first"}
+		for n := range 300 {
+			want = append(want, fmt.Sprint(n, long))
+		}
+		w.tell(want[1:]...)
+		synctest.Wait()
+		w.failing(nil)
+		if err := w.catchUp(); err != nil {
+			t.Fatal(err)
+		}
+		w.want("caught up", want...)
+	})
+}
+
+// TestWhatTheLogHasLostIsBuiltAnew also if a call fails meanwhile, whichever it is.
+func TestWhatTheLogHasLostIsBuiltAnew(t *testing.T) {
+	for k, calls := 1, 1; calls >= k; k++ {
+		bubble(t, func(t *testing.T, w *world) {
+			w.tell("ann")
+			synctest.Wait()
+			w.failing(func(c faulttable.Call) bool { return c.Table == "names" })
+			w.tell("bea", "cat")
+			time.Sleep(20 * time.Second)
+			w.tell("dora")
+			time.Sleep(3 * time.Minute) // longer than events are kept: the next one removes them
+			w.tell("eva")
+			synctest.Wait()
+			calls = 0
+			w.failing(func(c faulttable.Call) bool {
+				if c.Table == "names" {
+					calls++
+				}
+				return c.Table == "names" && calls == k
+			})
+			if err := w.catchUp(); err != nil {
+				w.restart()
+				if err := w.catchUp(); err != nil {
+					t.Errorf("after a failure of call %d: %v", k, err)
+				}
+			}
+			w.failing(nil)
+			w.want(fmt.Sprintf("after a failure of call %d", k), "ann", "bea", "cat", "dora", "eva")
+			if w.builds < 2 {
+				t.Error("it was not built anew: the log has lost nothing")
+			}
+		})
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func TestOneWhoWasSupersededStepsDown(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.tell("ann")
+		synctest.Wait()
+		later := position.Fence{Epoch: w.node.Epoch(), Activation: 1 << 40}
+		if err := w.tables.Fence(t.Context(), rows(), "all", later); err != nil {
+			t.Fatal(err)
+		}
+		w.tell("bea")
+		synctest.Wait()
+		w.want("of the older one", "ann")
+		if n := w.node.Active(); n != 0 {
+			t.Errorf("%d activations", n)
+		}
+	})
+}
+
+func TestAStrangeMessage(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		if _, err := cluster.Ask[any](t.Context(), w.node, "names", "all", 7); fault.CodeOf(err) != "unknown_command" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
