@@ -18,7 +18,7 @@ APP      := gateway/web/app
 MODULES  := $(APP)/node_modules/.package-lock.json
 PAGES    := $(BIN)/.pages
 PAGESRC  := $(shell find $(APP) -type f -not -path '*/node_modules/*' -not -path '*/.cache/*' -not -name '*.tsbuildinfo' 2>/dev/null)
-PLAY     := e2e/pages/node_modules/.package-lock.json
+PLAY     := loadtest/e2e/pages/node_modules/.package-lock.json
 PACKAGES = $$($(GO) list ./... | grep -v /e2e)
 test-e2e e2e-obs bars: export BARRAGE_BINARY = $(BIN)/barrage
 
@@ -69,11 +69,11 @@ test-go: web
 .PHONY: test-e2e
 test-e2e: build $(PLAY)
 	deploy/setup/apt.sh test
-	$(GO) test -count 1 -timeout 40m ./e2e/...
-	node e2e/pages/run.mjs
+	$(GO) test -count 1 -timeout 40m ./loadtest/e2e/...
+	node loadtest/e2e/pages/run.mjs
 
-$(PLAY): e2e/pages/package-lock.json
-	npm --prefix e2e/pages ci --no-audit --no-fund
+$(PLAY): loadtest/e2e/pages/package-lock.json
+	npm --prefix loadtest/e2e/pages ci --no-audit --no-fund
 	touch $@
 
 ## race: the Go tests under the race detector
@@ -89,7 +89,7 @@ e2e: test-e2e e2e-obs
 .PHONY: e2e-obs
 e2e-obs: build $(PLAY)
 	deploy/setup/apt.sh obs
-	node e2e/obs/obs.mjs
+	node loadtest/e2e/obs/obs.mjs
 
 # What the measuring tests are called; each holds its figures against their limits when BARRAGE_BARS is set.
 BARS = ^(TestFFmpegPublishIsPlayable|TestPostsAreDrawnOnEveryOverlay|TestAckedDanmakuSurviveKill|TestWakingManyWaiters)$$
@@ -99,8 +99,8 @@ BARS = ^(TestFFmpegPublishIsPlayable|TestPostsAreDrawnOnEveryOverlay|TestAckedDa
 bars: build $(PLAY)
 	deploy/setup/apt.sh test
 	missed=0; \
-	  BARRAGE_BARS=1 $(GO) test -count 1 -p 1 -v -timeout 40m -run '$(BARS)' ./e2e ./live/livetest || missed=1; \
-	  node e2e/pages/run.mjs --strict || missed=1; \
+	  BARRAGE_BARS=1 $(GO) test -count 1 -p 1 -v -timeout 40m -run '$(BARS)' ./loadtest/e2e ./live/livetest || missed=1; \
+	  node loadtest/e2e/pages/run.mjs --strict || missed=1; \
 	  exit $$missed
 
 ## lint: golangci-lint, buf, shellcheck
@@ -170,7 +170,7 @@ $(BIN)/buf: deploy/buf/go.mod
 ## clean: remove what was built; data/ stays
 .PHONY: clean
 clean:
-	rm -rf $(BIN) $(APP)/node_modules e2e/pages/node_modules
+	rm -rf $(BIN) $(APP)/node_modules loadtest/e2e/pages/node_modules
 	find gateway/web/dist -mindepth 1 -not -name .keep -delete
 
 ## help: this list

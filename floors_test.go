@@ -23,8 +23,7 @@ func floors() []housetest.Floor {
 		{Folder: "actors", May: []string{"internal", "storage", "live", "vod", "cluster"}, Why: "rules do not know who is connected and how"},
 		{Folder: "gateway", May: []string{"internal", "actors"}, Why: "the edge talks to clients of actors; the root plugs in the rest"},
 		{Folder: "gateway/web", May: []string{"internal"}, Why: "the pages use the public interfaces only"},
-		{Folder: "loadtest", May: []string{"internal"}, Why: "it talks to sockets and knows what is on the wire, nothing else"},
-		{Folder: "e2e", May: []string{"internal", "loadtest"}, Why: "it drives the binary from outside"},
+		{Folder: "loadtest", May: []string{"internal"}, Why: "it talks to the binary from outside and knows what is on the wire, nothing else"},
 		{Folder: ".", May: []string{"internal", "storage", "live", "vod", "cluster", "actors", "gateway"}, Why: "the root puts the floors together"},
 	}
 }
@@ -39,11 +38,31 @@ func shelves() [][]string {
 	}
 }
 
+// kinds order the kinds of actors, wing after wing: a kind may import clients of the wings before its own, and of what stands
+// lower in its own; a new kind stands with its wing. What every kind is built with comes first, the test world of them all and
+// their list last.
+func kinds() [][]string {
+	return [][]string{
+		{"actortest", "document", "follower"},
+		{"identity/revocation"}, {"identity"}, {"identity/accountlist"},
+		{"live"}, {"live/broadcast"},
+		{"worldtest"}, {"actors"},
+	}
+}
+
+// faces order the packages of the gateway. The three faces, socket, api and web, do not know each other.
+func faces() [][]string {
+	return [][]string{
+		{"socket/ws", "socket/frame"}, {"socket/protocol"}, {"socket/hub"}, {"socket"}, {"socket/sockettest"},
+		{"api", "web"},
+	}
+}
+
 // owners says who may import what others wrote. Every framework can be replaced by rewriting the folders that own it.
 func owners() []housetest.Owner {
 	return []housetest.Owner{
 		{Imports: "github.com/asynkron/protoactor-go", Folders: []string{"cluster"}, Why: "actors are written against cluster.Turn"},
-		{Imports: "github.com/lesismal/nbio", Folders: []string{"gateway/ws"}, Why: "one event loop, seen by one package"},
+		{Imports: "github.com/lesismal/nbio", Folders: []string{"gateway/socket/ws"}, Why: "one event loop, seen by one package"},
 		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp"}, Why: "a protocol stays with its adapter"},
 		{Imports: "github.com/bluenviron/mediacommon/v2", Folders: []string{"internal/media", "live/ingest"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
 		{Imports: "github.com/Eyevinn/mp4ff", Folders: []string{"internal/media"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
@@ -55,7 +74,7 @@ func owners() []housetest.Owner {
 		{Imports: "github.com/golang-jwt/jwt/v5", Folders: []string{"internal/auth"}, Tests: true, Why: "secrets are handled in one place"},
 		{Imports: "github.com/goccy/go-yaml", Folders: []string{"internal/conf"}, Why: "settings are read in one place"},
 		{Imports: "github.com/prometheus/client_golang/prometheus/promhttp", Folders: []string{"internal/metrics"}, Why: "one registry, one handler"},
-		{Imports: "github.com/coder/websocket", Folders: []string{"internal/wire/wireclient"}, Tests: true, Why: "our side of the socket is gateway/ws; this is the client"},
+		{Imports: "github.com/coder/websocket", Folders: []string{"internal/wire/wireclient"}, Tests: true, Why: "our side of the socket is gateway/socket/ws; this is the client"},
 		{Imports: "github.com/bluenviron/gohlslib/v2", Tests: true, Why: "the packager is ours; this one is the independent reader"},
 		{Imports: "github.com/cockroachdb/datadriven", Tests: true, Why: "an instrument of tests"},
 		{Imports: "github.com/google/go-cmp", Tests: true, Why: "an instrument of tests"},
@@ -88,6 +107,8 @@ func TestFloors(t *testing.T) {
 	}{
 		{"imports go down", tree.Lattice(floors())},
 		{"internal is ordered", tree.Shelves("internal", shelves())},
+		{"wings of actors are ordered", tree.Shelves("actors", kinds())},
+		{"faces of the gateway are apart", tree.Shelves("gateway", faces())},
 		{"frameworks have owners", tree.Owners(owners())},
 		{"tests stay out of the product", tree.TestPackages()},
 		{"nothing is too long", hard},

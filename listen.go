@@ -15,12 +15,12 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/document"
-	"github.com/barrage-live/barrage/actors/packager"
-	"github.com/barrage-live/barrage/actors/room"
-	"github.com/barrage-live/barrage/gateway"
+	"github.com/barrage-live/barrage/actors/live/broadcast"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/socket"
+	"github.com/barrage-live/barrage/gateway/socket/ws"
 	"github.com/barrage-live/barrage/gateway/web"
-	"github.com/barrage-live/barrage/gateway/ws"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
@@ -51,7 +51,7 @@ const (
 // listen lets the actors run and opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
 // everything behind the door stands.
 func (p *platform) listen(ctx context.Context) error {
-	figures := gateway.NewMetrics(p.registry)
+	figures := socket.NewMetrics(p.registry)
 	sockets, err := p.openSockets(figures)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (p *platform) listen(ctx context.Context) error {
 }
 
 // viewers are the audience of a gateway.
-type viewers struct{ gateway *gateway.Gateway }
+type viewers struct{ gateway *socket.Gateway }
 
 // Deliver implements room.Fanout.
 func (v viewers) Deliver(node id.Node, b *room.Batch) { v.gateway.Hub().Deliver(node, b) }
@@ -110,15 +110,15 @@ func (v viewers) Deliver(node id.Node, b *room.Batch) { v.gateway.Hub().Deliver(
 func (v viewers) Revoke(login id.Session, user id.User) { v.gateway.Revoke(login, user) }
 
 // openSockets starts the gateway of the websockets, which the caller closes.
-func (p *platform) openSockets(figures *gateway.Metrics) (*gateway.Gateway, error) {
+func (p *platform) openSockets(figures *socket.Metrics) (*socket.Gateway, error) {
 	proxies, err := prefixes(p.cfg.Limits.Proxies)
 	if err != nil {
 		return nil, err
 	}
-	sockets, err := gateway.Start(gateway.Config{WS: ws.Config{
+	sockets, err := socket.Start(socket.Config{WS: ws.Config{
 		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Public: p.cfg.Public, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
-	}, AddressRate: float64(p.cfg.Limits.Requests), DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, gateway.Deps{
+	}, AddressRate: float64(p.cfg.Limits.Requests), DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, socket.Deps{
 		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Revocations: &p.revoked, Log: p.log,
 		Metrics: figures,
 	})
@@ -143,7 +143,7 @@ func newMux(mounts []mount) *http.ServeMux {
 }
 
 // public is the face for everybody: what is not the API, the sockets or playback belongs to the pages.
-func (p *platform) public(sockets *gateway.Gateway) ([]mount, error) {
+func (p *platform) public(sockets *socket.Gateway) ([]mount, error) {
 	proxies, err := prefixes(p.cfg.Limits.Proxies)
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (p *platform) public(sockets *gateway.Gateway) ([]mount, error) {
 		p.log.Warn("the pages are not built; run make web and build again")
 	}
 	playback := hls.New(hls.Config{
-		Locator: packager.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
+		Locator: broadcast.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
 	})
 	return []mount{
 		{"/ws", sockets.Handler()},

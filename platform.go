@@ -13,12 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/actors"
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/channel"
-	"github.com/barrage-live/barrage/actors/packager"
-	"github.com/barrage-live/barrage/actors/revocation"
-	"github.com/barrage-live/barrage/actors/room"
-	"github.com/barrage-live/barrage/actors/session"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/revocation"
+	"github.com/barrage-live/barrage/actors/identity/session"
+	"github.com/barrage-live/barrage/actors/live/broadcast"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/auth"
@@ -64,7 +64,7 @@ type platform struct {
 	figures  *channel.Metrics // of the gate and of the channels
 	gate     *channel.Gate
 	rooms    *room.Client
-	packages *packager.Client
+	packages *broadcast.Client
 }
 
 // openPlatform opens storage and makes the node, which refuses everything until startActors. On an error
@@ -172,8 +172,8 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 			},
 			Metrics: room.NewMetrics(p.registry),
 		},
-		Packager: packager.Deps{
-			Blobs: p.blobs, Config: packager.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
+		Packager: broadcast.Deps{
+			Blobs: p.blobs, Config: broadcast.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
 		},
 	}))
 	if err != nil {
@@ -225,7 +225,7 @@ func (p *platform) openClients() error {
 	p.figures = channel.NewMetrics(p.registry)
 	p.gate = channel.NewGate(p.node, p.figures)
 	p.rooms = room.NewClient(p.node)
-	p.packages = packager.NewClient(p.node)
+	p.packages = broadcast.NewClient(p.node)
 	return nil
 }
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/channel"
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table/pebbletable"

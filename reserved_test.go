@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/barrage-live/barrage/gateway"
+	"github.com/barrage-live/barrage/gateway/socket"
 	"github.com/barrage-live/barrage/internal/reserved"
 )
 
@@ -25,7 +25,7 @@ func TestEveryRouteIsAReservedWord(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	sockets, err := p.openSockets(gateway.NewMetrics(p.registry))
+	sockets, err := p.openSockets(socket.NewMetrics(p.registry))
 	if err != nil {
 		t.Fatal(err)
 	}

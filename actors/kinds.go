@@ -1,19 +1,19 @@
 // Package actors is the census: the written-out list of every kind of actor that lives on a node.
 //
 // It owns no state. The composition root makes a node, builds Deps, and gives Kinds to cluster.Node.Start before any listener
-// opens. A new kind is one folder beside this file and one entry in Kinds.
+// opens. A new kind is one folder in its wing and one entry in Kinds.
 //
 // It promises nothing but the list and fails in no way of its own; how each kind behaves is said by its package.
 package actors
 
 import (
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/accountlist"
-	"github.com/barrage-live/barrage/actors/channel"
 	"github.com/barrage-live/barrage/actors/follower"
-	"github.com/barrage-live/barrage/actors/packager"
-	"github.com/barrage-live/barrage/actors/room"
-	"github.com/barrage-live/barrage/actors/session"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/accountlist"
+	"github.com/barrage-live/barrage/actors/identity/session"
+	"github.com/barrage-live/barrage/actors/live/broadcast"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/table"
@@ -26,7 +26,7 @@ type Deps struct {
 	// Channel's Rooms and Packager may be left nil; then they are the actors of the node.
 	Channel  channel.Deps
 	Room     room.Deps
-	Packager packager.Deps
+	Packager broadcast.Deps
 	// Events is the log in which actors tell what has happened; lists are made of it in Tables.
 	Events *eventlog.Log
 	Tables *table.Store
@@ -38,7 +38,7 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 		d.Channel.Rooms = room.NewClient(n)
 	}
 	if d.Channel.Packager == nil {
-		d.Channel.Packager = packager.NewClient(n)
+		d.Channel.Packager = broadcast.NewClient(n)
 	}
 	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: map[string][]follower.Address{
 		account.Topic: {accountlist.Address()},
@@ -49,6 +49,6 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 		session.Kind(d.Session),
 		channel.Kind(d.Channel),
 		room.Kind(d.Room),
-		packager.Kind(d.Packager),
+		broadcast.Kind(d.Packager),
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/channel"
-	"github.com/barrage-live/barrage/actors/session"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/session"
+	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 )

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/actortest"
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/barrage-live/barrage/actors/account"
+	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/gateway/api"
 )
 

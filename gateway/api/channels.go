@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/internal/auth"
 )
 

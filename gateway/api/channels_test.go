@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/position"

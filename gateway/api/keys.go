@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/live/channel"
 )
 
 // mintLimit is how many stream keys one account may ask for in the window.

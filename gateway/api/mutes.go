@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/internal/id"
 )
 

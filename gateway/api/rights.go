@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/barrage-live/barrage/actors/channel"
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 )

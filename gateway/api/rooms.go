@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"

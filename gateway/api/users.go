@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/channel"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"

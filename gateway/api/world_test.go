@@ -15,9 +15,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/barrage-live/barrage/actors/account"
-	"github.com/barrage-live/barrage/actors/channel/channeltest"
-	"github.com/barrage-live/barrage/actors/room"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/live/room"
+	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
@@ -27,7 +27,7 @@ const password = "correct horse"
 
 // world is the API over real actors and the embedded engine.
 type world struct {
-	*channeltest.World
+	*worldtest.World
 	t        *testing.T
 	handler  http.Handler
 	log      *logBuffer
@@ -47,7 +47,7 @@ func newWorld(t *testing.T, change func(*api.Config)) *world {
 // newWorldOf is newWorld with other things to stand on.
 func newWorldOf(t *testing.T, change func(*api.Deps)) *world {
 	t.Helper()
-	w := &world{World: channeltest.New(t, channeltest.Config{}), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
+	w := &world{World: worldtest.New(t, worldtest.Config{}), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
 	deps := api.Deps{
 		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts, Handles: w.Accounts,
 		Sessions: w.Sessions, SessionViews: w.Sessions,

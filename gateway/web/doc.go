@@ -15,5 +15,5 @@
 //
 // To work on the pages, start a server and, in app, `npm ci` and `npm run dev`: the pages reload as they are edited, and talk to
 // the server at BARRAGE_BACKEND (http://127.0.0.1:8080). `npm test`, `npm run lint` and `npm run typecheck` check them;
-// e2e/pages walks through them with a real server, streamer and browser.
+// loadtest/e2e/pages walks through them with a real server, streamer and browser.
 package web

@@ -1,6 +1,6 @@
 // Package auth is the arithmetic of who is who: access tokens, passwords, refresh tokens, stream keys, handles and
-// roles. Authority (which account exists, which session lives) belongs to actors/account, actors/session and
-// actors/channel; this package only mints, parses and compares.
+// roles. Authority (which account exists, which session lives) belongs to actors/identity/account, actors/identity/session and
+// actors/live/channel; this package only mints, parses and compares.
 //
 //	access token   a JWT, EdDSA, typ at+jwt (RFC 9068), minutes      Tokens, Ring, JWKS, Revocations
 //	refresh token  {session id}.{gen, nonce, mac}, days              Refresh

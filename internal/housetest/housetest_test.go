@@ -37,11 +37,11 @@ func TestControls(t *testing.T) {
 		want               string // empty: nothing is found
 	}{
 		{"clean", "storage/a.go", doc + "package storage\nimport _ \"m/internal/id\"\n", ""},
-		{"up", "storage/a.go", doc + "package storage\nimport _ \"m/actors/room\"\n", "storage/a.go imports actors/room: storage may import internal: ports"},
+		{"up", "storage/a.go", doc + "package storage\nimport _ \"m/actors/live/room\"\n", "storage/a.go imports actors/live/room: storage may import internal: ports"},
 		{"into the root", "actors/a.go", doc + "package actors\nimport _ \"m\"\n", "actors/a.go imports .: actors may import internal, storage: rules"},
-		{"up from a test", "storage/a_test.go", doc + "package storage\nimport _ \"m/actors/room\"\n", "storage may import internal"},
+		{"up from a test", "storage/a_test.go", doc + "package storage\nimport _ \"m/actors/live/room\"\n", "storage may import internal"},
 		{"no floor", "attic/a.go", doc + "package attic\n", "on no floor"},
-		{"root downwards", "a.go", doc + "package main\nimport _ \"m/actors/room\"\n", ""},
+		{"root downwards", "a.go", doc + "package main\nimport _ \"m/actors/live/room\"\n", ""},
 		{"shelf sideways", "internal/id/a.go", doc + "package id\nimport _ \"m/internal/idtest\"\n", "does not stand lower"},
 		{"shelf downwards", "internal/id/a.go", doc + "package id\nimport _ \"m/internal/fault\"\n", ""},
 		{"no shelf", "internal/new/a.go", doc + "package new\n", "on no shelf"},

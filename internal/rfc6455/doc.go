@@ -1,7 +1,7 @@
 // Package rfc6455 reads and writes the frames of the websocket protocol (RFC 6455), server side, strictly.
 //
 // It is pure: a Parser owns the bytes of the one message being put together and nothing else; no socket, goroutine,
-// clock or lock. gateway/ws feeds it whatever the kernel gave and acts on what comes out; test clients use the
+// clock or lock. gateway/socket/ws feeds it whatever the kernel gave and acts on what comes out; test clients use the
 // writers. No extension is negotiated, so every reserved bit is a violation.
 //
 // Promises of Parser:

@@ -2,7 +2,7 @@
 //
 // A Packager owns the segmenter and the playlist of a broadcast, the parts of its last seconds in memory, and two
 // goroutines: the pump, which reads the attached Stream, and the archive, which writes each complete segment once to the
-// blob store. Its owner (actors/packager) attaches Streams and finishes it; egress asks it for playlists and media from
+// blob store. Its owner (actors/live/broadcast) attaches Streams and finishes it; egress asks it for playlists and media from
 // as many goroutines as there are viewers.
 //
 //	Attach ---> [live] --Interrupt, end of the Stream--> [interrupted] --Attach--> [live] (discontinuity)

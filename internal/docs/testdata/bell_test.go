@@ -6,7 +6,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors"
 	"github.com/barrage-live/barrage/actors/actortest"
-	"github.com/barrage-live/barrage/actors/bell"
+	"github.com/barrage-live/barrage/actors/live/bell"
 	"github.com/barrage-live/barrage/cluster"
 )
 

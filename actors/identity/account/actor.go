@@ -1,0 +1,36 @@
+package account
+
+import (
+	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/actors/identity/revocation"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/outbox"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// KindName addresses the accounts of a node.
+const KindName = "account"
+
+// Deps is what the kind needs.
+type Deps struct {
+	Table   *table.Store
+	Log     outbox.Log // nil: nobody is told
+	Revoker revocation.Revoker
+	Config  Config
+}
+
+// Kind makes accounts. The key is the user id; an activation without a stored document answers no_account until it is created.
+func Kind(d Deps) cluster.Kind {
+	s := store{d.Table, d.Revoker, d.Config.claimTTL()}
+	return document.Kind[stored, state, *state]{
+		Name: KindName, Idle: d.Config.Idle, Tables: d.Table, Table: accounts(), Log: d.Log, Around: s.around, Settle: s.settle,
+		Core: func() state { return state{} },
+		Parse: func(key string) error {
+			if _, err := id.ParseNumber[id.User](key); err != nil {
+				return ErrNoAccount
+			}
+			return nil
+		},
+	}.Cluster()
+}

@@ -1,0 +1,199 @@
+package account_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/revocation"
+	"github.com/barrage-live/barrage/actors/worldtest"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/cluster/coordination"
+	"github.com/barrage-live/barrage/cluster/coordination/localstore"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
+)
+
+// TestAFailedRegistrationMayBeTriedAgain: at once, if surely nothing was stored; when the claim has expired, if nobody knows.
+func TestAFailedRegistrationMayBeTriedAgain(t *testing.T) {
+	for name, x := range map[string]struct {
+		how   worldtest.Fault
+		kind  fault.Kind
+		after time.Duration
+	}{
+		"surely not stored": {worldtest.Lost, fault.Unavailable, 0},
+		"nobody knows":      {worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := worldtest.NewFlaky(t)
+				w := worldtest.New(t, worldtest.Config{Table: store})
+				disk.Fail("account", x.how)
+				if _, err := w.Accounts.Register(t.Context(), "ann", password); err == nil || fault.KindOf(err) != x.kind {
+					t.Errorf("got %v", err)
+				}
+				disk.Fail("", worldtest.None)
+				time.Sleep(x.after)
+				register(t, w, "ann")
+			})
+		})
+	}
+}
+
+// TestAChangeThatIsStoredIsNotDenied: after the write nothing need be read to know that it was done.
+func TestAChangeThatIsStoredIsNotDenied(t *testing.T) {
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unread := make(chan struct{})
+	store := table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+		select {
+		case <-unread:
+			if c.Kind == faulttable.Get && c.Table == "account" {
+				return faulttable.Refused(fault.New(fault.Unavailable, "away", "reads do not work"))
+			}
+		default:
+		}
+		return faulttable.Fault{}
+	}))
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	a := register(t, w, "ann")
+	close(unread)
+	if got, err := w.Accounts.SetDisabled(t.Context(), a.User, true); err != nil || !got.Disabled {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestAChangeOfRightsThatNobodyHearsOf is not said to be done, and may be made again.
+func TestAChangeOfRightsThatNobodyHearsOf(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	a := register(t, w, "ann")
+	token, err := w.Tokens.Mint(auth.Identity{User: a.User, Session: "0123456789abcdef0123456789abcdef"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fail("revocation", worldtest.Lost)
+	if _, err := w.Accounts.SetDisabled(t.Context(), a.User, true); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	disk.Fail("", worldtest.None)
+	if got, err := w.Accounts.SetDisabled(t.Context(), a.User, true); err != nil || !got.Disabled {
+		t.Errorf("again: %+v, %v", got, err)
+	}
+	if _, err := w.Tokens.Verify(token); !errors.Is(err, auth.ErrTokenOutdated) {
+		t.Errorf("the token: %v", err)
+	}
+	if users := w.Sockets.Users(); len(users) != 1 || users[0] != a.User {
+		t.Errorf("sockets of %v were told", users)
+	}
+}
+
+// TestAChangeOfRightsThatACrashCutOff: the next process has every node refuse the old tokens before it lets anybody in.
+func TestAChangeOfRightsThatACrashCutOff(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	a := register(t, w, "ann")
+	disk.Fail("revocation", worldtest.Lost)
+	if _, err := w.Accounts.SetRoles(t.Context(), a.User, auth.NewRoles(auth.Moderator)); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	w.Kill()
+	disk.Fail("", worldtest.None)
+	w = worldtest.New(t, worldtest.Config{Table: store})
+	if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+		t.Errorf("woken: %d, %v", n, err)
+	}
+	who := auth.Identity{User: a.User, Expires: time.Now().Add(time.Minute)}
+	if err := w.Revoked.Check(who); !errors.Is(err, auth.ErrTokenOutdated) {
+		t.Errorf("a token from before: %v", err)
+	}
+}
+
+// TestARegistrationThatACrashCutOff: the account is stored and its handle not confirmed, and the claim on it has expired by the time that
+// somebody starts the next process.
+func TestARegistrationThatACrashCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, disk := worldtest.NewFlaky(t)
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		disk.FailFrom("account_handle", 3, worldtest.Lost) // of its calls: taken, read, confirmed
+		if _, err := w.Accounts.Register(t.Context(), "ann", password); err == nil {
+			t.Error("the registration is said to be done")
+		}
+		w.Kill()
+		disk.Fail("", worldtest.None)
+		time.Sleep(time.Hour)
+		w = worldtest.New(t, worldtest.Config{Table: store})
+		if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
+			t.Errorf("woken: %v", err)
+		}
+		if _, err := w.Accounts.Authenticate(t.Context(), "ann", password); err != nil {
+			t.Errorf("the account cannot be reached: %v", err)
+		}
+	})
+}
+
+// stolen grants every shard to whoever asks, as if the owner before had lost it without noticing.
+type stolen struct{ coordination.Store }
+
+func (s stolen) Claim(_ context.Context, l coordination.Lease, shard coordination.Shard) (coordination.Grant, error) {
+	return coordination.Grant{Shard: shard, Node: l.Node, Epoch: l.Epoch}, nil
+}
+
+// TestAFormerOwnerIsNotHeard: once the new owner has read the account, a change of the former one is refused, not acknowledged and lost.
+func TestAFormerOwnerIsNotHeard(t *testing.T) {
+	tables := pebbletest.Open(t)
+	local, err := localstore.Open(t.Context(), localstore.Config{Tables: tables, Fresh: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = local.Close() })
+	hasher, err := auth.NewHasher(auth.HasherConfig{MemoryKiB: 64, Passes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := func() *account.Client {
+		n, err := cluster.New(cluster.Config{Coordination: stolen{local}, Fencer: tables})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Start(t.Context(), []cluster.Kind{account.Kind(account.Deps{Table: tables, Revoker: nobody{}})}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(n.Close)
+		return account.NewClient(n, tables, hasher, account.NewMetrics(prometheus.NewRegistry()))
+	}
+	former, present := node(), node()
+	a, err := former.Register(t.Context(), "somebody", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := present.Get(t.Context(), a.User); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := former.SetDisabled(t.Context(), a.User, true); fault.KindOf(err) != fault.Fenced {
+		t.Errorf("the former owner is told %v", err)
+	}
+	if got, err := present.SetDisabled(t.Context(), a.User, true); err != nil || !got.Disabled {
+		t.Errorf("the present one: %+v, %v", got, err)
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Revoke(context.Context, revocation.Notice) error { return nil }

@@ -1,0 +1,115 @@
+package session_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/actors/worldtest"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/outbox"
+)
+
+// A refresh whose write has an unknown outcome may be tried again with the same token, and the family goes on.
+func TestARefreshOfUnknownOutcomeMayBeTriedAgain(t *testing.T) {
+	for name, x := range map[string]struct {
+		how  worldtest.Fault
+		kind fault.Kind
+	}{"lost": {worldtest.Lost, fault.Unavailable}, "unsure": {worldtest.Unsure, fault.Timeout}} {
+		t.Run(name, func(t *testing.T) {
+			store, disk := worldtest.NewFlaky(t)
+			w := worldtest.New(t, worldtest.Config{Table: store})
+			r := open(t, w, "42")
+			disk.Fail("session", x.how)
+			if _, err := w.Sessions.Refresh(t.Context(), r.Token.Reveal()); fault.KindOf(err) != x.kind {
+				t.Errorf("got %v", err)
+			}
+			disk.Fail("", worldtest.None)
+			refresh(t, w, refresh(t, w, r))
+		})
+	}
+}
+
+// TestALogoutThatNobodyHearsOf: the session is ended, but its tokens are still taken, so the answer must not be that it is done.
+func TestALogoutThatNobodyHearsOf(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	r := open(t, w, "42")
+	token, err := w.Tokens.Mint(auth.Identity{User: "42", Session: r.Token.Session}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fail("revocation", worldtest.Lost)
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	disk.Fail("", worldtest.None)
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if _, err := w.Tokens.Verify(token); !errors.Is(err, auth.ErrSessionEnded) || len(w.Sockets.Logins()) != 1 {
+		t.Errorf("its token: %v, sockets closed %v", err, w.Sockets.Logins())
+	}
+}
+
+// TestALogoutThatACrashCutOff: the session is ended and the process dies before anybody knows; the next one tells everybody before it lets
+// anybody in. Without a crash the same is made up as soon as it can be.
+func TestALogoutThatACrashCutOff(t *testing.T) {
+	for name, crash := range map[string]bool{"a crash": true, "an outage": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := worldtest.NewFlaky(t)
+				w := worldtest.New(t, worldtest.Config{Table: store})
+				r := open(t, w, "42")
+				disk.Fail("revocation", worldtest.Lost)
+				if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); fault.KindOf(err) != fault.Timeout {
+					t.Errorf("got %v", err)
+				}
+				if crash {
+					w.Kill()
+				}
+				disk.Fail("", worldtest.None)
+				if crash {
+					w = worldtest.New(t, worldtest.Config{Table: store})
+					if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+						t.Errorf("woken: %d, %v", n, err)
+					}
+				} else {
+					time.Sleep(10 * time.Second)
+				}
+				who := auth.Identity{User: "42", Session: r.Token.Session, Expires: time.Now().Add(time.Minute)}
+				if err := w.Revoked.Check(who); !errors.Is(err, auth.ErrSessionEnded) {
+					t.Errorf("its tokens: %v", err)
+				}
+				if list, err := w.Sessions.List(t.Context(), "42"); err != nil || len(list) != 0 {
+					t.Errorf("listed: %v, %v", list, err)
+				}
+				time.Sleep(10 * time.Second)
+				if owners, _, err := (outbox.Marks{Tables: store}).All(t.Context(), ""); err != nil || len(owners) != 0 {
+					t.Errorf("marks are left: %v, %v", owners, err)
+				}
+			})
+		})
+	}
+}
+
+// A logout that was not stored is not claimed: the session lives and its sockets stay.
+func TestALogoutThatWasLostIsRefused(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	r := open(t, w, "42")
+	disk.Fail("session", worldtest.Lost)
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	if closed := w.Sockets.Logins(); len(closed) != 0 {
+		t.Errorf("closed %v", closed)
+	}
+	disk.Fail("", worldtest.None)
+	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); err != nil || len(w.Sockets.Logins()) != 1 {
+		t.Errorf("afterwards: %v, closed %v", err, w.Sockets.Logins())
+	}
+}

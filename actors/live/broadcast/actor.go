@@ -1,0 +1,192 @@
+package broadcast
+
+import (
+	"context"
+
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/packager"
+)
+
+// KindName addresses the broadcasts of a node.
+const KindName = "broadcast"
+
+// Kind makes packagers. The key is the channel id. An activation is pinned from the first Open until the broadcast has
+// lingered.
+func Kind(d Deps) cluster.Kind {
+	if d.Config.Linger <= 0 {
+		d.Config.Linger = defaultLinger
+	}
+	return cluster.Kind{
+		Name: KindName,
+		Activate: func(_ context.Context, a cluster.Activation) (cluster.Actor, error) {
+			ch, err := id.ParseNumber[id.Channel](a.Key)
+			if err != nil {
+				return nil, ErrNotLive
+			}
+			return &actor{deps: d, channel: ch}, nil
+		},
+	}
+}
+
+// actor is the shell: it feeds commands to the core and performs the effects.
+type actor struct {
+	deps    Deps
+	channel id.Channel
+	state   state
+	box     *packager.Packager // nil before the first Open
+	stream  *live.Stream       // of the present lease; nil without one
+	effects []any
+}
+
+// Messages that the shell answers itself.
+type (
+	locate struct{}
+	health struct{}
+	// inquire asks what there is of a broadcast.
+	inquire struct{ broadcast id.Broadcast }
+)
+
+// Receive performs one command or answers a question.
+func (a *actor) Receive(t *cluster.Turn, msg any) {
+	switch m := msg.(type) {
+	case inquire:
+		if !a.state.goesOn(m.broadcast) {
+			t.Fail(ErrNotLive)
+			if a.box == nil {
+				t.Stop()
+			}
+			return
+		}
+		t.Reply(channel.Held{Fence: a.state.fence, Stream: a.stream})
+	case locate:
+		if a.box == nil {
+			t.Fail(ErrNotLive)
+			t.Stop()
+			return
+		}
+		t.Reply(a.box)
+	case health:
+		if a.box == nil {
+			t.Reply(packager.Health{})
+			return
+		}
+		t.Reply(a.box.Health())
+	default:
+		a.effects = a.state.apply(t.Now(), msg, a.effects[:0])
+		for _, e := range a.effects {
+			a.perform(t, e)
+		}
+	}
+}
+
+func (a *actor) perform(t *cluster.Turn, effect any) {
+	switch e := effect.(type) {
+	case begin:
+		a.begin(t, e.Opening)
+	case attach:
+		a.attach(t, e.Opening)
+	case again:
+		t.Reply(a.stream)
+	case detach:
+		a.detach(t)
+	case end:
+		a.end(t, e.keep)
+	case linger:
+		t.After(a.deps.Config.Linger, gone(e))
+	case leave:
+		a.box.Abandon() // it was finished when the broadcast ended
+		a.box = nil
+		t.Pin(false)
+		t.Stop()
+	case done:
+		t.Reply(struct{}{})
+	case refuse:
+		t.Fail(e.err)
+	}
+}
+
+func (a *actor) begin(t *cluster.Turn, o channel.Opening) {
+	box, err := packager.Start(packager.Config{
+		Channel: a.channel, Broadcast: o.Broadcast, Start: o.Start,
+		Blobs: a.deps.Blobs, Window: a.deps.Config.Window, Cut: a.deps.Config.Cut,
+		Log: a.deps.Log, Metrics: a.deps.Metrics,
+	})
+	if err != nil {
+		t.Fail(err)
+		t.Stop()
+		return
+	}
+	a.box = box
+	t.Pin(true)
+}
+
+// attach waits for the pump of the stream before, which takes no longer than writing one part.
+func (a *actor) attach(t *cluster.Turn, o channel.Opening) {
+	if a.box == nil {
+		return // begin has failed and answered
+	}
+	a.closeStream(live.ErrTakenOver)
+	box, s := a.box, live.NewStream(id.NewStream(), o.Tracks)
+	a.stream = s // from here on Close finds it
+	t.Await(func(context.Context) (any, error) { return nil, box.Attach(s) }, func(t *cluster.Turn, _ any, err error) {
+		if err != nil {
+			a.closeStream(err)
+			a.state.phase = interrupted
+			t.Fail(err)
+			return
+		}
+		t.Reply(s)
+	})
+}
+
+func (a *actor) detach(t *cluster.Turn) {
+	a.closeStream(live.ErrEnded)
+	box := a.box
+	t.Await(func(context.Context) (any, error) {
+		box.Interrupt()
+		return nil, nil
+	}, func(*cluster.Turn, any, error) {})
+}
+
+// end finishes the broadcast on the side: it waits for the blob store, and viewers go on asking meanwhile.
+func (a *actor) end(t *cluster.Turn, keep bool) {
+	a.closeStream(live.ErrEnded)
+	box := a.box
+	t.Pipe(func(context.Context) (any, error) {
+		if keep {
+			box.Finish()
+		} else {
+			box.Close()
+		}
+		return nil, nil
+	}, func(*cluster.Turn, any, error) {})
+}
+
+func (a *actor) closeStream(reason error) {
+	if a.stream != nil {
+		a.stream.Close(reason)
+		a.stream = nil
+	}
+}
+
+// Passivate ends what is still on when the node stops.
+func (a *actor) Passivate(context.Context) error {
+	a.closeStream(fault.New(fault.Unavailable, "node_stopping", "the node is stopping"))
+	if a.box != nil {
+		a.box.Close()
+		a.box = nil
+	}
+	return nil
+}
+
+// Close lets the publisher go and ends the broadcast on the side, where that was not done in order.
+func (a *actor) Close(cause error) {
+	a.closeStream(cause)
+	if a.box != nil {
+		a.box.Abandon()
+	}
+}

@@ -1,0 +1,367 @@
+package channel_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/actortest"
+	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/worldtest"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// flakyWorld is a world with a live channel whose document's writes can be made to fail.
+func flakyWorld(t *testing.T) (w *worldtest.World, disk *worldtest.Flaky, c channel.Channel, key string, s *live.Stream) {
+	t.Helper()
+	store, disk := worldtest.NewFlaky(t)
+	w = worldtest.New(t, worldtest.Config{Table: store, Channel: channel.Config{Grace: 50 * time.Millisecond, Beat: 20 * time.Millisecond}})
+	c = create(t, w, "42", "ann")
+	_, key = mint(t, w, c.ID)
+	return w, disk, c, key, begin(t, w, key)
+}
+
+// unfinished reports whether the stored document still carries the mark of a broadcast.
+func unfinished(t *testing.T, w *worldtest.World, c channel.Channel) bool {
+	t.Helper()
+	row, err := w.Table.Get(t.Context(), table.Owned("channel"), string(c.ID), []byte("doc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(row.Value, []byte(`"broadcast"`))
+}
+
+func title(t *testing.T, w *worldtest.World, c channel.Channel) string {
+	t.Helper()
+	got, err := w.Channels.Get(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Title
+}
+
+func TestAFailedEditLeavesTheBroadcastAlone(t *testing.T) {
+	for name, x := range map[string]struct {
+		how   worldtest.Fault
+		title string
+	}{"lost": {worldtest.Lost, "ann"}, "unsure": {worldtest.Unsure, "Changed"}} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, _, s := flakyWorld(t)
+			disk.Fail("channel", x.how)
+			if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed"); err == nil {
+				t.Errorf("got %v", err)
+			}
+			disk.Fail("", worldtest.None)
+			eventually(t, "the title is that of the table", func() bool { return title(t, w, c) == x.title })
+			if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
+				t.Errorf("the publisher was hurt: %v", s.Err())
+			}
+			if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Again"); err != nil || title(t, w, c) != "Again" {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// TestAnOutageDuringABroadcast: whatever is asked of the channel meanwhile, the publisher goes on, and what it does is noticed.
+func TestAnOutageDuringABroadcast(t *testing.T) {
+	for name, how := range map[string]worldtest.Fault{"away": worldtest.Away, "unsure": worldtest.UnsureAway} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, disk, c, key, s := flakyWorld(t)
+				k, err := w.Channels.Keys(t.Context(), c.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				disk.Fail("", how)
+				for what, err := range map[string]error{
+					"a title":          second(w.Channels.SetTitle(t.Context(), c.ID, "Changed")),
+					"another title":    second(w.Channels.SetTitle(t.Context(), c.ID, "Changed again")),
+					"a revoked key":    second(w.Channels.RevokeKey(t.Context(), c.ID, k[0].ID)),
+					"a second encoder": second(w.Gate.Begin(t.Context(), ingest.Publication{Key: key})),
+				} {
+					if err == nil {
+						t.Errorf("%s is stored in an outage", what)
+					}
+				}
+				time.Sleep(40 * time.Second)
+				if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
+					t.Fatalf("the publisher was hurt: %v", s.Err())
+				}
+				if err := w.Gate.Verify(t.Context(), ingest.Publication{Key: key}); err != nil {
+					t.Errorf("the key cannot be checked: %v", err)
+				}
+				if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if p := phase(t, w, c.ID); p != channel.Offline {
+					t.Errorf("after the grace the channel is %s", p)
+				}
+				disk.Fail("", worldtest.None)
+				time.Sleep(20 * time.Second)
+				if unfinished(t, w, c) || roomLive(t, w, c) {
+					t.Error("after the outage the end is not known")
+				}
+				begin(t, w, key)
+			})
+		})
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestAPanicEndsNoBroadcast: the channel's next activation finds publisher and packager as they were.
+func TestAPanicEndsNoBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldtest.New(t, worldtest.Config{Kind: actortest.Fragile, Channel: channel.Config{Grace: 5 * time.Second}})
+		c := create(t, w, "42", "ann")
+		k, key := mint(t, w, c.ID)
+		s := begin(t, w, key)
+		kill := func() {
+			t.Helper()
+			if _, err := cluster.Ask[any](t.Context(), w.Node, channel.KindName, string(c.ID), actortest.Panic); fault.CodeOf(err) != "actor_panicked" {
+				t.Fatal(err)
+			}
+		}
+		before, err := w.Channels.Get(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kill()
+		after, err := w.Channels.Get(t.Context(), c.ID)
+		if err != nil || after.Phase != channel.Live || after.Broadcast != before.Broadcast || !after.Start.Equal(before.Start) || s.Err() != nil {
+			t.Errorf("before %+v, after %+v, %v; the stream says %v", before, after, err, s.Err())
+		}
+		synctest.Wait() // the room is told
+		if !roomLive(t, w, c) || len(w.Packager.Finished()) != 0 {
+			t.Errorf("the room is live: %v; finished %v", roomLive(t, w, c), w.Packager.Finished())
+		}
+		time.Sleep(30 * time.Second)
+		if _, err := w.Channels.RevokeKey(t.Context(), c.ID, k.ID); err != nil || fault.CodeOf(s.Err()) != "key_revoked" {
+			t.Errorf("the key it came with is revoked, %v, and the stream says %v", err, s.Err())
+		}
+		time.Sleep(20 * time.Second)
+		if p := phase(t, w, c.ID); p != channel.Offline || len(w.Packager.Finished()) != 1 {
+			t.Errorf("after that the channel is %s, finished %v", p, w.Packager.Finished())
+		}
+		// One who has left when the next activation looks does not hold it up.
+		_, key = mint(t, w, c.ID)
+		s = begin(t, w, key)
+		s.Close(live.ErrEnded)
+		kill()
+		if p := phase(t, w, c.ID); p != channel.Offline {
+			t.Errorf("without a publisher the channel is %s", p)
+		}
+	})
+}
+
+func TestAFailedTakeoverLeavesTheFirstPublisher(t *testing.T) {
+	for name, how := range map[string]worldtest.Fault{"lost": worldtest.Lost, "unsure": worldtest.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, key, s := flakyWorld(t)
+			disk.Fail("channel", how)
+			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); err == nil {
+				t.Errorf("got %v", err)
+			}
+			disk.Fail("", worldtest.None)
+			if s.Err() != nil || phase(t, w, c.ID) != channel.Live {
+				t.Errorf("the first publisher was hurt: %v", s.Err())
+			}
+			next := begin(t, w, key)
+			if !errors.Is(s.Err(), live.ErrTakenOver) || next.Err() != nil {
+				t.Errorf("first %v, next %v", s.Err(), next.Err())
+			}
+			o := w.Packager.Openings()
+			if len(o) != 2 || o[1].Fence <= o[0].Fence || o[1].Broadcast != o[0].Broadcast {
+				t.Errorf("openings: %+v", o)
+			}
+			if err := w.Gate.End(t.Context(), next, nil); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
+		})
+	}
+}
+
+func TestAFailedEndIsTriedAgain(t *testing.T) {
+	for name, how := range map[string]worldtest.Fault{"lost": worldtest.Lost, "unsure": worldtest.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, key, s := flakyWorld(t)
+			disk.Fail("channel", how)
+			if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the end is tried", func() bool { return len(w.Packager.Finished()) > 0 })
+			if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); err == nil {
+				t.Errorf("a begin while the disk is away: %v", err)
+			}
+			disk.Fail("", worldtest.None)
+			begin(t, w, key) // at once, before the end is tried again
+			if o := w.Packager.Openings(); o[0].Broadcast == o[1].Broadcast || o[1].Resumes {
+				t.Error("a finished broadcast goes on")
+			}
+			if p := phase(t, w, c.ID); p != channel.Live {
+				t.Errorf("the channel is %s", p)
+			}
+		})
+	}
+}
+
+func TestAnEndIsWrittenOnceTheDiskIsBack(t *testing.T) {
+	for name, how := range map[string]worldtest.Fault{"lost": worldtest.Lost, "unsure": worldtest.Unsure} {
+		t.Run(name, func(t *testing.T) {
+			w, disk, c, _, s := flakyWorld(t)
+			disk.Fail("channel", how)
+			if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline && !roomLive(t, w, c) })
+			disk.Fail("", worldtest.None)
+			eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
+		})
+	}
+}
+
+// TestARoomThatCouldNotBeToldIsToldAfterARestart: a room that says live without a broadcast would keep its viewers waiting for ever.
+func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
+	w, disk, c, _, s := flakyWorld(t)
+	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+	disk.Fail("room", worldtest.Lost)
+	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the broadcast is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
+	w.Kill()
+	disk.Fail("", worldtest.None)
+	w = worldtest.New(t, worldtest.Config{Table: w.Table})
+	if _, err := document.WakeAll(t.Context(), w.Node, w.Table); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the room is told", func() bool { return !roomLive(t, w, c) })
+	eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
+}
+
+// TestAnEndWaitsForASlowStore: the publisher goes while the channel waits for its store, longer than anybody asks.
+func TestAnEndWaitsForASlowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, disk, c, _, s := flakyWorld(t)
+		disk.Fail("channel", worldtest.Stalled)
+		edited := make(chan error)
+		go func() {
+			_, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed")
+			edited <- err
+		}()
+		synctest.Wait() // the channel writes
+		s.Close(live.ErrEnded)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := w.Gate.End(ctx, s, live.ErrEnded); err != nil {
+			t.Errorf("the end is not taken: %v", err)
+		}
+		if err := <-edited; fault.KindOf(err) != fault.Timeout {
+			t.Errorf("the edit: %v", err)
+		}
+		time.Sleep(time.Second)
+		disk.Fail("", worldtest.None)
+		time.Sleep(time.Second)
+		if p := phase(t, w, c.ID); p != channel.Offline {
+			t.Errorf("the publisher left, its stream is closed, the store is well, and the channel is %s", p)
+		}
+	})
+}
+
+// TestAnEndThatIsNeverTold: whoever publishes is gone without a word, or never took the stream it asked for.
+func TestAnEndThatIsNeverTold(t *testing.T) {
+	for name, x := range map[string]struct {
+		silent bool
+		after  time.Duration
+	}{"gone": {false, time.Second}, "never there": {true, 62 * time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _, c, _, s := flakyWorld(t)
+				if !x.silent {
+					s.Close(live.ErrEnded)
+				}
+				time.Sleep(x.after)
+				if p := phase(t, w, c.ID); p != channel.Offline || s.Err() == nil {
+					t.Errorf("the channel is %s, the stream says %v", p, s.Err())
+				}
+			})
+		})
+	}
+}
+
+func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
+	w, disk, c, _, s := flakyWorld(t)
+	disk.Fail("channel", worldtest.Superseded)
+	if _, err := w.Channels.SetTitle(t.Context(), c.ID, "Changed"); fault.KindOf(err) != fault.Fenced {
+		t.Errorf("got %v", err)
+	}
+	<-s.Done()
+	if !errors.Is(s.Err(), table.ErrFenced) {
+		t.Errorf("the publisher ended with %v", s.Err())
+	}
+	disk.Fail("", worldtest.None)
+	eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
+}
+
+// TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown: the room is told by another activation, and keeps what that one said.
+func TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldtest.New(t, worldtest.Config{})
+		c := create(t, w, "42", "ann")
+		_, key := mint(t, w, c.ID)
+		s := begin(t, w, key)
+		time.Sleep(time.Second)
+		if !roomLive(t, w, c) {
+			t.Fatal("the room is not live")
+		}
+		if err := w.Rooms.SetOffline(t.Context(), c.Room, position.Fence{Epoch: w.Node.Epoch() + 1, Activation: 1}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if roomLive(t, w, c) {
+			t.Error("the room believes the older one")
+		}
+		if !errors.Is(s.Err(), channel.ErrStale) {
+			t.Errorf("the publisher ended with %v", s.Err())
+		}
+	})
+}
+
+func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
+	for name, x := range map[string]struct {
+		table string
+		how   worldtest.Fault
+		kind  fault.Kind
+		after time.Duration
+	}{
+		"the document is surely not stored": {"channel", worldtest.Lost, fault.Unavailable, 0},
+		"the room is surely not made":       {"room", worldtest.Lost, fault.Unavailable, 0},
+		"nobody knows":                      {"channel", worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := worldtest.NewFlaky(t)
+				w := worldtest.New(t, worldtest.Config{Table: store})
+				disk.Fail(x.table, x.how)
+				if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); err == nil || fault.KindOf(err) != x.kind {
+					t.Errorf("got %v", err)
+				}
+				disk.Fail("", worldtest.None)
+				time.Sleep(x.after)
+				create(t, w, "42", "ann")
+			})
+		})
+	}
+}

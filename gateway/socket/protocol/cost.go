@@ -1,0 +1,41 @@
+package protocol
+
+import (
+	"github.com/barrage-live/barrage/internal/wire"
+	"github.com/barrage-live/barrage/internal/wire/wirepb"
+)
+
+// What requests cost, in the units of the specification: 1 is what a ping costs the node, some microseconds.
+const (
+	costLeast   = 1
+	costAuth    = 10 // a signature
+	costJoin    = 2
+	costRead    = 5 // perhaps of the room's log
+	rowsPerUnit = 20
+	// CostNoRoom is what a room that does not exist costs besides.
+	CostNoRoom = 10
+)
+
+// Cost is what a request costs before anything is known of its answer.
+func Cost(f *wirepb.ClientFrame) float64 {
+	switch b := f.GetBody().(type) {
+	case *wirepb.ClientFrame_Auth:
+		return costAuth
+	case *wirepb.ClientFrame_Join:
+		cost := costJoin + CostRows(int(min(b.Join.GetHistory(), wire.MaxHistory)))
+		if b.Join.GetSince() != nil || b.Join.GetHistory() > 0 {
+			cost += costRead
+		}
+		return cost
+	case *wirepb.ClientFrame_History:
+		return costRead + CostRows(pageLimit(b.History))
+	}
+	return costLeast
+}
+
+// CostRows is what the danmaku of an answer cost.
+func CostRows(n int) float64 { return float64(n) / rowsPerUnit }
+
+// Private reports whether a request is the connection's own affair, so that it does not count against its user and its address: a client
+// must be able to show that it lives, whatever others behind its address do.
+func Private(f *wirepb.ClientFrame) bool { return f.GetPing() != nil }
