@@ -29,8 +29,8 @@ type event struct {
 	Rights   uint64     `json:"rights,omitempty"`
 }
 
-// told is the event of an account as it is now.
-func (s *state) told() []outbox.Event {
+// events is the event of an account as it is now.
+func (s *state) events() []outbox.Event {
 	payload, err := json.Marshal(event{
 		s.doc.User, s.doc.Handle.Shown, s.doc.Handle.Folded, s.doc.Roles, s.doc.Disabled, s.doc.Created, s.doc.Rights,
 	})

@@ -124,7 +124,7 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 		// Who has more rights than its token says is let in all the same, so nobody need be sent to fetch a new one.
 		if !s.doc.Roles.Has(c.role) {
 			s.doc.Roles = auth.NewRoles(append(slices.Clone(s.doc.Roles), c.role)...)
-			dst = append(dst, save{Doc: s.doc, Events: s.told()})
+			dst = append(dst, save{Doc: s.doc, Events: s.events()})
 		}
 		return append(dst, document.Reply{Value: s.public()})
 	case setDisabled:
@@ -139,7 +139,7 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	}
 	s.exists = true
 	s.doc = stored{User: c.user, Handle: c.handle, Hash: c.hash, Roles: auth.NewRoles(c.roles...), Created: now.UTC()}
-	return append(dst, save{Doc: s.doc, Fragile: true, Events: s.told()}, document.Reply{Value: s.public()})
+	return append(dst, save{Doc: s.doc, Fragile: true, Events: s.events()}, document.Reply{Value: s.public()})
 }
 
 // change gives the account other rights, and makes tokens that carry the old ones out of date. What is so already is written and told
@@ -150,7 +150,7 @@ func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
 		s.doc.Rights++
 	}
 	if s.doc.Rights > 0 {
-		dst = append(dst, save{Doc: s.doc, Note: rightsChanged{}, Fragile: true, Events: s.told()})
+		dst = append(dst, save{Doc: s.doc, Note: rightsChanged{}, Fragile: true, Events: s.events()})
 	}
 	return append(dst, document.Reply{Value: s.public()})
 }

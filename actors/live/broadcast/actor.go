@@ -34,12 +34,12 @@ func Kind(d Deps) cluster.Kind {
 
 // actor is the shell: it feeds commands to the core and performs the effects.
 type actor struct {
-	deps    Deps
-	channel id.Channel
-	state   state
-	box     *packager.Packager // nil before the first Open
-	stream  *live.Stream       // of the present lease; nil without one
-	effects []any
+	deps     Deps
+	channel  id.Channel
+	state    state
+	packager *packager.Packager // nil before the first Open
+	stream   *live.Stream       // of the present lease; nil without one
+	effects  []any
 }
 
 // Messages that the shell answers itself.
@@ -56,25 +56,25 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	case inquire:
 		if !a.state.goesOn(m.broadcast) {
 			t.Fail(ErrNotLive)
-			if a.box == nil {
+			if a.packager == nil {
 				t.Stop()
 			}
 			return
 		}
 		t.Reply(channel.Held{Fence: a.state.fence, Stream: a.stream})
 	case locate:
-		if a.box == nil {
+		if a.packager == nil {
 			t.Fail(ErrNotLive)
 			t.Stop()
 			return
 		}
-		t.Reply(a.box)
+		t.Reply(a.packager)
 	case health:
-		if a.box == nil {
+		if a.packager == nil {
 			t.Reply(packager.Health{})
 			return
 		}
-		t.Reply(a.box.Health())
+		t.Reply(a.packager.Health())
 	default:
 		a.effects = a.state.apply(t.Now(), msg, a.effects[:0])
 		for _, e := range a.effects {
@@ -98,8 +98,8 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 	case linger:
 		t.After(a.deps.Config.Linger, gone(e))
 	case leave:
-		a.box.Abandon() // it was finished when the broadcast ended
-		a.box = nil
+		a.packager.Abandon() // it was finished when the broadcast ended
+		a.packager = nil
 		t.Pin(false)
 		t.Stop()
 	case done:
@@ -110,7 +110,7 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 }
 
 func (a *actor) begin(t *cluster.Turn, o channel.Opening) {
-	box, err := packager.Start(packager.Config{
+	p, err := packager.Start(packager.Config{
 		Channel: a.channel, Broadcast: o.Broadcast, Start: o.Start,
 		Blobs: a.deps.Blobs, Window: a.deps.Config.Window, Cut: a.deps.Config.Cut,
 		Log: a.deps.Log, Metrics: a.deps.Metrics,
@@ -120,19 +120,19 @@ func (a *actor) begin(t *cluster.Turn, o channel.Opening) {
 		t.Stop()
 		return
 	}
-	a.box = box
+	a.packager = p
 	t.Pin(true)
 }
 
 // attach waits for the pump of the stream before, which takes no longer than writing one part.
 func (a *actor) attach(t *cluster.Turn, o channel.Opening) {
-	if a.box == nil {
+	if a.packager == nil {
 		return // begin has failed and answered
 	}
 	a.closeStream(live.ErrTakenOver)
-	box, s := a.box, live.NewStream(id.NewStream(), o.Tracks)
+	p, s := a.packager, live.NewStream(id.NewStream(), o.Tracks)
 	a.stream = s // from here on Close finds it
-	t.Await(func(context.Context) (any, error) { return nil, box.Attach(s) }, func(t *cluster.Turn, _ any, err error) {
+	t.Await(func(context.Context) (any, error) { return nil, p.Attach(s) }, func(t *cluster.Turn, _ any, err error) {
 		if err != nil {
 			a.closeStream(err)
 			a.state.phase = interrupted
@@ -145,9 +145,9 @@ func (a *actor) attach(t *cluster.Turn, o channel.Opening) {
 
 func (a *actor) detach(t *cluster.Turn) {
 	a.closeStream(live.ErrEnded)
-	box := a.box
+	p := a.packager
 	t.Await(func(context.Context) (any, error) {
-		box.Interrupt()
+		p.Interrupt()
 		return nil, nil
 	}, func(*cluster.Turn, any, error) {})
 }
@@ -155,12 +155,12 @@ func (a *actor) detach(t *cluster.Turn) {
 // end finishes the broadcast on the side: it waits for the blob store, and viewers go on asking meanwhile.
 func (a *actor) end(t *cluster.Turn, keep bool) {
 	a.closeStream(live.ErrEnded)
-	box := a.box
+	p := a.packager
 	t.Pipe(func(context.Context) (any, error) {
 		if keep {
-			box.Finish()
+			p.Finish()
 		} else {
-			box.Close()
+			p.Close()
 		}
 		return nil, nil
 	}, func(*cluster.Turn, any, error) {})
@@ -176,9 +176,9 @@ func (a *actor) closeStream(reason error) {
 // Passivate ends what is still on when the node stops.
 func (a *actor) Passivate(context.Context) error {
 	a.closeStream(fault.New(fault.Unavailable, "node_stopping", "the node is stopping"))
-	if a.box != nil {
-		a.box.Close()
-		a.box = nil
+	if a.packager != nil {
+		a.packager.Close()
+		a.packager = nil
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func (a *actor) Passivate(context.Context) error {
 // Close lets the publisher go and ends the broadcast on the side, where that was not done in order.
 func (a *actor) Close(cause error) {
 	a.closeStream(cause)
-	if a.box != nil {
-		a.box.Abandon()
+	if a.packager != nil {
+		a.packager.Abandon()
 	}
 }

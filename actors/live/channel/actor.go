@@ -113,7 +113,7 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 // the publisher and the packager are still there.
 func (a *actor) Close(cause error) {
 	if fault.CodeOf(cause) != "actor_panicked" {
-		a.kick(cause)
+		a.endPublisher(cause)
 	}
 	a.count(false)
 }
@@ -138,8 +138,8 @@ func (a *actor) own(t *cluster.Turn, e document.Effect, rest []document.Effect) 
 		return true
 	case adopt:
 		a.adopt(t, e.broadcast)
-	case kick:
-		a.kick(e.reason)
+	case endPublisher:
+		a.endPublisher(e.reason)
 	case interrupt:
 		a.interrupt(t, e.fence)
 	case finish:
@@ -148,7 +148,7 @@ func (a *actor) own(t *cluster.Turn, e document.Effect, rest []document.Effect) 
 		a.count(a.State().live())
 		a.announce(t)
 	case document.Superseded:
-		a.kick(e.Cause)
+		a.endPublisher(e.Cause)
 	}
 	return false
 }

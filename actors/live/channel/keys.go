@@ -113,7 +113,7 @@ func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 		dst = append(dst, save{Doc: s.snapshot()})
 	}
 	if s.phase == Live && s.keyID == k.ID {
-		dst = append(dst, kick{ErrKeyRevoked})
+		dst = append(dst, endPublisher{ErrKeyRevoked})
 	}
 	return append(dst, document.Reply{Value: k.public(s)})
 }
@@ -131,7 +131,7 @@ func (s *state) revokeAll(now time.Time, dst []effect) []effect {
 		dst = append(dst, save{Doc: s.snapshot()})
 	}
 	if s.phase == Live {
-		dst = append(dst, kick{ErrKeyRevoked})
+		dst = append(dst, endPublisher{ErrKeyRevoked})
 	}
 	return append(dst, document.Reply{Value: s.keys(now)})
 }

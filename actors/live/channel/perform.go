@@ -14,8 +14,8 @@ import (
 	"github.com/barrage-live/barrage/live/packager"
 )
 
-// kick closes the present publisher's stream; its ingest notices at the next unit.
-func (a *actor) kick(reason error) {
+// endPublisher closes the present publisher's stream; its ingest notices at the next unit.
+func (a *actor) endPublisher(reason error) {
 	if a.stream != nil {
 		a.stream.Close(reason)
 	}
@@ -112,7 +112,7 @@ func (a *actor) announce(t *cluster.Turn) {
 		a.deps.Metrics.announces.WithLabelValues(result(err == nil)).Inc()
 		switch {
 		case errors.Is(err, ErrStale):
-			a.kick(err)
+			a.endPublisher(err)
 			t.Stop()
 		case a.stale:
 			a.announce(t)
@@ -127,7 +127,7 @@ func (a *actor) announce(t *cluster.Turn) {
 				t.After(retryAnnounce, announceAgain{})
 			}
 		case c.Phase == Offline:
-			a.Do(t, told{})
+			a.Do(t, offlineAnnounced{})
 		}
 	})
 }

@@ -33,7 +33,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		if c.fence != s.lease || s.phase != Live {
 			return dst
 		}
-		if c.ended || s.request == s.doc.Live.Broadcast { // for the first publisher there is nothing to return to either
+		if c.ended || s.request == s.doc.Unfinished.Broadcast { // for the first publisher there is nothing to return to either
 			return s.finish(dst)
 		}
 		return s.lose(now, dst)
@@ -44,7 +44,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		return dst
 	case abandoned:
 		if c.request == s.request && s.phase == Live {
-			dst = s.lose(now, append(dst, kick{errAbandoned}, interrupt{s.lease}))
+			dst = s.lose(now, append(dst, endPublisher{errAbandoned}, interrupt{s.lease}))
 		}
 		return dst
 	case graceOver:
@@ -53,7 +53,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		}
 		return s.finish(dst)
 	case beat:
-		if !s.live() || s.doc.Live.Broadcast != c.broadcast {
+		if !s.live() || s.doc.Unfinished.Broadcast != c.broadcast {
 			return dst
 		}
 		return append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: c})
@@ -64,11 +64,11 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 			return dst
 		}
 		return s.finish(dst)
-	case told:
+	case offlineAnnounced:
 		if !s.ending() {
 			return dst
 		}
-		s.doc.Live = nil
+		s.doc.Unfinished = nil
 		return append(dst, save{Doc: s.snapshot()}, document.Pin{On: false})
 	}
 	return append(dst, document.Refuse{Err: errUnknown})
@@ -95,11 +95,11 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	was := s.phase
 	now = now.UTC()
 	resumes := s.live()
-	running := mark{Broadcast: c.broadcast, Start: now, Key: k.ID}
+	running := unfinished{Broadcast: c.broadcast, Start: now, Key: k.ID}
 	if resumes {
-		running.Broadcast, running.Start = s.doc.Live.Broadcast, s.doc.Live.Start
+		running.Broadcast, running.Start = s.doc.Unfinished.Broadcast, s.doc.Unfinished.Start
 	}
-	s.doc.Live = &running
+	s.doc.Unfinished = &running
 	s.doc.Fence++
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	s.match(c.key).Used = now
@@ -107,7 +107,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	s.phase, s.since = Live, now
 	dst = append(dst, save{Doc: s.snapshot()}, document.Pin{On: true})
 	if was == Live {
-		dst = append(dst, kick{errTakenOver})
+		dst = append(dst, endPublisher{errTakenOver})
 	}
 	dst = append(dst, open{running.Broadcast, resumes, running.Start, s.lease, c.tracks}, announce{})
 	if !resumes {
@@ -125,12 +125,12 @@ func (s *state) adopt(now time.Time, c held, dst []effect) []effect {
 	if !c.publishing {
 		return s.finish(dst)
 	}
-	s.phase, s.since, s.lease, s.request, s.keyID = Live, now.UTC(), s.doc.Fence, "", s.doc.Live.Key
-	dst = append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: beat{s.doc.Live.Broadcast}})
+	s.phase, s.since, s.lease, s.request, s.keyID = Live, now.UTC(), s.doc.Fence, "", s.doc.Unfinished.Key
+	dst = append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: beat{s.doc.Unfinished.Broadcast}})
 	if c.fence == s.lease {
 		return dst
 	}
-	return s.lose(now, append(dst, kick{errTakenOver}, interrupt{s.lease}))
+	return s.lose(now, append(dst, endPublisher{errTakenOver}, interrupt{s.lease}))
 }
 
 // lose waits for the publisher to return.
@@ -143,5 +143,5 @@ func (s *state) lose(now time.Time, dst []effect) []effect {
 // before tells them again; all of it may be said twice.
 func (s *state) finish(dst []effect) []effect {
 	s.phase, s.since, s.keyID = Offline, time.Time{}, ""
-	return append(dst, finish{s.doc.Live.Broadcast}, announce{})
+	return append(dst, finish{s.doc.Unfinished.Broadcast}, announce{})
 }

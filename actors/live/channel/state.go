@@ -49,8 +49,8 @@ type Channel struct {
 	Start, Since time.Time
 }
 
-// mark says that a broadcast was begun and not finished.
-type mark struct {
+// unfinished says that a broadcast was begun and not finished.
+type unfinished struct {
 	Broadcast id.Broadcast `json:"broadcast"`
 	Start     time.Time    `json:"start"`
 	Key       string       `json:"key,omitempty"` // that the last lease was given for
@@ -58,15 +58,15 @@ type mark struct {
 
 // stored is the document.
 type stored struct {
-	ID      id.Channel  `json:"id"`
-	Name    string      `json:"name"`
-	Title   string      `json:"title"`
-	Owner   id.User     `json:"owner"`
-	Room    id.Room     `json:"room"`
-	Created time.Time   `json:"created"`
-	Fence   Fence       `json:"fence"`
-	Keys    []keyRecord `json:"keys,omitempty"`
-	Live    *mark       `json:"live,omitempty"`
+	ID         id.Channel  `json:"id"`
+	Name       string      `json:"name"`
+	Title      string      `json:"title"`
+	Owner      id.User     `json:"owner"`
+	Room       id.Room     `json:"room"`
+	Created    time.Time   `json:"created"`
+	Fence      Fence       `json:"fence"`
+	Keys       []keyRecord `json:"keys,omitempty"`
+	Unfinished *unfinished `json:"unfinished,omitempty"`
 }
 
 // Commands. What is random or secret comes in with them.
@@ -117,8 +117,8 @@ type (
 	gone struct{}
 	// endAgain asks again for an end that could not be written.
 	endAgain struct{}
-	// told tells that room and listing have taken that the channel is offline.
-	told struct{}
+	// offlineAnnounced tells that room and listing have taken that the channel is offline.
+	offlineAnnounced struct{}
 )
 
 type (
@@ -138,10 +138,10 @@ type (
 	}
 	// adopt asks what is left of a predecessor's broadcast, and answers held or gone.
 	adopt struct{ broadcast id.Broadcast }
-	// kick closes the publisher's stream.
-	kick      struct{ reason error }
-	interrupt struct{ fence Fence }
-	finish    struct{ broadcast id.Broadcast }
+	// endPublisher closes the publisher's stream.
+	endPublisher struct{ reason error }
+	interrupt    struct{ fence Fence }
+	finish       struct{ broadcast id.Broadcast }
 	// announce brings room and listing in line with the state.
 	announce struct{}
 )
@@ -152,8 +152,8 @@ type state struct {
 	exists bool
 	doc    stored
 
-	// Valid while live(). Then doc.Live is set, and lease <= doc.Fence: a write whose outcome was unknown may have raised it.
-	// An offline channel keeps doc.Live until room and listing have been told of the end, so that a crash tells them again.
+	// Valid while live(). Then doc.Unfinished is set, and lease <= doc.Fence: a write whose outcome was unknown may have raised it.
+	// An offline channel keeps doc.Unfinished until room and listing have been told of the end, so that a crash tells them again.
 	phase   Phase
 	since   time.Time
 	lease   Fence
@@ -162,13 +162,13 @@ type state struct {
 }
 
 // ending reports whether a broadcast was begun, goes on no more, and is not finished.
-func (s *state) ending() bool { return s.doc.Live != nil && !s.live() }
+func (s *state) ending() bool { return s.doc.Unfinished != nil && !s.live() }
 
 // Exists implements document.Core.
 func (s *state) Exists() bool { return s.exists }
 
 // Busy implements document.Core: a broadcast was begun and is not finished.
-func (s *state) Busy() bool { return s.doc.Live != nil }
+func (s *state) Busy() bool { return s.doc.Unfinished != nil }
 
 // Apply implements document.Core.
 func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
@@ -221,10 +221,10 @@ func (s *state) absent(cmd any, dst []effect) []effect {
 func (s *state) load(c document.Loaded[stored], dst []effect) []effect {
 	s.exists, s.doc = c.Exists, c.Doc
 	switch {
-	case s.doc.Live == nil:
+	case s.doc.Unfinished == nil:
 		return append(dst, document.Pin{On: false})
 	case !c.Again:
-		return append(dst, document.Pin{On: true}, adopt{s.doc.Live.Broadcast})
+		return append(dst, document.Pin{On: true}, adopt{s.doc.Unfinished.Broadcast})
 	case s.ending():
 		dst = append(dst, document.After{D: s.cfg.Beat, Cmd: endAgain{}})
 	}
@@ -249,7 +249,7 @@ func (s *state) channel() Channel {
 	}
 	if s.live() {
 		c.Phase, c.Since = s.phase, s.since
-		c.Broadcast, c.Start = s.doc.Live.Broadcast, s.doc.Live.Start
+		c.Broadcast, c.Start = s.doc.Unfinished.Broadcast, s.doc.Unfinished.Start
 	}
 	return c
 }

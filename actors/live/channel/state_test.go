@@ -119,8 +119,8 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return openFailed{fence(), d.HasArg("ended")}
 	case "ended":
 		return ended{fence()}
-	case "told":
-		return told{}
+	case "offlineAnnounced":
+		return offlineAnnounced{}
 	case "held":
 		return held{fence(), d.HasArg("publishing")}
 	case "gone":
@@ -143,11 +143,11 @@ func (g *stage) apply(cmd any) string {
 			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
 		case save:
 			g.stored, g.exists = e.Doc, true
-			fmt.Fprintf(&b, "save fence=%d live=%v\n", e.Doc.Fence, e.Doc.Live != nil)
+			fmt.Fprintf(&b, "save fence=%d live=%v\n", e.Doc.Fence, e.Doc.Unfinished != nil)
 		case open:
 			fmt.Fprintf(&b, "open %s resumes=%v fence=%d start=-%v\n", e.broadcast, e.resumes, e.fence, g.now.Sub(e.start))
-		case kick:
-			fmt.Fprintf(&b, "kick %s\n", fault.CodeOf(e.reason))
+		case endPublisher:
+			fmt.Fprintf(&b, "endPublisher %s\n", fault.CodeOf(e.reason))
 		case interrupt:
 			fmt.Fprintf(&b, "interrupt fence=%d\n", e.fence)
 		case finish:
@@ -183,7 +183,7 @@ func (g *stage) String() string {
 		return "no channel\n"
 	}
 	s := string(g.state.phase)
-	if m := g.state.doc.Live; m != nil {
+	if m := g.state.doc.Unfinished; m != nil {
 		s += " " + string(m.Broadcast)
 	}
 	return s + "\n"
@@ -211,7 +211,7 @@ func TestLeaseInvariants(t *testing.T) {
 				ended{f},
 				openFailed{f, false},
 				openFailed{f, true},
-				told{},
+				offlineAnnounced{},
 				graceOver{f},
 				abandoned{id.Broadcast(fmt.Sprint("B", i-1))},
 				beat{"B0"},
@@ -230,7 +230,7 @@ func TestLeaseInvariants(t *testing.T) {
 				l.Doc = g.state.doc
 				cmd = l
 			}
-			if h, ok := cmd.(held); ok && g.state.doc.Live != nil && finished[g.state.doc.Live.Broadcast] {
+			if h, ok := cmd.(held); ok && g.state.doc.Unfinished != nil && finished[g.state.doc.Unfinished.Broadcast] {
 				cmd = held{h.fence, false} // nobody publishes what is over
 			}
 			durable := g.state.doc.Fence
@@ -247,8 +247,8 @@ func TestLeaseInvariants(t *testing.T) {
 					finished[e.broadcast] = true
 				}
 			}
-			if g.state.live() && g.state.doc.Live == nil {
-				t.Fatalf("%T leaves phase %q with mark %v", cmd, g.state.phase, g.state.doc.Live)
+			if g.state.live() && g.state.doc.Unfinished == nil {
+				t.Fatalf("%T leaves phase %q with mark %v", cmd, g.state.phase, g.state.doc.Unfinished)
 			}
 		}
 	})

@@ -27,14 +27,14 @@ type store struct {
 // around makes what belongs to a new channel.
 func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
 	if w.First {
-		return s.found(ctx, w.Doc, save)
+		return s.establish(ctx, w.Doc, save)
 	}
 	return save(ctx)
 }
 
-// found claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
+// establish claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
 // that expire, and a channel that is found by its owner alone, or by nobody, until settle has given it its names.
-func (s store) found(ctx context.Context, d stored, save func(context.Context) error) error {
+func (s store) establish(ctx context.Context, d stored, save func(context.Context) error) error {
 	ours := []byte(d.ID)
 	err := s.claim(byOwner()).During(ctx, string(d.Owner), ours, func(ctx context.Context) error {
 		err := s.claim(names()).During(ctx, d.Name, ours, func(ctx context.Context) error {

@@ -24,8 +24,8 @@ type fanout struct {
 	wake     time.Duration
 	lastTick time.Duration
 	lastInfo time.Duration
-	// version is that of the room's Info, told the one that was last broadcast.
-	version, told uint64
+	// version is that of the room's Info, announced the one that was last broadcast.
+	version, announced uint64
 }
 
 // chunk is the danmaku of one batch.
@@ -36,7 +36,7 @@ type chunk struct {
 
 func newFanout(now instant, head position.Position) fanout {
 	const long = time.Hour // ago: the first batch goes out at once
-	return fanout{sent: head, version: 1, told: 1, lastTick: now.at - long, lastInfo: now.at - long}
+	return fanout{sent: head, version: 1, announced: 1, lastTick: now.at - long, lastInfo: now.at - long}
 }
 
 // add puts a danmaku behind the backlog. more is how many are about to follow.
@@ -132,7 +132,7 @@ func (s *state) due() (at time.Duration, pending bool) {
 	if f.rows > 0 {
 		return next, true
 	}
-	if f.told == f.version {
+	if f.announced == f.version {
 		return 0, false
 	}
 	return max(next, f.lastInfo+infoInterval), true
@@ -143,9 +143,9 @@ func (s *state) broadcast(now instant) {
 	s.sweep(now)
 	f := &s.fanout
 	var last Batch
-	if f.told != f.version && now.at >= f.lastInfo+infoInterval {
+	if f.announced != f.version && now.at >= f.lastInfo+infoInterval {
 		info := s.info()
-		last.Info, f.told, f.lastInfo = &info, f.version, now.at
+		last.Info, f.announced, f.lastInfo = &info, f.version, now.at
 	}
 	s.deliver(last)
 	f.lastTick, f.crowded = now.at, f.rows > 0

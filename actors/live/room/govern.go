@@ -137,7 +137,7 @@ func (s *state) changeTo(now instant, c change) {
 	s.exists = true
 	s.setCard(now, c.card)
 	if c.create {
-		s.fanout.told = s.fanout.version // nobody was told anything else before
+		s.fanout.announced = s.fanout.version // nobody was told anything else before
 	}
 	if c.mute != nil {
 		s.muted[c.mute.User] = muted{*c.mute, now.of(c.mute.Until)}

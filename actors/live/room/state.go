@@ -87,7 +87,7 @@ func newState(now instant, cfg Config, room id.Room, epoch position.Epoch, l loa
 	}
 	s.fanout = newFanout(now, l.head)
 	s.fanout.version += l.activation << 32
-	s.fanout.told = s.fanout.version
+	s.fanout.announced = s.fanout.version
 	return s
 }
 
