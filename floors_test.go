@@ -32,7 +32,7 @@ func floors() []housetest.Floor {
 func shelves() [][]string {
 	return [][]string{
 		{"docs", "fault", "fifo", "housetest", "promisetest", "reserved", "rfc6455", "subnet", "wheel", "wire/wirepb"},
-		{"conf", "id", "media", "metrics", "position", "problem", "quota"},
+		{"conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
 		{"auth", "media/fmp4", "media/m3u8", "media/mediatest", "wire"},
 		{"media/segmenter", "wire/wireclient"},
 	}

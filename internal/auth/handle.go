@@ -5,10 +5,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/text"
 )
 
 // Bounds of a handle in characters, and of what is looked at in bytes.
@@ -36,7 +36,7 @@ func ParseHandle(s string) (Handle, error) {
 		return Handle{}, badHandle("handle_length", "a handle has 2 to 32 characters")
 	}
 	shown := norm.NFKC.String(s)
-	folded := fold(shown)
+	folded := text.Fold(shown)
 	if n := utf8.RuneCountInString(folded); n < minHandle || n > maxHandle {
 		return Handle{}, badHandle("handle_length", "a handle has 2 to 32 characters")
 	}
@@ -45,10 +45,6 @@ func ParseHandle(s string) (Handle, error) {
 	}
 	return Handle{shown, folded, strings.Map(latinLookalike, folded)}, nil
 }
-
-// fold makes names that people read as the same compare as the same. The second normalisation is needed because folding can
-// undo the first (Unicode section 3.13, toNFKC_Casefold).
-func fold(s string) string { return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))) }
 
 func badHandle(code, message string) error {
 	return fault.New(fault.Invalid, code, message).In("handle")

@@ -23,6 +23,7 @@ func TestParseHandle(t *testing.T) {
 		{"Korean", "방송왕", "방송왕", "방송왕", ""},
 		{"Russian", "Зритель", "Зритель", "зритель", ""},
 		{"Hindi with its vowel signs", "हिंदी", "हिंदी", "हिंदी", ""},
+		{"Cherokee in small letters, which folds to capitals", "ꭷꮝ0", "ꭷꮝ0", "ᎧᏍ0", ""},
 		{"digits, hyphen, underscore", "a-1_b", "a-1_b", "a-1_b", ""},
 		{"32 characters", strings.Repeat("弹", 32), strings.Repeat("弹", 32), strings.Repeat("弹", 32), ""},
 		{"33 characters", strings.Repeat("a", 33), "", "", "handle_length"},
@@ -101,7 +102,7 @@ func TestLookalikeTableMapsLettersToLatin(t *testing.T) {
 // A handle that was accepted is accepted again in each of its forms, and folding it again changes nothing: else two accounts
 // could share what people take for one name.
 func TestHandleNormalisationIsStable(t *testing.T) {
-	alphabet := []rune("aAzßéİıſ弹スー가ЖжАОо09_-ſﬁΣσς\u0301\u200dＡ①ǅ")
+	alphabet := []rune("aAzßéİıſ弹スー가ЖжАОо09_-ſﬁΣσς\u0301\u200dＡ①ǅꭷᎧᏸᏰ")
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.StringOfN(rapid.SampledFrom(alphabet), 1, 40, -1).Draw(t, "handle")
 		h, err := ParseHandle(s)
@@ -118,7 +119,7 @@ func TestHandleNormalisationIsStable(t *testing.T) {
 }
 
 func FuzzParseHandle(f *testing.F) {
-	for _, s := range []string{"ann", "小明abc", "a\u0301", "\xff", "İstanbul", "--", "ﷺ"} {
+	for _, s := range []string{"ann", "小明abc", "a\u0301", "\xff", "İstanbul", "--", "ﷺ", "ꭷ0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -126,8 +127,10 @@ func FuzzParseHandle(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if g, err := ParseHandle(h.Folded); err != nil || g.Folded != h.Folded || g.Skeleton != h.Skeleton {
-			t.Fatalf("%q folds to %+v and then to %+v, %v", s, h, g, err)
+		for _, again := range []string{h.Shown, h.Folded} {
+			if g, err := ParseHandle(again); err != nil || g.Folded != h.Folded || g.Skeleton != h.Skeleton {
+				t.Fatalf("%q gives %+v and then %+v, %v", s, h, g, err)
+			}
 		}
 	})
 }

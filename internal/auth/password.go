@@ -9,6 +9,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/text"
 )
 
 // Bounds of a password in bytes. The upper one only stops abuse.
@@ -26,7 +27,7 @@ func CheckPassword(password string, h Handle) error {
 		return fault.Newf(fault.Invalid, "password_long", "a password has at most %d bytes", maxPassword).In("password")
 	case !utf8.ValidString(password):
 		return fault.New(fault.Invalid, "password_not_text", "a password is UTF-8 text").In("password")
-	case fold(password) == h.Folded:
+	case text.Fold(password) == h.Folded:
 		return fault.New(fault.Invalid, "password_is_handle", "a password must differ from the handle").In("password")
 	}
 	return nil
