@@ -53,7 +53,7 @@ func (a *activation) takeTurn(e *envelope, now time.Time, then func(*Turn)) {
 	}
 	sound := a.guard(then)
 	a.turn = Turn{}
-	end := time.Now()
+	end := now.Add(time.Since(now)) // half the price of time.Now, which would ask for the wall clock as well
 	a.kind.turns.Observe(end.Sub(now).Seconds())
 	if e != nil {
 		e.holders--
