@@ -110,7 +110,7 @@ func channels() []operation {
 			id: "create-channel", method: http.MethodPost, path: "/v1/channels",
 			summary: "Make one's channel and its room",
 			text:    "An account has one channel, and becomes a streamer by it.",
-			tag:     "channels", status: http.StatusCreated, access: users, right: enabled, limited: true, codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter"},
+			tag:     "channels", status: http.StatusCreated, access: users, right: enabled, limited: true, codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter", "bad_text", "text_marks", "text_too_long"},
 		}, func(s *server) func(context.Context, *createChannelIn) (*channelOut, error) { return s.createChannel }),
 		handle(operation{
 			id: "list-my-channels", method: http.MethodGet, path: "/v1/me/channels",
@@ -128,7 +128,7 @@ func channels() []operation {
 			id: "update-channel", method: http.MethodPatch, path: "/v1/channels/{channel}",
 			summary: "Change a channel",
 			text:    "Answers the channel as it is then.",
-			tag:     "channels", access: users, right: channelOwner, codes: []string{"no_channel"},
+			tag:     "channels", access: users, right: channelOwner, codes: []string{"no_channel", "bad_text", "text_marks", "text_too_long"},
 		}, func(s *server) func(context.Context, *patchChannelIn) (*channelOut, error) { return s.patchChannel }),
 		handle(operation{
 			id: "get-ingest", method: http.MethodGet, path: "/v1/channels/{channel}/ingest",

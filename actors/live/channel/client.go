@@ -41,7 +41,7 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 		return Channel{}, err
 	}
 	if reserved.Name(folded) {
-		return Channel{}, badText("name", "name_reserved", "this name is reserved")
+		return Channel{}, badName("name_reserved", "this name is reserved")
 	}
 	if title == "" {
 		title = name

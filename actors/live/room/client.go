@@ -56,7 +56,7 @@ func (c *Client) Detach(room id.Room, node id.Node, attachment uint64) error {
 
 // Post returns after the danmaku is durable. A key that the author posted before with the same danmaku, within the window
 // Config.Window and Config.WindowKeys allow, gives the first position and duplicate. Refusals: Unauthenticated
-// "login_required"; Invalid "bad_key", "bad_text", "text_too_long", "bad_mode", "bad_colour", "bad_size", "bad_name", "bad_user";
+// "login_required"; Invalid "bad_key", "bad_text", "text_marks", "text_too_long", "bad_mode", "bad_colour", "bad_size", "bad_name", "bad_user";
 // Conflict "key_reused"; Denied "muted"; Exhausted "slow_mode", "too_fast" and "room_busy" with RetryAfter; Unavailable
 // "room_restarting", "room_recovering" or the storage's: not done; Timeout "outcome_unknown": post again with the same key.
 func (c *Client) Post(ctx context.Context, room id.Room, a Author, d Draft) (p position.Position, duplicate bool, err error) {

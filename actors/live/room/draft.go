@@ -1,14 +1,10 @@
 package room
 
 import (
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/text"
 )
 
 // Bounds of what an author may send.
@@ -49,11 +45,11 @@ func checkKey(key string) error {
 
 // normalised returns the draft as the log will hold it, or says what is wrong with it. Everything but the key is checked.
 func (d Draft) normalised(maxLength int) (Draft, error) {
-	text, err := cleanText(d.Text, maxLength)
+	line, err := text.Line(d.Text, maxLength)
 	if err != nil {
-		return Draft{}, err
+		return Draft{}, fault.From(err).In("text")
 	}
-	d.Text = text
+	d.Text = line
 	if d.Mode == 0 {
 		d.Mode = Scroll
 	}
@@ -71,65 +67,6 @@ func (d Draft) normalised(maxLength int) (Draft, error) {
 	return d, nil
 }
 
-// cleanText trims and composes (NFC) a text, or refuses it with the name of what was wrong.
-func cleanText(text string, maxLength int) (string, error) {
-	// No code point takes more than four bytes and composing shortens a text at most to a third: a longer one could
-	// pass only by its padding, and looking at it would let a sender spend our time.
-	if len(text) > 3*utf8.UTFMax*maxLength {
-		return "", errTooLong(maxLength)
-	}
-	if !utf8.ValidString(text) {
-		return "", badText("the text is not valid UTF-8")
-	}
-	text = strings.TrimFunc(text, unicode.IsSpace)
-	visible := false
-	for _, r := range text {
-		if what := forbidden(r); what != "" {
-			return "", badText("the text holds " + what)
-		}
-		visible = visible || !invisible(r)
-	}
-	if !visible {
-		return "", badText("the text shows nothing")
-	}
-	text = norm.NFC.String(text)
-	if utf8.RuneCountInString(text) > maxLength {
-		return "", errTooLong(maxLength)
-	}
-	return text, nil
-}
-
-// forbidden names what a code point would do to the text around it, empty for a harmless one.
-func forbidden(r rune) string {
-	switch {
-	case r < 0x20, r >= 0x7F && r < 0xA0:
-		return "a control character"
-	case r >= 0x202A && r <= 0x202E:
-		return "a bidirectional override"
-	case r >= 0x2066 && r <= 0x2069:
-		return "a bidirectional isolate"
-	case r == 0x200E, r == 0x200F, r == 0x061C:
-		return "a bidirectional mark"
-	case r == 0x2028, r == 0x2029:
-		return "a line separator"
-	case r >= 0xFFF9 && r <= 0xFFFB:
-		return "an interlinear annotation"
-	case r >= 0xFDD0 && r <= 0xFDEF, r&0xFFFE == 0xFFFE:
-		return "a noncharacter"
-	}
-	return ""
-}
-
-// invisible reports whether a code point draws nothing by itself: a text of only such is refused, while inside a text
-// they join emoji and shape scripts.
-func invisible(r rune) bool {
-	switch r {
-	case 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0:
-		return true
-	}
-	return r > 0x7F && unicode.In(r, unicode.Cf, unicode.Z, unicode.Mn, unicode.Me) || r == ' '
-}
-
 // mediaTime brings the author's media time onto the clock of the broadcast, which has run for so long: unknown when there is
 // none, else between its start and the live edge.
 func mediaTime(asked time.Duration, live bool, ran time.Duration) time.Duration {
@@ -137,12 +74,4 @@ func mediaTime(asked time.Duration, live bool, ran time.Duration) time.Duration 
 		return MediaUnknown
 	}
 	return min(asked, max(0, ran+edgeSlack)).Truncate(time.Millisecond)
-}
-
-func badText(message string) error {
-	return fault.New(fault.Invalid, "bad_text", message).In("text")
-}
-
-func errTooLong(maxLength int) error {
-	return fault.Newf(fault.Invalid, "text_too_long", "the text is longer than %d code points", maxLength).In("text")
 }

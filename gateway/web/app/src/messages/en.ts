@@ -292,9 +292,10 @@ export const en = {
   'error.code.slow_mode': 'Slow mode is on. Wait {seconds} s.',
   'error.code.muted': 'You are muted in this room.',
   'error.code.muted_for': 'You are muted in this room for {time}.',
-  'error.code.text_too_long': 'This is too long for this room.',
+  'error.code.text_too_long': 'This text is too long.',
   'error.code.text_empty': 'Write something first.',
-  'error.code.bad_text': 'This text holds characters that cannot be sent.',
+  'error.code.bad_text': 'This text shows nothing, or holds characters that cannot be sent.',
+  'error.code.text_marks': 'Too many marks are piled on one letter.',
   'error.code.mailbox_full': 'The room is very busy. Please try again.',
   'error.code.session_expired': 'Your session has ended. Please log in again.',
 }
