@@ -41,9 +41,10 @@ var epoch = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 const randomBits = 12
 
 // number makes a decimal below 2^53: 41 bits of milliseconds since 2026 and 12 random bits. Two numbers of the same
-// millisecond may collide, so creators insert them on condition of absence and draw again on a conflict.
+// millisecond may collide, so creators insert them on condition of absence and draw again on a conflict. All moments
+// before 2026 are its first millisecond: a machine may begin with a wrong clock, and zero is no number.
 func number(now time.Time) string {
-	ms := uint64(max(0, now.Sub(epoch).Milliseconds())) & (1<<41 - 1)
+	ms := uint64(max(1, max(0, now.Sub(epoch).Milliseconds())&(1<<41-1)))
 	var b [2]byte
 	fill(b[:])
 	return strconv.FormatUint(ms<<randomBits|uint64(binary.BigEndian.Uint16(b[:]))&(1<<randomBits-1), 10)

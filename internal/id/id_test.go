@@ -25,6 +25,17 @@ func TestNumbersFitFloatAndSortByTime(t *testing.T) {
 	}
 }
 
+func TestNumbersOfAWrongClock(t *testing.T) {
+	for _, now := range []time.Time{{}, time.Unix(0, 0), epoch.Add(-time.Hour), epoch, epoch.Add(1 << 41 * time.Millisecond), epoch.Add(1 << 62)} {
+		for range 100 {
+			n, err := ParseNumber[User](string(NewUser(now)))
+			if early := now.Before(epoch.Add(time.Millisecond)) || now.Equal(epoch.Add(1<<41*time.Millisecond)); err != nil || early != (len(n) == len("4096")) {
+				t.Fatalf("at %v: %q, %v; the random bits alone may all be zero", now, n, err)
+			}
+		}
+	}
+}
+
 func TestParseNumberRefuses(t *testing.T) {
 	for _, s := range []string{"", "0", "007", "-1", "+1", "1.0", "9007199254740993", "abc", "1 "} {
 		if _, err := ParseNumber[Room](s); fault.KindOf(err) != fault.Invalid {
