@@ -52,7 +52,7 @@ async function plainPlayer(world, startPosition) {
   const context = await world.browser.newContext()
   const page = await context.newPage()
   await page.setContent('<video muted></video>')
-  await page.addScriptTag({ path: fileURLToPath(new URL('../../gateway/web/app/node_modules/hls.js/dist/hls.min.js', import.meta.url)) })
+  await page.addScriptTag({ path: fileURLToPath(new URL('../../../gateway/web/app/node_modules/hls.js/dist/hls.min.js', import.meta.url)) })
   await page.evaluate(({ url, startPosition }) => {
     const hls = new Hls({ startPosition, liveDurationInfinity: true })
     window.errors = []
