@@ -175,6 +175,16 @@ func TestLoginLimits(t *testing.T) {
 			t.Errorf("the owner elsewhere: %d %s", a.status, a.body)
 		}
 	})
+	t.Run("a name that only looks like it", func(t *testing.T) {
+		w := newWorld(t, func(c *api.Config) { c.Logins = 5 })
+		w.join("bob")
+		for range 6 {
+			w.do(loginAs("b0b", "wrong horse"))
+		}
+		if a := w.do(loginAs("bob", password)); a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	})
 	t.Run("walking an IPv6 network", func(t *testing.T) {
 		w := newWorld(t, func(c *api.Config) { c.Logins = 5 })
 		for i := range 6 {

@@ -41,7 +41,7 @@ func (s *server) loginLimits(ctx context.Context, handle string) []limit {
 	prefix, n := callerOf(ctx).prefix(), s.Config.Logins
 	name := "?"
 	if h, err := auth.ParseHandle(handle); err == nil {
-		name = h.Skeleton
+		name = h.Folded
 	}
 	return []limit{
 		{"login_account_address", name + "@" + prefix, n},

@@ -6,7 +6,7 @@
 //	refresh token  {session id}.{gen, nonce, mac}, days              Refresh
 //	password       argon2id, OWASP parameters, bounded pool          Hasher
 //	stream key     {channel id}-{160 random bits, Crockford base32}  StreamKey
-//	handle         NFKC, case folded, one script                     Handle
+//	handle         NFKC, one script, as folded and as it looks       Handle
 //
 // It owns no goroutine and no network. The only file it ever touches is the one behind KeyFile, the embedded KeyStore.
 // Callers are the account actors, the HTTP API, the socket gateway and ingest.

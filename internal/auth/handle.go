@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,19 +19,29 @@ const (
 	handleBytes = 256
 )
 
-// Handle is the name an account is known by, in the three forms that matter.
+// Handle is the name an account is known by, in the forms that matter.
 type Handle struct {
 	// Shown is what people see: NFKC, case kept.
 	Shown string
 	// Folded is what a login compares: Shown with its case folded.
 	Folded string
-	// Skeleton is what must be unique: Folded with letters of other scripts replaced by the Latin letters they look like.
+	// Skeleton is what Folded looks like (text.Skeleton), by which an account is found.
 	Skeleton string
+	// Likeness is what Shown looks like. It differs from Skeleton where a capital looks like another letter: "Ivan" like "lvan".
+	Likeness string
+}
+
+// Skeletons are what must be nobody else's: all that a handle looks like, as it is shown and in small letters, sorted, each once. Two
+// handles that share one could be taken for each other.
+func (h Handle) Skeletons() []string {
+	all := []string{h.Skeleton, h.Likeness}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // ParseHandle normalises and checks a handle: 2 to 32 letters, digits, "_" and "-" with a letter or digit at both ends and
 // at least one letter; letters of one script, where the East Asian scripts count as one and may also stand beside plain Latin,
-// as the highly restrictive level of Unicode UTS 39 has it.
+// as the highly restrictive level of Unicode UTS 39 has it. Letters that are not drawn, and marks piled on a letter, are none.
 func ParseHandle(s string) (Handle, error) {
 	if len(s) > handleBytes || !utf8.ValidString(s) {
 		return Handle{}, badHandle("handle_length", "a handle has 2 to 32 characters")
@@ -43,7 +54,10 @@ func ParseHandle(s string) (Handle, error) {
 	if err := checkScripts(folded); err != nil {
 		return Handle{}, err
 	}
-	return Handle{shown, folded, strings.Map(latinLookalike, folded)}, nil
+	if strings.ContainsFunc(shown, text.Invisible) || text.Piled(folded) {
+		return Handle{}, badHandle("handle_charset", "a handle is made of letters, digits, _ and -")
+	}
+	return Handle{shown, folded, text.Skeleton(folded), text.Skeleton(shown)}, nil
 }
 
 func badHandle(code, message string) error {
@@ -108,22 +122,4 @@ func scriptOf(r rune) string {
 		}
 	}
 	return ""
-}
-
-// latinLookalike maps the folded letters of Cyrillic, Greek and Armenian that are drawn like a Latin one. It covers whole-script
-// look-alikes ("сор" for "cop"), which the one-script rule lets through; digits stay, because people do use them.
-func latinLookalike(r rune) rune {
-	const from = "аеорсухіјѕԁԛԝһӏѵοαιυνρκτηγօոսհցքյ"
-	const to = "aeopcyxijsdqwhlvoaiuvpktnyonuhgpj"
-	if r <= unicode.MaxASCII {
-		return r
-	}
-	at := 0
-	for _, f := range from {
-		if f == r {
-			return rune(to[at])
-		}
-		at++
-	}
-	return r
 }

@@ -22,3 +22,33 @@ func TestKeptWords(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsThatLookLikeKeptOnes would fail for every word with an m if names were compared as they look and words as they are.
+func TestWordsThatLookLikeKeptOnes(t *testing.T) {
+	for _, name := range []string{
+		"admin", "Admin", "ADMIN", "ad-min", "adrnin", "аdmin", "ａｄｍｉｎ", "ADM1N", "ADMlN", "moderator", "m0derator", "rnoderator", "system", "SYSTEM", "systern",
+		"support", "supp0rt", "official", "0fficial", "0FFlClAL", "lndex", "1ogin", "l0gin", "live", "llVE", "me", "rne", "арі", "ᴀᴅᴍɪɴ", "team", "tearn",
+	} {
+		if !Alike(name) {
+			t.Errorf("%q can be taken", name)
+		}
+	}
+	for _, name := range []string{"", "ann", "demo", "administer", "live4ever", "studio-ghibli", "Ivan", "弹幕君", "Олег", "mira", "tim", "_", "v 1"} {
+		if Alike(name) {
+			t.Errorf("%q is refused", name)
+		}
+	}
+	for _, word := range []string{"v1 v2", " ", "v1 ", " v2"} {
+		if Name(word) || Route(word) {
+			t.Errorf("%q is several words", word)
+		}
+	}
+}
+
+func BenchmarkAlike(b *testing.B) {
+	for b.Loop() {
+		if Alike("AnnBonny") {
+			b.Fatal("refused")
+		}
+	}
+}

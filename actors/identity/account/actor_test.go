@@ -61,7 +61,14 @@ func TestTakenHandles(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	register(t, w, "сор") // Cyrillic
 	register(t, w, "Weiß")
-	for _, handle := range []string{"СОР", "cop", "ｃｏｐ", "weiss", "WEISS"} {
+	register(t, w, "lvan")
+	register(t, w, "player1")
+	if a := register(t, w, "Iris"); a.Handle != "Iris" {
+		t.Errorf("shown as %s", a.Handle)
+	}
+	register(t, w, "1vy") // of which nobody has a capital
+	register(t, w, "ivy")
+	for _, handle := range []string{"СОР", "cop", "ｃｏｐ", "weiss", "WEISS", "Ivan", "IVAN", "playerl", "playerI", "lris", "iris", "IRIS", "1ris"} {
 		if _, err := w.Accounts.Register(t.Context(), handle, password); !errors.Is(err, account.ErrHandleTaken) {
 			t.Errorf("%s: %v", handle, err)
 		}
@@ -70,7 +77,17 @@ func TestTakenHandles(t *testing.T) {
 	if _, err := w.Accounts.Authenticate(t.Context(), "cop", password); !errors.Is(err, account.ErrCredentials) {
 		t.Errorf("a look-alike logs in: %v", err)
 	}
-	for handle, code := range map[string]string{"admin": "handle_reserved", "SYSTEM": "handle_reserved", "a b": "handle_charset"} {
+	// Iris is found as people type it, and by nothing that looks like it.
+	if _, err := w.Accounts.Authenticate(t.Context(), "iris", password); err != nil {
+		t.Errorf("in small letters: %v", err)
+	}
+	if _, err := w.Accounts.Authenticate(t.Context(), "lris", password); !errors.Is(err, account.ErrCredentials) {
+		t.Errorf("a look-alike logs in: %v", err)
+	}
+	for handle, code := range map[string]string{
+		"admin": "handle_reserved", "SYSTEM": "handle_reserved", "adrnin": "handle_reserved", "ADM1N": "handle_reserved", "rn0derator": "handle_reserved",
+		"a b": "handle_charset", "\u115f\u115f": "handle_charset",
+	} {
 		if _, err := w.Accounts.Register(t.Context(), handle, password); fault.CodeOf(err) != code {
 			t.Errorf("%s: %v", handle, err)
 		}

@@ -31,10 +31,10 @@ func NewClient(n *cluster.Node, t *table.Store, h *auth.Hasher, m *Metrics) *Cli
 	return &Client{node: n, store: store{table: t}, hasher: h, metrics: m}
 }
 
-// Register makes an account that may post, and returns when it is durable. Names that claim authority are refused.
+// Register makes an account that may post, and returns when it is durable. Names that are reserved, or look it, are refused.
 func (c *Client) Register(ctx context.Context, handle, password string) (Account, error) {
 	h, err := auth.ParseHandle(handle)
-	if err == nil && reserved.Name(h.Skeleton) {
+	if err == nil && reserved.Alike(h.Shown) {
 		err = fault.New(fault.Invalid, "handle_reserved", "this handle is reserved").In("handle")
 	}
 	return c.register(ctx, h, err, password, auth.NewRoles())

@@ -1,13 +1,13 @@
 // Package account is the authority over who exists: one actor per account, keyed by user id.
 //
-// It owns the account's document (handle, password hash, roles, disabled flag) in table "account", and the claim on its
-// handle in table "account_handle", whose partition is the skeleton of the handle, so that two names people take for one
-// cannot both exist. The HTTP API and the command line call it through Client; nobody else sees a password hash.
+// It owns the account's document (handle, password hash, roles, disabled flag) in table "account", and the claims on what its handle
+// looks like, in small letters and as it is shown (auth.Handle.Skeletons), in table "account_handle", whose partitions are skeletons, so
+// that two names people take for one cannot both exist. The HTTP API and the command line call it through Client; nobody else sees a password hash.
 //
-//	Register: claim the handle (expires) -> write the document -> confirm the claim -> answer
+//	Register: claim the handle's skeletons (expire) -> write the document -> confirm the claims -> answer
 //
-// A crash between the steps leaves a claim that expires and a document nobody can reach; it never leaves two accounts of
-// one handle. The answer is given after the last step is durable. Writes carry the activation's epoch and the version of
+// A crash between the steps leaves claims that expire, or a document whose claims the next activation makes good; it never leaves two
+// accounts of one handle. The answer is given after the last step is durable. Writes carry the activation's epoch and the version of
 // the document read, so an activation that was superseded changes nothing.
 //
 // A change of rights (roles set by an administrator, shut out, let in) raises their version, which access tokens carry, and is answered

@@ -38,12 +38,12 @@ func TestAFailedRegistrationMayBeTriedAgain(t *testing.T) {
 				store, disk := worldtest.NewFlaky(t)
 				w := worldtest.New(t, worldtest.Config{Table: store})
 				disk.Fail("account", x.how)
-				if _, err := w.Accounts.Register(t.Context(), "ann", password); err == nil || fault.KindOf(err) != x.kind {
+				if _, err := w.Accounts.Register(t.Context(), "Ivan", password); err == nil || fault.KindOf(err) != x.kind {
 					t.Errorf("got %v", err)
 				}
 				disk.Fail("", worldtest.None)
 				time.Sleep(x.after)
-				register(t, w, "ann")
+				register(t, w, "lvan") // which shares a look with the handle, and not the skeleton of it in small letters
 			})
 		})
 	}
@@ -125,27 +125,40 @@ func TestAChangeOfRightsThatACrashCutOff(t *testing.T) {
 	}
 }
 
-// TestARegistrationThatACrashCutOff: the account is stored and its handle not confirmed, and the claim on it has expired by the time that
-// somebody starts the next process.
+// TestARegistrationThatACrashCutOff: the account is stored and not all that its handle looks like is confirmed, and the claims on that
+// have expired by the time that somebody starts the next process.
 func TestARegistrationThatACrashCutOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store, disk := worldtest.NewFlaky(t)
-		w := worldtest.New(t, worldtest.Config{Table: store})
-		disk.FailFrom("account_handle", 3, worldtest.Lost) // of its calls: taken, read, confirmed
-		if _, err := w.Accounts.Register(t.Context(), "ann", password); err == nil {
-			t.Error("the registration is said to be done")
+	for _, x := range []struct {
+		handle, alike string
+		from, to      int // the calls of the table at which the crash comes; before, the looks are taken
+	}{
+		{"ann", "ANN", 2, 3},   // read, confirmed
+		{"Ivan", "lvan", 3, 6}, // the same of both looks
+	} {
+		for at := x.from; at <= x.to; at++ {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := worldtest.NewFlaky(t)
+				w := worldtest.New(t, worldtest.Config{Table: store})
+				disk.FailFrom("account_handle", at, worldtest.Lost)
+				if _, err := w.Accounts.Register(t.Context(), x.handle, password); err == nil {
+					t.Errorf("%s, %d: the registration is said to be done", x.handle, at)
+				}
+				w.Kill()
+				disk.Fail("", worldtest.None)
+				time.Sleep(time.Hour)
+				w = worldtest.New(t, worldtest.Config{Table: store})
+				if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
+					t.Errorf("%s, %d: woken: %v", x.handle, at, err)
+				}
+				if _, err := w.Accounts.Authenticate(t.Context(), x.handle, password); err != nil {
+					t.Errorf("%s, %d: the account cannot be reached: %v", x.handle, at, err)
+				}
+				if _, err := w.Accounts.Register(t.Context(), x.alike, password); !errors.Is(err, account.ErrHandleTaken) {
+					t.Errorf("%s, %d: %s: %v", x.handle, at, x.alike, err)
+				}
+			})
 		}
-		w.Kill()
-		disk.Fail("", worldtest.None)
-		time.Sleep(time.Hour)
-		w = worldtest.New(t, worldtest.Config{Table: store})
-		if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
-			t.Errorf("woken: %v", err)
-		}
-		if _, err := w.Accounts.Authenticate(t.Context(), "ann", password); err != nil {
-			t.Errorf("the account cannot be reached: %v", err)
-		}
-	})
+	}
 }
 
 // stolen grants every shard to whoever asks, as if the owner before had lost it without noticing.

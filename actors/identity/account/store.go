@@ -16,7 +16,7 @@ import (
 
 // The tables.
 func accounts() table.Table { return table.Owned("account") }         // partition: user id; row "doc": document
-func handles() table.Table  { return table.Shared("account_handle") } // partition: skeleton; row "owner": claim
+func handles() table.Table  { return table.Shared("account_handle") } // partition: skeleton; row "owner": claim; an account has one or two
 
 func ownerKey() []byte { return []byte("owner") }
 
@@ -42,7 +42,7 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 	if w.First {
 		owner, err := ownerOf(w.Doc)
 		if err == nil {
-			err = s.claims().During(ctx, w.Doc.Handle.Skeleton, owner, save)
+			err = s.during(ctx, w.Doc.Handle.Skeletons(), owner, save)
 		}
 		if errors.Is(err, table.ErrClaimed) {
 			return ErrHandleTaken
@@ -55,6 +55,16 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 	return s.revoke(ctx, w.Doc)
 }
 
+// during claims all names while it does the work. They are sorted, so that of many who want the same ones the first to come gets them.
+func (s store) during(ctx context.Context, names []string, owner []byte, work func(context.Context) error) error {
+	if len(names) == 0 {
+		return work(ctx)
+	}
+	return s.claims().During(ctx, names[0], owner, func(ctx context.Context) error {
+		return s.during(ctx, names[1:], owner, work)
+	})
+}
+
 // settle gives an account whose creation was cut off its handle, unless somebody else has it by now, and repeats what may have been cut
 // off of a change of its rights.
 func (s store) settle(ctx context.Context, d stored) error {
@@ -62,8 +72,10 @@ func (s store) settle(ctx context.Context, d stored) error {
 	if err != nil {
 		return err
 	}
-	if err := s.claims().Keep(ctx, d.Handle.Skeleton, owner); err != nil && !errors.Is(err, table.ErrClaimed) {
-		return err
+	for _, name := range d.Handle.Skeletons() {
+		if err := s.claims().Keep(ctx, name, owner); err != nil && !errors.Is(err, table.ErrClaimed) {
+			return err
+		}
 	}
 	if d.Rights == 0 {
 		return nil

@@ -40,7 +40,7 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 	if err != nil {
 		return Channel{}, err
 	}
-	if reserved.Name(folded) {
+	if reserved.Alike(folded) {
 		return Channel{}, badName("name_reserved", "this name is reserved")
 	}
 	if title == "" {
