@@ -22,6 +22,7 @@ var confusables string
 // confusables.txt: whoever changes that moves stored keys.
 func Skeleton(s string) string {
 	var b strings.Builder
+	b.Grow(len(s) + 8)
 	for _, r := range norm.NFD.String(s) {
 		r = lettersLike(r)
 		if like := looksLike(r); like != "" {
@@ -35,13 +36,24 @@ func Skeleton(s string) string {
 
 // looksLike finds a character in the table; empty if it looks like itself only.
 func looksLike(r rune) string {
+	if r < utf8.RuneSelf {
+		switch r { // the same entries, found quickly: most names have no others
+		case 'I', '1':
+			return "l"
+		case '0':
+			return "O"
+		case 'm':
+			return "rn"
+		}
+		return ""
+	}
 	for lo, hi := 0, len(confusables); lo < hi; {
 		mid := int(uint(lo+hi) / 2)
 		begin := strings.LastIndexByte(confusables[:mid], '\n') + 1
 		end := begin + strings.IndexByte(confusables[begin:], '\n')
 		source, size := utf8.DecodeRuneInString(confusables[begin:])
 		switch {
-		case source == r && r != '#':
+		case source == r:
 			return confusables[begin+size+1 : end]
 		case source < r:
 			lo = end + 1
