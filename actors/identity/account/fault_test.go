@@ -145,7 +145,7 @@ func TestARegistrationThatACrashCutOff(t *testing.T) {
 				}
 				w.Kill()
 				disk.Fail("", worldtest.None)
-				time.Sleep(time.Hour)
+				time.Sleep(2 * time.Minute)
 				w = worldtest.New(t, worldtest.Config{Table: store})
 				if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
 					t.Errorf("%s, %d: woken: %v", x.handle, at, err)
