@@ -89,7 +89,7 @@ func accounts() []operation {
 			id: "register", method: http.MethodPost, path: "/v1/auth/register",
 			summary: "Make an account and log in",
 			text:    "The handle is what others see; one that looks like another one is taken. With cookie the refresh token goes into an HttpOnly cookie.",
-			tag:     "auth", status: http.StatusCreated, access: anyone, limited: true, codes: []string{"handle_taken", "handle_reserved", "handle_length", "handle_edge", "handle_charset", "handle_mixed_scripts", "handle_no_letter", "password_short", "password_long", "password_not_text", "password_is_handle", "hash_pool_full"},
+			tag:     "auth", status: http.StatusCreated, access: anyone, limited: true, codes: []string{"handle_taken", "handle_reserved", "handle_length", "handle_edge", "handle_charset", "handle_mixed_scripts", "handle_no_letter", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
 		}, func(s *server) func(context.Context, *credentialsIn) (*grantOut, error) { return s.register }),
 		handle(operation{
 			id: "login", method: http.MethodPost, path: "/v1/auth/login",
@@ -119,7 +119,7 @@ func accounts() []operation {
 			id: "change-password", method: http.MethodPost, path: "/v1/me/password",
 			summary: "Change one's own password",
 			text:    "All other logins of the account are ended. If the answer is 5xx, they may not be: use logout-all.",
-			tag:     "me", access: users, right: enabled, limited: true, codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "hash_pool_full"},
+			tag:     "me", access: users, right: enabled, limited: true, codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
 		}, func(s *server) func(context.Context, *passwordIn) (*endedOut, error) { return s.changePassword }),
 	}
 }

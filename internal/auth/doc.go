@@ -4,7 +4,7 @@
 //
 //	access token   a JWT, EdDSA, typ at+jwt (RFC 9068), minutes      Tokens, Ring, JWKS, Revocations
 //	refresh token  {session id}.{gen, nonce, mac}, days              Refresh
-//	password       argon2id, OWASP parameters, bounded pool          Hasher
+//	password       RFC 8265, argon2id (OWASP), bounded pool          Hasher, CheckPassword
 //	stream key     {channel id}-{160 random bits, Crockford base32}  StreamKey
 //	handle         NFKC, one script, as folded and as it looks       Handle
 //
