@@ -32,14 +32,20 @@ type Claim struct {
 // Take takes a name for an owner until TTL from now. The owner itself may take it again, and a name that it
 // has confirmed stays confirmed. Somebody else's name is refused with ErrClaimed.
 func (c Claim) Take(ctx context.Context, name string, owner []byte) error {
+	_, err := c.take(ctx, name, owner)
+	return err
+}
+
+// take is Take, and gives the version of the claim that it wrote, 0 if the name was confirmed already.
+func (c Claim) take(ctx context.Context, name string, owner []byte) (Version, error) {
 	value := append([]byte{claimTaken}, owner...)
-	err := c.write(ctx, name, Expiring(PutIfAbsent(c.Key, value), c.TTL))
+	version, err := c.write(ctx, name, Expiring(PutIfAbsent(c.Key, value), c.TTL))
 	if !errors.Is(err, ErrClaimed) {
-		return err
+		return version, err
 	}
 	version, confirmed, err := c.own(ctx, name, owner)
 	if err != nil || confirmed {
-		return lost(err)
+		return 0, lost(err)
 	}
 	return c.write(ctx, name, Expiring(PutIfVersion(c.Key, value, version), c.TTL))
 }
@@ -51,7 +57,8 @@ func (c Claim) Confirm(ctx context.Context, name string, owner []byte) error {
 	if err != nil || confirmed {
 		return lost(err)
 	}
-	return c.write(ctx, name, PutIfVersion(c.Key, append([]byte{claimConfirmed}, owner...), version))
+	_, err = c.write(ctx, name, PutIfVersion(c.Key, append([]byte{claimConfirmed}, owner...), version))
+	return err
 }
 
 // Release gives a name back, taken or confirmed. A name that is nobody's is left alone, somebody else's
@@ -64,19 +71,22 @@ func (c Claim) Release(ctx context.Context, name string, owner []byte) error {
 	if err != nil {
 		return err
 	}
-	return c.write(ctx, name, DeleteIfVersion(c.Key, version))
+	_, err = c.write(ctx, name, DeleteIfVersion(c.Key, version))
+	return err
 }
 
 // During takes a name, does the work and confirms the name. If the work fails for sure, which is any
 // refusal but fault.Timeout and fault.Internal, the name is released at once; after an outcome that is not
-// known it expires, unless the owner takes it again.
+// known it expires, unless the owner takes it again. What is released is the claim that this call has taken:
+// one that the owner has taken again meanwhile, or confirmed, belongs to another try, which may have succeeded.
 func (c Claim) During(ctx context.Context, name string, owner []byte, work func(ctx context.Context) error) error {
-	if err := c.Take(ctx, name, owner); err != nil {
+	taken, err := c.take(ctx, name, owner)
+	if err != nil {
 		return err
 	}
 	if err := work(ctx); err != nil {
-		if k := fault.KindOf(err); k != fault.Timeout && k != fault.Internal {
-			_ = c.Release(ctx, name, owner) // it expires by itself
+		if k := fault.KindOf(err); k != fault.Timeout && k != fault.Internal && taken != 0 {
+			_, _ = c.write(ctx, name, DeleteIfVersion(c.Key, taken)) // it expires by itself
 		}
 		return err
 	}
@@ -118,12 +128,12 @@ func (c Claim) own(ctx context.Context, name string, owner []byte) (Version, boo
 	return row.Version, row.Value[0] == claimConfirmed, nil
 }
 
-func (c Claim) write(ctx context.Context, name string, op Op) error {
-	_, err := c.Store.Write(ctx, Batch{Table: c.Table, Partition: name, Ops: []Op{op}})
+func (c Claim) write(ctx context.Context, name string, op Op) (Version, error) {
+	version, err := c.Store.Write(ctx, Batch{Table: c.Table, Partition: name, Ops: []Op{op}})
 	if errors.Is(err, ErrConflict) {
-		return ErrClaimed
+		err = ErrClaimed
 	}
-	return err
+	return version, err
 }
 
 // lost makes a claim that has gone one that is not the owner's.

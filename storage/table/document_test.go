@@ -180,3 +180,38 @@ func TestClaim(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAClaimOfAnotherTryStays: of two tries to make one thing, the one that fails late takes no name away from the one that succeeded.
+func TestAClaimOfAnotherTryStays(t *testing.T) {
+	claim := table.Claim{Store: pebbletest.Open(t), Table: table.Shared("name"), Key: []byte("owner"), TTL: time.Minute}
+	ann, sure := []byte("ann"), fault.New(fault.Fenced, "fenced", "the partition has another owner")
+	during := func(name string, inside func(ctx context.Context) error) error {
+		return claim.During(t.Context(), name, ann, func(ctx context.Context) error {
+			if err := inside(ctx); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			return sure
+		})
+	}
+	for name, inside := range map[string]func(ctx context.Context, name string) error{
+		"taken again": func(ctx context.Context, name string) error { return claim.Take(ctx, name, ann) },
+		"confirmed":   func(ctx context.Context, name string) error { return claim.Confirm(ctx, name, ann) },
+		"made": func(ctx context.Context, name string) error {
+			return claim.During(ctx, name, ann, func(context.Context) error { return nil })
+		},
+	} {
+		if err := during(name, func(ctx context.Context) error { return inside(ctx, name) }); !errors.Is(err, sure) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if owner, err := claim.Owner(t.Context(), name); err != nil || string(owner) != "ann" {
+			t.Errorf("%s meanwhile: the name is %q's, %v", name, owner, err)
+		}
+	}
+	// A try that finds the name confirmed has taken nothing.
+	if err := during("made", func(context.Context) error { return nil }); !errors.Is(err, sure) {
+		t.Error(err)
+	}
+	if owner, err := claim.Owner(t.Context(), "made"); err != nil || string(owner) != "ann" {
+		t.Errorf("a confirmed name after a try that failed: %q, %v", owner, err)
+	}
+}
