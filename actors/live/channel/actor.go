@@ -136,6 +136,9 @@ func (a *actor) own(t *cluster.Turn, e document.Effect, rest []document.Effect) 
 	case open:
 		a.open(t, e, rest)
 		return true
+	case keepNames:
+		a.keepNames(t, rest)
+		return true
 	case adopt:
 		a.adopt(t, e.broadcast)
 	case endPublisher:

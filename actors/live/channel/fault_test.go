@@ -14,6 +14,7 @@ import (
 	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
@@ -315,7 +316,25 @@ func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
 	eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
 }
 
-// TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown: the room is told by another activation, and keeps what that one said.
+// row is where the list has a channel, and what it says; nothing if it is not there.
+func row(t *testing.T, w *worldtest.World, ch id.Channel) (b table.Batch) {
+	t.Helper()
+	partitions, _, err := w.Table.Walk(t.Context(), table.Plain("channel_live"), "")
+	for _, p := range partitions {
+		r, getErr := w.Table.Get(t.Context(), table.Plain("channel_live"), p, []byte(ch))
+		if getErr == nil {
+			b = table.Batch{Table: table.Plain("channel_live"), Partition: p, Ops: []table.Op{table.Put([]byte(ch), r.Value)}}
+		} else if !errors.Is(getErr, table.ErrNoRow) {
+			err = getErr
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown: room and list are told by another activation, and keep what that one said.
 func TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := worldtest.New(t, worldtest.Config{})
@@ -329,12 +348,70 @@ func TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown(t *testing.T) {
 		if err := w.Rooms.SetOffline(t.Context(), c.Room, position.Fence{Epoch: w.Node.Epoch() + 1, Activation: 1}); err != nil {
 			t.Fatal(err)
 		}
+		hidden := row(t, w, c.ID)
+		hidden.Ops[0] = table.Delete([]byte(c.ID))
+		if _, err := w.Table.Write(t.Context(), hidden); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(15 * time.Second)
-		if roomLive(t, w, c) {
-			t.Error("the room believes the older one")
+		if roomLive(t, w, c) || row(t, w, c.ID).Partition != "" {
+			t.Error("room or list believe the older one")
 		}
 		if !errors.Is(s.Err(), channel.ErrStale) {
 			t.Errorf("the publisher ended with %v", s.Err())
+		}
+	})
+}
+
+// TestAnEndThatIsToldLateHidesNoNewerBroadcast: the room takes no end until another activation has told it of a new broadcast.
+func TestAnEndThatIsToldLateHidesNoNewerBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, disk, c, _, s := flakyWorld(t)
+		time.Sleep(time.Second)
+		shown := row(t, w, c.ID)
+		disk.Fail("room", worldtest.Lost)
+		if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		disk.Fail("", worldtest.None)
+		if _, err := w.Rooms.SetLive(t.Context(), c.Room, position.Fence{Epoch: w.Node.Epoch() + 1, Activation: 1}, "next", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Table.Write(t.Context(), shown); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second) // the end is told again
+		if !roomLive(t, w, c) || row(t, w, c.ID).Partition == "" {
+			t.Error("the older one has hidden the broadcast of the newer")
+		}
+	})
+}
+
+// TestACreationThatSucceededUnnoticedKeepsItsNames: its owner was told that nobody knows, and tries again at once.
+func TestACreationThatSucceededUnnoticedKeepsItsNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, disk := worldtest.NewFlaky(t)
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		disk.FailFrom("channel", 3, worldtest.UnsureAway) // after the fences
+		if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); fault.KindOf(err) != fault.Timeout {
+			t.Fatalf("got %v", err)
+		}
+		disk.Fail("channel_name", worldtest.Lost)
+		if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); err == nil || errors.Is(err, channel.ErrChannelExists) {
+			t.Errorf("a try whose names cannot be confirmed: %v", err)
+		}
+		disk.Fail("", worldtest.None)
+		if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); !errors.Is(err, channel.ErrChannelExists) {
+			t.Errorf("the next try: %v", err)
+		}
+		time.Sleep(time.Hour)
+		own, err := w.Channels.Owned(t.Context(), "42")
+		if err != nil || own.Name != "ann" {
+			t.Fatalf("the owner's: %+v, %v", own, err)
+		}
+		if named, err := w.Channels.Resolve(t.Context(), "ann"); err != nil || named != own.ID {
+			t.Errorf("the name is %q's, %v", named, err)
 		}
 	})
 }

@@ -41,6 +41,20 @@ func (a *actor) open(t *cluster.Turn, o open, rest []document.Effect) {
 	})
 }
 
+// keepNames settles the claims of the channel, and then performs the rest.
+func (a *actor) keepNames(t *cluster.Turn, rest []document.Effect) {
+	doc := a.State().doc
+	t.Await(func(ctx context.Context) (any, error) {
+		return nil, a.store.settle(ctx, doc)
+	}, func(t *cluster.Turn, _ any, err error) {
+		if err != nil {
+			t.Fail(fault.From(err))
+			return
+		}
+		a.Perform(t, rest)
+	})
+}
+
 // adopt finds out what a predecessor of this activation has left running.
 func (a *actor) adopt(t *cluster.Turn, b id.Broadcast) {
 	ch := id.Channel(t.Key())
@@ -132,13 +146,21 @@ func (a *actor) announce(t *cluster.Turn) {
 	})
 }
 
-// publishState tells room and list, and gives how many watch.
+// publishState tells room and list, and gives how many watch. The room comes first: it knows who of two activations is the newer
+// one, which the list does not, so that one who has a successor and does not know it yet changes neither.
 func (a *actor) publishState(ctx context.Context, c Channel, by position.Fence, viewers int) (int, error) {
 	if c.Phase == Offline {
-		return 0, errors.Join(a.store.hide(ctx, c.ID), a.deps.Rooms.SetOffline(ctx, c.Room, by))
+		told := a.deps.Rooms.SetOffline(ctx, c.Room, by)
+		if errors.Is(told, ErrStale) {
+			return 0, told
+		}
+		return 0, errors.Join(told, a.store.hide(ctx, c.ID))
 	}
 	now, told := a.deps.Rooms.SetLive(ctx, c.Room, by, c.Broadcast, c.Start)
-	if told == nil {
+	switch {
+	case errors.Is(told, ErrStale):
+		return viewers, told
+	case told == nil:
 		viewers = now
 	}
 	return viewers, errors.Join(a.store.show(ctx, Listed{c, viewers}), told)

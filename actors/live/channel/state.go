@@ -144,6 +144,8 @@ type (
 	finish       struct{ broadcast id.Broadcast }
 	// announce brings room and listing in line with the state.
 	announce struct{}
+	// keepNames has the channel's claims confirmed, and taken again where they have expired, before the rest is done.
+	keepNames struct{}
 )
 
 // state is the core of the actor: no clock, no I/O, no randomness. The zero phase is Offline.
@@ -234,7 +236,8 @@ func (s *state) load(c document.Loaded[stored], dst []effect) []effect {
 func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	switch {
 	case s.exists && s.doc.Owner == c.owner:
-		return append(dst, document.Refuse{Err: ErrChannelExists})
+		// Its owner may not have been told that it was made, and nothing may have confirmed its names since.
+		return append(dst, keepNames{}, document.Refuse{Err: ErrChannelExists})
 	case s.exists:
 		return append(dst, document.Refuse{Err: errIDTaken})
 	}

@@ -156,6 +156,8 @@ func (g *stage) apply(cmd any) string {
 			fmt.Fprintf(&b, "announce %s\n", g.state.channel().Phase)
 		case adopt:
 			fmt.Fprintf(&b, "adopt %s\n", e.broadcast)
+		case keepNames:
+			b.WriteString("keep names\n")
 		case document.After:
 			g.timers = append(g.timers, timer{g.now.Add(e.D), e.Cmd})
 		case document.Pin:
