@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -25,6 +26,7 @@ type hold struct {
 	armed atomic.Bool
 	hit   chan struct{}
 	free  chan error
+	ahead atomic.Int64 // of the clock, in nanoseconds
 }
 
 func newHold() *hold { return &hold{hit: make(chan struct{}, 1), free: make(chan error, 1)} }
@@ -38,7 +40,8 @@ func (h *hold) at() (err error) {
 	return err
 }
 
-// coldRows gives tables whose rows, 100 in partition "cold", are on the disk alone, and a hold on reads of them.
+// coldRows gives tables whose rows, 100 in partition "cold" that live for an hour, and 100 fences, are on the disk alone, and a hold
+// on reads of them.
 func coldRows(t *testing.T) (*Driver, *table.Store, *hold) {
 	t.Helper()
 	h := newHold()
@@ -51,13 +54,15 @@ func coldRows(t *testing.T) (*Driver, *table.Store, *hold) {
 	var d *Driver
 	for range 2 {
 		var err error
-		if d, err = Open(Config{Dir: "/t", FS: fs, CacheBytes: 1 << 20}); err != nil {
+		now := func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
+		if d, err = Open(Config{Dir: "/t", FS: fs, CacheBytes: 1 << 20, Now: now, SweepEvery: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		if s := table.New(d); count(t, d, spaceRow) == 0 {
 			for i := range 100 {
-				op := table.Put(fmt.Append(nil, i), make([]byte, 40<<10))
-				if _, err := s.Write(t.Context(), table.Batch{Table: table.Shared("t"), Partition: "cold", Ops: []table.Op{op}}); err != nil {
+				op := table.Expiring(table.Put(fmt.Append(nil, i), make([]byte, 40<<10)), time.Hour)
+				_, err := s.Write(t.Context(), table.Batch{Table: table.Shared("t"), Partition: "cold", Ops: []table.Op{op}})
+				if err := errors.Join(err, s.Fence(t.Context(), table.Owned("o"), fmt.Sprint(i), position.Fence{Epoch: 1})); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -69,12 +74,16 @@ func coldRows(t *testing.T) (*Driver, *table.Store, *hold) {
 	return d, table.New(d), h
 }
 
-// TestAHangingReadHoldsNobodyUp reads, and writes on a condition, what the disk does not give: nobody else
+// TestAHangingReadHoldsNobodyUp reads, fences, sweeps, and writes on a condition, what the disk does not give: nobody else
 // waits for it, not even for the committer, and a Close refuses who comes later at once.
 func TestAHangingReadHoldsNobodyUp(t *testing.T) {
-	for _, what := range []string{"read", "condition", "range"} {
+	for _, what := range []string{"read", "condition", "range", "fence", "sweep"} {
 		t.Run(what, func(t *testing.T) {
 			d, s, h := coldRows(t)
+			if what == "sweep" {
+				count(t, d, spaceExpiry) // the reminders are in memory then, and not what they remind of
+				h.ahead.Store(int64(2 * time.Hour))
+			}
 			h.armed.Store(true)
 			hanging := make(chan error, 1)
 			go func() {
@@ -90,6 +99,10 @@ func TestAHangingReadHoldsNobodyUp(t *testing.T) {
 						_, err = s.Write(t.Context(), table.Batch{Table: table.Shared("t"), Partition: "cold", Ops: []table.Op{
 							table.DeleteRange(key, table.After(key)),
 						}})
+					case "fence":
+						err = s.Fence(t.Context(), table.Owned("o"), string(key), position.Fence{Epoch: 2})
+					case "sweep":
+						err = d.Sweep(t.Context())
 					}
 					if err != nil && !errors.Is(err, table.ErrConflict) {
 						hanging <- err
