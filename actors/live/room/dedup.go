@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/fifo"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
@@ -19,7 +20,7 @@ type postKey struct {
 // the last span, but at most limit of them: the oldest leave first, and those that left before their time are counted.
 type dedup struct {
 	posted map[postKey]seen
-	order  queue[remembered] // every durable key, oldest first
+	order  fifo.Queue[remembered] // every durable key, oldest first
 	// joined are the retries that wait for the append of the first, retries is how many there are.
 	joined  map[postKey][]waiter
 	retries int
@@ -74,7 +75,7 @@ func (d *dedup) join(k postKey, w waiter) {
 // settle notes that a key is durable at p, and returns the retries that were waiting.
 func (d *dedup) settle(k postKey, p position.Position, content uint64, at time.Duration) []waiter {
 	d.posted[k] = seen{p, content}
-	d.order.push(remembered{k, at, p.Offset})
+	d.order.Push(remembered{k, at, p.Offset})
 	return d.release(k)
 }
 
@@ -96,12 +97,12 @@ func (d *dedup) release(k postKey) []waiter {
 
 // forget drops the keys that are too old or too many.
 func (d *dedup) forget(now time.Duration) {
-	for d.order.len() > 0 {
-		old := now >= d.order.at(0).at+d.span
-		if !old && d.order.len() <= d.limit {
+	for d.order.Len() > 0 {
+		old := now >= d.order.At(0).at+d.span
+		if !old && d.order.Len() <= d.limit {
 			return
 		}
-		r := d.order.pop()
+		r := d.order.Pop()
 		// The same key may have been posted again since, when it was older than the span: that one stays.
 		if d.posted[r.key].position.Offset == r.offset {
 			delete(d.posted, r.key)

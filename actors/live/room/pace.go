@@ -3,6 +3,7 @@ package room
 import (
 	"time"
 
+	"github.com/barrage-live/barrage/internal/fifo"
 	"github.com/barrage-live/barrage/internal/id"
 )
 
@@ -10,7 +11,7 @@ import (
 // the longest silent leaving first.
 type pace struct {
 	last  map[id.User]time.Duration
-	order queue[paced]
+	order fifo.Queue[paced]
 	limit int
 }
 
@@ -24,9 +25,9 @@ func newPace(limit int) *pace { return &pace{last: make(map[id.User]time.Duratio
 // note records that a user posted.
 func (p *pace) note(user id.User, at, slow time.Duration) {
 	p.last[user] = at
-	p.order.push(paced{user, at})
-	for p.order.len() > p.limit || p.order.len() > 0 && at >= p.order.at(0).at+slow {
-		gone := p.order.pop()
+	p.order.Push(paced{user, at})
+	for p.order.Len() > p.limit || p.order.Len() > 0 && at >= p.order.At(0).at+slow {
+		gone := p.order.Pop()
 		if last, ok := p.last[gone.user]; ok && last == gone.at {
 			delete(p.last, gone.user)
 		}
@@ -48,7 +49,7 @@ func (p *pace) forgive(user id.User) { delete(p.last, user) }
 // clear forgets everyone; what slow mode did not note it cannot know.
 func (p *pace) clear() {
 	clear(p.last)
-	p.order = queue[paced]{}
+	p.order = fifo.Queue[paced]{}
 }
 
 // rates bounds how fast each user posts, over all connections: a token bucket per user, kept as the moment at which it would

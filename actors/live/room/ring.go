@@ -1,10 +1,13 @@
 package room
 
-import "github.com/barrage-live/barrage/internal/position"
+import (
+	"github.com/barrage-live/barrage/internal/fifo"
+	"github.com/barrage-live/barrage/internal/position"
+)
 
 // ring holds the newest danmaku of the log, without a hole, within a bound of count and of bytes: the oldest leave first.
 type ring struct {
-	rows     queue[held]
+	rows     fifo.Queue[held]
 	size     int
 	maxCount int
 	maxBytes int
@@ -12,30 +15,25 @@ type ring struct {
 
 // push adds the next danmaku. A hole empties the ring first: what it holds must stay contiguous.
 func (r *ring) push(d *Danmaku, weight int) {
-	if n := r.rows.len(); n > 0 && r.rows.at(n-1).Position.Offset+1 != d.Position.Offset {
+	if n := r.rows.Len(); n > 0 && r.rows.At(n-1).Position.Offset+1 != d.Position.Offset {
 		r.clear()
 	}
-	r.rows.push(held{*d, weight})
+	r.rows.Push(held{*d, weight})
 	r.size += weight
-	for r.rows.len() > r.maxCount || r.size > r.maxBytes && r.rows.len() > 1 {
-		r.size -= r.rows.pop().weight
+	for r.rows.Len() > r.maxCount || r.size > r.maxBytes && r.rows.Len() > 1 {
+		r.size -= r.rows.Pop().weight
 	}
 }
 
-func (r *ring) clear() {
-	for r.rows.len() > 0 {
-		r.rows.pop()
-	}
-	r.size = 0
-}
+func (r *ring) clear() { r.rows, r.size = fifo.Queue[held]{}, 0 }
 
 // bounds are the first and last offset held; ok is false for an empty ring.
 func (r *ring) bounds() (first, last position.Offset, ok bool) {
-	n := r.rows.len()
+	n := r.rows.Len()
 	if n == 0 {
 		return 0, 0, false
 	}
-	return r.rows.at(0).Position.Offset, r.rows.at(n - 1).Position.Offset, true
+	return r.rows.At(0).Position.Offset, r.rows.At(n - 1).Position.Offset, true
 }
 
 // holds reports whether the ring has every danmaku from offset to its end.
@@ -49,7 +47,7 @@ func (r *ring) page(from, to position.Offset) []Danmaku {
 	first, _, _ := r.bounds()
 	n, size := 0, 0
 	for o := from; o <= to; o++ {
-		if size += r.rows.at(int(o - first)).weight; n > 0 && size > MaxBatchBytes {
+		if size += r.rows.At(int(o - first)).weight; n > 0 && size > MaxBatchBytes {
 			break
 		}
 		n++
@@ -63,7 +61,7 @@ func (r *ring) upTo(to position.Offset, limit int) (rows []Danmaku, whole bool) 
 	first, _, _ := r.bounds()
 	n, size := 0, 0
 	for o := to; o >= first && n < limit; o-- {
-		if size += r.rows.at(int(o - first)).weight; n > 0 && size > MaxBatchBytes {
+		if size += r.rows.At(int(o - first)).weight; n > 0 && size > MaxBatchBytes {
 			whole = true
 			break
 		}
@@ -77,7 +75,7 @@ func (r *ring) copied(from position.Offset, n int) []Danmaku {
 	first, _, _ := r.bounds()
 	out := make([]Danmaku, n)
 	for i := range out {
-		out[i] = r.rows.at(int(from-first) + i).Danmaku
+		out[i] = r.rows.At(int(from-first) + i).Danmaku
 	}
 	return out
 }

@@ -1,5 +1,7 @@
 package room
 
+import "github.com/barrage-live/barrage/internal/fifo"
+
 // maxSaves bounds the commands that wait for the write of a change.
 const maxSaves = 64
 
@@ -9,7 +11,7 @@ type saves struct {
 	change  *change // being written, or of unknown outcome; nil for none
 	to      waiter
 	doubt   doubt
-	waiting queue[asked]
+	waiting fifo.Queue[asked]
 }
 
 type asked struct {
@@ -24,10 +26,10 @@ func (s *state) hold(w waiter, cmd any) bool {
 		return false
 	case v.doubt.exists:
 		s.refuse(w, errDoubt.After(retryDoubt))
-	case v.waiting.len() >= maxSaves:
+	case v.waiting.Len() >= maxSaves:
 		s.refuse(w, errBusy.After(s.interval()))
 	default:
-		v.waiting.push(asked{w, cmd})
+		v.waiting.Push(asked{w, cmd})
 	}
 	return true
 }
@@ -71,8 +73,8 @@ func (s *state) saved(now instant, err error) {
 		if s.waitsForBucket() {
 			s.refuseRows(s.queue.withdraw(), errDoubt.After(retryDoubt))
 		}
-		for v.waiting.len() > 0 {
-			s.refuse(v.waiting.pop().by, errDoubt.After(retryDoubt))
+		for v.waiting.Len() > 0 {
+			s.refuse(v.waiting.Pop().by, errDoubt.After(retryDoubt))
 		}
 		s.emit(effect{do: doRetry, value: retrySave{}, after: v.doubt.next(now)})
 	}
@@ -80,8 +82,8 @@ func (s *state) saved(now instant, err error) {
 
 // saveNext performs the commands that waited, up to the next that writes.
 func (s *state) saveNext(now instant) {
-	for s.saves.change == nil && s.saves.waiting.len() > 0 {
-		next := s.saves.waiting.pop()
+	for s.saves.change == nil && s.saves.waiting.Len() > 0 {
+		next := s.saves.waiting.Pop()
 		s.govern(now, next.by, next.cmd)
 	}
 }
@@ -90,8 +92,8 @@ func (s *state) retrySave() { s.emit(effect{do: doSettleSave, change: s.saves.ch
 
 // failSaves refuses the commands that wait. The asker of the write that is out still learns how it ends, if it ends in time.
 func (s *state) failSaves() {
-	for s.saves.waiting.len() > 0 {
-		s.refuse(s.saves.waiting.pop().by, errMoved)
+	for s.saves.waiting.Len() > 0 {
+		s.refuse(s.saves.waiting.Pop().by, errMoved)
 	}
 }
 
