@@ -79,6 +79,8 @@ func (c Claim) Release(ctx context.Context, name string, owner []byte) error {
 // refusal but fault.Timeout and fault.Internal, the name is released at once; after an outcome that is not
 // known it expires, unless the owner takes it again. What is released is the claim that this call has taken:
 // one that the owner has taken again meanwhile, or confirmed, belongs to another try, which may have succeeded.
+// If the work is done and the name cannot be confirmed, that is fault.Timeout outcome_unknown, whatever the
+// reason, so that a During around this one keeps its name for what is there.
 func (c Claim) During(ctx context.Context, name string, owner []byte, work func(ctx context.Context) error) error {
 	taken, err := c.take(ctx, name, owner)
 	if err != nil {
@@ -90,7 +92,10 @@ func (c Claim) During(ctx context.Context, name string, owner []byte, work func(
 		}
 		return err
 	}
-	return c.Confirm(ctx, name, owner)
+	if err := c.Confirm(ctx, name, owner); err != nil {
+		return fault.Wrap(fault.Timeout, "outcome_unknown", "the work is done, the name that belongs to it is not confirmed", err)
+	}
+	return nil
 }
 
 // Keep confirms a name for an owner that is there already, and takes it before if the claim on it has expired. Somebody else's is

@@ -215,3 +215,21 @@ func TestAClaimOfAnotherTryStays(t *testing.T) {
 		t.Errorf("a confirmed name after a try that failed: %q, %v", owner, err)
 	}
 }
+
+// TestANameIsKeptForWhatIsThere: of two names of one thing, the one that was taken first is not released when the thing is made and the other
+// name cannot be confirmed, whatever the reason.
+func TestANameIsKeptForWhatIsThere(t *testing.T) {
+	claim := table.Claim{Store: pebbletest.Open(t), Table: table.Shared("name"), Key: []byte("owner"), TTL: time.Minute}
+	ann := []byte("ann")
+	err := claim.During(t.Context(), "first", ann, func(ctx context.Context) error {
+		return claim.During(ctx, "second", ann, func(ctx context.Context) error {
+			return claim.Release(ctx, "second", ann) // as if it had expired
+		})
+	})
+	if fault.KindOf(err) != fault.Timeout || !errors.Is(err, table.ErrClaimed) {
+		t.Errorf("got %v", err)
+	}
+	if owner, err := claim.Owner(t.Context(), "first"); err != nil || string(owner) != "ann" {
+		t.Errorf("the first name is %q's, %v", owner, err)
+	}
+}

@@ -3,6 +3,7 @@ package account_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,8 +144,11 @@ func TestARegistrationThatACrashCutOff(t *testing.T) {
 				if _, err := w.Accounts.Register(t.Context(), x.handle, password); err == nil {
 					t.Errorf("%s, %d: the registration is said to be done", x.handle, at)
 				}
-				w.Kill()
 				disk.Fail("", worldtest.None)
+				if _, err := w.Accounts.Register(t.Context(), strings.ToLower(x.handle), password); !errors.Is(err, account.ErrHandleTaken) {
+					t.Errorf("%s, %d: somebody else takes the name at once: %v", x.handle, at, err)
+				}
+				w.Kill()
 				time.Sleep(2 * time.Minute)
 				w = worldtest.New(t, worldtest.Config{Table: store})
 				if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
