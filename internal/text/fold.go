@@ -9,7 +9,7 @@ import (
 
 // Fold makes strings that people read as the same compare as the same: compatibility forms are taken apart and composed (NFKC) and
 // case is folded in full, as Unicode's toNFKC_Casefold has it (section 3.13), but for invisible characters, which stay. The
-// second normalisation is needed because folding can undo the first. s is valid UTF-8.
+// second normalisation is needed because folding can undo the first. Bytes that are no UTF-8 become U+FFFD.
 func Fold(s string) string {
 	if isPlain(s) {
 		return strings.ToLower(s)

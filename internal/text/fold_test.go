@@ -11,7 +11,7 @@ import (
 func TestFold(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "Ann_1": "ann_1", "Weiß": "weiss", "ＡＮＮ": "ann", "Ame\u0301lie": "amélie", "ΜΑΡΊΑΣ": "μαρίασ", "ΐ": "ΐ",
-		"ꭷ": "Ꭷ", "Ꭷ": "Ꭷ", "ᏸ": "Ᏸ", "İ": "i\u0307", "ﬁ": "fi",
+		"ꭷ": "Ꭷ", "Ꭷ": "Ꭷ", "ᏸ": "Ᏸ", "İ": "i\u0307", "ﬁ": "fi", "A\xffB": "a\ufffdb", "Ä\xe5": "ä\ufffd",
 	} {
 		if got := Fold(in); got != want {
 			t.Errorf("%q folds to %q (%+q), want %q", in, got, got, want)

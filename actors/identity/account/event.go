@@ -3,10 +3,7 @@ package account
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
@@ -48,9 +45,6 @@ func ParseEvent(payload []byte) (a Account, folded string, ok bool) {
 	}
 	return Account{e.User, e.Handle, e.Roles, e.Disabled, e.Created, e.Rights}, e.Folded, true
 }
-
-// FoldHandle folds the beginning of a handle, so that it can be compared with folded ones.
-func FoldHandle(prefix string) string { return strings.ToLower(norm.NFKC.String(prefix)) }
 
 // Each reads all accounts there are, in no order. An account that cannot be read ends it.
 func Each(ctx context.Context, s *table.Store, f func(a Account, folded string) error) error {

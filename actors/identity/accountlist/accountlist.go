@@ -25,6 +25,7 @@ import (
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/text"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/projection"
 	"github.com/barrage-live/barrage/storage/table"
@@ -121,7 +122,7 @@ func NewClient(n *cluster.Node, t *table.Store) *Client { return &Client{n, t} }
 // after the cursor ("": from the beginning); next is the cursor to go on with, "" at the end.
 func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error) {
 	c.catchUp(ctx)
-	from := append([]byte{handles}, account.FoldHandle(prefix[:min(len(prefix), maxPrefix)])...)
+	from := append([]byte{handles}, text.Fold(prefix[:min(len(prefix), maxPrefix)])...)
 	r := table.Range{Table: list(), Partition: all, From: from, To: end(from), Limit: max(1, min(limit, MaxPage))}
 	if cursor != "" {
 		after := append([]byte{handles}, cursor...)

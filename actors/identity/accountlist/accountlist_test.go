@@ -78,12 +78,13 @@ func TestTheListHasEveryAccount(t *testing.T) {
 	if got, _ := pages(t, w, "", 10); len(got) != 0 {
 		t.Errorf("nobody is there, and the list has %v", got)
 	}
-	for _, handle := range []string{"Bea", "ann", "annika", "Änne", "zoe", "сорока"} {
+	for _, handle := range []string{"Bea", "ann", "annika", "Änne", "Weiß", "zoe", "сорока"} {
 		register(t, w, handle)
 	}
-	listed(t, w, "ann", "annika", "Bea", "zoe", "Änne", "сорока")
+	listed(t, w, "ann", "annika", "Bea", "Weiß", "zoe", "Änne", "сорока")
 	for prefix, want := range map[string][]string{
-		"":     {"ann", "annika", "Bea", "zoe", "Änne", "сорока"},
+		"":     {"ann", "annika", "Bea", "Weiß", "zoe", "Änne", "сорока"},
+		"Weiß": {"Weiß"},
 		"ann":  {"ann", "annika"},
 		"ANNI": {"annika"},
 		"СО":   {"сорока"},
@@ -93,7 +94,7 @@ func TestTheListHasEveryAccount(t *testing.T) {
 			t.Errorf("%q: %v, want %v", prefix, got, want)
 		}
 	}
-	if got, n := pages(t, w, "", 2); len(got) != 6 || n != 3 {
+	if got, n := pages(t, w, "", 2); len(got) != 7 || n != 4 {
 		t.Errorf("%v in %d pages", got, n)
 	}
 	for _, cursor := range []string{"x", "\xff", fmt.Sprintf("%02000d", 1)} {

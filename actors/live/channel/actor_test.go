@@ -119,6 +119,22 @@ func TestCreate(t *testing.T) {
 	if _, err := w.Channels.Create(ctx, "43", "ANN", ""); !errors.Is(err, channel.ErrNameTaken) {
 		t.Errorf("a taken name: %v", err)
 	}
+	for _, alike := range [][2]string{{"paypal", "paypa1"}, {"b0b", "bob"}, {"modem", "modern"}} {
+		if _, err := w.Channels.Create(ctx, id.User("4"+alike[0]), alike[0], ""); err != nil {
+			t.Error(err)
+		}
+		if _, err := w.Channels.Create(ctx, "43", alike[1], ""); !errors.Is(err, channel.ErrNameTaken) {
+			t.Errorf("%s beside %s: %v", alike[1], alike[0], err)
+		}
+		if _, err := w.Channels.Resolve(ctx, alike[1]); !errors.Is(err, channel.ErrNoChannel) {
+			t.Errorf("%s leads to %s: %v", alike[1], alike[0], err)
+		}
+	}
+	for _, reserved := range []string{"admin", "adrnin", "0fficial", "st-udio"} {
+		if _, err := w.Channels.Create(ctx, "43", reserved, ""); fault.CodeOf(err) != "name_reserved" {
+			t.Errorf("%s: %v", reserved, err)
+		}
+	}
 	// The refusal gave the claim of the owner back: the same account may try another name at once.
 	create(t, w, "43", "bea")
 	for _, unknown := range []string{"nobody", "4503599627370497", "../x", ""} {
@@ -368,7 +384,7 @@ func TestANameThatWasNotConfirmed(t *testing.T) {
 		}
 	}
 	forget("ann", table.Delete([]byte("channel")))
-	forget("bob", table.Put([]byte("channel"), []byte("c"+c.ID))) // taken meanwhile
+	forget("bob", table.Put([]byte("channel"), []byte("c"+string(c.ID)+" bob"))) // taken meanwhile
 
 	w = worldtest.New(t, worldtest.Config{Table: w.Table})
 	if _, err := w.Channels.Resolve(t.Context(), "ann"); !errors.Is(err, channel.ErrNoChannel) {

@@ -53,7 +53,7 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 		now := time.Now()
 		var ch id.Channel
 		// A try that was cut off has left a claim of its id: it is that channel which is made now, or has been made already.
-		ch, err = c.store.find(ctx, byOwner(), string(owner))
+		ch, err = c.store.ownedBy(ctx, owner)
 		switch {
 		case errors.Is(err, ErrNoChannel):
 			ch = id.NewChannel(now)
@@ -78,7 +78,7 @@ func (c *Client) Resolve(ctx context.Context, nameOrID string) (id.Channel, erro
 	if err != nil {
 		return "", ErrNoChannel
 	}
-	return c.store.find(ctx, names(), name)
+	return c.store.byName(ctx, name)
 }
 
 // Get describes a channel.
@@ -88,7 +88,7 @@ func (c *Client) Get(ctx context.Context, ch id.Channel) (Channel, error) {
 
 // Owned gives the channel of an account, or ErrNoChannel.
 func (c *Client) Owned(ctx context.Context, owner id.User) (Channel, error) {
-	ch, err := c.store.find(ctx, byOwner(), string(owner))
+	ch, err := c.store.ownedBy(ctx, owner)
 	if err != nil {
 		return Channel{}, err
 	}

@@ -1,9 +1,9 @@
 // Package channel is a broadcaster's permanent outlet: one actor per channel, keyed by channel id.
 //
 // It owns the channel's document (name, title, owner, room, stream keys, fence) in table "channel"; the claims that make a
-// name unique ("channel_name") and give an account one channel ("channel_by_owner"); the row that lists a live channel with
-// what a page shows of it ("channel_live", in 64 partitions; it expires unless renewed); and the lease to publish: who may
-// write the channel's broadcast now.
+// name unique among all that look like it ("channel_name", by skeleton) and give an account one channel ("channel_by_owner"); the row
+// that lists a live channel with what a page shows of it ("channel_live", in 64 partitions; it expires unless renewed); and the lease to
+// publish: who may write the channel's broadcast now.
 // Ingest calls Gate, the HTTP API calls Client.
 //
 //	           Begin (valid key)                End, stream lost

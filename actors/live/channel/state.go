@@ -14,7 +14,7 @@ import (
 var (
 	ErrNoChannel     = fault.New(fault.NotFound, "no_channel", "no such channel")
 	ErrNoKey         = fault.New(fault.NotFound, "no_key", "no such stream key")
-	ErrNameTaken     = fault.New(fault.Conflict, "name_taken", "this channel name is taken").In("name")
+	ErrNameTaken     = fault.New(fault.Conflict, "name_taken", "this channel name, or one that looks like it, is taken").In("name")
 	ErrChannelExists = fault.New(fault.Conflict, "channel_exists", "the account has a channel already")
 	ErrKeyRevoked    = fault.New(fault.Unauthenticated, "key_revoked", "the stream key was revoked or replaced")
 	ErrTooManyKeys   = fault.New(fault.Exhausted, "too_many_keys", "too many stream keys at once; revoke one first")

@@ -3,15 +3,17 @@ package channel
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/text"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
 // The tables.
 func channels() table.Table { return table.Owned("channel") }           // partition: channel id; row "doc": document
-func names() table.Table    { return table.Shared("channel_name") }     // partition: name; row "channel": claim of a channel id
+func names() table.Table    { return table.Shared("channel_name") }     // partition: skeleton of a name; row "channel": claim of named
 func byOwner() table.Table  { return table.Shared("channel_by_owner") } // partition: user id; row "channel": claim of a channel id
 func listing() table.Table  { return table.Plain("channel_live") }      // partition: listOf; row: channel id, value: listedRow, expires
 
@@ -35,9 +37,8 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 // establish claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
 // that expire, and a channel that is found by its owner alone, or by nobody, until settle has given it its names.
 func (s store) establish(ctx context.Context, d stored, save func(context.Context) error) error {
-	ours := []byte(d.ID)
-	err := s.claim(byOwner()).During(ctx, string(d.Owner), ours, func(ctx context.Context) error {
-		err := s.claim(names()).During(ctx, d.Name, ours, func(ctx context.Context) error {
+	err := s.claim(byOwner()).During(ctx, string(d.Owner), []byte(d.ID), func(ctx context.Context) error {
+		err := s.claim(names()).During(ctx, text.Skeleton(d.Name), named(d), func(ctx context.Context) error {
 			if err := s.rooms.Create(ctx, d.Room, d.ID, d.Owner); err != nil {
 				return err
 			}
@@ -51,11 +52,10 @@ func (s store) establish(ctx context.Context, d stored, save func(context.Contex
 // settle confirms the claims of a channel whose creation was cut off, and takes them again if they have expired. What somebody else has by
 // now stays theirs.
 func (s store) settle(ctx context.Context, d stored) error {
-	ours := []byte(d.ID)
-	if err := instead(s.claim(names()).Keep(ctx, d.Name, ours), nil); err != nil {
+	if err := instead(s.claim(names()).Keep(ctx, text.Skeleton(d.Name), named(d)), nil); err != nil {
 		return err
 	}
-	return instead(s.claim(byOwner()).Keep(ctx, string(d.Owner), ours), nil)
+	return instead(s.claim(byOwner()).Keep(ctx, string(d.Owner), []byte(d.ID)), nil)
 }
 
 func (s store) claim(t table.Table) table.Claim {
@@ -70,10 +70,26 @@ func instead(err, refusal error) error {
 	return err
 }
 
-// find gives the channel a claim names: ErrNoChannel if there is none.
-func (s store) find(ctx context.Context, t table.Table, name string) (id.Channel, error) {
-	owner, err := s.claim(t).Owner(ctx, name)
-	return id.Channel(owner), instead(err, ErrNoChannel)
+// named says which channel has a skeleton, and which of the names that look like it is the channel's.
+func named(d stored) []byte { return []byte(string(d.ID) + " " + d.Name) }
+
+// byName gives the channel of exactly this name: ErrNoChannel if there is none, also if one has a name that looks like it.
+func (s store) byName(ctx context.Context, name string) (id.Channel, error) {
+	owner, err := s.claim(names()).Owner(ctx, text.Skeleton(name))
+	if err != nil {
+		return "", instead(err, ErrNoChannel)
+	}
+	ch, of, _ := strings.Cut(string(owner), " ")
+	if of != name {
+		return "", ErrNoChannel
+	}
+	return id.Channel(ch), nil
+}
+
+// ownedBy gives the channel of an account: ErrNoChannel if there is none.
+func (s store) ownedBy(ctx context.Context, owner id.User) (id.Channel, error) {
+	ch, err := s.claim(byOwner()).Owner(ctx, string(owner))
+	return id.Channel(ch), instead(err, ErrNoChannel)
 }
 
 func (s store) list(ctx context.Context, list table.Table, partition string, op table.Op) error {

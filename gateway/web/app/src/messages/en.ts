@@ -278,7 +278,7 @@ export const en = {
   'error.invalid': 'Please check what you entered.',
   'error.code.bad_credentials': 'Name or password is wrong.',
   'error.code.handle_taken': 'This name, or one that looks like it, is already taken.',
-  'error.code.name_taken': 'This name is already taken.',
+  'error.code.name_taken': 'This name, or one that looks like it, is already taken.',
   'error.code.name_reserved': 'This name is reserved. Please choose another.',
   'error.code.handle_length': 'A name has 2 to 32 characters.',
   'error.code.handle_charset': 'A name is made of letters, digits, - and _.',
