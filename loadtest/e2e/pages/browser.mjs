@@ -84,7 +84,12 @@ export class Person {
 
   /** Waits until the overlay drew a text, and gives how. */
   async drawn(text, timeout = 30_000) {
-    const handle = await this.page.waitForFunction((t) => window.seen.drawn.find((d) => d.text === t), text, { timeout, polling: 50 })
+    const handle = await this.page
+      .waitForFunction((t) => window.seen.drawn.find((d) => d.text === t), text, { timeout, polling: 50 })
+      .catch(async (error) => {
+        const listed = await this.page.locator('.line .text', { hasText: text }).count()
+        throw new Error(`"${text}" was not drawn for ${this.name} (${listed} in the list): ${error.message}`)
+      })
     return handle.jsonValue()
   }
 
