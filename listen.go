@@ -154,7 +154,7 @@ func (p *platform) public(sockets *socket.Gateway) ([]mount, error) {
 			RTMPPort: port(cmp.Or(p.cfg.RTMP, p.cfg.RTMPS)), RTMPS: p.cfg.RTMP == "" && p.cfg.RTMPS != "",
 			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},
-		Tokens: p.tokens, Accounts: p.accounts, Members: p.accounts, Handles: p.accounts, Sessions: p.sessions, SessionViews: p.sessions,
+		Tokens: p.tokens, Accounts: p.accounts, Members: p.accounts, Handles: p.accounts, Directory: p.directory, Sessions: p.sessions, SessionViews: p.sessions,
 		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Mutes: p.rooms, Audience: p.rooms,
 		Limiter: api.LimiterFunc(p.allow), Log: p.log, Metrics: api.NewMetrics(p.registry),
 	})

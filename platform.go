@@ -14,6 +14,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors"
 	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/accountlist"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
 	"github.com/barrage-live/barrage/actors/identity/session"
 	"github.com/barrage-live/barrage/actors/live/broadcast"
@@ -55,16 +56,17 @@ type platform struct {
 	blobs  *blob.Store
 	cache  *cache.Cache
 
-	node     *cluster.Node
-	tokens   *auth.Tokens
-	revoked  auth.Revocations
-	accounts *account.Client
-	sessions *session.Client
-	channels *channel.Client
-	figures  *channel.Metrics // of the gate and of the channels
-	gate     *channel.Gate
-	rooms    *room.Client
-	packages *broadcast.Client
+	node      *cluster.Node
+	tokens    *auth.Tokens
+	revoked   auth.Revocations
+	accounts  *account.Client
+	directory *accountlist.Client
+	sessions  *session.Client
+	channels  *channel.Client
+	figures   *channel.Metrics // of the gate and of the channels
+	gate      *channel.Gate
+	rooms     *room.Client
+	packages  *broadcast.Client
 }
 
 // openPlatform opens storage and makes the node, which refuses everything until startActors. On an error
@@ -220,6 +222,7 @@ func (p *platform) openClients() error {
 		return err
 	}
 	p.accounts = account.NewClient(p.node, p.tables, hasher, account.NewMetrics(p.registry))
+	p.directory = accountlist.NewClient(p.node, p.tables)
 	p.sessions = session.NewClient(p.node, p.tables, p.cfg.sessions())
 	p.channels = channel.NewClient(p.node, p.tables)
 	p.figures = channel.NewMetrics(p.registry)

@@ -26,6 +26,7 @@ var cells = map[string]struct {
 	"list-sessions":    {want: [6]int{401, 200, 200, 200, 200, 200}},
 	"end-session":      {want: [6]int{401, 404, 404, 204, 404, 404}},
 	"end-sessions":     {want: [6]int{401, 200, 200, 200, 200, 200}},
+	"list-users":       {want: [6]int{401, 403, 403, 403, 200, 200}},
 	"get-user":         {want: [6]int{401, 403, 403, 403, 200, 200}},
 	"update-user":      {want: [6]int{401, 403, 403, 403, 403, 200}, body: `{"roles":["moderator"],"disabled":true}`},
 	"list-channels":    {want: [6]int{200, 200, 200, 200, 200, 200}},

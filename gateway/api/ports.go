@@ -35,6 +35,12 @@ type Members interface {
 	SetDisabled(ctx context.Context, user id.User, disabled bool) (account.Account, error)
 }
 
+// Directory lists all accounts; accountlist.Client fills it.
+type Directory interface {
+	// List gives accounts whose handle begins with prefix, by handle, after the cursor, and the next cursor ("" at the end).
+	List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error)
+}
+
 // Sessions begins and ends logins; session.Client fills it.
 type Sessions interface {
 	Open(ctx context.Context, user id.User, device string) (session.Rotation, error)
@@ -113,6 +119,7 @@ type Deps struct {
 	Accounts     Accounts
 	Handles      Handles
 	Members      Members
+	Directory    Directory
 	Sessions     Sessions
 	SessionViews SessionViews
 	Channels     Channels

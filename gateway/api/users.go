@@ -30,6 +30,19 @@ type MemberChange struct {
 	Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones, and revokes the stream keys of the channel"`
 }
 
+// MemberPage is a part of the list of accounts.
+type MemberPage struct {
+	Users []Member `json:"users" doc:"in the order of their handles" nullable:"false"`
+	Next  string   `json:"next,omitempty" doc:"the cursor of the next page; absent: there is none"`
+}
+
+type membersIn struct {
+	PageQuery
+	Prefix string `query:"prefix" maxLength:"256" doc:"only handles that begin so, capitals or not" example:"an"`
+}
+
+type membersOut struct{ Body MemberPage }
+
 // UserRef names a user in a path.
 type UserRef struct {
 	User string `path:"user" maxLength:"256" doc:"handle or id" example:"ann"`
@@ -45,6 +58,12 @@ type patchMemberIn struct {
 func members() []operation {
 	return []operation{
 		handle(operation{
+			id: "list-users", method: http.MethodGet, path: "/v1/users",
+			summary: "List accounts",
+			text:    "By handle. An account or a change of one is in the list a moment after it was answered.",
+			tag:     "users", access: users, right: accountReader, codes: []string{"bad_cursor"},
+		}, func(s *server) func(context.Context, *membersIn) (*membersOut, error) { return s.listMembers }),
+		handle(operation{
 			id: "get-user", method: http.MethodGet, path: "/v1/users/{user}",
 			summary: "Look at an account",
 			text:    "By handle or id.",
@@ -57,6 +76,28 @@ func members() []operation {
 			tag:     "users", access: users, right: accountGovernor, codes: []string{"no_account", "own_account"},
 		}, func(s *server) func(context.Context, *patchMemberIn) (*memberOut, error) { return s.patchMember }),
 	}
+}
+
+func (s *server) listMembers(ctx context.Context, in *membersIn) (*membersOut, error) {
+	if err := s.permit(ctx, false); err != nil {
+		return nil, err
+	}
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := s.Directory.List(ctx, in.Prefix, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &membersOut{MemberPage{Users: make([]Member, 0, len(list))}}
+	for _, a := range list {
+		out.Body.Users = append(out.Body.Users, showMember(a).Body)
+	}
+	if next != "" {
+		out.Body.Next = cursor(next)
+	}
+	return out, nil
 }
 
 func (s *server) getMember(ctx context.Context, in *memberIn) (*memberOut, error) {

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/barrage-live/barrage/internal/auth"
@@ -54,5 +56,54 @@ func TestAdministratorsChangeAccounts(t *testing.T) {
 	}
 	if a := login(); a.status != http.StatusOK {
 		t.Errorf("let in again: %d %s", a.status, a.body)
+	}
+}
+
+// TestTheListOfAccountsGoesByPages: who looks after the platform sees every account once, in the order of handles, however
+// many pages it takes, as it is now.
+func TestTheListOfAccountsGoesByPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	boss, ann := w.join("Boss", auth.Admin), w.join("ann")
+	for _, handle := range []string{"Anton", "berta", "Zoë"} {
+		w.join(handle)
+	}
+	list := func(by person, query string) answer {
+		return w.do(call{method: "GET", path: "/v1/users" + query, token: by.token})
+	}
+	handles := func(a answer) (names []string) {
+		users, _ := a.json["users"].([]any)
+		for _, u := range users {
+			name, _ := u.(map[string]any)["handle"].(string)
+			names = append(names, name)
+		}
+		return names
+	}
+	list(ann, "").want(t, http.StatusForbidden, "not_allowed")
+	list(person{}, "").want(t, http.StatusUnauthorized, "login_required")
+	list(boss, "?cursor=no%20cursor").want(t, http.StatusUnprocessableEntity, "bad_cursor")
+	var seen []string
+	for query, pages := "?limit=2", 0; query != ""; pages++ {
+		a := list(boss, query)
+		if a.status != http.StatusOK || pages > 3 {
+			t.Fatalf("page %d: %d %s", pages, a.status, a.body)
+		}
+		seen = append(seen, handles(a)...)
+		if query = a.text("next"); query != "" {
+			query = "?limit=2&cursor=" + query
+		}
+	}
+	if want := []string{"ann", "Anton", "berta", "Boss", "Zoë"}; !slices.Equal(seen, want) {
+		t.Errorf("listed are %q, want %q", seen, want)
+	}
+	if got := handles(list(boss, "?prefix=AN")); !slices.Equal(got, []string{"ann", "Anton"}) {
+		t.Errorf("those that begin with an are %q", got)
+	}
+	if got := handles(list(boss, "?prefix=nobody")); len(got) != 0 {
+		t.Errorf("those that begin with nobody are %q", got)
+	}
+	w.do(call{method: "PATCH", path: "/v1/users/ann", token: boss.token, body: map[string]any{"disabled": true}})
+	if a := list(boss, "?prefix=ann"); !strings.Contains(a.body, `"disabled":true`) {
+		t.Errorf("a disabled account is listed as %s", a.body)
 	}
 }

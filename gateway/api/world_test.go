@@ -49,7 +49,7 @@ func newWorldOf(t *testing.T, change func(*api.Deps)) *world {
 	t.Helper()
 	w := &world{World: worldtest.New(t, worldtest.Config{}), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
 	deps := api.Deps{
-		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts, Handles: w.Accounts,
+		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts, Directory: w.List, Handles: w.Accounts,
 		Sessions: w.Sessions, SessionViews: w.Sessions,
 		Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Mutes: w.Rooms, Audience: fixedAudience(7),
 		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: api.NewMetrics(w.registry),
