@@ -27,18 +27,21 @@ import (
 // TestAFailedRegistrationMayBeTriedAgain: at once, if surely nothing was stored; when the claim has expired, if nobody knows.
 func TestAFailedRegistrationMayBeTriedAgain(t *testing.T) {
 	for name, x := range map[string]struct {
+		call  int // the first that fails: the activation's fence is the first, the creation's the second, the third writes
 		how   worldtest.Fault
 		kind  fault.Kind
 		after time.Duration
 	}{
-		"surely not stored": {worldtest.Lost, fault.Unavailable, 0},
-		"nobody knows":      {worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
+		"nothing is claimed":            {1, worldtest.Lost, fault.Unavailable, 0},
+		"surely not stored":             {3, worldtest.Lost, fault.Unavailable, 0},
+		"nobody knows what was claimed": {1, worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
+		"nobody knows what was stored":  {3, worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, disk := worldtest.NewFlaky(t)
 				w := worldtest.New(t, worldtest.Config{Table: store})
-				disk.Fail("account", x.how)
+				disk.FailFrom("account", x.call, x.how)
 				if _, err := w.Accounts.Register(t.Context(), "Ivan", password); err == nil || fault.KindOf(err) != x.kind {
 					t.Errorf("got %v", err)
 				}

@@ -419,25 +419,28 @@ func TestACreationThatSucceededUnnoticedKeepsItsNames(t *testing.T) {
 func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
 	for name, x := range map[string]struct {
 		table string
+		call  int // the first that fails: the activation's fence is the first, the creation's the second, the third writes
 		how   worldtest.Fault
 		kind  fault.Kind
 		after time.Duration
 	}{
-		"the document is surely not stored": {"channel", worldtest.Lost, fault.Unavailable, 0},
-		"the room is surely not made":       {"room", worldtest.Lost, fault.Unavailable, 0},
-		"nobody knows":                      {"channel", worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
+		"nothing is claimed":                {"channel", 1, worldtest.Lost, fault.Unavailable, 0},
+		"the document is surely not stored": {"channel", 3, worldtest.Lost, fault.Unavailable, 0},
+		"the room is surely not made":       {"room", 1, worldtest.Lost, fault.Unavailable, 0},
+		"nobody knows":                      {"channel", 3, worldtest.UnsureAway, fault.Timeout, time.Minute + 2*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, disk := worldtest.NewFlaky(t)
 				w := worldtest.New(t, worldtest.Config{Table: store})
-				disk.Fail(x.table, x.how)
+				disk.FailFrom(x.table, x.call, x.how)
 				if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); err == nil || fault.KindOf(err) != x.kind {
 					t.Errorf("got %v", err)
 				}
 				disk.Fail("", worldtest.None)
 				time.Sleep(x.after)
-				create(t, w, "42", "ann")
+				create(t, w, "43", "ann") // the name is free, and
+				create(t, w, "42", "bob") // so is its owner
 			})
 		})
 	}

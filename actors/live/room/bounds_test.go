@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 )
 
@@ -70,6 +71,40 @@ func TestPendingIsBoundedInBytes(t *testing.T) {
 	}
 	if held := w.state.queue.size; refused == 0 || held > 65<<10 {
 		t.Errorf("%d refused, %d bytes held", refused, held)
+	}
+}
+
+// TestRetriesInFlightAreBounded: who asks again for a post that waits for the log waits as well, and counts among those who may.
+func TestRetriesInFlightAreBounded(t *testing.T) {
+	const most = 100
+	w := newWorld(Config{MaxPending: most}, 1)
+	now := w.began
+	w.ask(now, createRoom{"c", "owner"})
+	w.saved(now, nil)
+	refused, answered := 0, 0
+	again := func() (effects []effect) {
+		return w.ask(now, post{Author{"2", "N", nil}, Draft{Key: "k", Text: "x"}})
+	}
+	for range 10 * most {
+		for _, e := range again() {
+			if e.do == doRefuse && fault.CodeOf(e.err) == errBusy.Code {
+				refused++
+			}
+		}
+	}
+	if waiting := 10*most - refused; waiting != most {
+		t.Errorf("%d wait for one append, %d may", waiting, most)
+	}
+	for _, e := range w.appended(now, nil, true) {
+		if e.do == doAnswer {
+			answered++
+		}
+	}
+	if answered != most {
+		t.Errorf("%d of %d were answered", answered, most)
+	}
+	if e := again()[0]; !e.posted.Duplicate {
+		t.Errorf("afterwards: %+v", e)
 	}
 }
 

@@ -1,10 +1,13 @@
 package room
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // TestPagesOfTheLogAreBoundedInBytes reads the longest danmaku there are from the log: a page holds as many as fit, and says that
@@ -52,5 +55,38 @@ func TestPagesOfTheLogAreBoundedInBytes(t *testing.T) {
 	}
 	if r := judged(query{to: 1, head: position.Position{Epoch: 1, Offset: 1}}, large, false); len(r.Danmaku) != 1 {
 		t.Errorf("a recovery of one large row: %d", len(r.Danmaku))
+	}
+}
+
+// lastBatch is a store that keeps the last batch.
+type lastBatch struct {
+	Store
+	last table.Batch
+}
+
+// Write implements Store.
+func (s *lastBatch) Write(_ context.Context, b table.Batch) (table.Version, error) {
+	s.last = b
+	return 1, nil
+}
+
+// TestAnAppendAscends: the keys of an append ascend, so that the table need not look for repeated ones in a set of them all.
+func TestAnAppendAscends(t *testing.T) {
+	s := &lastBatch{}
+	r := rows{store: s, room: "7", fence: position.Fence{Epoch: 1, Activation: 1}}
+	entries := make([]entry, 300)
+	for i := range entries {
+		entries[i].Danmaku = Danmaku{Position: pos(200 + uint64(i)), Key: "k", User: "2", Name: "N", Text: "x"}
+	}
+	if err := r.append(t.Context(), entries); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.last.Ops); n != len(entries)+1 {
+		t.Fatalf("%d rows", n)
+	}
+	for i := range s.last.Ops[1:] {
+		if bytes.Compare(s.last.Ops[i].Key, s.last.Ops[i+1].Key) >= 0 {
+			t.Fatalf("row %d: %x is followed by %x", i, s.last.Ops[i].Key, s.last.Ops[i+1].Key)
+		}
 	}
 }
