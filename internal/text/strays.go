@@ -111,7 +111,7 @@ func dropIdle(rs []rune) []rune {
 			if i+1 < len(rs) {
 				next = rs[i+1]
 			}
-			if joiner(last) || !shaped(base) && (r != zwj || !emoji(base) || !unicode.In(next, unicode.So, unicode.Sm)) {
+			if joiner(last) || !shaped(base) && (r != zwj || !emoji(base) || !emoji(next) && !unicode.Is(unicode.Sm, next)) {
 				continue
 			}
 		case tag(r):
@@ -137,8 +137,9 @@ func shaped(r rune) bool {
 		unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo)
 }
 
-// emoji tells what a joiner can continue: a symbol or a colour of skin.
-func emoji(r rune) bool { return unicode.Is(unicode.So, r) || 0x1F3FB <= r && r <= 0x1F3FF }
+// emoji tells what a joiner can continue: a symbol, a colour of skin, or what stands where new emoji are put, so that those of a newer
+// Unicode than ours are joined too.
+func emoji(r rune) bool { return 0x1F000 <= r && r <= 0x1FAFF || unicode.Is(unicode.So, r) }
 
 func tagsIn(rs []rune) int {
 	n := slices.IndexFunc(rs, func(r rune) bool { return !tag(r) })
