@@ -18,8 +18,9 @@ import (
 // editors is how many edit at the same time, each a channel of their own.
 const editors = 8
 
-// TestAckedEditsSurviveKill kills the server without warning, again and again, while accounts and channels are made, titles are
-// changed and keys are minted and revoked. Whatever was acknowledged is there afterwards, once, and nothing is half there.
+// TestAckedEditsSurviveKill kills the server without warning, again and again, while accounts and channels are made, titles and
+// rights are changed and keys are minted and revoked. Whatever was acknowledged is there afterwards, once, and nothing is half
+// there: neither an account that the list of accounts lacks, which is made of events, nor an event of what is not so.
 //
 // BARRAGE_EDIT_KILLS sets how often (default 10).
 func TestAckedEditsSurviveKill(t *testing.T) {
@@ -27,7 +28,13 @@ func TestAckedEditsSurviveKill(t *testing.T) {
 	if v, err := strconv.Atoi(os.Getenv("BARRAGE_EDIT_KILLS")); err == nil {
 		kills = v
 	}
-	s := start(t, filepath.Join(t.TempDir(), "data"), "--limits.registrations", "100000", "--limits.logins", "100000")
+	data := filepath.Join(t.TempDir(), "data")
+	root := command(t, nil, "admin", "create", "root", "--data", data)
+	_, rootPassword, ok := strings.Cut(root.out, "password")
+	if !ok {
+		t.Fatalf("admin create: %+v", root)
+	}
+	s := start(t, data, "--limits.registrations", "100000", "--limits.logins", "100000")
 	args := []string{"--limits.registrations", "100000", "--limits.logins", "100000", "--http", s.faces["http"]}
 	var acked atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
@@ -37,6 +44,9 @@ func TestAckedEditsSurviveKill(t *testing.T) {
 		all[i] = &editor{t: t, s: s, acked: &acked, index: i}
 		running.Go(func() { all[i].run(ctx) })
 	}
+	c := &census{t: t, s: s, password: strings.TrimSpace(rootPassword), acked: &acked, members: map[string]*member{}}
+	c.login(ctx, s)
+	running.Go(func() { c.run(ctx) })
 	for i := range kills {
 		await(t, "edits between two kills", 60*time.Second, func() bool { return acked.Load() >= int64(i+1)*40 })
 		rest := time.NewTimer(time.Duration(rand.IntN(200)) * time.Millisecond)
@@ -46,12 +56,15 @@ func TestAckedEditsSurviveKill(t *testing.T) {
 	}
 	stop()
 	running.Wait()
-	channels := 0
+	var handles []string
 	for _, e := range all {
 		e.check(s)
-		channels += len(e.channels)
+		for _, ch := range e.channels {
+			handles = append(handles, ch.name)
+		}
 	}
-	t.Logf("%d kills, %d edits acknowledged, %d channels", kills, acked.Load(), channels)
+	accounts := c.check(s, handles)
+	t.Logf("%d kills, %d edits acknowledged, %d channels, %d accounts", kills, acked.Load(), len(handles), accounts)
 }
 
 // editor makes accounts with a channel each, and edits the newest.
