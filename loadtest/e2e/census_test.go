@@ -62,7 +62,7 @@ func (c *census) run(ctx context.Context) {
 		m := &member{}
 		c.members[handle] = m
 		for i := 0; i < 10 && ctx.Err() == nil; i++ {
-			c.change(ctx, handle, m, rights{Moderator: i%2 == 0, Disabled: i%3 == 2})
+			c.change(ctx, handle, m, rights{Moderator: i%2 == 1, Disabled: i%3 == 0})
 		}
 	}
 }

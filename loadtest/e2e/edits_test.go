@@ -46,6 +46,7 @@ func TestAckedEditsSurviveKill(t *testing.T) {
 	}
 	c := &census{t: t, s: s, password: strings.TrimSpace(rootPassword), acked: &acked, members: map[string]*member{}}
 	c.login(ctx, s)
+	c.list(s) // which makes it, out of the accounts: from now on it lives by what they tell
 	running.Go(func() { c.run(ctx) })
 	for i := range kills {
 		await(t, "edits between two kills", 60*time.Second, func() bool { return acked.Load() >= int64(i+1)*40 })
