@@ -49,9 +49,6 @@ func Name(folded string) bool {
 // Alike says whether a name, in letters of any script and case, is kept or could be taken for a kept word: it is for whoever gives
 // names away. It compares what looks alike (text.Skeleton) and takes a tenth of a millisecond.
 func Alike(name string) bool {
-	if Name(strings.ToLower(name)) {
-		return true
-	}
 	name = bare(name)
 	looks := []string{text.Skeleton(name), text.Skeleton(text.Fold(name))}
 	for word := range strings.FieldsSeq(routes + pages + claims) {

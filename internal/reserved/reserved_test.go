@@ -27,7 +27,7 @@ func TestKeptWords(t *testing.T) {
 func TestWordsThatLookLikeKeptOnes(t *testing.T) {
 	for _, name := range []string{
 		"admin", "Admin", "ADMIN", "ad-min", "adrnin", "аdmin", "ａｄｍｉｎ", "ADM1N", "ADMlN", "moderator", "m0derator", "rnoderator", "system", "SYSTEM", "systern",
-		"support", "supp0rt", "official", "0fficial", "0FFlClAL", "lndex", "1ogin", "l0gin", "live", "llVE", "me", "rne", "арі", "ᴀᴅᴍɪɴ", "team", "tearn",
+		"support", "supp0rt", "official", "0fficial", "0FFlClAL", "lndex", "1ogin", "l0gin", "live", "llVE", "me", "rne", "арі", "ᴀᴅᴍɪɴ", "team", "tearn", "lmages", "ad-rnin", "0ff_icial",
 	} {
 		if !Alike(name) {
 			t.Errorf("%q can be taken", name)

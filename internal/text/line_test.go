@@ -87,6 +87,7 @@ func TestLineInEveryScript(t *testing.T) {
 		"keycap":                              "1\ufe0f\u20e3",
 		"flag of a country":                   "🇩🇪",
 		"flag of a region":                    "🏴\U000E0067\U000E0062\U000E0073\U000E0063\U000E0074\U000E007F",
+		"sign of a number":                    "\u0600",
 		"phonetic script":                     "ɔ̃̂ː",
 	} {
 		checkLine(t, name, in, in, "")
@@ -103,6 +104,7 @@ func TestLineDropsStrays(t *testing.T) {
 		{"an end too many", "\u2066a\u2069\u2069b", "\u2066a\u2069b"},
 		{"the inner of two beginnings", "\u2067\u2067a\u2069b", "\u2067a\u2069b"},
 		{"two equal marks", "a\u200e\u200eb", "a\u200eb"},
+		{"two equal marks of Arabic", "1\u061c\u061c2", "1\u061c2"},
 		{"two different marks", "a\u200e\u200fb", "a\u200e\u200fb"},
 		{"isolate that hides white space at the end", "a \u2066", "a"},
 		{"pop isolate that hides white space at the start", "\u2069 a", "a"},
@@ -117,6 +119,7 @@ func TestLineDropsStrays(t *testing.T) {
 		{"joiner between an emoji and a letter", "👨\u200da", "👨a"},
 		{"non-joiner between emoji", "👨\u200c👩", "👨👩"},
 		{"hidden text in tags", "hi\U000E0068\U000E0069", "hi"},
+		{"the flag of a region without the flag", "a\U000E0067\U000E0062\U000E007F", "a"},
 		{"hidden text after a flag", "🏴" + strings.Repeat("\U000E0061", 7) + "\U000E007F", "🏴"},
 		{"tags of a flag without the end", "🏴\U000E0067\U000E0062", "🏴"},
 		{"byte order mark", "\ufeffa\ufeffb", "ab"},
@@ -141,6 +144,7 @@ func TestLineRefusesPiledMarks(t *testing.T) {
 		{"seven Thai vowels", "ท" + strings.Repeat("\u0e34", 7), "text_marks"},
 		{"a hundred", "a" + strings.Repeat("\u0336", 99), "text_marks"},
 		{"circles", "a" + strings.Repeat("\u20dd", 5), "text_marks"},
+		{"marks with vowels beside them", "ক" + strings.Repeat("\u09be\u0981", 7), "text_marks"},
 		{"vowels beside a letter", "ক" + strings.Repeat("\u09be", 8), ""},
 	} {
 		want := c.in

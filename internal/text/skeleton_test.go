@@ -12,7 +12,7 @@ import (
 
 func TestSkeleton(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "ann": "ann", "admin": "adrnin", "ADMIN": "admln", "0": "o", "1": "l", "I": "l", "b0b": "bob", "сор": "cop", "раураӏ": "paypal", "как": "kak",
+		"": "", "ann": "ann", "admin": "adrnin", "ADMIN": "admln", "0": "o", "1": "l", "I": "l", "b0b": "bob", "сор": "cop", "раураӏ": "paypal", "как": "kak", "ёр": "ëp",
 		"ʟᴇɴᴀ": "lena", "ᴍ": "rn", "ロ": "口", "é": "é", "e\u0301": "é", "弹幕": "弹幕", "_-": "_-", "#": "#", "😀": "😀",
 	} {
 		if got := Skeleton(in); got != want {
