@@ -132,6 +132,25 @@ func TestOneWhoAsksTakesNothingFromTheOthers(t *testing.T) {
 }
 
 // TestTheListInAnOutage: what was shown last is shown for as long as its rows would live.
+// TestTheListIsSpread: no partition of it is rewritten by all channels.
+func TestTheListIsSpread(t *testing.T) {
+	w := newListWorld(t)
+	const channels = 1000
+	for i := range channels {
+		w.show(t, id.Channel(fmt.Sprint(1<<40+i)), i)
+	}
+	partitions, _, err := w.store.table.Walk(t.Context(), listing(), "")
+	if err != nil || len(partitions) != lists {
+		t.Errorf("%d channels lie in %d partitions, %v; want %d", channels, len(partitions), err, lists)
+	}
+	for _, p := range partitions {
+		rows, _, err := w.store.table.Scan(t.Context(), table.Range{Table: listing(), Partition: p, Limit: channels})
+		if err != nil || len(rows) > 4*channels/lists {
+			t.Errorf("partition %s has %d of %d channels, %v", p, len(rows), channels, err)
+		}
+	}
+}
+
 func TestTheListInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newListWorld(t)
