@@ -84,11 +84,14 @@ func plainLine(s string) (line string, length int) {
 }
 
 // plain tells characters above ASCII that always show, and that neither composing nor strays change whatever plain ones stand
-// beside them: letters of Latin, Cyrillic, Chinese, Japanese and Korean with their punctuation, and the common emoji.
+// beside them: letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese and Korean, much of their punctuation, and
+// the common emoji.
 func plain(r rune) bool {
 	switch {
 	case r <= 0x45F:
-		return 0xA1 <= r && r <= 0x24F && r != 0xAD || r >= 0x400
+		return 0xA1 <= r && r <= 0x24F && r != 0xAD || 0x391 <= r && r <= 0x3CE || r >= 0x400
+	case r <= 0x6D3:
+		return 0x5D0 <= r && r <= 0x5EA || 0x620 <= r && r <= 0x64A || 0x660 <= r && r <= 0x66D || r >= 0x671
 	case r < 0x3000:
 		return 0x2010 <= r && r <= 0x2027
 	case r <= 0x30FF:
