@@ -66,7 +66,7 @@ func (v *viewer) Notify(event any) {
 		return
 	case protocol.Entered:
 		if e.Entry.Recovered {
-			v.owe(protocol.CostRows(e.Entry.Rows.Len()), nil)
+			v.owe(protocol.CostRecovered(e.Entry.Rows.Len()), nil)
 		}
 		v.owe(0, e.Err)
 	case protocol.Posted:

@@ -7,11 +7,14 @@ import (
 
 // What requests cost, in the units of the specification: 1 is what a ping costs the node, some microseconds.
 const (
-	costLeast   = 1
-	costAuth    = 10 // a signature
-	costJoin    = 2
-	costRead    = 5 // perhaps of the room's log
-	rowsPerUnit = 20
+	costLeast = 1
+	costAuth  = 10 // a signature
+	costJoin  = 2
+	costRead  = 5 // perhaps of the room's log
+	// readPerUnit is how many danmaku of the log cost 1: they are read, decoded and encoded for one client.
+	readPerUnit = 20
+	// keptPerUnit is how many that the node keeps cost 1: they are encoded already, for everybody.
+	keptPerUnit = 100
 	// CostNoRoom is what a room that does not exist costs besides.
 	CostNoRoom = 10
 )
@@ -22,19 +25,19 @@ func Cost(f *wirepb.ClientFrame) float64 {
 	case *wirepb.ClientFrame_Auth:
 		return costAuth
 	case *wirepb.ClientFrame_Join:
-		cost := costJoin + CostRows(int(min(b.Join.GetHistory(), wire.MaxHistory)))
+		cost := costJoin + CostRecovered(int(min(b.Join.GetHistory(), wire.MaxHistory)))
 		if b.Join.GetSince() != nil || b.Join.GetHistory() > 0 {
 			cost += costRead
 		}
 		return cost
 	case *wirepb.ClientFrame_History:
-		return costRead + CostRows(pageLimit(b.History))
+		return costRead + float64(pageLimit(b.History))/readPerUnit
 	}
 	return costLeast
 }
 
-// CostRows is what the danmaku of an answer cost.
-func CostRows(n int) float64 { return float64(n) / rowsPerUnit }
+// CostRecovered is what the danmaku of a join or of a recovery cost.
+func CostRecovered(n int) float64 { return float64(n) / keptPerUnit }
 
 // Private reports whether a request is the connection's own affair, so that it does not count against its user and its address: a client
 // must be able to show that it lives, whatever others behind its address do.

@@ -18,8 +18,8 @@ func TestCost(t *testing.T) {
 		{`{"auth":{"token":"x"}}`, 10},
 		{`{"join":{"room":"42"}}`, 2},
 		{`{"join":{"room":"42","since":{}}}`, 7},
-		{`{"join":{"room":"42","history":100}}`, 12},
-		{`{"join":{"room":"42","history":4000000000}}`, 17},
+		{`{"join":{"room":"42","history":100}}`, 8},
+		{`{"join":{"room":"42","history":4000000000}}`, 9},
 		{`{"history":{"room":"42"}}`, 7.5},
 		{`{"history":{"room":"42","limit":200}}`, 15},
 		{`{"history":{"room":"42","limit":4000000000}}`, 15},
@@ -33,5 +33,24 @@ func TestCost(t *testing.T) {
 	}
 	if !Private(&wirepb.ClientFrame{Body: &wirepb.ClientFrame_Ping{Ping: &wirepb.Ping{}}}) {
 		t.Error("a ping counts against others")
+	}
+}
+
+// TestComingBackToSomeRoomsIsWithinTheBurst: who missed 1,000 danmaku in each of three rooms, and asks page by page as the
+// specification says, is refused nothing.
+func TestComingBackToSomeRoomsIsWithinTheBurst(t *testing.T) {
+	const burst, rooms, missed, page = 150, 3, 1000, 240 // danmaku of 200 bytes fill a page of 48 KiB
+	join, err := wire.Decode(wire.JSON, []byte(`{"join":{"room":"42","since":{"epoch":"1","offset":"5"},"history":100}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := 0.0
+	for range rooms {
+		for left := missed; left > 0; left -= page {
+			cost += Cost(join) + CostRecovered(min(left, page))
+		}
+	}
+	if cost > burst {
+		t.Errorf("coming back costs %v of %d", cost, burst)
 	}
 }

@@ -473,6 +473,46 @@ describe('who one is', () => {
     expect(Line.last.next()).toMatchObject({ auth: { token: 'T2' } })
     expect(Line.all).toHaveLength(1)
   })
+
+  it('a change of rights renews the token, and what is posted meanwhile is posted again', async () => {
+    token = 'T1'
+    renew = async () => {
+      token = 'T2'
+      return true
+    }
+    start()
+    Line.last.open()
+    await settle()
+    Line.last.answer({ welcome: {} })
+    await settle()
+    Line.last.answer(joined(5))
+    await settle()
+    const told = { error: { kind: 'unauthenticated', code: 'token_outdated' } }
+    const posted = socket.post(draft, 'k1')
+    Line.last.say(told)
+    Line.last.answer(told)
+    await settle()
+    expect(Line.last.answer(told)).toMatchObject({ auth: { token: 'T1' } })
+    await settle()
+    expect(Line.last.answer({ welcome: { user: '7' } })).toMatchObject({ auth: { token: 'T2' } })
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(Line.last.answer({ posted: { position: at(6) } })).toMatchObject({ post: { key: 'k1' } })
+    expect(await posted).toMatchObject({ offset: '6' })
+    expect(Line.all).toHaveLength(1)
+  })
+
+  it('a change of rights before the room is entered renews the token afterwards', async () => {
+    token = 'T1'
+    start()
+    Line.last.open()
+    await settle()
+    Line.last.answer({ welcome: {} })
+    await settle()
+    Line.last.say({ error: { kind: 'unauthenticated', code: 'token_outdated' } })
+    expect(Line.last.answer(joined(5))).toHaveProperty('join')
+    await settle()
+    expect(Line.last.next()).toMatchObject({ auth: { token: 'T1' } })
+  })
 })
 
 describe('the wait between tries', () => {

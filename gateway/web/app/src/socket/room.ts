@@ -82,6 +82,8 @@ export class RoomSocket {
   private pingTimer: ReturnType<typeof setTimeout> | undefined
   private stableTimer: ReturnType<typeof setTimeout> | undefined
   private minimumWaitMs = 0
+  /** The rights in the token that was presented are not those of the account any more. */
+  private outdated = false
   /** Grows with every dial; answers of an older connection are ignored. */
   private generation = 0
 
@@ -134,6 +136,7 @@ export class RoomSocket {
   private dial(): void {
     clearTimeout(this.dialTimer)
     const generation = ++this.generation
+    this.outdated = false
     this.become({ status: 'connecting' })
     const Socket = this.options.WebSocket ?? WebSocket
     const socket = new Socket(this.options.url, [subprotocol])
@@ -227,6 +230,7 @@ export class RoomSocket {
     if (reply.danmaku.length > 0) this.options.events.danmaku(reply.danmaku, recovered ? 'recovered' : 'history')
     this.version = 0
     if (reply.state) this.changed(reply.state)
+    this.refreshRights()
     for (const key of this.outbox.keys()) void this.push(key)
   }
 
@@ -263,11 +267,24 @@ export class RoomSocket {
         this.moveOn(frame.maxDelayMs)
         break
       case 'error':
+        if (frame.code === 'token_outdated') {
+          // We go on as a guest until a token with the rights of now is presented.
+          this.outdated = true
+          this.refreshRights()
+          break
+        }
         // It announces a close; the wait it asks for is kept when that comes.
         this.minimumWaitMs = Math.max(this.minimumWaitMs, frame.retryAfterMs)
         break
       default:
     }
+  }
+
+  /** Presents a token that has the rights of now, once we are in the room. */
+  private refreshRights(): void {
+    if (!this.outdated || this.connection.status !== 'joined') return
+    this.outdated = false
+    this.present()
   }
 
   private batch(frame: ServerFrame & { type: 'batch' }): void {
@@ -343,7 +360,7 @@ export class RoomSocket {
       if (reply.type === 'posted') this.settle(key, () => post.resolve(reply.position))
     } catch (e) {
       const error = e as SocketError
-      const again = ['unavailable', 'timeout', 'fenced'].includes(error.kind)
+      const again = ['unavailable', 'timeout', 'fenced'].includes(error.kind) || error.code === 'token_outdated'
       const wait = Math.max(retryMs, error.retryAfterMs)
       if (!again || Date.now() + wait > post.deadline) this.settle(key, () => post.reject(error))
       else setTimeout(() => this.connection.status === 'joined' && void this.push(key), wait)
