@@ -188,3 +188,27 @@ func TestARefusalMayRestOnWhatIsLost(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 }
+
+// TestAGroupThatFailed: what Pebble itself says of a group that it could not sync, which a disk that fails does not let it, is told as far
+// as it is certain.
+func TestAGroupThatFailed(t *testing.T) {
+	taken := func(err error) *request {
+		r := &request{err: err}
+		r.state.Store(claimed)
+		return r
+	}
+	withdrawn := &request{}
+	if !withdrawn.withdraw() {
+		t.Fatal("a request that waits cannot be withdrawn")
+	}
+	f := &flight{requests: []*request{taken(nil), taken(table.ErrConflict), taken(table.ErrFenced), taken(table.ErrCorrupt), withdrawn}}
+	f.fail(syscall.EIO)
+	for i, want := range []string{table.ErrUnknown.Code, "storage_failed", "storage_failed", table.ErrCorrupt.Code, ""} {
+		if got := fault.CodeOf(f.requests[i].err); got != want {
+			t.Errorf("request %d: %v, want %q", i, f.requests[i].err, want)
+		}
+	}
+	if !errors.Is(f.err, table.ErrUnknown) || !errors.Is(f.err, syscall.EIO) {
+		t.Errorf("readers are told %v", f.err)
+	}
+}
