@@ -62,7 +62,7 @@ func Example() {
 	fmt.Println(again == first, duplicate, err)
 	rows, _, err := rooms.History(ctx, "7", position.Position{}, 10)
 	fmt.Println(rows[0].Text, err)
-	// Output:
+	// Unordered output:
 	// <nil>
 	// <nil>
 	// n1 gets batch 1 up to 1
