@@ -20,12 +20,12 @@ import (
 type raised struct{ folders, kinds []string }
 
 // composed are the codes that no literal shows, and the folders that make them: those of stored documents are made of a
-// document's name, and those of refused forms are what package api calls the refusals of its framework.
+// document's name, and those of refused forms are what package rest calls the refusals of its framework.
 func composed() map[string]string {
 	return map[string]string{
 		"account_unreadable": "storage/table", "account_unwritable": "storage/table", "channel_unreadable": "storage/table",
 		"channel_unwritable": "storage/table", "session_unreadable": "storage/table", "session_unwritable": "storage/table",
-		"bad_request": "gateway/api", "validation_failed": "gateway/api", "body_timeout": "gateway/api",
+		"bad_request": "gateway/rest", "validation_failed": "gateway/rest", "body_timeout": "gateway/rest",
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/conf"
 	"github.com/barrage-live/barrage/internal/fault"
 )
@@ -103,7 +103,7 @@ func (c Config) Validate() error {
 	if _, err := prefixes(c.Limits.Proxies); err != nil {
 		return err
 	}
-	return api.Config{Public: c.Public, Origins: c.Limits.Origins}.Validate() //nolint:wrapcheck // a fault that names the setting
+	return rest.Config{Public: c.Public, Origins: c.Limits.Origins}.Validate() //nolint:wrapcheck // a fault that names the setting
 }
 
 // foreign are variables of the build and the tests that carry our prefix without being settings.

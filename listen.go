@@ -18,6 +18,9 @@ import (
 	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/api/identity"
+	"github.com/barrage-live/barrage/gateway/api/live"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/gateway/socket"
 	"github.com/barrage-live/barrage/gateway/socket/ws"
 	"github.com/barrage-live/barrage/gateway/web"
@@ -150,13 +153,19 @@ func (p *platform) public(sockets *socket.Gateway) ([]mount, error) {
 	}
 	programs, err := api.New(api.Deps{
 		Config: api.Config{
-			Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public,
+			Config:   rest.Config{Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public},
 			RTMPPort: port(cmp.Or(p.cfg.RTMP, p.cfg.RTMPS)), RTMPS: p.cfg.RTMP == "" && p.cfg.RTMPS != "",
 			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},
-		Tokens: p.tokens, Accounts: p.accounts, Members: p.accounts, Handles: p.accounts, Directory: p.directory, Sessions: p.sessions, SessionViews: p.sessions,
-		Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Mutes: p.rooms, Audience: p.rooms,
-		Limiter: api.LimiterFunc(p.allow), Log: p.log, Metrics: api.NewMetrics(p.registry),
+		Tokens: p.tokens,
+		Identity: identity.Ports{
+			Accounts: p.accounts, Members: p.accounts, Directory: p.directory, Sessions: p.sessions, SessionViews: p.sessions,
+		},
+		Live: live.Ports{
+			Accounts: p.accounts, Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Mutes: p.rooms,
+			Audience: p.rooms,
+		},
+		Limiter: rest.LimiterFunc(p.allow), Log: p.log, Metrics: rest.NewMetrics(p.registry),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)

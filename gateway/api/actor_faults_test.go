@@ -9,13 +9,14 @@ import (
 	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/api/live"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
 
 // ailingRooms are rooms whose history asks an actor that fails as told.
 type ailingRooms struct {
-	api.Rooms
+	live.Rooms
 	actor *actortest.Ailing
 	told  string
 }
@@ -29,7 +30,7 @@ func (r *ailingRooms) History(ctx context.Context, name id.Room, _ position.Posi
 // TestFaultsOfActorsAreProblems passes what befalls an actor on to who asks over HTTP.
 func TestFaultsOfActorsAreProblems(t *testing.T) {
 	rooms := &ailingRooms{actor: actortest.NewAiling(t)}
-	w := newWorldOf(t, func(d *api.Deps) { rooms.Rooms, d.Rooms = d.Rooms, rooms })
+	w := newWorldOf(t, func(d *api.Deps) { rooms.Rooms, d.Live.Rooms = d.Live.Rooms, rooms })
 	for _, c := range []struct {
 		room, told string
 		status     int

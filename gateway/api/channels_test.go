@@ -13,6 +13,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
@@ -100,8 +101,8 @@ func TestWhereStreamersPublish(t *testing.T) {
 	}{
 		"the request's host": {api.Config{}, "rtmp://example.com/live"},
 		"another port":       {api.Config{RTMPPort: 1936}, "rtmp://example.com:1936/live"},
-		"the public host":    {api.Config{Public: "https://live.example.org:8443"}, "rtmp://live.example.org/live"},
-		"an IPv6 host":       {api.Config{Public: "http://[2001:db8::1]:8080", RTMPPort: 1936}, "rtmp://[2001:db8::1]:1936/live"},
+		"the public host":    {api.Config{Config: rest.Config{Public: "https://live.example.org:8443"}}, "rtmp://live.example.org/live"},
+		"an IPv6 host":       {api.Config{Config: rest.Config{Public: "http://[2001:db8::1]:8080"}, RTMPPort: 1936}, "rtmp://[2001:db8::1]:1936/live"},
 		"over TLS":           {api.Config{RTMPS: true, RTMPPort: 1935}, "rtmps://example.com:1935/live"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/problem"
 )
 
@@ -17,18 +18,18 @@ type ErrorCodes struct {
 	Errors []problem.Code `json:"errors" nullable:"false" doc:"every code, in the order of the alphabet"`
 }
 
-func errorCodes() []operation {
-	return []operation{
-		handle(operation{
-			id: "list-errors", method: http.MethodGet, path: problem.Catalogue,
-			summary: "Explain every code of a refusal",
-			text:    "The type of a problem leads here.",
-			tag:     "errors", access: anyone,
-		}, func(s *server) func(context.Context, *struct{}) (*errorsOut, error) { return s.listErrors }),
+func errorCodes() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "list-errors", Method: http.MethodGet, Path: problem.Catalogue,
+			Summary: "Explain every code of a refusal",
+			Text:    "The type of a problem leads here.",
+			Tag:     "errors", Access: rest.Anyone,
+		}, listErrors),
 	}
 }
 
 // listErrors answers the same until the program is another.
-func (s *server) listErrors(context.Context, *struct{}) (*errorsOut, error) {
+func listErrors(context.Context, *struct{}) (*errorsOut, error) {
 	return &errorsOut{"public, max-age=300", ErrorCodes{problem.Codes()}}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/rest"
 )
 
 func TestBadForms(t *testing.T) {
@@ -295,7 +296,7 @@ func TestTheLogHoldsNoSecrets(t *testing.T) {
 }
 
 func TestConfigRefusals(t *testing.T) {
-	for name, c := range map[string]api.Config{
+	for name, c := range map[string]rest.Config{
 		"origin with path": {Origins: []string{"https://a.example/x"}}, "any origin": {Origins: []string{"*"}}, "null origin": {Origins: []string{"null"}},
 		"public without scheme": {Public: "live.example.org"}, "public that is no page": {Public: "ftp://live.example.org"},
 	} {
@@ -303,7 +304,7 @@ func TestConfigRefusals(t *testing.T) {
 			t.Errorf("%s is taken", name)
 		}
 	}
-	if err := (api.Config{}).Validate(); err != nil {
+	if err := (rest.Config{}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/gateway/api"
+	"github.com/barrage-live/barrage/gateway/api/identity"
+	"github.com/barrage-live/barrage/gateway/api/live"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 )
@@ -49,10 +52,13 @@ func newWorldOf(t *testing.T, change func(*api.Deps)) *world {
 	t.Helper()
 	w := &world{World: worldtest.New(t, worldtest.Config{}), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
 	deps := api.Deps{
-		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens, Accounts: w.Accounts, Members: w.Accounts, Directory: w.List, Handles: w.Accounts,
-		Sessions: w.Sessions, SessionViews: w.Sessions,
-		Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Mutes: w.Rooms, Audience: fixedAudience(7),
-		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: api.NewMetrics(w.registry),
+		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens,
+		Identity: identity.Ports{Accounts: w.Accounts, Members: w.Accounts, Directory: w.List, Sessions: w.Sessions, SessionViews: w.Sessions},
+		Live: live.Ports{
+			Accounts: w.Accounts, Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Mutes: w.Rooms,
+			Audience: fixedAudience(7),
+		},
+		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: rest.NewMetrics(w.registry),
 	}
 	change(&deps)
 	var err error

@@ -1,4 +1,4 @@
-package api
+package live
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/live/room"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
@@ -82,30 +83,30 @@ type patchRoomIn struct {
 
 type roomOut struct{ Body Room }
 
-func rooms() []operation {
-	return []operation{
-		handle(operation{
-			id: "get-room", method: http.MethodGet, path: "/v1/rooms/{room}",
-			summary: "Look at a room",
-			text:    "Its settings and what is true of it now, in the words of room_state of the socket.",
-			tag:     "rooms", access: guests, codes: []string{"no_room"},
-		}, func(s *server) func(context.Context, *RoomRef) (*roomOut, error) { return s.getRoom }),
-		handle(operation{
-			id: "update-room", method: http.MethodPatch, path: "/v1/rooms/{room}",
-			summary: "Change slow mode and length limit",
-			text:    "What is absent stays. Answers the room as it is then.",
-			tag:     "rooms", access: users, right: roomGovernor, codes: []string{"no_room"},
-		}, func(s *server) func(context.Context, *patchRoomIn) (*roomOut, error) { return s.patchRoom }),
-		handle(operation{
-			id: "list-danmaku", method: http.MethodGet, path: "/v1/rooms/{room}/danmaku",
-			summary: "Read the past of a room",
-			text:    "The newest, or those before a position, the oldest first, in the words of history_page of the socket.",
-			tag:     "rooms", access: guests, codes: []string{"no_room", "bad_position", "room_busy"},
-		}, func(s *server) func(context.Context, *historyIn) (*historyOut, error) { return s.history }),
+func (f *face) roomsOperations() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "get-room", Method: http.MethodGet, Path: "/v1/rooms/{room}",
+			Summary: "Look at a room",
+			Text:    "Its settings and what is true of it now, in the words of room_state of the socket.",
+			Tag:     "rooms", Access: rest.Guests, Codes: []string{"no_room"},
+		}, f.getRoom),
+		rest.Handle(rest.Operation{
+			ID: "update-room", Method: http.MethodPatch, Path: "/v1/rooms/{room}",
+			Summary: "Change slow mode and length limit",
+			Text:    "What is absent stays. Answers the room as it is then.",
+			Tag:     "rooms", Access: rest.Users, Right: roomGovernor(), Codes: []string{"no_room"},
+		}, f.patchRoom),
+		rest.Handle(rest.Operation{
+			ID: "list-danmaku", Method: http.MethodGet, Path: "/v1/rooms/{room}/danmaku",
+			Summary: "Read the past of a room",
+			Text:    "The newest, or those before a position, the oldest first, in the words of history_page of the socket.",
+			Tag:     "rooms", Access: rest.Guests, Codes: []string{"no_room", "bad_position", "room_busy"},
+		}, f.history),
 	}
 }
 
-func (s *server) history(ctx context.Context, in *historyIn) (*historyOut, error) {
+func (f *face) history(ctx context.Context, in *historyIn) (*historyOut, error) {
 	r, err := roomID(in.Room)
 	if err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (s *server) history(ctx context.Context, in *historyIn) (*historyOut, error
 			return nil, fault.From(err).In("before")
 		}
 	}
-	list, more, err := s.Rooms.History(ctx, r, before, in.Limit)
+	list, more, err := f.Rooms.History(ctx, r, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -133,16 +134,16 @@ func (s *server) history(ctx context.Context, in *historyIn) (*historyOut, error
 	return &historyOut{page}, nil
 }
 
-func (s *server) getRoom(ctx context.Context, in *RoomRef) (*roomOut, error) {
+func (f *face) getRoom(ctx context.Context, in *RoomRef) (*roomOut, error) {
 	r, err := roomID(in.Room)
 	if err != nil {
 		return nil, err
 	}
-	return s.showRoom(ctx, r)
+	return f.showRoom(ctx, r)
 }
 
-func (s *server) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, error) {
-	card, err := s.govern(ctx, in.Room)
+func (f *face) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, error) {
+	card, err := f.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +151,14 @@ func (s *server) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, erro
 	if in.Body.SlowModeSeconds != nil {
 		adjust.SlowMode = new(time.Duration(*in.Body.SlowModeSeconds) * time.Second)
 	}
-	if err := s.Rooms.Configure(ctx, card.Room, adjust); err != nil {
+	if err := f.Rooms.Configure(ctx, card.Room, adjust); err != nil {
 		return nil, err
 	}
-	return s.showRoom(ctx, card.Room)
+	return f.showRoom(ctx, card.Room)
 }
 
-func (s *server) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
-	card, err := s.Rooms.Card(ctx, r)
+func (f *face) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
+	card, err := f.Rooms.Card(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -165,10 +166,10 @@ func (s *server) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
 		ID: string(card.Room), Channel: string(card.Channel), CreatedMS: card.Created.UnixMilli(),
 		SlowModeSeconds: int(card.Settings.SlowMode / time.Second), MaxLength: card.Settings.MaxLength,
 	}
-	if s.Audience == nil {
+	if f.Audience == nil {
 		return &roomOut{out}, nil
 	}
-	now, err := s.Audience.Info(ctx, r)
+	now, err := f.Audience.Info(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -215,4 +216,21 @@ func danmakuOf(d room.Danmaku) Danmaku {
 
 func positionOf(p position.Position) Position {
 	return Position{strconv.FormatUint(uint64(p.Epoch), 10), strconv.FormatUint(uint64(p.Offset), 10)}
+}
+
+// govern finds a room on which the asker has the right of the operation.
+func (f *face) govern(ctx context.Context, name string) (room.Card, error) {
+	i, err := rest.RequireIdentity(ctx)
+	if err != nil {
+		return room.Card{}, err
+	}
+	r, err := roomID(name)
+	if err != nil {
+		return room.Card{}, err
+	}
+	card, err := f.Rooms.Card(ctx, r)
+	if err != nil {
+		return room.Card{}, err
+	}
+	return card, rest.RequireRight(ctx, card.Owner == i.User)
 }

@@ -1,4 +1,4 @@
-package api
+package live
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/live/room"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/id"
 )
 
@@ -34,14 +35,14 @@ type MuteOrder struct {
 
 type mutesIn struct {
 	RoomRef
-	PageQuery
+	rest.PageQuery
 }
 
 type mutesOut struct{ Body MutePage }
 
 type muteIn struct {
 	RoomRef
-	UserRef
+	rest.UserRef
 	Body MuteOrder
 }
 
@@ -49,43 +50,43 @@ type muteOut struct{ Body Mute }
 
 type unmuteIn struct {
 	RoomRef
-	UserRef
+	rest.UserRef
 }
 
-func mutes() []operation {
-	return []operation{
-		handle(operation{
-			id: "list-mutes", method: http.MethodGet, path: "/v1/rooms/{room}/mutes",
-			summary: "List who may not post",
-			text:    "The mutes in force, the newest first.",
-			tag:     "mutes", access: users, right: roomGovernor, codes: []string{"no_room", "bad_cursor"},
-		}, func(s *server) func(context.Context, *mutesIn) (*mutesOut, error) { return s.listMutes }),
-		handle(operation{
-			id: "mute-user", method: http.MethodPut, path: "/v1/rooms/{room}/mutes/{user}",
-			summary: "Keep a user from posting",
-			text:    "Replaces an earlier mute of the user; the same request again changes nothing.",
-			tag:     "mutes", access: users, right: roomGovernor,
-			codes: []string{"no_room", "no_account", "bad_mute", "owner_immune", "too_many_mutes"},
-		}, func(s *server) func(context.Context, *muteIn) (*muteOut, error) { return s.mute }),
-		handle(operation{
-			id: "unmute-user", method: http.MethodDelete, path: "/v1/rooms/{room}/mutes/{user}",
-			summary: "Let a user post again",
-			text:    "It is no error if nothing kept the user from it.",
-			tag:     "mutes", status: http.StatusNoContent, access: users, right: roomGovernor, codes: []string{"no_room", "no_account"},
-		}, func(s *server) func(context.Context, *unmuteIn) (*struct{}, error) { return s.unmute }),
+func (f *face) mutesOperations() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "list-mutes", Method: http.MethodGet, Path: "/v1/rooms/{room}/mutes",
+			Summary: "List who may not post",
+			Text:    "The mutes in force, the newest first.",
+			Tag:     "mutes", Access: rest.Users, Right: roomGovernor(), Codes: []string{"no_room", "bad_cursor"},
+		}, f.listMutes),
+		rest.Handle(rest.Operation{
+			ID: "mute-user", Method: http.MethodPut, Path: "/v1/rooms/{room}/mutes/{user}",
+			Summary: "Keep a user from posting",
+			Text:    "Replaces an earlier mute of the user; the same request again changes nothing.",
+			Tag:     "mutes", Access: rest.Users, Right: roomGovernor(),
+			Codes: []string{"no_room", "no_account", "bad_mute", "owner_immune", "too_many_mutes"},
+		}, f.mute),
+		rest.Handle(rest.Operation{
+			ID: "unmute-user", Method: http.MethodDelete, Path: "/v1/rooms/{room}/mutes/{user}",
+			Summary: "Let a user post again",
+			Text:    "It is no error if nothing kept the user from it.",
+			Tag:     "mutes", Status: http.StatusNoContent, Access: rest.Users, Right: roomGovernor(), Codes: []string{"no_room", "no_account"},
+		}, f.unmute),
 	}
 }
 
-func (s *server) listMutes(ctx context.Context, in *mutesIn) (*mutesOut, error) {
-	card, err := s.govern(ctx, in.Room)
+func (f *face) listMutes(ctx context.Context, in *mutesIn) (*mutesOut, error) {
+	card, err := f.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Mutes.Mutes(ctx, card.Room)
+	list, err := f.Mutes.Mutes(ctx, card.Room)
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := part(in.PageQuery, list, newestFirst)
+	list, next, err := rest.Part(in.PageQuery, list, newestFirst)
 	if err != nil {
 		return nil, err
 	}
@@ -100,24 +101,24 @@ func newestFirst(m room.Mute) string {
 	return fmt.Sprintf("%019d-%s", math.MaxInt64-m.At.UnixMilli(), m.User)
 }
 
-func (s *server) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
-	card, err := s.govern(ctx, in.Room)
+func (f *face) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
+	card, err := f.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	i, err := asker(ctx)
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.account(ctx, in.User)
+	target, err := f.account(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
 	until := time.UnixMilli(in.Body.UntilMS)
-	if err := s.Mutes.Mute(ctx, card.Room, target.User, until, i.User); err != nil {
+	if err := f.Mutes.Mute(ctx, card.Room, target.User, until, i.User); err != nil {
 		return nil, err
 	}
-	list, err := s.Mutes.Mutes(ctx, card.Room)
+	list, err := f.Mutes.Mutes(ctx, card.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -128,24 +129,24 @@ func (s *server) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
 	return &muteOut{muteOf(list[n])}, nil
 }
 
-func (s *server) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
-	card, err := s.govern(ctx, in.Room)
+func (f *face) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
+	card, err := f.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	target, err := s.account(ctx, in.User)
+	target, err := f.account(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Mutes.Unmute(ctx, card.Room, target.User)
+	return nil, f.Mutes.Unmute(ctx, card.Room, target.User)
 }
 
 // account finds an account by handle or id; a handle has a letter and an id has none.
-func (s *server) account(ctx context.Context, handleOrID string) (account.Account, error) {
+func (f *face) account(ctx context.Context, handleOrID string) (account.Account, error) {
 	if user, err := id.ParseNumber[id.User](handleOrID); err == nil {
-		return s.Accounts.Get(ctx, user)
+		return f.Accounts.Get(ctx, user)
 	}
-	return s.Members.ByHandle(ctx, handleOrID)
+	return f.Accounts.ByHandle(ctx, handleOrID)
 }
 
 func muteOf(m room.Mute) Mute {

@@ -1,4 +1,4 @@
-package api
+package live
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
 )
 
@@ -86,7 +87,7 @@ type channelsOut struct{ Body ChannelPage }
 
 type listChannelsIn struct {
 	Live bool `query:"live" required:"true" enum:"true" doc:"only live channels are listed" example:"true"`
-	PageQuery
+	rest.PageQuery
 }
 
 type createChannelIn struct{ Body ChannelDraft }
@@ -98,59 +99,59 @@ type patchChannelIn struct {
 
 type ingestOut struct{ Body Ingest }
 
-func channels() []operation {
-	return []operation{
-		handle(operation{
-			id: "list-channels", method: http.MethodGet, path: "/v1/channels",
-			summary: "List live channels",
-			text:    "Channels that are live or interrupted, those with the most viewers first, as they were within the last 10 s. There is no list of all channels yet, so live must be true.",
-			tag:     "channels", access: guests, codes: []string{"bad_cursor"},
-		}, func(s *server) func(context.Context, *listChannelsIn) (*channelsOut, error) { return s.listChannels }),
-		handle(operation{
-			id: "create-channel", method: http.MethodPost, path: "/v1/channels",
-			summary: "Make one's channel and its room",
-			text:    "An account has one channel, and becomes a streamer by it.",
-			tag:     "channels", status: http.StatusCreated, access: users, right: enabled, limited: true, codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter", "bad_text", "text_marks", "text_too_long"},
-		}, func(s *server) func(context.Context, *createChannelIn) (*channelOut, error) { return s.createChannel }),
-		handle(operation{
-			id: "list-my-channels", method: http.MethodGet, path: "/v1/me/channels",
-			summary: "List one's own channels",
-			text:    "None or one.",
-			tag:     "me", access: users,
-		}, func(s *server) func(context.Context, *struct{}) (*channelsOut, error) { return s.myChannels }),
-		handle(operation{
-			id: "get-channel", method: http.MethodGet, path: "/v1/channels/{channel}",
-			summary: "Look at a channel",
-			text:    "By name or id.",
-			tag:     "channels", access: guests, codes: []string{"no_channel"},
-		}, func(s *server) func(context.Context, *ChannelRef) (*channelOut, error) { return s.getChannel }),
-		handle(operation{
-			id: "update-channel", method: http.MethodPatch, path: "/v1/channels/{channel}",
-			summary: "Change a channel",
-			text:    "Answers the channel as it is then.",
-			tag:     "channels", access: users, right: channelOwner, codes: []string{"no_channel", "bad_text", "text_marks", "text_too_long"},
-		}, func(s *server) func(context.Context, *patchChannelIn) (*channelOut, error) { return s.patchChannel }),
-		handle(operation{
-			id: "get-ingest", method: http.MethodGet, path: "/v1/channels/{channel}/ingest",
-			summary: "See how the publisher is doing",
-			text:    "What arrives, and what the streamer should change.",
-			tag:     "channels", access: users, right: channelWatcher, codes: []string{"no_channel"},
-		}, func(s *server) func(context.Context, *ChannelRef) (*ingestOut, error) { return s.getIngest }),
+func (f *face) channelsOperations() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "list-channels", Method: http.MethodGet, Path: "/v1/channels",
+			Summary: "List live channels",
+			Text:    "Channels that are live or interrupted, those with the most viewers first, as they were within the last 10 s. There is no list of all channels yet, so live must be true.",
+			Tag:     "channels", Access: rest.Guests, Codes: []string{"bad_cursor"},
+		}, f.listChannels),
+		rest.Handle(rest.Operation{
+			ID: "create-channel", Method: http.MethodPost, Path: "/v1/channels",
+			Summary: "Make one's channel and its room",
+			Text:    "An account has one channel, and becomes a streamer by it.",
+			Tag:     "channels", Status: http.StatusCreated, Access: rest.Users, Right: rest.Enabled(), Limited: true, Codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter", "bad_text", "text_marks", "text_too_long"},
+		}, f.createChannel),
+		rest.Handle(rest.Operation{
+			ID: "list-my-channels", Method: http.MethodGet, Path: "/v1/me/channels",
+			Summary: "List one's own channels",
+			Text:    "None or one.",
+			Tag:     "me", Access: rest.Users,
+		}, f.myChannels),
+		rest.Handle(rest.Operation{
+			ID: "get-channel", Method: http.MethodGet, Path: "/v1/channels/{channel}",
+			Summary: "Look at a channel",
+			Text:    "By name or id.",
+			Tag:     "channels", Access: rest.Guests, Codes: []string{"no_channel"},
+		}, f.getChannel),
+		rest.Handle(rest.Operation{
+			ID: "update-channel", Method: http.MethodPatch, Path: "/v1/channels/{channel}",
+			Summary: "Change a channel",
+			Text:    "Answers the channel as it is then.",
+			Tag:     "channels", Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "bad_text", "text_marks", "text_too_long"},
+		}, f.patchChannel),
+		rest.Handle(rest.Operation{
+			ID: "get-ingest", Method: http.MethodGet, Path: "/v1/channels/{channel}/ingest",
+			Summary: "See how the publisher is doing",
+			Text:    "What arrives, and what the streamer should change.",
+			Tag:     "channels", Access: rest.Users, Right: channelWatcher(), Codes: []string{"no_channel"},
+		}, f.getIngest),
 	}
 }
 
-func (s *server) listChannels(ctx context.Context, in *listChannelsIn) (*channelsOut, error) {
-	after, err := in.after()
+func (f *face) listChannels(ctx context.Context, in *listChannelsIn) (*channelsOut, error) {
+	after, err := in.After()
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := s.ChannelViews.ListLive(ctx, after, in.Limit)
+	list, next, err := f.ChannelViews.ListLive(ctx, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &channelsOut{ChannelPage{Channels: make([]Channel, 0, len(list))}}
 	for _, l := range list {
-		v, err := s.view(ctx, l.Channel)
+		v, err := f.view(ctx, l.Channel)
 		if err != nil {
 			return nil, err
 		}
@@ -158,72 +159,72 @@ func (s *server) listChannels(ctx context.Context, in *listChannelsIn) (*channel
 		out.Body.Channels = append(out.Body.Channels, v)
 	}
 	if next != "" {
-		out.Body.Next = cursor(next)
+		out.Body.Next = rest.Cursor(next)
 	}
 	return out, nil
 }
 
-func (s *server) createChannel(ctx context.Context, in *createChannelIn) (*channelOut, error) {
-	if err := s.permit(ctx, true); err != nil {
+func (f *face) createChannel(ctx context.Context, in *createChannelIn) (*channelOut, error) {
+	if err := rest.RequireRight(ctx, true); err != nil {
 		return nil, err
 	}
-	i, err := asker(ctx)
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.within(ctx, userLimit("create_channel", i, createLimit)); err != nil {
+	if err := f.Limits.Within(ctx, rest.UserLimit("create_channel", i, createLimit)); err != nil {
 		return nil, err
 	}
-	ch, err := s.Channels.Create(ctx, i.User, in.Body.Name, in.Body.Title)
+	ch, err := f.Channels.Create(ctx, i.User, in.Body.Name, in.Body.Title)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Accounts.GrantRole(ctx, i.User, auth.Streamer); err != nil {
+	if _, err := f.Accounts.GrantRole(ctx, i.User, auth.Streamer); err != nil {
 		return nil, err
 	}
-	return s.show(ctx, ch)
+	return f.show(ctx, ch)
 }
 
-func (s *server) myChannels(ctx context.Context, _ *struct{}) (*channelsOut, error) {
-	i, err := asker(ctx)
+func (f *face) myChannels(ctx context.Context, _ *struct{}) (*channelsOut, error) {
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ch, err := s.ChannelViews.Owned(ctx, i.User)
+	ch, err := f.ChannelViews.Owned(ctx, i.User)
 	if errors.Is(err, channel.ErrNoChannel) {
-		return s.viewAll(ctx, nil)
+		return f.viewAll(ctx, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.viewAll(ctx, []channel.Channel{ch})
+	return f.viewAll(ctx, []channel.Channel{ch})
 }
 
-func (s *server) getChannel(ctx context.Context, in *ChannelRef) (*channelOut, error) {
-	ch, err := s.find(ctx, in.Channel)
+func (f *face) getChannel(ctx context.Context, in *ChannelRef) (*channelOut, error) {
+	ch, err := f.find(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	return s.show(ctx, ch)
+	return f.show(ctx, ch)
 }
 
-func (s *server) patchChannel(ctx context.Context, in *patchChannelIn) (*channelOut, error) {
-	ch, err := s.own(ctx, in.Channel)
+func (f *face) patchChannel(ctx context.Context, in *patchChannelIn) (*channelOut, error) {
+	ch, err := f.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	if ch, err = s.Channels.SetTitle(ctx, ch.ID, in.Body.Title); err != nil {
+	if ch, err = f.Channels.SetTitle(ctx, ch.ID, in.Body.Title); err != nil {
 		return nil, err
 	}
-	return s.show(ctx, ch)
+	return f.show(ctx, ch)
 }
 
-func (s *server) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, error) {
-	ch, err := s.own(ctx, in.Channel)
+func (f *face) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, error) {
+	ch, err := f.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	got, err := s.Channels.Ingest(ctx, ch.ID)
+	got, err := f.Channels.Ingest(ctx, ch.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -242,24 +243,24 @@ func (s *server) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, err
 }
 
 // find resolves a name or id to a channel that exists.
-func (s *server) find(ctx context.Context, nameOrID string) (channel.Channel, error) {
-	ch, err := s.ChannelViews.Resolve(ctx, nameOrID)
+func (f *face) find(ctx context.Context, nameOrID string) (channel.Channel, error) {
+	ch, err := f.ChannelViews.Resolve(ctx, nameOrID)
 	if err != nil {
 		return channel.Channel{}, err
 	}
-	return s.ChannelViews.Get(ctx, ch)
+	return f.ChannelViews.Get(ctx, ch)
 }
 
-func (s *server) show(ctx context.Context, ch channel.Channel) (*channelOut, error) {
-	v, err := s.watched(ctx, ch)
+func (f *face) show(ctx context.Context, ch channel.Channel) (*channelOut, error) {
+	v, err := f.watched(ctx, ch)
 	return &channelOut{v}, err
 }
 
-func (s *server) viewAll(ctx context.Context, list []channel.Channel) (*channelsOut, error) {
+func (f *face) viewAll(ctx context.Context, list []channel.Channel) (*channelsOut, error) {
 	out := &channelsOut{}
 	out.Body.Channels = make([]Channel, 0, len(list))
 	for _, ch := range list {
-		v, err := s.watched(ctx, ch)
+		v, err := f.watched(ctx, ch)
 		if err != nil {
 			return nil, err
 		}
@@ -269,10 +270,10 @@ func (s *server) viewAll(ctx context.Context, list []channel.Channel) (*channels
 }
 
 // watched is view with the channel's audience.
-func (s *server) watched(ctx context.Context, ch channel.Channel) (Channel, error) {
-	v, err := s.view(ctx, ch)
-	if err == nil && s.Audience != nil {
-		if info, err := s.Audience.Info(ctx, ch.Room); err == nil { // a channel without a count is better than none
+func (f *face) watched(ctx context.Context, ch channel.Channel) (Channel, error) {
+	v, err := f.view(ctx, ch)
+	if err == nil && f.Audience != nil {
+		if info, err := f.Audience.Info(ctx, ch.Room); err == nil { // a channel without a count is better than none
 			v.Viewers = info.Online
 		}
 	}
@@ -280,15 +281,15 @@ func (s *server) watched(ctx context.Context, ch channel.Channel) (Channel, erro
 }
 
 // view joins a channel with its owner's handle.
-func (s *server) view(ctx context.Context, ch channel.Channel) (Channel, error) {
-	handle, err := s.Handles.Handle(ctx, ch.Owner)
+func (f *face) view(ctx context.Context, ch channel.Channel) (Channel, error) {
+	handle, err := f.Accounts.Handle(ctx, ch.Owner)
 	if err != nil && !errors.Is(err, account.ErrNoAccount) {
 		return Channel{}, err
 	}
 	v := Channel{
 		ID: string(ch.ID), Name: ch.Name, Title: ch.Title, Owner: Owner{string(ch.Owner), handle}, Room: string(ch.Room),
 		Live: ch.Phase == channel.Live, State: string(ch.Phase), Broadcast: string(ch.Broadcast),
-		PlaylistURL: s.Config.Public + "/live/" + ch.Name + "/index.m3u8",
+		PlaylistURL: f.Config.Public + "/live/" + ch.Name + "/index.m3u8",
 	}
 	if !ch.Start.IsZero() {
 		v.StartMS = ch.Start.UnixMilli()
@@ -297,9 +298,9 @@ func (s *server) view(ctx context.Context, ch channel.Channel) (Channel, error) 
 }
 
 // rtmpURL is where streamers publish to, without the key.
-func (s *server) rtmpURL(ctx context.Context) string {
-	u := url.URL{Scheme: "rtmp", Host: callerOf(ctx).host, Path: "/live"}
-	if public, err := url.Parse(s.Config.Public); err == nil && public.Host != "" {
+func (f *face) rtmpURL(ctx context.Context) string {
+	u := url.URL{Scheme: "rtmp", Host: rest.CallerOf(ctx).Host, Path: "/live"}
+	if public, err := url.Parse(f.Config.Public); err == nil && public.Host != "" {
 		u.Host = public.Host
 	}
 	host := u.Hostname()
@@ -307,11 +308,11 @@ func (s *server) rtmpURL(ctx context.Context) string {
 		host = "[" + host + "]"
 	}
 	u.Host = host
-	if s.Config.RTMPS {
+	if f.Config.RTMPS {
 		u.Scheme = "rtmps"
 	}
 	// 1935 is what RTMP means without a port. Programs do not agree what RTMPS means.
-	if port := cmp.Or(s.Config.RTMPPort, 1935); port != 1935 || s.Config.RTMPS {
+	if port := cmp.Or(f.Config.RTMPPort, 1935); port != 1935 || f.Config.RTMPS {
 		u.Host += ":" + strconv.Itoa(port)
 	}
 	return u.String()

@@ -1,16 +1,15 @@
-package api
+package rest
 
 import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
-// Config shapes the API. The zero value works.
+// Config shapes the face. The zero value works.
 type Config struct {
 	// Origins are foreign origins, such as "https://studio.example.org", whose pages may call the API with credentials.
 	// Empty: none.
@@ -19,20 +18,10 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
 	Public string
-	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935. RTMPS says that it speaks TLS.
-	RTMPPort int
-	RTMPS    bool
 	// MaxBody is how many bytes of a body are read; zero means 64 KiB.
 	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.
 	Timeout time.Duration
-	// Logins is how often one account may be tried from one address in Window, and a fifth of how often from all addresses,
-	// or by one address on all accounts; zero means 20.
-	Logins int
-	// Registrations is how many accounts one address may ask for in Window; zero means 20.
-	Registrations int
-	// Window is the window of the limits; zero means 10 minutes.
-	Window time.Duration
 }
 
 // filled replaces the zeros.
@@ -43,16 +32,6 @@ func (c Config) filled() Config {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
-	if c.Logins == 0 {
-		c.Logins = 20
-	}
-	if c.Registrations == 0 {
-		c.Registrations = 20
-	}
-	if c.Window == 0 {
-		c.Window = 10 * time.Minute
-	}
-	c.Public = strings.TrimSuffix(c.Public, "/")
 	return c
 }
 

@@ -1,4 +1,4 @@
-package api
+package identity
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/barrage-live/barrage/actors/identity/session"
+	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -42,39 +43,39 @@ type sessionIn struct {
 
 type endedOut struct{ Body EndedSessions }
 
-func sessions() []operation {
-	return []operation{
-		handle(operation{
-			id: "list-sessions", method: http.MethodGet, path: "/v1/me/sessions",
-			summary: "List one's own logins",
-			text:    "The oldest first.",
-			tag:     "me", access: users, codes: []string{"bad_cursor"},
-		}, func(s *server) func(context.Context, *PageQuery) (*sessionsOut, error) { return s.listSessions }),
-		handle(operation{
-			id: "end-session", method: http.MethodDelete, path: "/v1/me/sessions/{session}",
-			summary: "End one of one's own logins",
-			text:    "Its tokens are refused from then on and its sockets closed.",
-			tag:     "me", status: http.StatusNoContent, access: users, codes: []string{"no_session"},
-		}, func(s *server) func(context.Context, *sessionIn) (*struct{}, error) { return s.endSession }),
-		handle(operation{
-			id: "end-sessions", method: http.MethodPost, path: "/v1/auth/logout-all",
-			summary: "End all of one's logins but this one",
-			text:    "Their tokens are refused from then on and their sockets closed.",
-			tag:     "auth", access: users,
-		}, func(s *server) func(context.Context, *struct{}) (*endedOut, error) { return s.endSessions }),
+func (f *face) sessionsOperations() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "list-sessions", Method: http.MethodGet, Path: "/v1/me/sessions",
+			Summary: "List one's own logins",
+			Text:    "The oldest first.",
+			Tag:     "me", Access: rest.Users, Codes: []string{"bad_cursor"},
+		}, f.listSessions),
+		rest.Handle(rest.Operation{
+			ID: "end-session", Method: http.MethodDelete, Path: "/v1/me/sessions/{session}",
+			Summary: "End one of one's own logins",
+			Text:    "Its tokens are refused from then on and its sockets closed.",
+			Tag:     "me", Status: http.StatusNoContent, Access: rest.Users, Codes: []string{"no_session"},
+		}, f.endSession),
+		rest.Handle(rest.Operation{
+			ID: "end-sessions", Method: http.MethodPost, Path: "/v1/auth/logout-all",
+			Summary: "End all of one's logins but this one",
+			Text:    "Their tokens are refused from then on and their sockets closed.",
+			Tag:     "auth", Access: rest.Users,
+		}, f.endSessions),
 	}
 }
 
-func (s *server) listSessions(ctx context.Context, in *PageQuery) (*sessionsOut, error) {
-	i, err := asker(ctx)
+func (f *face) listSessions(ctx context.Context, in *rest.PageQuery) (*sessionsOut, error) {
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.SessionViews.List(ctx, i.User)
+	list, err := f.SessionViews.List(ctx, i.User)
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := part(*in, list, oldestFirst)
+	list, next, err := rest.Part(*in, list, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
@@ -91,23 +92,23 @@ func oldestFirst(i session.Info) string {
 	return fmt.Sprintf("%019d-%s", i.Opened.UnixNano(), i.Session)
 }
 
-func (s *server) endSession(ctx context.Context, in *sessionIn) (*struct{}, error) {
-	i, err := asker(ctx)
+func (f *face) endSession(ctx context.Context, in *sessionIn) (*struct{}, error) {
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = s.Sessions.Revoke(ctx, i.User, id.Session(in.Session))
+	err = f.Sessions.Revoke(ctx, i.User, id.Session(in.Session))
 	if errors.Is(err, auth.ErrSessionEnded) || errors.Is(err, auth.ErrTokenInvalid) {
 		err = errNoSession
 	}
 	return nil, err
 }
 
-func (s *server) endSessions(ctx context.Context, _ *struct{}) (*endedOut, error) {
-	i, err := asker(ctx)
+func (f *face) endSessions(ctx context.Context, _ *struct{}) (*endedOut, error) {
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.Sessions.RevokeAll(ctx, i.User, i.Session)
+	n, err := f.Sessions.RevokeAll(ctx, i.User, i.Session)
 	return &endedOut{EndedSessions{n}}, err
 }

@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"encoding/base64"
@@ -16,8 +16,8 @@ type PageQuery struct {
 
 var errBadCursor = fault.New(fault.Invalid, "bad_cursor", "a cursor is the next of an earlier answer").In("cursor")
 
-// after is the key that the cursor stands for, "" at the beginning.
-func (in PageQuery) after() (string, error) {
+// After is the key that the cursor stands for, "" at the beginning.
+func (in PageQuery) After() (string, error) {
 	key, err := base64.RawURLEncoding.DecodeString(in.Cursor)
 	if err != nil {
 		return "", errBadCursor
@@ -25,13 +25,13 @@ func (in PageQuery) after() (string, error) {
 	return string(key), nil
 }
 
-// cursor hides a key, so that clients do not make their own.
-func cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
+// Cursor hides a key, so that clients do not make their own.
+func Cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
-// part cuts a page out of a whole list, which it sorts by key, and gives the next cursor, "" at the end. Keys are unique; what comes
+// Part cuts a page out of a whole list, which it sorts by key, and gives the next cursor, "" at the end. Keys are unique; what comes
 // and goes between two pages moves nothing else.
-func part[T any](in PageQuery, whole []T, key func(T) string) (page []T, next string, err error) {
-	after, err := in.after()
+func Part[T any](in PageQuery, whole []T, key func(T) string) (page []T, next string, err error) {
+	after, err := in.After()
 	if err != nil {
 		return nil, "", err
 	}
@@ -41,5 +41,10 @@ func part[T any](in PageQuery, whole []T, key func(T) string) (page []T, next st
 		return whole, "", nil
 	}
 	page = whole[:in.Limit]
-	return page, cursor(key(page[len(page)-1])), nil
+	return page, Cursor(key(page[len(page)-1])), nil
+}
+
+// UserRef names a user in a path.
+type UserRef struct {
+	User string `path:"user" maxLength:"256" doc:"handle or id" example:"ann"`
 }

@@ -1,4 +1,4 @@
-package api
+package live
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/gateway/rest"
 )
 
 // mintLimit is how many stream keys one account may ask for in the window.
@@ -45,37 +46,37 @@ type keyIn struct {
 	Key string `path:"key" doc:"id of the key" example:"k1"`
 }
 
-func keys() []operation {
-	return []operation{
-		handle(operation{
-			id: "list-keys", method: http.MethodGet, path: "/v1/channels/{channel}/keys",
-			summary: "List stream keys",
-			text:    "Without their secrets.",
-			tag:     "keys", access: users, right: channelOwner, codes: []string{"no_channel"},
-		}, func(s *server) func(context.Context, *ChannelRef) (*keysOut, error) { return s.listKeys }),
-		handle(operation{
-			id: "create-key", method: http.MethodPost, path: "/v1/channels/{channel}/keys",
-			summary: "Make a stream key",
-			text:    "The secret is shown this once. Older keys go on for a while, so that an encoder can be changed over.",
-			tag:     "keys", status: http.StatusCreated, access: users, right: channelOwner, limited: true, codes: []string{"no_channel", "too_many_keys"},
-		}, func(s *server) func(context.Context, *ChannelRef) (*mintedOut, error) { return s.mintKey }),
-		handle(operation{
-			id: "revoke-key", method: http.MethodDelete, path: "/v1/channels/{channel}/keys/{key}",
-			summary: "End a stream key and its publisher",
-			text:    "At once.",
-			tag:     "keys", status: http.StatusNoContent, access: users, right: channelOwner, codes: []string{"no_channel", "no_key"},
-		}, func(s *server) func(context.Context, *keyIn) (*struct{}, error) { return s.revokeKey }),
+func (f *face) keysOperations() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "list-keys", Method: http.MethodGet, Path: "/v1/channels/{channel}/keys",
+			Summary: "List stream keys",
+			Text:    "Without their secrets.",
+			Tag:     "keys", Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel"},
+		}, f.listKeys),
+		rest.Handle(rest.Operation{
+			ID: "create-key", Method: http.MethodPost, Path: "/v1/channels/{channel}/keys",
+			Summary: "Make a stream key",
+			Text:    "The secret is shown this once. Older keys go on for a while, so that an encoder can be changed over.",
+			Tag:     "keys", Status: http.StatusCreated, Access: rest.Users, Right: channelOwner(), Limited: true, Codes: []string{"no_channel", "too_many_keys"},
+		}, f.mintKey),
+		rest.Handle(rest.Operation{
+			ID: "revoke-key", Method: http.MethodDelete, Path: "/v1/channels/{channel}/keys/{key}",
+			Summary: "End a stream key and its publisher",
+			Text:    "At once.",
+			Tag:     "keys", Status: http.StatusNoContent, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "no_key"},
+		}, f.revokeKey),
 	}
 }
 
-func (s *server) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error) {
-	ch, err := s.own(ctx, in.Channel)
+func (f *face) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error) {
+	ch, err := f.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.StreamKeys.Keys(ctx, ch.ID)
+	list, err := f.StreamKeys.Keys(ctx, ch.ID)
 	out := &keysOut{}
-	out.Body.RTMPURL = s.rtmpURL(ctx)
+	out.Body.RTMPURL = f.rtmpURL(ctx)
 	out.Body.Keys = make([]StreamKey, 0, len(list))
 	for _, k := range list {
 		out.Body.Keys = append(out.Body.Keys, keyOf(k))
@@ -83,31 +84,31 @@ func (s *server) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error)
 	return out, err
 }
 
-func (s *server) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, error) {
-	ch, err := s.own(ctx, in.Channel)
+func (f *face) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, error) {
+	ch, err := f.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	i, err := asker(ctx)
+	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.within(ctx, userLimit("mint_key", i, mintLimit)); err != nil {
+	if err := f.Limits.Within(ctx, rest.UserLimit("mint_key", i, mintLimit)); err != nil {
 		return nil, err
 	}
-	k, secret, err := s.StreamKeys.MintKey(ctx, ch.ID)
+	k, secret, err := f.StreamKeys.MintKey(ctx, ch.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &mintedOut{MintedKey{k.ID, secret.Reveal(), s.rtmpURL(ctx), k.Created.UnixMilli()}}, nil
+	return &mintedOut{MintedKey{k.ID, secret.Reveal(), f.rtmpURL(ctx), k.Created.UnixMilli()}}, nil
 }
 
-func (s *server) revokeKey(ctx context.Context, in *keyIn) (*struct{}, error) {
-	ch, err := s.own(ctx, in.Channel)
+func (f *face) revokeKey(ctx context.Context, in *keyIn) (*struct{}, error) {
+	ch, err := f.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.StreamKeys.RevokeKey(ctx, ch.ID, in.Key)
+	_, err = f.StreamKeys.RevokeKey(ctx, ch.ID, in.Key)
 	return nil, err
 }
 

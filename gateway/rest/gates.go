@@ -1,4 +1,4 @@
-package api
+package rest
 
 import (
 	"context"
@@ -19,18 +19,18 @@ import (
 )
 
 // observe counts and logs a request, names it, and turns a panic into a 500.
-func (s *server) observe(next http.Handler) http.Handler {
+func (rt *Router) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		s.Metrics.inFlight.Inc()
-		defer s.Metrics.inFlight.Dec()
+		rt.Metrics.inFlight.Inc()
+		defer rt.Metrics.inFlight.Dec()
 		var b [8]byte
 		_, _ = rand.Read(b[:]) // ends the process itself if the system has no randomness
 		request := hex.EncodeToString(b[:])
 		w.Header().Set("X-Request-Id", request)
-		c := s.caller(r)
+		c := rt.caller(r)
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		log := s.Log.With(slog.String("request", request), slog.String("method", r.Method))
+		log := rt.Log.With(slog.String("request", request), slog.String("method", r.Method))
 		defer func() {
 			if reason := recover(); reason != nil {
 				log.Error("handler panicked", slog.Any("reason", reason), slog.String("stack", string(debug.Stack())))
@@ -38,13 +38,13 @@ func (s *server) observe(next http.Handler) http.Handler {
 					problem.Of(errInternal).Write(ww)
 				}
 			}
-			s.record(log, r, ww, c, time.Since(start))
+			rt.record(log, r, ww, c, time.Since(start))
 		}()
 		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})
 }
 
-func (s *server) record(log *slog.Logger, r *http.Request, w middleware.WrapResponseWriter, c caller, took time.Duration) {
+func (rt *Router) record(log *slog.Logger, r *http.Request, w middleware.WrapResponseWriter, c Caller, took time.Duration) {
 	route := chi.RouteContext(r.Context()).RoutePattern()
 	if route == "" || route == "/*" {
 		route = "unmatched"
@@ -54,10 +54,10 @@ func (s *server) record(log *slog.Logger, r *http.Request, w middleware.WrapResp
 		method = "other"
 	}
 	status := max(w.Status(), http.StatusOK)
-	s.Metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	s.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
+	rt.Metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	rt.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
 	log.Log(r.Context(), logLevel(r, status), "request", slog.String("route", route), slog.String("path", r.URL.Path), slog.Int("status", status),
-		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.addr.String()))
+		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.Addr.String()))
 }
 
 // logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers only.
@@ -73,7 +73,7 @@ func methods() []string {
 }
 
 // harden sets what every answer carries.
-func (s *server) harden(next http.Handler) http.Handler {
+func (rt *Router) harden(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
@@ -82,7 +82,7 @@ func (s *server) harden(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if callerOf(r.Context()).secure {
+		if CallerOf(r.Context()).Secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)
@@ -90,11 +90,11 @@ func (s *server) harden(next http.Handler) http.Handler {
 }
 
 // cors answers the browsers of allowed origins; to all others it says nothing, and they refuse.
-func (s *server) cors(next http.Handler) http.Handler {
+func (rt *Router) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, origin := w.Header(), r.Header.Get("Origin")
 		h.Add("Vary", "Origin")
-		if origin == "" || !slices.Contains(s.Config.Origins, origin) {
+		if origin == "" || !slices.Contains(rt.Config.Origins, origin) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -114,9 +114,9 @@ func (s *server) cors(next http.Handler) http.Handler {
 }
 
 // csrf refuses what a browser sends from a foreign page and what could change something.
-func (s *server) csrf(next http.Handler) http.Handler {
+func (rt *Router) csrf(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
-	for _, o := range s.Config.Origins {
+	for _, o := range rt.Config.Origins {
 		_ = guard.AddTrustedOrigin(o) // Validate has refused what this would
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -126,13 +126,13 @@ func (s *server) csrf(next http.Handler) http.Handler {
 }
 
 // bound limits time, size and form of a request.
-func (s *server) bound(next http.Handler) http.Handler {
+func (rt *Router) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), s.Config.Timeout)
+		ctx, cancel := context.WithTimeout(r.Context(), rt.Config.Timeout)
 		defer cancel()
-		if r.ContentLength > s.Config.MaxBody {
+		if r.ContentLength > rt.Config.MaxBody {
 			w.Header().Set("Connection", "close") // what was not read is not waited for
-			badForm(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than "+strconv.FormatInt(s.Config.MaxBody, 10)+" bytes").Write(w)
+			badForm(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than "+strconv.FormatInt(rt.Config.MaxBody, 10)+" bytes").Write(w)
 			return
 		}
 		if r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {

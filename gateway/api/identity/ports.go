@@ -1,0 +1,101 @@
+package identity
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/session"
+	"github.com/barrage-live/barrage/gateway/api/live"
+	"github.com/barrage-live/barrage/gateway/rest"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// Accounts is who exists; account.Client fills it.
+type Accounts interface {
+	Register(ctx context.Context, handle, password string) (account.Account, error)
+	Authenticate(ctx context.Context, handle, password string) (account.Account, error)
+	Get(ctx context.Context, user id.User) (account.Account, error)
+	ChangePassword(ctx context.Context, user id.User, current, password string) (account.Account, error)
+}
+
+// Members is how administrators change accounts; account.Client fills it.
+type Members interface {
+	ByHandle(ctx context.Context, handle string) (account.Account, error)
+	SetRoles(ctx context.Context, user id.User, roles auth.Roles) (account.Account, error)
+	SetDisabled(ctx context.Context, user id.User, disabled bool) (account.Account, error)
+}
+
+// Directory lists all accounts; accountlist.Client fills it.
+type Directory interface {
+	// List gives accounts whose handle begins with prefix, by handle, after the cursor, and the next cursor ("" at the end).
+	List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error)
+}
+
+// Sessions begins and ends logins; session.Client fills it.
+type Sessions interface {
+	Open(ctx context.Context, user id.User, device string) (session.Rotation, error)
+	Refresh(ctx context.Context, token string) (session.Rotation, error)
+	Logout(ctx context.Context, token string) error
+	Revoke(ctx context.Context, user id.User, s id.Session) error
+	RevokeAll(ctx context.Context, user id.User, keep id.Session) (int, error)
+}
+
+// SessionViews looks at logins; session.Client fills it.
+type SessionViews interface {
+	Get(ctx context.Context, s id.Session) (session.Info, error)
+	List(ctx context.Context, user id.User) ([]session.Info, error)
+}
+
+// Outlets is what accounts have in the live wing.
+type Outlets interface {
+	// Owned shows the channel of a user, nil if there is none.
+	Owned(ctx context.Context, user id.User) (*live.Channel, error)
+	// RevokeKeys ends every stream key of a user's channel, and with them a broadcast that goes on.
+	RevokeKeys(ctx context.Context, user id.User) error
+}
+
+// Config bounds what is tried. The zero value works.
+type Config struct {
+	// Public is the URL that viewers reach the service by; empty: what the request says.
+	Public string
+	// Logins is how often one account may be tried from one address in the window, and a fifth of how often from all addresses,
+	// or by one address on all accounts; zero means 20.
+	Logins int
+	// Registrations is how many accounts one address may ask for in the window; zero means 20.
+	Registrations int
+}
+
+// Ports is everything the operations stand on.
+type Ports struct {
+	Config       Config
+	Tokens       *auth.Tokens
+	Accounts     Accounts
+	Members      Members
+	Directory    Directory
+	Sessions     Sessions
+	SessionViews SessionViews
+	Outlets      Outlets
+	Limits       *rest.Limits
+	Log          *slog.Logger
+}
+
+// face holds the ports; it is immutable.
+type face struct{ Ports }
+
+// Operations is what can be asked of this wing.
+func Operations(p Ports) []rest.Operation {
+	p.Config.Logins = cmp.Or(p.Config.Logins, 20)
+	p.Config.Registrations = cmp.Or(p.Config.Registrations, 20)
+	f := &face{p}
+	return slices.Concat(f.accountsOperations(), f.sessionsOperations(), f.membersOperations())
+}
+
+// reader is the right of those who look after the platform.
+func reader() *rest.Right { return &rest.Right{Roles: []auth.Role{auth.Moderator, auth.Admin}} }
+
+// governor is the right of those who decide on other accounts.
+func governor() *rest.Right { return &rest.Right{Roles: []auth.Role{auth.Admin}} }

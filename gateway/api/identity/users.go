@@ -1,0 +1,176 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/gateway/rest"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+)
+
+// An administrator who shut everybody out, themselves last, could only be helped at the command line.
+var errOwnAccount = fault.New(fault.Conflict, "own_account", "ask another administrator to change your own account")
+
+// Member is an account as those see it who look after the platform.
+type Member struct {
+	User
+	Disabled bool `json:"disabled" doc:"may not log in"`
+}
+
+type memberOut struct{ Body Member }
+
+// MemberChange sets what it names.
+type MemberChange struct {
+	Roles    *[]string `json:"roles,omitempty" enum:"viewer,streamer,moderator,admin" doc:"all that the account has from now on; viewer is always among them" nullable:"false"`
+	Disabled *bool     `json:"disabled,omitempty" doc:"true ends all logins and refuses new ones, and revokes the stream keys of the channel"`
+}
+
+// MemberPage is a part of the list of accounts.
+type MemberPage struct {
+	Users []Member `json:"users" doc:"in the order of their handles" nullable:"false"`
+	Next  string   `json:"next,omitempty" doc:"the cursor of the next page; absent: there is none"`
+}
+
+type membersIn struct {
+	rest.PageQuery
+	Prefix string `query:"prefix" maxLength:"256" doc:"only handles that begin so, capitals or not" example:"an"`
+}
+
+type membersOut struct{ Body MemberPage }
+
+type memberIn struct{ rest.UserRef }
+
+type patchMemberIn struct {
+	rest.UserRef
+	Body MemberChange
+}
+
+func (f *face) membersOperations() []rest.Operation {
+	return []rest.Operation{
+		rest.Handle(rest.Operation{
+			ID: "list-users", Method: http.MethodGet, Path: "/v1/users",
+			Summary: "List accounts",
+			Text:    "By handle. An account or a change of one is in the list a moment after it was answered.",
+			Tag:     "users", Access: rest.Users, Right: reader(), Codes: []string{"bad_cursor"},
+		}, f.listMembers),
+		rest.Handle(rest.Operation{
+			ID: "get-user", Method: http.MethodGet, Path: "/v1/users/{user}",
+			Summary: "Look at an account",
+			Text:    "By handle or id.",
+			Tag:     "users", Access: rest.Users, Right: reader(), Codes: []string{"no_account"},
+		}, f.getMember),
+		rest.Handle(rest.Operation{
+			ID: "update-user", Method: http.MethodPatch, Path: "/v1/users/{user}",
+			Summary: "Change the roles of an account, or shut it out",
+			Text:    "What is absent stays. Tokens from before are out of date at once; shutting out ends all logins and stream keys.",
+			Tag:     "users", Access: rest.Users, Right: governor(), Codes: []string{"no_account", "own_account"},
+		}, f.patchMember),
+	}
+}
+
+func (f *face) listMembers(ctx context.Context, in *membersIn) (*membersOut, error) {
+	if err := rest.RequireRight(ctx, false); err != nil {
+		return nil, err
+	}
+	after, err := in.After()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := f.Directory.List(ctx, in.Prefix, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &membersOut{MemberPage{Users: make([]Member, 0, len(list))}}
+	for _, a := range list {
+		out.Body.Users = append(out.Body.Users, showMember(a).Body)
+	}
+	if next != "" {
+		out.Body.Next = rest.Cursor(next)
+	}
+	return out, nil
+}
+
+func (f *face) getMember(ctx context.Context, in *memberIn) (*memberOut, error) {
+	if err := rest.RequireRight(ctx, false); err != nil {
+		return nil, err
+	}
+	a, err := f.account(ctx, in.User)
+	return showMember(a), err
+}
+
+func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
+	if err := rest.RequireRight(ctx, false); err != nil {
+		return nil, err
+	}
+	roles, err := parseRoles(in.Body.Roles)
+	if err != nil {
+		return nil, err
+	}
+	i, err := rest.RequireIdentity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := f.account(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	if a.User == i.User {
+		return nil, errOwnAccount
+	}
+	if in.Body.Roles != nil {
+		if a, err = f.Members.SetRoles(ctx, a.User, roles); err != nil {
+			return nil, err
+		}
+	}
+	if in.Body.Disabled != nil {
+		if a, err = f.disable(ctx, a, *in.Body.Disabled); err != nil {
+			return nil, err
+		}
+	}
+	f.Log.Info("account changed", slog.String("user", string(a.User)), slog.Any("roles", a.Roles.Strings()),
+		slog.Bool("disabled", a.Disabled), slog.String("by", string(i.User)))
+	return showMember(a), nil
+}
+
+// disable shuts an account out or lets it in again. Its logins and stream keys are ended after no new ones can be had; keys
+// have to be made anew when it is let in.
+func (f *face) disable(ctx context.Context, a account.Account, disabled bool) (account.Account, error) {
+	a, err := f.Members.SetDisabled(ctx, a.User, disabled)
+	if err != nil || !disabled {
+		return a, err
+	}
+	_, err = f.Sessions.RevokeAll(ctx, a.User, "")
+	return a, errors.Join(err, f.Outlets.RevokeKeys(ctx, a.User))
+}
+
+func parseRoles(names *[]string) (auth.Roles, error) {
+	if names == nil {
+		return nil, nil
+	}
+	roles := make([]auth.Role, 0, len(*names))
+	for _, name := range *names {
+		role, err := auth.ParseRole(name)
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, role)
+	}
+	return auth.NewRoles(roles...), nil
+}
+
+func showMember(a account.Account) *memberOut {
+	return &memberOut{Member{User{string(a.User), a.Handle, a.Roles.Strings()}, a.Disabled}}
+}
+
+// account finds an account by handle or id; a handle has a letter and an id has none.
+func (f *face) account(ctx context.Context, handleOrID string) (account.Account, error) {
+	if user, err := id.ParseNumber[id.User](handleOrID); err == nil {
+		return f.Accounts.Get(ctx, user)
+	}
+	return f.Members.ByHandle(ctx, handleOrID)
+}

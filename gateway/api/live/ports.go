@@ -1,0 +1,112 @@
+package live
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/live/room"
+	"github.com/barrage-live/barrage/gateway/rest"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+)
+
+// Channels changes channels; channel.Client fills it.
+type Channels interface {
+	Create(ctx context.Context, owner id.User, name, title string) (channel.Channel, error)
+	SetTitle(ctx context.Context, ch id.Channel, title string) (channel.Channel, error)
+	Ingest(ctx context.Context, ch id.Channel) (channel.Ingest, error)
+}
+
+// ChannelViews looks at channels; channel.Client fills it.
+type ChannelViews interface {
+	Resolve(ctx context.Context, nameOrID string) (id.Channel, error)
+	Get(ctx context.Context, ch id.Channel) (channel.Channel, error)
+	Owned(ctx context.Context, owner id.User) (channel.Channel, error)
+	ListLive(ctx context.Context, cursor string, limit int) (page []channel.Listed, next string, err error)
+}
+
+// StreamKeys makes and ends stream keys; channel.Client fills it.
+type StreamKeys interface {
+	MintKey(ctx context.Context, ch id.Channel) (channel.Key, auth.StreamKey, error)
+	Keys(ctx context.Context, ch id.Channel) ([]channel.Key, error)
+	RevokeKey(ctx context.Context, ch id.Channel, key string) (channel.Key, error)
+	RevokeKeys(ctx context.Context, ch id.Channel) error
+}
+
+// Rooms reads and governs rooms; room.Client fills it.
+type Rooms interface {
+	Card(ctx context.Context, r id.Room) (room.Card, error)
+	History(ctx context.Context, r id.Room, before position.Position, limit int) ([]room.Danmaku, bool, error)
+	Configure(ctx context.Context, r id.Room, a room.Adjustment) error
+}
+
+// Mutes keeps users from posting in a room; room.Client fills it.
+type Mutes interface {
+	Mute(ctx context.Context, r id.Room, user id.User, until time.Time, by id.User) error
+	Unmute(ctx context.Context, r id.Room, user id.User) error
+	Mutes(ctx context.Context, r id.Room) ([]room.Mute, error)
+}
+
+// Audience knows who watches; room.Client fills it.
+type Audience interface {
+	Info(ctx context.Context, r id.Room) (room.Info, error)
+}
+
+// Accounts is what the live wing asks of accounts; account.Client fills it.
+type Accounts interface {
+	Get(ctx context.Context, user id.User) (account.Account, error)
+	ByHandle(ctx context.Context, handle string) (account.Account, error)
+	// Handle tells by which handle an account is known.
+	Handle(ctx context.Context, user id.User) (string, error)
+	GrantRole(ctx context.Context, user id.User, role auth.Role) (account.Account, error)
+}
+
+// Config says where things are. The zero value works.
+type Config struct {
+	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
+	Public string
+	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935. RTMPS says that it speaks TLS.
+	RTMPPort int
+	RTMPS    bool
+}
+
+// Ports is everything the operations stand on. Audience may be nil: then nobody is known to watch.
+type Ports struct {
+	Config       Config
+	Accounts     Accounts
+	Channels     Channels
+	ChannelViews ChannelViews
+	StreamKeys   StreamKeys
+	Rooms        Rooms
+	Mutes        Mutes
+	Audience     Audience
+	Limits       *rest.Limits
+}
+
+// face holds the ports; it is immutable.
+type face struct{ Ports }
+
+// Operations is what can be asked of this wing.
+func Operations(p Ports) []rest.Operation {
+	f := &face{p}
+	return slices.Concat(f.channelsOperations(), f.keysOperations(), f.roomsOperations(), f.mutesOperations())
+}
+
+// channelOwner is the right of the owner of the channel.
+func channelOwner() *rest.Right {
+	return &rest.Right{Owner: "the owner of the channel", Roles: []auth.Role{auth.Admin}}
+}
+
+// channelWatcher is the right of the owner of the channel, and of who looks after the platform.
+func channelWatcher() *rest.Right {
+	return &rest.Right{Owner: "the owner of the channel", Roles: []auth.Role{auth.Moderator, auth.Admin}}
+}
+
+// roomGovernor is the right of the owner of the room's channel, and of who looks after the platform.
+func roomGovernor() *rest.Right {
+	return &rest.Right{Owner: "the owner of the room", Roles: []auth.Role{auth.Moderator, auth.Admin}}
+}

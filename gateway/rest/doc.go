@@ -1,0 +1,18 @@
+// Package rest is the chassis of the HTTP interface for programs: JSON operations declared with huma, described at /openapi.json.
+//
+// A face declares its operations (Handle), each with what it demands and how it refuses, and New puts them behind the gates that every
+// request goes through, from the outside in:
+//
+//	observe    metrics by route pattern, one log line without query or secrets, a request id; a panic becomes a 500
+//	harden     security headers, no-store
+//	cors       off unless an origin is allowed by name
+//	csrf       a browser's request from another origin must not change anything (Sec-Fetch-Site, else Origin)
+//	bound      a deadline, a body limit, application/json and nothing else
+//	authorize  bearer token and living session, as the operation demands
+//	handler    object rights (RequireRight), then the actor's client
+//
+// It owns no state and knows no actor. It promises that refusals are application/problem+json (RFC 9457) with the fault's kind, code and
+// field, that values are never echoed, and that unknown and repeated JSON members, members in capitals and null are refused while
+// what the description allows is not. Who may do what stands beside each operation and is decided by what an account is now, its
+// roles and its ownership, not by what its token said minutes ago.
+package rest

@@ -1,0 +1,59 @@
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
+)
+
+// Limiter counts within sliding windows; the cache's driver fills it.
+type Limiter interface {
+	// Allow counts one event of the key and reports whether it is within limit per window; if not, when to try again.
+	Allow(ctx context.Context, key string, limit int, window time.Duration) (ok bool, retryAfter time.Duration, err error)
+}
+
+// LimiterFunc is a Limiter made of one function.
+type LimiterFunc func(ctx context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error)
+
+// Allow calls f.
+func (f LimiterFunc) Allow(ctx context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error) {
+	return f(ctx, key, limit, window)
+}
+
+// Limits bounds how often things are tried. It is immutable.
+type Limits struct {
+	Limiter Limiter
+	Window  time.Duration
+	Log     *slog.Logger
+	Metrics *Metrics
+}
+
+// Limit is one counted window.
+type Limit struct {
+	Name, Key string
+	Max       int
+}
+
+// Within counts an event in each limit in turn, up to the first that is used up, which refuses Exhausted "rate_limited": what a
+// narrow limit has refused must not use up a wide one, or one caller could lock an account for everyone. If a counter cannot be
+// asked the request goes on: what it costs is bounded elsewhere, and a broken cache must not lock everyone out.
+func (l *Limits) Within(ctx context.Context, limits ...Limit) error {
+	for _, one := range limits {
+		ok, after, err := l.Limiter.Allow(ctx, one.Name+":"+one.Key, one.Max, l.Window)
+		switch {
+		case err != nil:
+			l.Metrics.limited.WithLabelValues(one.Name, "failed").Inc()
+			l.Log.WarnContext(ctx, "a rate limit could not be asked", slog.String("limit", one.Name), slog.Any("error", err))
+		case !ok:
+			l.Metrics.limited.WithLabelValues(one.Name, "refused").Inc()
+			return fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
+		}
+	}
+	return nil
+}
+
+// UserLimit bounds what one account makes.
+func UserLimit(name string, who auth.Identity, n int) Limit { return Limit{name, string(who.User), n} }
