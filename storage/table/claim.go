@@ -110,14 +110,21 @@ func (c Claim) Keep(ctx context.Context, name string, owner []byte) error {
 
 // Owner is whose a name is, taken or confirmed; ErrNoRow if it is nobody's.
 func (c Claim) Owner(ctx context.Context, name string) ([]byte, error) {
+	owner, _, err := c.Look(ctx, name)
+	return owner, err
+}
+
+// Look is Owner, and says whether the name is confirmed. One that is not may be of what is being made, of what was never made, or of
+// what was made and has not heard of it.
+func (c Claim) Look(ctx context.Context, name string) (owner []byte, confirmed bool, err error) {
 	row, err := c.Store.Get(ctx, c.Table, name, c.Key)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if len(row.Value) == 0 {
-		return nil, fault.New(fault.Internal, "claim_unreadable", "a stored claim cannot be read")
+		return nil, false, fault.New(fault.Internal, "claim_unreadable", "a stored claim cannot be read")
 	}
-	return row.Value[1:], nil
+	return row.Value[1:], row.Value[0] == claimConfirmed, nil
 }
 
 // own is the version of the owner's claim, and whether it is confirmed: ErrNoRow if there is none,

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
@@ -132,7 +133,7 @@ func (c *Client) credentials(ctx context.Context, handle string) (credentials, e
 	if err != nil {
 		return credentials{}, ErrNoAccount
 	}
-	user, err := c.store.owner(ctx, h)
+	user, err := c.find(ctx, h)
 	if err != nil {
 		return credentials{}, err
 	}
@@ -178,11 +179,21 @@ func (c *Client) ByHandle(ctx context.Context, handle string) (Account, error) {
 	if err != nil {
 		return Account{}, ErrNoAccount
 	}
-	user, err := c.store.owner(ctx, h)
+	user, err := c.find(ctx, h)
 	if err != nil {
 		return Account{}, err
 	}
 	return c.Get(ctx, user)
+}
+
+// find gives the account of a handle. One whose creation nobody has heard the end of is told to look after its handle, or it would lose it
+// when the claim expires.
+func (c *Client) find(ctx context.Context, h auth.Handle) (id.User, error) {
+	user, confirmed, err := c.store.owner(ctx, h)
+	if err == nil && !confirmed {
+		_ = cluster.Tell(c.node, KindName, string(user), document.Wake{}) // if it does not hear this, the next who asks tells it
+	}
+	return user, err
 }
 
 // SetRoles replaces the roles; viewer is always among them. Tokens given before are out of date from then on.

@@ -6,8 +6,8 @@
 //
 //	Register: claim the handle's skeletons (expire) -> write the document -> confirm the claims -> answer
 //
-// A crash between the steps leaves claims that expire, or a document whose claims the next activation makes good; it never leaves two
-// accounts of one handle. The answer is given after the last step is durable. Writes carry the activation's epoch and the version of
+// A crash between the steps, or an outcome that nobody hears of, leaves claims that expire, or a document whose claims are made good by
+// whoever looks for the handle before they expire, or by the next start; it never leaves two accounts of one handle. The answer is given after the last step is durable. Writes carry the activation's epoch and the version of
 // the document read, so an activation that was superseded changes nothing.
 //
 // A change of rights (roles set by an administrator, shut out, let in) raises their version, which access tokens carry, and is answered

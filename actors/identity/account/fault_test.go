@@ -53,6 +53,28 @@ func TestAFailedRegistrationMayBeTriedAgain(t *testing.T) {
 	}
 }
 
+// TestARegistrationThatSucceededUnnoticed: the person was told that nobody knows, tries to log in, and can from then on.
+func TestARegistrationThatSucceededUnnoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, disk := worldtest.NewFlaky(t)
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		disk.FailFrom("account", 3, worldtest.UnsureAway) // after the fences
+		if _, err := w.Accounts.Register(t.Context(), "Ivan", password); fault.KindOf(err) != fault.Timeout {
+			t.Fatalf("got %v", err)
+		}
+		disk.Fail("", worldtest.None)
+		for _, when := range []time.Duration{0, time.Hour} {
+			time.Sleep(when)
+			if _, err := w.Accounts.Authenticate(t.Context(), "ivan", password); err != nil {
+				t.Errorf("%v later: %v", when, err)
+			}
+		}
+		if _, err := w.Accounts.Register(t.Context(), "lvan", password); !errors.Is(err, account.ErrHandleTaken) {
+			t.Errorf("a name that looks like it: %v", err)
+		}
+	})
+}
+
 // TestAChangeThatIsStoredIsNotDenied: after the write nothing need be read to know that it was done.
 func TestAChangeThatIsStoredIsNotDenied(t *testing.T) {
 	d, err := pebbletest.NewMem().Open()

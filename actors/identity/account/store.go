@@ -95,21 +95,21 @@ func ownerOf(d stored) ([]byte, error) {
 	return owner, nil
 }
 
-// owner finds the account of a handle: ErrNoAccount if nobody has exactly this one.
-func (s store) owner(ctx context.Context, h auth.Handle) (id.User, error) {
-	owner, err := s.claims().Owner(ctx, h.Skeleton)
+// owner finds the account of a handle, and whether the handle is confirmed: ErrNoAccount if nobody has exactly this one.
+func (s store) owner(ctx context.Context, h auth.Handle) (user id.User, confirmed bool, err error) {
+	owner, confirmed, err := s.claims().Look(ctx, h.Skeleton)
 	if errors.Is(err, table.ErrNoRow) {
-		return "", ErrNoAccount
+		return "", false, ErrNoAccount
 	}
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	var c claim
 	if err := json.Unmarshal(owner, &c); err != nil {
-		return "", fault.Wrap(fault.Internal, "account_unreadable", "a stored handle cannot be read", err)
+		return "", false, fault.Wrap(fault.Internal, "account_unreadable", "a stored handle cannot be read", err)
 	}
 	if c.Folded != h.Folded {
-		return "", ErrNoAccount
+		return "", false, ErrNoAccount
 	}
-	return c.User, nil
+	return c.User, confirmed, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
@@ -53,7 +54,7 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 		now := time.Now()
 		var ch id.Channel
 		// A try that was cut off has left a claim of its id: it is that channel which is made now, or has been made already.
-		ch, err = c.store.ownedBy(ctx, owner)
+		ch, _, err = c.store.ownedBy(ctx, owner)
 		switch {
 		case errors.Is(err, ErrNoChannel):
 			ch = id.NewChannel(now)
@@ -78,7 +79,16 @@ func (c *Client) Resolve(ctx context.Context, nameOrID string) (id.Channel, erro
 	if err != nil {
 		return "", ErrNoChannel
 	}
-	return c.store.byName(ctx, name)
+	return c.found(c.store.byName(ctx, name))
+}
+
+// found is a channel that a claim leads to. One whose creation nobody has heard the end of is told to look after its names, or it would
+// lose them when the claims expire.
+func (c *Client) found(ch id.Channel, confirmed bool, err error) (id.Channel, error) {
+	if err == nil && !confirmed {
+		_ = cluster.Tell(c.node, KindName, string(ch), document.Wake{}) // if it does not hear this, the next who asks tells it
+	}
+	return ch, err
 }
 
 // Get describes a channel.
@@ -88,7 +98,7 @@ func (c *Client) Get(ctx context.Context, ch id.Channel) (Channel, error) {
 
 // Owned gives the channel of an account, or ErrNoChannel.
 func (c *Client) Owned(ctx context.Context, owner id.User) (Channel, error) {
-	ch, err := c.store.ownedBy(ctx, owner)
+	ch, err := c.found(c.store.ownedBy(ctx, owner))
 	if err != nil {
 		return Channel{}, err
 	}

@@ -388,6 +388,34 @@ func TestAnEndThatIsToldLateHidesNoNewerBroadcast(t *testing.T) {
 	})
 }
 
+// TestWhoeverFindsAChannelSeesToItsNames: its owner was told that nobody knows whether it was made, and somebody looks.
+func TestWhoeverFindsAChannelSeesToItsNames(t *testing.T) {
+	for what, look := range map[string]func(w *worldtest.World) error{
+		"by name":  func(w *worldtest.World) error { return second(w.Channels.Resolve(context.Background(), "ann")) },
+		"by owner": func(w *worldtest.World) error { return second(w.Channels.Owned(context.Background(), "42")) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := worldtest.NewFlaky(t)
+				w := worldtest.New(t, worldtest.Config{Table: store})
+				disk.FailFrom("channel", 3, worldtest.UnsureAway) // after the fences
+				if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); fault.KindOf(err) != fault.Timeout {
+					t.Fatalf("got %v", err)
+				}
+				disk.Fail("", worldtest.None)
+				if err := look(w); err != nil {
+					t.Errorf("right after it: %v", err)
+				}
+				time.Sleep(time.Hour)
+				own, err := w.Channels.Owned(t.Context(), "42")
+				if named, nameErr := w.Channels.Resolve(t.Context(), "ann"); err != nil || nameErr != nil || named != own.ID {
+					t.Errorf("an hour later: the owner's is %q, %v, the name leads to %q, %v", own.ID, err, named, nameErr)
+				}
+			})
+		})
+	}
+}
+
 // TestACreationThatSucceededUnnoticedKeepsItsNames: its owner was told that nobody knows, and tries again at once.
 func TestACreationThatSucceededUnnoticedKeepsItsNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

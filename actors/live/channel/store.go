@@ -35,7 +35,8 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 }
 
 // establish claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
-// that expire, and a channel that is found by its owner alone, or by nobody, until settle has given it its names.
+// that expire, and a channel that is found by its owner alone, or by nobody, until settle has given it its names: when somebody looks for
+// it while the claims last, when its owner tries to make it again, or at the next start.
 func (s store) establish(ctx context.Context, d stored, save func(context.Context) error) error {
 	err := s.claim(byOwner()).During(ctx, string(d.Owner), []byte(d.ID), func(ctx context.Context) error {
 		err := s.claim(names()).During(ctx, text.Skeleton(d.Name), named(d), func(ctx context.Context) error {
@@ -73,23 +74,24 @@ func instead(err, refusal error) error {
 // named says which channel has a skeleton, and which of the names that look like it is the channel's.
 func named(d stored) []byte { return []byte(string(d.ID) + " " + d.Name) }
 
-// byName gives the channel of exactly this name: ErrNoChannel if there is none, also if one has a name that looks like it.
-func (s store) byName(ctx context.Context, name string) (id.Channel, error) {
-	owner, err := s.claim(names()).Owner(ctx, text.Skeleton(name))
+// byName gives the channel of exactly this name, and whether the name is confirmed: ErrNoChannel if there is none, also if one has a name
+// that looks like it.
+func (s store) byName(ctx context.Context, name string) (ch id.Channel, confirmed bool, err error) {
+	owner, confirmed, err := s.claim(names()).Look(ctx, text.Skeleton(name))
 	if err != nil {
-		return "", instead(err, ErrNoChannel)
+		return "", false, instead(err, ErrNoChannel)
 	}
-	ch, of, _ := strings.Cut(string(owner), " ")
+	first, of, _ := strings.Cut(string(owner), " ")
 	if of != name {
-		return "", ErrNoChannel
+		return "", false, ErrNoChannel
 	}
-	return id.Channel(ch), nil
+	return id.Channel(first), confirmed, nil
 }
 
-// ownedBy gives the channel of an account: ErrNoChannel if there is none.
-func (s store) ownedBy(ctx context.Context, owner id.User) (id.Channel, error) {
-	ch, err := s.claim(byOwner()).Owner(ctx, string(owner))
-	return id.Channel(ch), instead(err, ErrNoChannel)
+// ownedBy gives the channel of an account, and whether that is confirmed: ErrNoChannel if there is none.
+func (s store) ownedBy(ctx context.Context, owner id.User) (ch id.Channel, confirmed bool, err error) {
+	claimed, confirmed, err := s.claim(byOwner()).Look(ctx, string(owner))
+	return id.Channel(claimed), confirmed, instead(err, ErrNoChannel)
 }
 
 func (s store) list(ctx context.Context, list table.Table, partition string, op table.Op) error {
