@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -17,10 +16,6 @@ import (
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/room"
-	"github.com/barrage-live/barrage/gateway/api"
-	"github.com/barrage-live/barrage/gateway/api/identity"
-	"github.com/barrage-live/barrage/gateway/api/live"
-	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/gateway/socket"
 	"github.com/barrage-live/barrage/gateway/socket/ws"
 	"github.com/barrage-live/barrage/gateway/web"
@@ -151,22 +146,7 @@ func (p *platform) public(sockets *socket.Gateway) ([]mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	programs, err := api.New(api.Deps{
-		Config: api.Config{
-			Config:   rest.Config{Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public},
-			RTMPPort: port(cmp.Or(p.cfg.RTMP, p.cfg.RTMPS)), RTMPS: p.cfg.RTMP == "" && p.cfg.RTMPS != "",
-			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
-		},
-		Tokens: p.tokens,
-		Identity: identity.Ports{
-			Accounts: p.accounts, Members: p.accounts, Directory: p.directory, Sessions: p.sessions, SessionViews: p.sessions,
-		},
-		Live: live.Ports{
-			Accounts: p.accounts, Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, Rooms: p.rooms, Mutes: p.rooms,
-			Audience: p.rooms,
-		},
-		Limiter: rest.LimiterFunc(p.allow), Log: p.log, Metrics: rest.NewMetrics(p.registry),
-	})
+	programs, err := p.programs(proxies)
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}

@@ -97,20 +97,18 @@ func TestTheSmallestKindWorks(t *testing.T) {
 	if !found {
 		t.Fatal("no diff in adding-a-kind.md")
 	}
-	_, census, _ := strings.Cut(diff, "+++ b/actors/kinds.go\n")
-	if added := regexp.MustCompile(`(?m)^\+`).FindAllString(census, -1); len(added) != 2 || strings.Contains(census, "\n-") {
-		t.Errorf("the page says that kinds.go gets an import and an entry, the diff adds %d lines", len(added))
+	changed := regexp.MustCompile(`(?m)^--- a/(.*)$`).FindAllStringSubmatch(diff, -1)
+	made := regexp.MustCompile(`(?m)^\+\+\+ b/(.*)/[a-z]+\.go$\n@@ -0,0`).FindAllStringSubmatch(diff, -1)
+	folders := map[string]bool{}
+	for _, m := range made {
+		folders[m[1]] = true
+	}
+	if len(changed)+len(folders) > 5 || strings.Contains(diff, "\n-\t") {
+		t.Errorf("a kind with a face over HTTP changes %d files and makes something in %d folders; the page promises 5 places", len(changed), len(folders))
 	}
 	work := t.TempDir()
-	kinds, err := os.ReadFile(filepath.Join(root, "actors/kinds.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(work, "actors"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(work, "actors/kinds.go"), kinds, 0o600); err != nil {
-		t.Fatal(err)
+	for _, m := range changed {
+		copyInto(t, work, m[1], filepath.Join(root, m[1]))
 	}
 	apply := exec.CommandContext(t.Context(), "git", "apply", "-C1", "--recount", "-")
 	apply.Dir, apply.Stdin = work, strings.NewReader(diff)
@@ -118,18 +116,32 @@ func TestTheSmallestKindWorks(t *testing.T) {
 	if out, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("the diff does not apply: %v\n%s", err, out)
 	}
-	proof, err := os.ReadFile("testdata/bell_test.go")
+	copyInto(t, work, "actors/bell_test.go", "testdata/bell_test.go")
+	copyInto(t, work, "bells_test.go", "testdata/bells_test.go")
+	// vet would go into the new folder, which only the compiler sees.
+	run := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay(t, work), "-v", "-run", "^TestBells?$", ".", "./actors")
+	run.Dir = root
+	out, err := run.CombinedOutput()
+	for _, want := range []string{"--- PASS: TestBell ", "--- PASS: TestBells "} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("the new kind does not work: %v\n%s", err, out)
+		}
+	}
+}
+
+// copyInto copies a file to a name below a folder.
+func copyInto(t *testing.T, folder, name, from string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(work, "actors/bell_test.go"), proof, 0o600); err != nil {
+	to := filepath.Join(folder, name)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// vet would go into the new folder, which only the compiler sees.
-	run := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay(t, work), "-v", "-run", "^TestBell$", "./actors")
-	run.Dir = root
-	if out, err := run.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestBell") {
-		t.Fatalf("the new kind does not work: %v\n%s", err, out)
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

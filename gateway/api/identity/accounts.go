@@ -84,7 +84,7 @@ type cookieOut struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
 }
 
-func (f *face) accountsOperations() []rest.Operation {
+func (f *face) accountOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "register", Method: http.MethodPost, Path: "/v1/auth/register",

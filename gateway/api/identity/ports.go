@@ -91,7 +91,7 @@ func Operations(p Ports) []rest.Operation {
 	p.Config.Logins = cmp.Or(p.Config.Logins, 20)
 	p.Config.Registrations = cmp.Or(p.Config.Registrations, 20)
 	f := &face{p}
-	return slices.Concat(f.accountsOperations(), f.sessionsOperations(), f.membersOperations())
+	return slices.Concat(f.accountOperations(), f.sessionOperations(), f.memberOperations())
 }
 
 // reader is the right of those who look after the platform.

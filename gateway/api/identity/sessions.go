@@ -43,7 +43,7 @@ type sessionIn struct {
 
 type endedOut struct{ Body EndedSessions }
 
-func (f *face) sessionsOperations() []rest.Operation {
+func (f *face) sessionOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-sessions", Method: http.MethodGet, Path: "/v1/me/sessions",

@@ -50,7 +50,7 @@ type patchMemberIn struct {
 	Body MemberChange
 }
 
-func (f *face) membersOperations() []rest.Operation {
+func (f *face) memberOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-users", Method: http.MethodGet, Path: "/v1/users",

@@ -99,7 +99,7 @@ type patchChannelIn struct {
 
 type ingestOut struct{ Body Ingest }
 
-func (f *face) channelsOperations() []rest.Operation {
+func (f *face) channelOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-channels", Method: http.MethodGet, Path: "/v1/channels",

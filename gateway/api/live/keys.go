@@ -46,7 +46,7 @@ type keyIn struct {
 	Key string `path:"key" doc:"id of the key" example:"k1"`
 }
 
-func (f *face) keysOperations() []rest.Operation {
+func (f *face) keyOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-keys", Method: http.MethodGet, Path: "/v1/channels/{channel}/keys",

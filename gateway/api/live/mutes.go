@@ -53,7 +53,7 @@ type unmuteIn struct {
 	rest.UserRef
 }
 
-func (f *face) mutesOperations() []rest.Operation {
+func (f *face) muteOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-mutes", Method: http.MethodGet, Path: "/v1/rooms/{room}/mutes",

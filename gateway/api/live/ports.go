@@ -93,7 +93,12 @@ type face struct{ Ports }
 // Operations is what can be asked of this wing.
 func Operations(p Ports) []rest.Operation {
 	f := &face{p}
-	return slices.Concat(f.channelsOperations(), f.keysOperations(), f.roomsOperations(), f.mutesOperations())
+	return slices.Concat(
+		f.channelOperations(),
+		f.keyOperations(),
+		f.roomOperations(),
+		f.muteOperations(),
+	)
 }
 
 // channelOwner is the right of the owner of the channel.

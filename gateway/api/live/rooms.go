@@ -83,7 +83,7 @@ type patchRoomIn struct {
 
 type roomOut struct{ Body Room }
 
-func (f *face) roomsOperations() []rest.Operation {
+func (f *face) roomOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "get-room", Method: http.MethodGet, Path: "/v1/rooms/{room}",
