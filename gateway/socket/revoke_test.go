@@ -84,6 +84,32 @@ func TestALoginThatEndsWhileATokenIsShown(t *testing.T) {
 	}
 }
 
+// TestALoginThatEndsWhileAnotherTokenIsJudged: the token that is shown is refused, so the socket stays with its login, which has ended
+// while that was found out.
+func TestALoginThatEndsWhileAnotherTokenIsJudged(t *testing.T) {
+	for name, shown := range map[string]string{"of a login that has ended": "7-ended-1h", "of another user": "8-other-1h", "of nobody": "nonsense"} {
+		t.Run(name, func(t *testing.T) {
+			w := plain(t)
+			w.EndLogin("ended")
+			v := w.Dial(wire.JSON, "7-s1-1h")
+			judged, release := w.Hold(shown)
+			defer release()
+			answered := make(chan struct{})
+			go func() {
+				defer close(answered)
+				_, _ = v.Auth(v.Context(), shown)
+			}()
+			<-judged
+			w.EndLogin("s1")
+			release()
+			<-answered
+			if code := v.AwaitEnd(); code != 4401 {
+				t.Errorf("closed %d", code)
+			}
+		})
+	}
+}
+
 // TestRightsThatChangedAreSeenAtOnce takes a role away: the socket goes on as a guest's, in its rooms, until it shows a newer token.
 func TestRightsThatChangedAreSeenAtOnce(t *testing.T) {
 	w := plain(t)

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/auth"
@@ -11,10 +12,27 @@ import (
 )
 
 // Tokens accepts "user-session-lifetime" or "user-session-lifetime-rights", for example "ann-s1-1h" or "ann-s1-1h-2", unless it was revoked.
-type Tokens struct{ revocations *auth.Revocations }
+type Tokens struct {
+	revocations *auth.Revocations
+	held        sync.Map // token -> *hold
+}
+
+// hold keeps whoever verifies a token.
+type hold struct{ entered, free chan struct{} }
+
+// Hold has the next who verifies the token wait: entered is closed once somebody does, and release lets it go on.
+func (w *World) Hold(token string) (entered <-chan struct{}, release func()) {
+	h := &hold{make(chan struct{}), make(chan struct{})}
+	w.tokens.held.Store(token, h)
+	return h.entered, sync.OnceFunc(func() { close(h.free) })
+}
 
 // Verify implements socket.Verifier.
 func (t *Tokens) Verify(token string) (auth.Identity, error) {
+	if h, held := t.held.LoadAndDelete(token); held {
+		close(h.(*hold).entered)
+		<-h.(*hold).free
+	}
 	parts := strings.Split(token, "-")
 	rights := 1
 	if len(parts) == 4 {

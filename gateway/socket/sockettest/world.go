@@ -40,6 +40,7 @@ type World struct {
 	Registry *prometheus.Registry
 	// Revocations are those of Tokens.
 	Revocations *auth.Revocations
+	tokens      *Tokens
 	server      *httptest.Server
 	// Addr is host:port, URL the address of the socket.
 	Addr, URL string
@@ -52,8 +53,9 @@ func NewWorld(tb testing.TB, cfg socket.Config, secure bool) *World {
 	cfg.WS.MaxPerAddress = cmp.Or(cfg.WS.MaxPerAddress, 1<<20)
 	cfg.AddressRate = cmp.Or(cfg.AddressRate, 1<<30)
 	w := &World{tb: tb, Rooms: NewRooms(5*time.Millisecond, Room, Other), Registry: prometheus.NewRegistry(), Revocations: &auth.Revocations{}}
+	w.tokens = &Tokens{revocations: w.Revocations}
 	g, err := socket.Start(cfg, socket.Deps{
-		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: &Tokens{w.Revocations}, Revocations: w.Revocations,
+		Node: "node", Rooms: w.Rooms, Poster: w.Rooms, Verifier: w.tokens, Revocations: w.Revocations,
 		Log: slog.New(slog.NewTextHandler(tb.Output(), nil)), Metrics: socket.NewMetrics(w.Registry),
 	})
 	if err != nil {
