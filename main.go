@@ -38,7 +38,8 @@ Settings come from flags, then BARRAGE_* variables, then the YAML file. "barrage
 const (
 	aboutServe = `usage: barrage serve [--config FILE] [--KEY VALUE ...]
 
-Runs the platform until Ctrl-C or SIGTERM, then stops in order.
+Runs the platform until Ctrl-C or SIGTERM, then stops in order, within stop.timeout; a second Ctrl-C ends it at once.
+Exit codes: 0 stopped, 1 failed, 2 the command line or the settings were refused.
 `
 	aboutDemo = `usage: barrage demo [--KEY VALUE ...]
 
@@ -78,6 +79,7 @@ var errMisused = errors.New("misused")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // whoever presses Ctrl-C again does not want to wait: it ends the process
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

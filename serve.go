@@ -76,16 +76,33 @@ func (s *steps) add(what string, undo func(context.Context) error) {
 	*s = append(*s, step{what, undo})
 }
 
-// undo undoes all of them, even if some fail.
+// undo undoes all of them, even if some fail. Each may take half of the time that is left, so that one which hangs takes away
+// the time of none that comes after it: actors are flushed though a viewer's socket did not close.
 func (s *steps) undo(ctx context.Context, log *slog.Logger) error {
 	var errs []error
 	for _, part := range slices.Backward(*s) {
 		begin := time.Now()
-		err := part.undo(ctx)
-		log.Debug("stopped part", slog.String("part", part.what), slog.Duration("took", time.Since(begin)))
+		share, cancel := halfOf(ctx, begin)
+		err := part.undo(share)
+		took := slog.Duration("took", time.Since(begin))
+		if share.Err() != nil {
+			log.Warn("a part was not stopped in its time", slog.String("part", part.what), took)
+		} else {
+			log.Debug("stopped part", slog.String("part", part.what), took)
+		}
+		cancel()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", part.what, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// halfOf is the context of one step: it ends when half of the time that is left to ctx has passed.
+func halfOf(ctx context.Context, now time.Time) (context.Context, context.CancelFunc) {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, now.Add(end.Sub(now)/2))
 }

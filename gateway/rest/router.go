@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -34,11 +35,12 @@ type Deps struct {
 	Metrics *Metrics
 }
 
-// Router is the operations of a face; it is immutable after New.
+// Router is the operations of a face; what is declared does not change after New.
 type Router struct {
 	Deps
 	api     huma.API
 	refusal *huma.Response
+	warned  atomic.Int64 // when a proxy that is not trusted was told of, in Unix seconds
 }
 
 // New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json, and answers 404 to all

@@ -10,8 +10,8 @@ import (
 )
 
 // Caller is the address a request comes from: the peer's, or behind trusted proxies the last one they name that is not theirs.
-// remote is host:port; forwarded are the values of X-Forwarded-For, each a list of addresses, the nearest last. An address
-// without zone and not mapped into IPv6; the zero Addr when remote is none.
+// remote is host:port; forwarded are the values of X-Forwarded-For, each a list of addresses, the nearest last, with a port or
+// without, as proxies write them. An address without zone and not mapped into IPv6; the zero Addr when remote is none.
 func Caller(remote string, forwarded []string, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -19,13 +19,25 @@ func Caller(remote string, forwarded []string, trusted []netip.Prefix) netip.Add
 	}
 	addr := peer.Addr().Unmap().WithZone("")
 	for _, hop := range slices.Backward(strings.Split(strings.Join(forwarded, ","), ",")) {
-		next, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil || !Inside(trusted, addr) {
+		next, ok := parseHop(strings.TrimSpace(hop))
+		if !ok || !Inside(trusted, addr) {
 			break // what lies behind an unreadable hop, or one that is not ours, is not to be believed
 		}
-		addr = next.Unmap().WithZone("")
+		addr = next
 	}
 	return addr
+}
+
+// parseHop reads an address with a port or without, an IPv6 one in brackets or, without a port, bare.
+func parseHop(hop string) (netip.Addr, bool) {
+	if at, err := netip.ParseAddrPort(hop); err == nil {
+		return at.Addr().Unmap().WithZone(""), true
+	}
+	if inner, ok := strings.CutPrefix(hop, "["); ok {
+		hop, _ = strings.CutSuffix(inner, "]")
+	}
+	addr, err := netip.ParseAddr(hop)
+	return addr.Unmap().WithZone(""), err == nil
 }
 
 // Inside reports whether one of the networks holds the address.

@@ -154,6 +154,7 @@ func (f *face) open(ctx context.Context, a account.Account, cookie bool) (*grant
 	if err != nil {
 		return nil, err
 	}
+	f.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
 	if a, err = f.present(ctx, r); err != nil {
 		return nil, err
 	}

@@ -83,14 +83,17 @@ type Ports struct {
 	Log          *slog.Logger
 }
 
-// face holds the ports; it is immutable.
-type face struct{ Ports }
+// face holds the ports, which do not change, and remembers from where people come.
+type face struct {
+	Ports
+	familiar *familiar
+}
 
 // Operations is what can be asked of this wing.
 func Operations(p Ports) []rest.Operation {
 	p.Config.Logins = cmp.Or(p.Config.Logins, 20)
 	p.Config.Registrations = cmp.Or(p.Config.Registrations, 20)
-	f := &face{p}
+	f := &face{p, newFamiliar()}
 	return slices.Concat(f.accountOperations(), f.sessionOperations(), f.memberOperations())
 }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -69,19 +70,19 @@ func sendMedia(w http.ResponseWriter, r *http.Request, body io.ReadSeeker) error
 	return nil
 }
 
-// singleRange leaves a request for several ranges without any, which RFC 9110 section 14.2 allows: nobody plays a
-// multipart answer, and one could make us send a segment many times over.
+// singleRange leaves a request for several ranges without any, which RFC 9110 section 14.2 allows: nobody plays a multipart
+// answer, and one could make us send a segment many times over. So it does with a unit that is not bytes, which is to be
+// ignored (section 14.1) and net/http refuses.
 func singleRange(r *http.Request) *http.Request {
 	spec := r.Header.Get("Range")
-	for i := range len(spec) {
-		if spec[i] == ',' {
-			c := *r
-			c.Header = r.Header.Clone()
-			c.Header.Del("Range")
-			return &c
-		}
+	ranges, bytes := strings.CutPrefix(spec, "bytes=")
+	if spec == "" || bytes && !strings.Contains(ranges, ",") {
+		return r
 	}
-	return r
+	c := *r
+	c.Header = r.Header.Clone()
+	c.Header.Del("Range")
+	return &c
 }
 
 // refuse answers with a problem.
