@@ -325,7 +325,7 @@ func point23(w *world) {
 		w.Errorf("a range behind the end: %d", rec.Code)
 	}
 	if rec := w.do(http.MethodGet, segment, "Range", "seconds=0-1"); rec.Code != 200 || rec.Body.String() != whole {
-		t.Errorf("a range of an unknown unit: %d, %d bytes", rec.Code, rec.Body.Len())
+		w.Errorf("a range of an unknown unit: %d, %d bytes", rec.Code, rec.Body.Len())
 	}
 	if rec := w.do(http.MethodGet, segment, "Range", "bytes=0-1,5-6"); rec.Code != 200 || rec.Body.String() != whole {
 		w.Errorf("several ranges: %d", rec.Code)
