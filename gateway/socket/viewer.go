@@ -61,6 +61,8 @@ func (v *viewer) Notify(event any) {
 	switch e := event.(type) {
 	case revoked:
 		v.recheck()
+	case ws.Ending:
+		v.apply(protocol.Ending(e))
 	case protocol.Verified:
 		v.verified(e)
 		return

@@ -12,4 +12,5 @@
 //	Opened ──> guest ──Verified──> user ──Expired, Revoked──> closed 4401
 //	             └── Join ─> Enter ─> Entered ─> Release (the answer, then what follows it)
 //	guest, user ──Drained──> closed 1012
+//	guest, user ──Ending───> closed as the client deserves
 package protocol

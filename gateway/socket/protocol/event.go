@@ -63,6 +63,11 @@ type (
 	Draining struct{ Within time.Duration }
 	// Drained says that this connection's time is over once what it asked for is answered.
 	Drained struct{}
+	// Ending says that nothing more comes from the client, and how the connection is closed once what it asked for is answered.
+	Ending struct {
+		Code   int
+		Reason string
+	}
 )
 
 // Entry is what a client learns on entering a room.
@@ -154,6 +159,7 @@ func (Revoked) event()  {}
 func (Evicted) event()  {}
 func (Draining) event() {}
 func (Drained) event()  {}
+func (Ending) event()   {}
 
 func (Send) effect()        {}
 func (Verify) effect()      {}

@@ -29,7 +29,7 @@ import (
 //	entered ask=1 room=42 head=1-5 [recovered] [more] [reason=too_old] [danmaku=2]
 //	posted ask=1 at=1-6 [duplicate]
 //	read ask=1 danmaku=2 [more]
-//	expired | revoked err=… | evicted room=42 err=… | draining within=5s | drained
+//	expired | revoked err=… | evicted room=42 err=… | draining within=5s | drained | ending code=1002
 func TestScripts(t *testing.T) {
 	actortest.Scripts(t, "testdata", func() actortest.Core {
 		s := New("c1", 25*time.Second)
@@ -86,6 +86,9 @@ func scripted(now time.Time, d *datadriven.TestData) Event {
 		return Draining{within}
 	case "drained":
 		return Drained{}
+	case "ending":
+		code, _ := strconv.Atoi(a["code"])
+		return Ending{code, "breach of the protocol"}
 	}
 	panic("no such command: " + d.Cmd)
 }

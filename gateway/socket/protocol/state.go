@@ -45,8 +45,9 @@ type State struct {
 	// requests have no reply yet, in the order in which they came.
 	requests requests
 	refused  int // tokens since the last good one
-	// leaving: the connection closes once they have.
-	leaving bool
+	// leaving: the connection closes once they have, with farewell.
+	leaving  bool
+	farewell Close
 	// over: a Close has been returned; nothing happens any more.
 	over bool
 }
@@ -91,10 +92,19 @@ func (s *State) Apply(now time.Time, e Event, dst []Effect) []Effect {
 	case Draining:
 		return append(dst, Send{Frame: reconnectFrame(e.Within)})
 	case Drained:
-		s.leaving = true
-		return s.depart(dst)
+		return s.leaveWith(Close{Code: rfc6455.CloseRestart, Reason: "the node is going away"}, dst)
+	case Ending:
+		return s.leaveWith(Close(e), dst)
 	}
 	return dst
+}
+
+// leaveWith begins nothing new; the first farewell counts.
+func (s *State) leaveWith(farewell Close, dst []Effect) []Effect {
+	if !s.leaving {
+		s.leaving, s.farewell = true, farewell
+	}
+	return s.depart(dst)
 }
 
 // depart closes a connection that is leaving and has all its replies.
@@ -103,7 +113,7 @@ func (s *State) depart(dst []Effect) []Effect {
 		return dst
 	}
 	s.over = true
-	return append(dst, Close{Code: rfc6455.CloseRestart, Reason: "the node is going away"})
+	return append(dst, s.farewell)
 }
 
 func (s *State) received(now time.Time, e Received, dst []Effect) []Effect {

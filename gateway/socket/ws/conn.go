@@ -21,13 +21,20 @@ type Receiver interface {
 	Start()
 	// Message brings a whole message, which the receiver may keep.
 	Message(payload []byte)
-	// Notify brings what Conn.Post was given.
+	// Notify brings what Conn.Post was given, and an Ending.
 	Notify(event any)
 	// Refuse tells the client that a message was not taken. It is called from the reading goroutine at any time, must do
 	// no more than Write, and does not keep the payload.
 	Refuse(payload []byte, reason error)
 	// Closed comes last, exactly once.
 	Closed()
+}
+
+// Ending is the event that comes after all messages of a client that has said goodbye or is to be closed for what it sent; nothing more is
+// taken from it. The receiver closes with this code once all it does for those messages is done; CloseGrace later it is done anyway.
+type Ending struct {
+	Code   int
+	Reason string
 }
 
 // link is the transport below a connection. Its methods do not block.
@@ -66,6 +73,8 @@ type Conn struct {
 	seen    atomic.Int64 // when the last whole frame came
 	partial atomic.Int64 // when the message being received began; 0 without one
 	spoke   atomic.Bool  // a first message has come
+	// ending says that nothing more is taken from the client.
+	ending atomic.Bool
 	// finishing asks for the end of sending once nothing is pending; peerClosed says that the peer's close frame came.
 	finishing, peerClosed atomic.Bool
 
@@ -77,6 +86,8 @@ type Conn struct {
 	out struct {
 		sync.Mutex
 		phase   phase
+		end     Ending // Code is 0 while the client is listened to
+		endBy   time.Duration
 		code    int
 		closeBy time.Duration
 		pinged  time.Duration
@@ -150,6 +161,24 @@ func (c *Conn) Close(code int, reason string) {
 	c.out.Lock()
 	defer c.out.Unlock()
 	c.close(code, reason)
+}
+
+// end stops listening to the client. What came before is still served and answered, for a while, and then the connection is closed.
+func (c *Conn) end(code int, reason string) {
+	c.out.Lock()
+	defer c.out.Unlock()
+	c.endLocked(code, reason)
+}
+
+// endLocked is end with c.out held.
+func (c *Conn) endLocked(code int, reason string) {
+	if c.out.phase != phaseOpen || c.out.end.Code != 0 {
+		return
+	}
+	c.ending.Store(true)
+	c.out.end, c.out.endBy = Ending{code, reason}, c.server.now()+c.server.cfg.CloseGrace
+	c.enqueue(job{kind: jobNotify, event: c.out.end})
+	c.server.lookAt(c, c.out.endBy)
 }
 
 // close is Close with c.out held.
@@ -230,7 +259,7 @@ func (c *Conn) violated(err error) {
 	if v, ok := errors.AsType[*rfc6455.Violation](err); ok {
 		code, reason = v.Code, v.Reason
 	}
-	c.Close(code, reason)
+	c.end(code, reason)
 }
 
 // take acts on one message; c.in is held.
@@ -239,9 +268,12 @@ func (c *Conn) take(m rfc6455.Message, now time.Duration) {
 		c.goodbye(m.Code)
 		return
 	}
+	if c.ending.Load() {
+		return
+	}
 	if m.Op == rfc6455.Ping || m.Op == rfc6455.Pong {
 		if !c.in.controls.Take(now, controlRate(), 1) {
-			c.Close(rfc6455.ClosePolicy, "too many control frames")
+			c.end(rfc6455.ClosePolicy, "too many control frames")
 			return
 		}
 		if m.Op == rfc6455.Ping {
@@ -252,7 +284,7 @@ func (c *Conn) take(m rfc6455.Message, now time.Duration) {
 	c.server.metrics.messages.Inc()
 	c.spoke.Store(true)
 	if (m.Op == rfc6455.Text) != c.encoding.Text() {
-		c.Close(rfc6455.CloseUnsupported, c.encoding.String()+" does not use such messages")
+		c.end(rfc6455.CloseUnsupported, c.encoding.String()+" does not use such messages")
 		return
 	}
 	c.deliver(m.Payload, now)
@@ -272,7 +304,7 @@ func (c *Conn) excess(reason string, now time.Duration) bool {
 	if c.in.refusals.Take(now, refusalRate(), 1) {
 		return true
 	}
-	c.Close(fault.Exhausted.CloseCode(), "too many requests")
+	c.end(fault.Exhausted.CloseCode(), "too many requests")
 	return false
 }
 
@@ -299,7 +331,7 @@ func (c *Conn) goodbye(code int) {
 		if code == 0 {
 			code = rfc6455.CloseNormal
 		}
-		c.close(code, "")
+		c.endLocked(code, "")
 		return
 	}
 	if c.pending.Load() == 0 {
@@ -338,6 +370,13 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 		}
 		return c.out.closeBy, true
 	case phaseOpen:
+		if c.out.end.Code != 0 {
+			if now < c.out.endBy {
+				return c.out.endBy, true
+			}
+			c.close(c.out.end.Code, c.out.end.Reason)
+			return c.out.closeBy, true
+		}
 	}
 	next := now + longestRest
 	due := func(at time.Duration) bool {

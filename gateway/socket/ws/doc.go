@@ -8,6 +8,7 @@
 //	                                                             └─ anything else (TLS, pipes): two goroutines
 //	bytes in ── rfc6455.Parser ── control frames answered here
 //	                           └─ messages ── queue of the connection (32, refuse) ── worker pool ── Receiver
+//	a breach, a goodbye ── what came before is answered, for 5 s at most ── close frame
 //	bytes out ── Conn.Write ── kernel (64 KiB); what it does not take waits by reference; over 256 KiB waiting: close 4008
 //
 // TLS: a hijacked *tls.Conn cannot be polled below its records, so it is served by a reading and a writing goroutine
