@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/actors"
 	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/socket"
@@ -80,13 +80,8 @@ func (p *platform) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	woken, err := document.WakeAll(ctx, p.node, p.tables)
-	if err != nil { // the others can go on
-		p.log.Error("not all actors could be woken that an earlier run left with something to do", slog.Any("error", err))
-	}
-	if woken > 0 {
-		p.log.Info("woke actors that an earlier run left with something to do", slog.Int("actors", woken))
-	}
+	p.tend(ctx)
+	p.keepTending()
 	if err := p.openIngest(ctx); err != nil {
 		return err
 	}
@@ -96,6 +91,44 @@ func (p *platform) listen(ctx context.Context) error {
 		return sockets.Drain(ctx)
 	})
 	return nil
+}
+
+// tendEvery is how often what was left undone is looked for. After a crash it is done at the start.
+const tendEvery = time.Minute
+
+// tend has actors do what an earlier run, or another node, left them with.
+func (p *platform) tend(ctx context.Context) {
+	woken, err := actors.Tend(ctx, p.node, p.tables)
+	if err != nil && ctx.Err() == nil { // the others can go on, and it is tried again
+		p.log.Error("not all actors could be woken that were left with something to do", slog.Any("error", err))
+	}
+	if woken > 0 {
+		p.log.Info("woke actors that were left with something to do", slog.Int("actors", woken))
+	}
+}
+
+// keepTending goes on until the platform stops.
+func (p *platform) keepTending() {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		beat := time.NewTicker(tendEvery)
+		defer beat.Stop()
+		for {
+			select {
+			case <-beat.C:
+				p.tend(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	p.steps.add("tending", func(context.Context) error {
+		stop()
+		<-ended
+		return nil
+	})
 }
 
 // viewers are the audience of a gateway.

@@ -40,9 +40,7 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	if d.Channel.Packager == nil {
 		d.Channel.Packager = broadcast.NewClient(n)
 	}
-	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: map[string][]follower.Address{
-		account.Topic: {accountlist.Address()},
-	}}
+	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: followers()}
 	return []cluster.Kind{
 		account.Kind(d.Account),
 		accountlist.Kind(accountlist.Deps{Table: d.Tables, Log: d.Events}),
@@ -51,4 +49,9 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 		room.Kind(d.Room),
 		broadcast.Kind(d.Packager),
 	}
+}
+
+// followers are who hears of the events of a topic.
+func followers() map[string][]follower.Address {
+	return map[string][]follower.Address{account.Topic: {accountlist.Address()}}
 }

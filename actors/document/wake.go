@@ -58,8 +58,8 @@ func answer(t *cluster.Turn, err error) {
 	t.Reply(nil)
 }
 
-// WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a node has started, before anybody
-// is let in. It says how many were woken; those that could not be are counted and some of them named in the error, stay marked, and
+// WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a node has started, and every now and
+// then. It says how many were woken; those that could not be are counted and some of them named in the error, stay marked, and
 // do it when somebody asks them for something.
 func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store) (woken int, err error) {
 	marks := outbox.Marks{Tables: tables}
@@ -80,8 +80,7 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store) (woken i
 	for at, first := table.Cursor(""), true; (first || at != "") && ctx.Err() == nil; first = false {
 		owners, next, err := marks.All(ctx, at)
 		if err != nil {
-			failed = append(failed, err)
-			break
+			failed = append(failed, err) // what could be read is woken all the same
 		}
 		for _, o := range owners {
 			if out == wakers {

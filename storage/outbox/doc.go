@@ -7,8 +7,8 @@
 // one.
 //
 // So that an owner which nobody asks for anything is not forgotten, it hangs out a mark before the first write that leaves something to
-// do (Marks.Put), and takes it down when nothing is left (Marks.Remove). Whoever comes to own a shard, and a node that starts, wakes all
-// who are marked there.
+// do (Marks.Put), and takes it down when nothing is left (Marks.Remove). Every node wakes all who are marked, wherever they live, when it
+// starts and once a minute.
 //
 // Promises:
 //

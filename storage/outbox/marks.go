@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -55,25 +56,18 @@ func (m Marks) write(ctx context.Context, shard uint16, op table.Op) error {
 	return err
 }
 
-// Shard names all who are marked in a shard.
-func (m Marks) Shard(ctx context.Context, shard uint16) ([]Owner, error) {
-	return m.partition(ctx, strconv.Itoa(int(shard)))
-}
-
-// All names all who are marked anywhere, page by page: next is the cursor to go on with, empty at the end.
+// All names all who are marked anywhere, page by page: next is the cursor to go on with, empty at the end. Where marks of a shard cannot
+// be read it names the others and gives the error besides.
 func (m Marks) All(ctx context.Context, from table.Cursor) (owners []Owner, next table.Cursor, err error) {
 	names, next, err := m.Tables.Walk(ctx, marks(), from)
 	if err != nil {
 		return nil, "", err
 	}
 	for _, name := range names {
-		some, err := m.partition(ctx, name)
-		if err != nil {
-			return nil, "", err
-		}
-		owners = append(owners, some...)
+		some, failed := m.partition(ctx, name)
+		owners, err = append(owners, some...), errors.Join(err, failed)
 	}
-	return owners, next, nil
+	return owners, next, err
 }
 
 func (m Marks) partition(ctx context.Context, name string) (owners []Owner, err error) {

@@ -28,7 +28,7 @@ func TestMoreMarksThanAPage(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	got, err := m.Shard(t.Context(), 7)
+	got, err := everyone(t, m)
 	if err != nil || len(got) != owners {
 		t.Fatalf("%d of %d are named, %v", len(got), owners, err)
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,7 +16,10 @@ import (
 
 const maxDevice = 120 // characters kept of a device's own description
 
-// Client is how everyone talks to sessions. It is safe for concurrent use.
+// unlimited asks for all names.
+const unlimited = math.MaxInt
+
+// Client is how unlimited talks to sessions. It is safe for concurrent use.
 type Client struct {
 	node  *cluster.Node
 	store store
@@ -76,7 +80,7 @@ func (c *Client) Revoke(ctx context.Context, user id.User, s id.Session) error {
 
 // RevokeAll ends every session of the user but the one to keep (none if empty) and says how many.
 func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (int, error) {
-	names, err := c.store.list(ctx, user, table.MaxLimit)
+	names, err := c.store.list(ctx, user, unlimited)
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +101,7 @@ func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (
 
 // List gives the living sessions of a user, the oldest first.
 func (c *Client) List(ctx context.Context, user id.User) ([]Info, error) {
-	names, err := c.store.list(ctx, user, table.MaxLimit)
+	names, err := c.store.list(ctx, user, unlimited)
 	if err != nil {
 		return nil, err
 	}

@@ -48,12 +48,20 @@ func (s store) index(ctx context.Context, user id.User, op table.Op) error {
 	return err
 }
 
-// list names the sessions of a user, at most limit; some of them may have ended.
+// list names the sessions of a user, page by page until there are at least limit; some of them may have ended.
 func (s store) list(ctx context.Context, user id.User, limit int) ([]id.Session, error) {
-	rows, _, err := s.table.Scan(ctx, table.Range{Table: byUser(), Partition: string(user), Limit: limit})
-	out := make([]id.Session, 0, len(rows))
-	for _, r := range rows {
-		out = append(out, id.Session(r.Key))
+	var out []id.Session
+	r := table.Range{Table: byUser(), Partition: string(user), Limit: min(limit, table.MaxLimit)}
+	for more := true; more && len(out) < limit; {
+		var rows []table.Row
+		var err error
+		if rows, more, err = s.table.Scan(ctx, r); err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			out = append(out, id.Session(row.Key))
+		}
+		r = table.Rest(r, rows)
 	}
-	return out, err
+	return out, nil
 }
