@@ -119,6 +119,7 @@ func (p *platform) keepTending() {
 			select {
 			case <-beat.C:
 				p.tend(ctx)
+				p.rotateKeys()
 			case <-ctx.Done():
 				return
 			}
@@ -129,6 +130,20 @@ func (p *platform) keepTending() {
 		<-ended
 		return nil
 	})
+}
+
+// keyReign is how long a key signs tokens: what a stolen copy of the keys, an old backup for one, is good for at most.
+const keyReign = 30 * 24 * time.Hour
+
+// rotateKeys gives the tokens a fresh key when the present one is old.
+func (p *platform) rotateKeys() {
+	rotated, err := p.tokens.Rotate(keysOf(p.cfg.Data), time.Now(), keyReign)
+	if err != nil { // the present key goes on, and it is tried again
+		p.log.Error("the signing key of the tokens could not be replaced", slog.Any("error", err))
+	}
+	if rotated {
+		p.log.Info("tokens are signed with a fresh key")
+	}
 }
 
 // viewers are the audience of a gateway.

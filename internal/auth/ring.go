@@ -17,9 +17,12 @@ type key struct {
 	created time.Time
 }
 
-// Ring holds the key that signs and the one that signed before it, whose tokens are still honoured. A Ring never changes;
+// maxKeys is how many keys a ring has at most.
+const maxKeys = 8
+
+// Ring holds the key that signs and those that signed before it, whose tokens are still honoured. A Ring never changes;
 // Rotate makes a new one. The zero Ring verifies nothing.
-type Ring struct{ keys []key } // the newest first, at most two
+type Ring struct{ keys []key } // the newest first, at most maxKeys
 
 // NewRing draws a ring with one fresh key.
 func NewRing(now time.Time) (Ring, error) {
@@ -30,14 +33,30 @@ func NewRing(now time.Time) (Ring, error) {
 	return Ring{[]key{newKey(private, now)}}, nil
 }
 
-// Rotate returns a ring that signs with a fresh key and still honours the tokens of the current one. Rotating twice within
-// the life of a token refuses the oldest tokens early.
-func (r Ring) Rotate(now time.Time) (Ring, error) {
-	fresh, err := NewRing(now)
-	if err != nil || len(r.keys) == 0 {
-		return fresh, err
+// Rotate returns a ring that signs with a fresh key and still honours the tokens that older ones have signed within keep, the life of a
+// token. It refuses Exhausted "key_ring_full" rather than forget a key whose tokens live.
+func (r Ring) Rotate(now time.Time, keep time.Duration) (Ring, error) {
+	next, err := NewRing(now)
+	if err != nil {
+		return Ring{}, err
 	}
-	return Ring{append(fresh.keys, r.keys[0])}, nil
+	successor := now // of the key at hand: it signed until then
+	for _, k := range r.keys {
+		if now.Sub(successor) >= keep {
+			break // its tokens have ended, and so have those of older ones
+		}
+		if len(next.keys) == maxKeys {
+			return Ring{}, fault.New(fault.Exhausted, "key_ring_full", "there are as many signing keys as there may be, and all have tokens that live")
+		}
+		next.keys = append(next.keys, k)
+		successor = k.created
+	}
+	return next, nil
+}
+
+// due reports whether the key that signs is older than every.
+func (r Ring) due(now time.Time, every time.Duration) bool {
+	return len(r.keys) > 0 && now.Sub(r.keys[0].created) >= every
 }
 
 func newKey(private ed25519.PrivateKey, created time.Time) key {
@@ -110,7 +129,7 @@ func MarshalRing(r Ring) ([]byte, error) {
 func ParseRing(b []byte) (Ring, error) {
 	bad := fault.New(fault.Internal, "key_ring_damaged", "the stored signing keys cannot be read")
 	var s storedRing
-	if err := json.Unmarshal(b, &s); err != nil || s.Version != 1 || len(s.Keys) == 0 || len(s.Keys) > 2 {
+	if err := json.Unmarshal(b, &s); err != nil || s.Version != 1 || len(s.Keys) == 0 || len(s.Keys) > maxKeys {
 		return Ring{}, bad
 	}
 	var r Ring

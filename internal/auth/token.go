@@ -91,6 +91,29 @@ func NewTokens(cfg TokenConfig, ring Ring) *Tokens {
 // Replace changes the ring; requests under way keep the one they began with.
 func (t *Tokens) Replace(ring Ring) { t.ring.Store(&ring) }
 
+// Rotate signs with a fresh key from now on if the present one is older than every; what older ones have signed is honoured until it
+// expires. The ring is saved before it is used, so that no token outlives its key over a restart. It fails as Ring.Rotate and the
+// store do, and goes on with the present key then. One caller rotates at a time.
+func (t *Tokens) Rotate(store KeyStore, now time.Time, every time.Duration) (rotated bool, err error) {
+	ring := t.ring.Load()
+	if !ring.due(now, every) {
+		return false, nil
+	}
+	next, err := ring.Rotate(now, t.cfg.TTL+t.cfg.Leeway)
+	if err != nil {
+		return false, err
+	}
+	secret, err := MarshalRing(next)
+	if err != nil {
+		return false, err
+	}
+	if err := store.Save(secret); err != nil {
+		return false, err
+	}
+	t.Replace(next)
+	return true, nil
+}
+
 // JWKS gives the public keys.
 func (t *Tokens) JWKS() JWKS { return t.ring.Load().JWKS() }
 

@@ -204,36 +204,6 @@ func TestTokenRefusals(t *testing.T) {
 	}
 }
 
-func TestRotationHonoursTheTokensOfThePreviousKey(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	tokens := newTokens(t)
-	first, err := tokens.Mint(someone(), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rotate := func() {
-		r, err := tokens.ring.Load().Rotate(now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tokens.Replace(r)
-	}
-	rotate()
-	second, err := tokens.Mint(someone(), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, s := range map[string]string{"previous": first, "current": second} {
-		if _, err := tokens.VerifyAt(s, now); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	rotate()
-	if _, err := tokens.VerifyAt(first, now); !errors.Is(err, ErrTokenInvalid) {
-		t.Errorf("two rotations later: %v", err)
-	}
-}
-
 func TestJWKSVerifiesWithNothingButThePublishedDocument(t *testing.T) {
 	tokens := newTokens(t)
 	doc, err := json.Marshal(tokens.JWKS())

@@ -24,7 +24,7 @@ func TestTheListOfCodesIsWellFormed(t *testing.T) {
 			t.Errorf("%q stands twice", c.Code)
 		}
 	}
-	taken := Code{"name_taken", "conflict", 409, false, "This channel name is taken."}
+	taken := Code{"name_taken", "conflict", 409, false, "This channel name, or one that looks like it, is taken."}
 	if !slices.Contains(all, taken) {
 		t.Errorf("the list does not hold %+v", taken)
 	}
