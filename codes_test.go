@@ -25,7 +25,7 @@ func composed() map[string]string {
 	return map[string]string{
 		"account_unreadable": "storage/table", "account_unwritable": "storage/table", "channel_unreadable": "storage/table",
 		"channel_unwritable": "storage/table", "session_unreadable": "storage/table", "session_unwritable": "storage/table",
-		"bad_request": "gateway/rest", "validation_failed": "gateway/rest", "body_timeout": "gateway/rest",
+		"bad_request": "gateway/rest", "validation_failed": "gateway/rest",
 	}
 }
 

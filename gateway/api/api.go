@@ -76,7 +76,10 @@ const overview = `Accounts, channels, stream keys and rooms. Danmaku are posted 
 Times are integers, milliseconds since 1970, and named *_ms. A user is named by handle or id in paths and by id in bodies, a channel by name
 or id in paths; names and handles have a letter, ids have none. Lists take limit and cursor and answer next while there is more.
 Refusals are problem documents (RFC 9457): GET /v1/errors explains every code. A request too many is answered 429 with Retry-After.
-An input that an operation does not know is refused.`
+An input that an operation does not know is refused.
+
+HEAD is GET without the body. What everybody may read has an ETag, and caches may keep it as long as Cache-Control says; nobody keeps the rest.
+Such reads count by what they cost against the address that asks and its networks: a short answer 1, each row of a list a tenth.`
 
 func tags() []*huma.Tag {
 	return []*huma.Tag{

@@ -254,3 +254,36 @@ func TestGuessingFromManyAddressesLocksOutStrangersOnly(t *testing.T) {
 	}
 	at("203.0.113.9", "wrong horse").want(t, http.StatusTooManyRequests, "rate_limited") // who is at home may not guess without end
 }
+
+// TestStrangersDelayTheOwnerOnly: while strangers guess, the owner gets in from a new address by trying again soon, and changes the
+// password with a token from anywhere.
+func TestStrangersDelayTheOwnerOnly(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Logins = 5 })
+	p := w.join("ann")
+	at := func(from, password string) answer {
+		c := loginAs("ann", password)
+		c.from = from + ":99"
+		return w.do(c)
+	}
+	for attacker := range 7 {
+		for range 5 {
+			at(fmt.Sprint("192.0.2.", attacker+1), "wrong horse")
+		}
+	}
+	late := at("203.0.113.9", password)
+	late.want(t, http.StatusTooManyRequests, "rate_limited")
+	if late.header.Get("Retry-After") != "10" {
+		t.Errorf("come again in %q", late.header.Get("Retry-After"))
+	}
+	change := w.do(call{
+		method: "POST", path: "/v1/me/password", token: p.token, from: "203.0.113.10:99",
+		body: map[string]any{"current": password, "new": "battery staple"},
+	})
+	if change.status != http.StatusOK {
+		t.Errorf("a change of the password: %d %s", change.status, change.body)
+	}
+	w.limits.forget("login_account_slow:") // ten seconds go by
+	if a := at("203.0.113.9", "battery staple"); a.status != http.StatusOK {
+		t.Errorf("the owner tried again: %d %s", a.status, a.body)
+	}
+}

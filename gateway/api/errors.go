@@ -3,15 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/problem"
 )
 
-type errorsOut struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         ErrorCodes
-}
+type errorsOut struct{ Body ErrorCodes }
 
 // ErrorCodes explains every code of a refusal.
 type ErrorCodes struct {
@@ -24,12 +22,12 @@ func errorCodes() []rest.Operation {
 			ID: "list-errors", Method: http.MethodGet, Path: problem.Catalogue,
 			Summary: "Explain every code of a refusal",
 			Text:    "The type of a problem leads here.",
-			Tag:     "errors", Access: rest.Anyone,
+			Tag:     "errors", Access: rest.Anyone, Cached: 5 * time.Minute,
 		}, listErrors),
 	}
 }
 
 // listErrors answers the same until the program is another.
 func listErrors(context.Context, *struct{}) (*errorsOut, error) {
-	return &errorsOut{"public, max-age=300", ErrorCodes{problem.Codes()}}, nil
+	return &errorsOut{ErrorCodes{problem.Codes()}}, nil
 }

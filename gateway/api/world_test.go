@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -92,6 +93,13 @@ func (c *counter) Allow(_ context.Context, key string, limit int, window time.Du
 	}
 	c.counts[key]++
 	return true, 0, nil
+}
+
+// forget lets the windows of the keys that begin so go by.
+func (c *counter) forget(prefix string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.counts, func(key string, _ int) bool { return strings.HasPrefix(key, prefix) })
 }
 
 type logBuffer struct {

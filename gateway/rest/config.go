@@ -22,6 +22,9 @@ type Config struct {
 	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.
 	Timeout time.Duration
+	// Reads is what one address may ask of public reads in a second, in the units of Costly, after a burst of ten times as much; its
+	// networks may ask for quota.Factor as much. Zero means 500.
+	Reads float64
 }
 
 // filled replaces the zeros.
@@ -31,6 +34,9 @@ func (c Config) filled() Config {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
+	}
+	if c.Reads == 0 {
+		c.Reads = 500
 	}
 	return c
 }

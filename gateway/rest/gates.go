@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -60,9 +61,10 @@ func (rt *Router) record(log *slog.Logger, r *http.Request, w middleware.WrapRes
 		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.Addr.String()))
 }
 
-// logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers only.
+// logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers only, and so are those that were
+// too many, of which a line each would be what the limit is there to prevent. They are counted.
 func logLevel(r *http.Request, status int) slog.Level {
-	if status < http.StatusBadRequest && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if (status < http.StatusBadRequest || status == http.StatusTooManyRequests) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
@@ -100,7 +102,7 @@ func (rt *Router) cors(next http.Handler) http.Handler {
 		}
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, ETag")
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
@@ -139,9 +141,12 @@ func (rt *Router) bound(next http.Handler) http.Handler {
 			badForm(http.StatusUnsupportedMediaType, "unsupported_media_type", "a body is application/json").Write(w)
 			return
 		}
-		if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 			badForm(http.StatusUnsupportedMediaType, "unsupported_encoding", "a body is not compressed").Write(w)
 			return
+		}
+		if r.ContentLength != 0 {
+			r.Header.Set("Content-Type", "application/json") // in the case that formats knows
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -153,5 +158,5 @@ func isJSON(contentType string) bool {
 		return false
 	}
 	charset, named := params["charset"]
-	return !named || charset == "utf-8" || charset == "UTF-8"
+	return !named || strings.EqualFold(charset, "utf-8")
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -35,6 +36,9 @@ type Limits struct {
 type Limit struct {
 	Name, Key string
 	Max       int
+	Window    time.Duration // zero: that of Limits
+	// Past counts instead when this one is used up, so that there is a delay where there would be a wall; nil: refused.
+	Past *Limit
 }
 
 // Within counts an event in each limit in turn, up to the first that is used up, which refuses Exhausted "rate_limited": what a
@@ -42,18 +46,29 @@ type Limit struct {
 // asked the request goes on: what it costs is bounded elsewhere, and a broken cache must not lock everyone out.
 func (l *Limits) Within(ctx context.Context, limits ...Limit) error {
 	for _, one := range limits {
-		ok, after, err := l.Limiter.Allow(ctx, one.Name+":"+one.Key, one.Max, l.Window)
-		switch {
-		case err != nil:
-			l.Metrics.limited.WithLabelValues(one.Name, "failed").Inc()
-			l.Log.WarnContext(ctx, "a rate limit could not be asked", slog.String("limit", one.Name), slog.Any("error", err))
-		case !ok:
-			l.Metrics.limited.WithLabelValues(one.Name, "refused").Inc()
-			return fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
+		if err := l.within(ctx, one); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (l *Limits) within(ctx context.Context, one Limit) error {
+	ok, after, err := l.Limiter.Allow(ctx, one.Name+":"+one.Key, one.Max, cmp.Or(one.Window, l.Window))
+	switch {
+	case err != nil:
+		l.Metrics.limited.WithLabelValues(one.Name, "failed").Inc()
+		l.Log.WarnContext(ctx, "a rate limit could not be asked", slog.String("limit", one.Name), slog.Any("error", err))
+	case !ok && one.Past != nil:
+		return l.within(ctx, *one.Past)
+	case !ok:
+		l.Metrics.limited.WithLabelValues(one.Name, "refused").Inc()
+		return fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
+	}
+	return nil
+}
+
 // UserLimit bounds what one account makes.
-func UserLimit(name string, who auth.Identity, n int) Limit { return Limit{name, string(who.User), n} }
+func UserLimit(name string, who auth.Identity, n int) Limit {
+	return Limit{Name: name, Key: string(who.User), Max: n}
+}

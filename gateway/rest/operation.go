@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,9 +24,12 @@ type Operation struct {
 	Status           int // of success; zero means 200
 	Access           Access
 	Right            *Right
-	Limited          bool     // answers 429 to who asks too often
-	Codes            []string // of refusals, beside those of the form, of the token and of the right
-	register         func(*Router, Operation)
+	// Cached says that this is a public read, the same whoever asks: caches may keep its answer for so long, in whole seconds, and it
+	// counts as a read of the address (Config.Reads). Zero: the answer is the asker's alone and nobody keeps it.
+	Cached   time.Duration
+	Limited  bool     // answers 429 to who asks too often
+	Codes    []string // of refusals, beside those of the form, of the token and of the right
+	register func(*Router, Operation)
 }
 
 // Handle binds an operation to its handler, whose input and output say by their tags what is read and written (package huma).
@@ -37,10 +42,16 @@ func Handle[I, O any](o Operation, handler func(context.Context, *I) (*O, error)
 func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, Description: o.Text, Tags: []string{o.Tag},
-		DefaultStatus: o.Status, MaxBodyBytes: r.Config.MaxBody,
+		DefaultStatus: o.Status, MaxBodyBytes: r.Config.MaxBody + 1, BodyReadTimeout: -1, // whole has read it
 		Responses:   r.refusals(o),
 		Middlewares: huma.Middlewares{r.authorize(o.Access)},
 		Extensions:  map[string]any{"x-barrage-access": map[string]any{"token": o.Access.String(), "may": o.may()}},
+	}
+	if o.Cached > 0 {
+		op.Middlewares = slices.Insert(op.Middlewares, 0, cached(o.Cached))
+	}
+	if o.Method != http.MethodGet {
+		op.Middlewares = append(op.Middlewares, r.whole)
 	}
 	switch o.Access {
 	case Users:
@@ -50,6 +61,12 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	case Anyone:
 	}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
+		if o.Cached > 0 {
+			if err := r.reads.take(ctx, in); err != nil {
+				r.Metrics.limited.WithLabelValues("reads", "refused").Inc()
+				return nil, problem.Of(err)
+			}
+		}
 		out, err := handler(context.WithValue(ctx, demandKey{}, demand{r, o.Right}), in)
 		if err != nil {
 			return nil, r.refuse(ctx, o, err)
@@ -71,7 +88,7 @@ func (r *Router) refusals(o Operation) map[string]*huma.Response {
 	if o.Right != nil {
 		codes = append([]string{"account_disabled", "not_allowed"}, codes...)
 	}
-	if o.Limited {
+	if o.Limited || o.Cached > 0 {
 		codes = append([]string{"rate_limited"}, codes...)
 	}
 	known := map[string]problem.Code{}

@@ -23,8 +23,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 	}
 	code := map[int]string{
 		http.StatusBadRequest: "bad_request", http.StatusUnprocessableEntity: "validation_failed",
-		http.StatusRequestEntityTooLarge: "body_too_large", http.StatusUnsupportedMediaType: "unsupported_media_type",
-		http.StatusRequestTimeout: "body_timeout",
+		http.StatusUnsupportedMediaType: "unsupported_media_type",
 	}[m.Status]
 	if code == "" {
 		code = kindOf(m.Status).String()

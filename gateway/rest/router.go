@@ -7,16 +7,21 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/problem"
 )
+
+// documentLife is how long caches may keep the description and the public keys.
+const documentLife = 5 * time.Minute
 
 // Description is what the whole says of itself.
 type Description struct {
@@ -41,6 +46,7 @@ type Router struct {
 	api     huma.API
 	refusal *huma.Response
 	warned  atomic.Int64 // when a proxy that is not trusted was told of, in Unix seconds
+	reads   *reads
 }
 
 // New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json, and answers 404 to all
@@ -50,15 +56,19 @@ func New(d Deps, operations []Operation) (http.Handler, error) {
 	if err := d.Config.Validate(); err != nil {
 		return nil, err
 	}
-	rt := &Router{Deps: d}
+	rt := &Router{Deps: d, reads: newReads(d.Config)}
 	mux := chi.NewRouter()
-	mux.Use(rt.observe, rt.harden, rt.cors, rt.csrf, rt.bound)
+	mux.Use(rt.observe, rt.harden, rt.cors, rt.csrf, rt.bound, middleware.GetHead)
 	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		badForm(http.StatusNotFound, "no_route", "there is nothing at this address").Write(w)
 	})
 	mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		for _, m := range methods() {
-			if mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
+			known := m
+			if m == http.MethodHead {
+				known = http.MethodGet // HEAD is there wherever GET is
+			}
+			if mux.Match(chi.NewRouteContext(), known, r.URL.Path) {
 				w.Header().Add("Allow", m)
 			}
 		}
@@ -110,10 +120,11 @@ func (rt *Router) publish(mux chi.Router) error {
 		return fault.Wrap(fault.Internal, "openapi", "the description cannot be encoded", err)
 	}
 	document := func(contentType string, body func() []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			w.Header().Set("Cache-Control", "public, max-age=300")
-			_, _ = w.Write(body()) // the client is gone if this fails
+		return func(w http.ResponseWriter, r *http.Request) {
+			p := &page{ResponseWriter: w}
+			p.Header().Set("Content-Type", contentType)
+			_, _ = p.Write(body()) // a buffer takes everything
+			p.send(r, documentLife)
 		}
 	}
 	mux.Get("/openapi.json", document("application/openapi+json", func() []byte { return append(spec, '\n') }))

@@ -255,7 +255,7 @@ func (f *face) changePassword(ctx context.Context, in *passwordIn) (*endedOut, e
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Limits.Within(ctx, f.loginLimits(ctx, a.Handle)...); err != nil {
+	if err := f.Limits.Within(ctx, f.passwordLimits(ctx, a.Handle, i)...); err != nil {
 		return nil, err
 	}
 	if _, err := f.Accounts.ChangePassword(ctx, i.User, in.Body.Current, in.Body.New); err != nil {

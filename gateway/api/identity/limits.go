@@ -2,27 +2,45 @@ package identity
 
 import (
 	"context"
+	"time"
 
 	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
 )
 
-// fold is the factor between the limit of one account from one address and the limits of either alone.
-const fold = 5
+const (
+	// fold is the factor between the limit of one account from one address and the limits of either alone.
+	fold = 5
+	// trickle is the time between two guesses that all strangers together still have at an account whose limit they have used up.
+	trickle = 10 * time.Second
+)
 
-// loginLimits counts a guess by account and address, by address, and by account. The last bounds guessing from many addresses, and
-// would lock the owner out for the length of the window; so where the account was logged in to before it does not count.
-func (f *face) loginLimits(ctx context.Context, handle string) []rest.Limit {
+// guessLimits counts a guess by account and address, and by address.
+func (f *face) guessLimits(ctx context.Context, handle string) []rest.Limit {
 	prefix, n := rest.CallerOf(ctx).Prefix(), f.Config.Logins
-	name := folded(handle)
-	limits := []rest.Limit{
-		{Name: "login_account_address", Key: name + "@" + prefix, Max: n},
+	return []rest.Limit{
+		{Name: "login_account_address", Key: folded(handle) + "@" + prefix, Max: n},
 		{Name: "login_address", Key: prefix, Max: n * fold},
 	}
-	if f.familiar.knows(name, prefix) {
+}
+
+// loginLimits counts a guess by account as well, which bounds guessing from many addresses. It does not count where the account was
+// logged in to before, and past it is a delay and no wall: five addresses could lock the owner out for the length of the window, whose
+// telephone has a new address every day.
+func (f *face) loginLimits(ctx context.Context, handle string) []rest.Limit {
+	limits, name := f.guessLimits(ctx, handle), folded(handle)
+	if f.familiar.knows(name, rest.CallerOf(ctx).Prefix()) {
 		return limits
 	}
-	return append(limits, rest.Limit{Name: "login_account", Key: name, Max: n * fold})
+	return append(limits, rest.Limit{
+		Name: "login_account", Key: name, Max: f.Config.Logins * fold,
+		Past: &rest.Limit{Name: "login_account_slow", Key: name, Max: 1, Window: trickle},
+	})
+}
+
+// passwordLimits counts the guesses of who has a token, which strangers have not: they cannot use these up.
+func (f *face) passwordLimits(ctx context.Context, handle string, who auth.Identity) []rest.Limit {
+	return append(f.guessLimits(ctx, handle), rest.UserLimit("change_password", who, f.Config.Logins*fold))
 }
 
 // folded is the name by which guesses at an account are counted; what is no handle counts as one.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/live/channel"
@@ -17,6 +18,9 @@ import (
 
 // createLimit is how often one account may try to make a channel in the window.
 const createLimit = 20
+
+// fresh is how long caches may keep what changes while one watches: long enough to make one question of a crowd's.
+const fresh = time.Second
 
 // Owner names the account of a channel.
 type Owner struct {
@@ -105,7 +109,7 @@ func (f *face) channelOperations() []rest.Operation {
 			ID: "list-channels", Method: http.MethodGet, Path: "/v1/channels",
 			Summary: "List live channels",
 			Text:    "Channels that are live or interrupted, those with the most viewers first, as they were within the last 10 s. There is no list of all channels yet, so live must be true.",
-			Tag:     "channels", Access: rest.Guests, Codes: []string{"bad_cursor"},
+			Tag:     "channels", Access: rest.Guests, Cached: fresh, Codes: []string{"bad_cursor"},
 		}, f.listChannels),
 		rest.Handle(rest.Operation{
 			ID: "create-channel", Method: http.MethodPost, Path: "/v1/channels",
@@ -123,7 +127,7 @@ func (f *face) channelOperations() []rest.Operation {
 			ID: "get-channel", Method: http.MethodGet, Path: "/v1/channels/{channel}",
 			Summary: "Look at a channel",
 			Text:    "By name or id.",
-			Tag:     "channels", Access: rest.Guests, Codes: []string{"no_channel"},
+			Tag:     "channels", Access: rest.Guests, Cached: fresh, Codes: []string{"no_channel"},
 		}, f.getChannel),
 		rest.Handle(rest.Operation{
 			ID: "update-channel", Method: http.MethodPatch, Path: "/v1/channels/{channel}",

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -74,6 +75,9 @@ type historyIn struct {
 	Limit  int    `query:"limit" minimum:"0" maximum:"200" doc:"at most so many; 0: 50"`
 }
 
+// Cost is that of the rows.
+func (in *historyIn) Cost() float64 { return rest.RowsCost(cmp.Or(in.Limit, 50)) }
+
 type historyOut struct{ Body DanmakuPage }
 
 type patchRoomIn struct {
@@ -89,7 +93,7 @@ func (f *face) roomOperations() []rest.Operation {
 			ID: "get-room", Method: http.MethodGet, Path: "/v1/rooms/{room}",
 			Summary: "Look at a room",
 			Text:    "Its settings and what is true of it now, in the words of room_state of the socket.",
-			Tag:     "rooms", Access: rest.Guests, Codes: []string{"no_room"},
+			Tag:     "rooms", Access: rest.Guests, Cached: fresh, Codes: []string{"no_room"},
 		}, f.getRoom),
 		rest.Handle(rest.Operation{
 			ID: "update-room", Method: http.MethodPatch, Path: "/v1/rooms/{room}",
@@ -101,7 +105,7 @@ func (f *face) roomOperations() []rest.Operation {
 			ID: "list-danmaku", Method: http.MethodGet, Path: "/v1/rooms/{room}/danmaku",
 			Summary: "Read the past of a room",
 			Text:    "The newest, or those before a position, the oldest first, in the words of history_page of the socket.",
-			Tag:     "rooms", Access: rest.Guests, Codes: []string{"no_room", "bad_position", "room_busy"},
+			Tag:     "rooms", Access: rest.Guests, Cached: fresh, Codes: []string{"no_room", "bad_position", "room_busy"},
 		}, f.history),
 	}
 }
