@@ -25,6 +25,7 @@ func floors() []housetest.Floor {
 		{Folder: "gateway/socket", May: []string{"internal", "actors"}, Why: "the faces do not know each other"},
 		{Folder: "gateway/rest", May: []string{"internal"}, Why: "the chassis knows no actor"},
 		{Folder: "gateway/api", May: []string{"internal", "actors", "gateway/rest"}, Why: "the faces do not know each other"},
+		{Folder: "gateway/edge", May: []string{"internal"}, Why: "what the faces have in common knows none of them"},
 		{Folder: "gateway/web", May: []string{"internal"}, Why: "the pages use the public interfaces only"},
 		{Folder: "loadtest", May: []string{"internal"}, Why: "it talks to the binary from outside and knows what is on the wire, nothing else"},
 		{Folder: ".", May: []string{"internal", "storage", "live", "vod", "cluster", "actors", "gateway"}, Why: "the root puts the floors together"},

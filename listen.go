@@ -16,6 +16,7 @@ import (
 	"github.com/barrage-live/barrage/actors"
 	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/room"
+	"github.com/barrage-live/barrage/gateway/edge"
 	"github.com/barrage-live/barrage/gateway/socket"
 	"github.com/barrage-live/barrage/gateway/socket/ws"
 	"github.com/barrage-live/barrage/gateway/web"
@@ -28,22 +29,12 @@ import (
 	"github.com/barrage-live/barrage/storage/cache"
 )
 
-// Limits of every HTTP request head; bodies and answers are bounded by their handlers.
 const (
-	headTimeout = 5 * time.Second
-	idleTimeout = 90 * time.Second
-	maxHead     = 32 << 10
 	// finishTimeout is how long requests under way have when the platform stops; then those that wait for a part are let go.
 	finishTimeout = 2 * time.Second
 	// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner: actors and playlists need
 	// the rest of that time.
 	drainSpread = 5 * time.Second
-	// maxStreams is how many requests one HTTP/2 connection may have under way: the least that RFC 9113 recommends, and far more than
-	// a player waits for.
-	maxStreams = 100
-	// bodyTimeout is how long the body of a request may take, answerTimeout the answer; playback sets its own by size.
-	bodyTimeout   = 10 * time.Second
-	answerTimeout = 60 * time.Second
 )
 
 // listen lets the actors run and opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
@@ -63,7 +54,7 @@ func (p *platform) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, newMux(p.private())); err != nil {
+	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, edge.Mux(p.private())); err != nil {
 		return err
 	}
 	proxies, err := prefixes(p.cfg.Limits.Proxies)
@@ -71,7 +62,7 @@ func (p *platform) listen(ctx context.Context) error {
 		return err
 	}
 	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: proxies}, figures.WS)
-	public := hurry(newMux(mounts), bodyTimeout, answerTimeout)
+	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: proxies, Public: p.cfg.Public})
 	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}
@@ -174,22 +165,8 @@ func (p *platform) openSockets(figures *socket.Metrics) (*socket.Gateway, error)
 	return sockets, nil
 }
 
-// mount is a part of the address space and who answers there. Its first segment is a word of internal/reserved.
-type mount struct {
-	pattern string // of http.ServeMux
-	handler http.Handler
-}
-
-func newMux(mounts []mount) *http.ServeMux {
-	mux := http.NewServeMux()
-	for _, m := range mounts {
-		mux.Handle(m.pattern, m.handler)
-	}
-	return mux
-}
-
 // public is the face for everybody: what is not the API, the sockets or playback belongs to the pages.
-func (p *platform) public(sockets *socket.Gateway) ([]mount, error) {
+func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 	proxies, err := prefixes(p.cfg.Limits.Proxies)
 	if err != nil {
 		return nil, err
@@ -212,42 +189,29 @@ func (p *platform) public(sockets *socket.Gateway) ([]mount, error) {
 	playback := hls.New(hls.Config{
 		Locator: broadcast.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
 	})
-	return []mount{
-		{"/ws", sockets.Handler()},
-		{"/live/", playback},
-		{"/v1/", programs},
-		{"/openapi.json", programs},
-		{"/.well-known/", programs},
-		{"/", pages},
+	return []edge.Mount{
+		{Pattern: "/ws", Handler: sockets.Handler()},
+		{Pattern: "/live/", Handler: playback},
+		{Pattern: "/v1/", Handler: programs},
+		{Pattern: "/openapi.json", Handler: programs},
+		{Pattern: "/.well-known/", Handler: programs},
+		{Pattern: "/", Handler: pages},
 	}, nil
 }
 
 // private is what only operators see: it listens on loopback unless told otherwise.
-func (p *platform) private() []mount {
+func (p *platform) private() []edge.Mount {
 	alive := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
-	return []mount{
-		{"GET /metrics", metrics.Handler(p.registry, p.log)},
-		{"GET /healthz", http.HandlerFunc(alive)},
-		{"GET /readyz", http.HandlerFunc(p.ready)},
-		{"POST /backup", http.HandlerFunc(p.serveBackup)},
-		{"GET /debug/pprof/", http.HandlerFunc(pprof.Index)},
-		{"GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile)},
-		{"GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace)},
-		{"GET /debug/pprof/symbol", http.HandlerFunc(pprof.Symbol)},
+	return []edge.Mount{
+		{Pattern: "GET /metrics", Handler: metrics.Handler(p.registry, p.log)},
+		{Pattern: "GET /healthz", Handler: http.HandlerFunc(alive)},
+		{Pattern: "GET /readyz", Handler: http.HandlerFunc(p.ready)},
+		{Pattern: "POST /backup", Handler: http.HandlerFunc(p.serveBackup)},
+		{Pattern: "GET /debug/pprof/", Handler: http.HandlerFunc(pprof.Index)},
+		{Pattern: "GET /debug/pprof/profile", Handler: http.HandlerFunc(pprof.Profile)},
+		{Pattern: "GET /debug/pprof/trace", Handler: http.HandlerFunc(pprof.Trace)},
+		{Pattern: "GET /debug/pprof/symbol", Handler: http.HandlerFunc(pprof.Symbol)},
 	}
-}
-
-// hurry bounds the time that the body of a request may take to come and the answer to go, so that nobody keeps a connection by doing
-// nothing. The server's own timeouts would also end those who wait for a part.
-func hurry(h http.Handler, body, answer time.Duration) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		control, now := http.NewResponseController(w), time.Now()
-		if r.ContentLength != 0 {
-			_ = control.SetReadDeadline(now.Add(body)) // the server moves it on for the next request
-		}
-		_ = control.SetWriteDeadline(now.Add(answer)) // and a connection that knows no deadlines has its own
-		h.ServeHTTP(w, r)
-	})
 }
 
 // face is a listener of the platform.
@@ -278,13 +242,8 @@ func (p *platform) serveHTTP(ctx context.Context, f face, h http.Handler) error 
 		return err
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	server := &http.Server{
-		BaseContext: func(net.Listener) context.Context { return base },
-		Handler:     h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
-		ErrorLog: slog.NewLogLogger(p.log.With(slog.String("face", f.name)).Handler(), slog.LevelDebug),
-		// The deadlines of an answer end its stream only: a connection that reads nothing would stay.
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: answerTimeout},
-	}
+	server := edge.Server(h, p.log.With(slog.String("face", f.name)))
+	server.BaseContext = func(net.Listener) context.Context { return base }
 	serve := server.Serve
 	if f.secure {
 		if server.TLSConfig, err = p.cfg.TLS.certificate(); err != nil {

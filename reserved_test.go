@@ -35,8 +35,8 @@ func TestEveryRouteIsAReservedWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range append(public, p.private()...) {
-		if first := firstSegment(m.pattern); first != "" && !reserved.Route(first) {
-			t.Errorf("%s answers, but %q is not kept for the backend", m.pattern, first)
+		if first := firstSegment(m.Pattern); first != "" && !reserved.Route(first) {
+			t.Errorf("%s answers, but %q is not kept for the backend", m.Pattern, first)
 		}
 	}
 	files, err := os.ReadDir("gateway/web/app/public")

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -209,16 +208,6 @@ func TestHeaders(t *testing.T) {
 		if public := strings.HasSuffix(path, ".json") || path == "/v1/channels?live=true"; public == (a.header.Get("Cache-Control") == "no-store") {
 			t.Errorf("%s: Cache-Control %q", path, a.header.Get("Cache-Control"))
 		}
-		if a.header.Get("Strict-Transport-Security") != "" {
-			t.Errorf("%s: HSTS without TLS", path)
-		}
-	}
-	r := httptest.NewRequestWithContext(t.Context(), "GET", "https://example.com/v1/channels?live=true", nil)
-	r.TLS = &tls.ConnectionState{}
-	rec := httptest.NewRecorder()
-	w.handler.ServeHTTP(rec, r)
-	if rec.Header().Get("Strict-Transport-Security") == "" {
-		t.Error("no HSTS with TLS")
 	}
 	jwks := w.do(call{method: "GET", path: "/.well-known/jwks.json"})
 	if keys, _ := jwks.json["keys"].([]any); len(keys) != 1 || strings.Contains(jwks.body, `"d"`) {
