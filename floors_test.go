@@ -69,7 +69,7 @@ func faces() [][]string {
 		{"rest"},
 		{"api/live"},
 		{"api/identity"},
-		{"api", "web"},
+		{"api", "web", "edge"},
 	}
 }
 
