@@ -188,6 +188,9 @@ func (a answer) want(t *testing.T, status int, code string) {
 	if a.status != status || a.text("code") != code {
 		t.Errorf("got %d %q (%s), want %d %q", a.status, a.text("code"), a.body, status, code)
 	}
+	if kept := a.header.Values("Cache-Control"); len(kept) != 1 {
+		t.Errorf("Cache-Control says %q", kept)
+	}
 	if code != "" && a.header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("a refusal of type %q", a.header.Get("Content-Type"))
 	}

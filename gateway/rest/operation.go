@@ -64,7 +64,7 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 		if o.Cached > 0 {
 			if err := r.reads.take(ctx, in); err != nil {
 				r.Metrics.limited.WithLabelValues("reads", "refused").Inc()
-				return nil, problem.Of(err)
+				return nil, refusal{problem.Of(err)}
 			}
 		}
 		out, err := handler(context.WithValue(ctx, demandKey{}, demand{r, o.Right}), in)
@@ -114,9 +114,19 @@ func (r *Router) refusals(o Operation) map[string]*huma.Response {
 	return all
 }
 
+// refusal is a problem as huma writes it, which adds headers to those that are there: that nobody keeps it is said already (harden).
+type refusal struct{ *problem.Problem }
+
+// GetHeaders gives the headers that are not there.
+func (r refusal) GetHeaders() http.Header {
+	h := r.Problem.GetHeaders()
+	h.Del("Cache-Control")
+	return h
+}
+
 // refuse turns an error into a problem; what is our own fault is logged with its cause.
-func (r *Router) refuse(ctx context.Context, o Operation, err error) *problem.Problem {
-	p := problem.Of(err)
+func (r *Router) refuse(ctx context.Context, o Operation, err error) error {
+	p := refusal{problem.Of(err)}
 	if fault.KindOf(err) == fault.Internal {
 		r.Log.ErrorContext(ctx, "operation failed", slog.String("operation", o.ID), slog.Any("error", err))
 	}
