@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -206,6 +207,7 @@ func (p *platform) private() []edge.Mount {
 		{Pattern: "GET /metrics", Handler: metrics.Handler(p.registry, p.log)},
 		{Pattern: "GET /healthz", Handler: http.HandlerFunc(alive)},
 		{Pattern: "GET /readyz", Handler: http.HandlerFunc(p.ready)},
+		{Pattern: "GET /cluster", Handler: http.HandlerFunc(p.showCluster)},
 		{Pattern: "POST /backup", Handler: http.HandlerFunc(p.serveBackup)},
 		{Pattern: "GET /debug/pprof/", Handler: http.HandlerFunc(pprof.Index)},
 		{Pattern: "GET /debug/pprof/profile", Handler: http.HandlerFunc(pprof.Profile)},
@@ -339,6 +341,14 @@ func (p *platform) connections() int {
 // allow is the window count of the API on the cache.
 func (p *platform) allow(ctx context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error) {
 	return p.cache.Allow(ctx, key, cache.Rate{Limit: int64(limit), Window: window})
+}
+
+// showCluster tells what the node owns, what lives on it and where messages wait.
+func (p *platform) showCluster(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(p.node.Status()) // the operator is gone if this fails
 }
 
 // ready tells a load balancer whether to send viewers here: not while the platform starts or stops.
