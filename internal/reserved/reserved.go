@@ -17,7 +17,7 @@ import (
 const (
 	// routes are of the backend, now or later: a mistyped address of these is never answered with a page.
 	routes = "v1 v2 ws sub live vod whip whep openapi.json openapi.yaml openapi-3.0.json openapi-3.0.yaml docs " +
-		"schemas errors .well-known metrics healthz readyz debug api rpc graphql oauth oidc saml callback " +
+		"schemas errors .well-known metrics healthz readyz cluster debug api rpc graphql oauth oidc saml callback " +
 		"webhook webhooks upload uploads download downloads media images thumbnails avatars covers embed " +
 		"oembed feed feeds rss assets static cdn internal sitemap.xml robots.txt backup "
 	// pages are of the pages, now or later.

@@ -4,7 +4,7 @@ import "testing"
 
 func TestKeptWords(t *testing.T) {
 	for _, word := range []string{
-		"vod", "sub", "whip", "whep", "docs", "schemas", "metrics", "healthz", "readyz", "debug", "v1", "live", "ws", "studio", "search",
+		"vod", "sub", "whip", "whep", "docs", "schemas", "metrics", "healthz", "readyz", "cluster", "debug", "v1", "live", "ws", "studio", "search",
 		"admin", "ad-min", "sign-in", "log_in",
 	} {
 		if !Name(word) {
