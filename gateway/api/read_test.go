@@ -160,8 +160,12 @@ func TestPublicReadsAreCached(t *testing.T) {
 		t.Errorf("after a change: %d %s", changed.status, changed.body)
 	}
 	for _, c := range []call{
-		{path: "/v1/me", token: p.token}, {path: "/v1/me/sessions", token: p.token}, {path: "/v1/channels/anns/keys", token: p.token},
-		{path: "/v1/channels/nobody"}, {path: "/v1/channels/anns", token: "forged"}, {path: "/v1/channels?live=maybe"},
+		{path: "/v1/me", token: p.token},
+		{path: "/v1/me/sessions", token: p.token},
+		{path: "/v1/channels/anns/keys", token: p.token},
+		{path: "/v1/channels/nobody"},
+		{path: "/v1/channels/anns", token: "forged"},
+		{path: "/v1/channels?live=maybe"},
 	} {
 		c.method = "GET"
 		if a := w.do(c); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Etag") != "" {
