@@ -10,6 +10,7 @@ import (
 	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/conf"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/logbound"
 )
 
 // Config is every setting of the platform. Only this package knows all of them; each floor is handed its own part.
@@ -148,8 +149,12 @@ func (l Log) logger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.Level)) // conf has checked the word
 	options := &slog.HandlerOptions{Level: level}
+	var lines slog.Handler = slog.NewTextHandler(w, options)
 	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		lines = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	if level == slog.LevelDebug { // whoever looks so closely wants to see everything
+		return slog.New(lines)
+	}
+	return slog.New(logbound.New(lines, logbound.Config{}))
 }

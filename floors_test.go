@@ -39,7 +39,7 @@ func shelves() [][]string {
 	return [][]string{
 		{"docs", "fault", "fifo", "housetest", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
 		{"conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
-		{"auth", "media/fmp4", "media/m3u8", "media/mediatest", "reserved", "wire"},
+		{"auth", "logbound", "media/fmp4", "media/m3u8", "media/mediatest", "reserved", "wire"},
 		{"media/segmenter", "wire/wireclient"},
 	}
 }
