@@ -3,6 +3,7 @@ package logbound
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestManyTextsShareABucket(t *testing.T) {
 }
 
 func BenchmarkHandle(b *testing.B) {
-	log := slog.New(New(slog.DiscardHandler, Config{}))
+	log := slog.New(New(slog.NewTextHandler(io.Discard, nil), Config{})) // most lines are left out
 	b.ReportAllocs()
 	for b.Loop() {
 		log.Info("request")
