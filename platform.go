@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/actors"
+	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/identity/accountlist"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
@@ -158,7 +159,7 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 		return err
 	}
 	err = p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
-		Events: p.events, Tables: p.tables,
+		Events: p.events, Tables: p.tables, Followers: follower.NewMetrics(p.registry),
 		Account: account.Deps{Table: p.tables, Revoker: board},
 		Session: session.Deps{Table: p.tables, Revoker: board, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
 		Channel: channel.Deps{

@@ -28,8 +28,9 @@ type Deps struct {
 	Room     room.Deps
 	Packager broadcast.Deps
 	// Events is the log in which actors tell what has happened; lists are made of it in Tables.
-	Events *eventlog.Log
-	Tables *table.Store
+	Events    *eventlog.Log
+	Tables    *table.Store
+	Followers *follower.Metrics
 }
 
 // Kinds lists every kind of actor. They reach each other through n, which has not started yet.
@@ -40,10 +41,10 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	if d.Channel.Packager == nil {
 		d.Channel.Packager = broadcast.NewClient(n)
 	}
-	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: followers()}
+	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: followers(), Metrics: d.Followers}
 	return []cluster.Kind{
 		account.Kind(d.Account),
-		accountlist.Kind(accountlist.Deps{Table: d.Tables, Log: d.Events}),
+		accountlist.Kind(accountlist.Deps{Table: d.Tables, Log: d.Events, Metrics: d.Followers}),
 		session.Kind(d.Session),
 		channel.Kind(d.Channel),
 		room.Kind(d.Room),

@@ -17,11 +17,14 @@ type Appender struct {
 	Node *cluster.Node
 	// Followers of each topic.
 	Followers map[string][]Address
+	Metrics   *Metrics
 }
 
 // Append implements outbox.Log.
 func (a Appender) Append(ctx context.Context, topic, key string, events ...eventlog.Event) error {
-	if err := a.Log.Append(ctx, topic, key, events...); err != nil {
+	err := a.Log.Append(ctx, topic, key, events...)
+	a.Metrics.appended(topic, err)
+	if err != nil {
 		return err
 	}
 	for _, f := range a.Followers[topic] {

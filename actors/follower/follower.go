@@ -44,7 +44,7 @@ type Log interface {
 	Read(ctx context.Context, r eventlog.Request) (eventlog.Page, error)
 }
 
-// Kind describes a kind of follower. All fields but Idle are required.
+// Kind describes a kind of follower. All fields but Idle and Metrics are required.
 type Kind struct {
 	Name  string
 	Idle  time.Duration
@@ -57,7 +57,8 @@ type Kind struct {
 	Apply projection.Apply
 	// Build makes all rows from the truth, through write, which takes what fits into one batch. Rows that the truth does not give are
 	// to be gone after it.
-	Build func(ctx context.Context, key string, write func(ctx context.Context, ops ...table.Op) error) error
+	Build   func(ctx context.Context, key string, write func(ctx context.Context, ops ...table.Op) error) error
+	Metrics *Metrics
 }
 
 // Cluster is the kind as the cluster wants it.
@@ -103,6 +104,7 @@ func (a *actor) run(t *cluster.Turn) {
 	a.running, a.asked, a.askers = true, false, nil
 	t.Pipe(func(ctx context.Context) (any, error) { return a.f.catchUp(ctx) }, func(t *cluster.Turn, v any, err error) {
 		a.running = false
+		a.f.kind.Metrics.read(a.f.kind.Name, a.f.behind, err)
 		if more, _ := v.(bool); more {
 			a.asked, a.askers = true, append(askers, a.askers...)
 			a.run(t)
@@ -133,6 +135,8 @@ type follower struct {
 	fence position.Fence
 	parts []*projection.Projection
 	ready bool // the rows were built
+	// behind is how many events the last round left. It is the worker's while one is out.
+	behind uint64
 }
 
 // builtKey is the row that says so. It is not the projections' (0x01).
@@ -144,6 +148,7 @@ func (f *follower) catchUp(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	steps := 0
+	f.behind = 0
 	for _, p := range f.parts {
 		for {
 			progress, err := p.Step(ctx, 0, f.kind.Apply)
@@ -158,6 +163,7 @@ func (f *follower) catchUp(ctx context.Context) (more bool, err error) {
 				break
 			}
 			if steps++; steps == stepsAtOnce {
+				f.behind += progress.Behind
 				return true, nil
 			}
 		}

@@ -12,10 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/metrics/metricstest"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
@@ -37,6 +41,8 @@ type world struct {
 	node   *cluster.Node
 	end    func()
 	seq    uint64
+	figure *prometheus.Registry
+	counts *follower.Metrics
 
 	mu     sync.Mutex
 	truth  []string
@@ -47,7 +53,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t}
+	w := &world{T: t, figure: prometheus.NewRegistry()}
+	w.counts = follower.NewMetrics(w.figure)
 	d, err := pebbletest.NewMem().Open()
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +83,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) boot() {
 	w.Helper()
 	w.node, w.end = actortest.Run(w.T, w.tables, follower.Kind{
-		Name: "names", Topic: "names", Log: w.log, Tables: w.tables, Table: rows(),
+		Name: "names", Topic: "names", Log: w.log, Tables: w.tables, Table: rows(), Metrics: w.counts,
 		Apply: func(_ context.Context, r eventlog.Record, rows *projection.Rows) error {
 			rows.Put([]byte("n"+string(r.Payload)), nil)
 			return nil
@@ -116,7 +123,7 @@ func (w *world) close() {
 // tell makes names true and tells them.
 func (w *world) tell(names ...string) {
 	w.Helper()
-	log := follower.Appender{Log: w.log, Node: w.node, Followers: map[string][]follower.Address{"names": {{Kind: "names", Key: "all"}}}}
+	log := follower.Appender{Log: w.log, Node: w.node, Followers: map[string][]follower.Address{"names": {{Kind: "names", Key: "all"}}}, Metrics: w.counts}
 	for _, name := range names {
 		w.mu.Lock()
 		w.truth = append(w.truth, name)
@@ -202,6 +209,21 @@ func TestWhatWasNotHeardIsMadeUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.want("after it", "ann", "bea", "cat")
+		want := `
+			# HELP barrage_follower_appends_total Appends of events by actors, by topic and result: ok or failed. What failed is appended again.
+			# TYPE barrage_follower_appends_total counter
+			barrage_follower_appends_total{result="ok",topic="names"} 3
+			# HELP barrage_follower_behind_events Events that a list had not read after its last round, by kind.
+			# TYPE barrage_follower_behind_events gauge
+			barrage_follower_behind_events{kind="names"} 0
+		`
+		if err := testutil.GatherAndCompare(w.figure, strings.NewReader(want), "barrage_follower_appends_total", "barrage_follower_behind_events"); err != nil {
+			t.Error(err)
+		}
+		if n := testutil.CollectAndCount(w.figure, "barrage_follower_rounds_total"); n != 2 {
+			t.Errorf("rounds ended in %d ways, want some ok and some failed", n)
+		}
+		metricstest.Lint(t, w.figure)
 	})
 }
 

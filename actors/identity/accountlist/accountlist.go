@@ -51,8 +51,9 @@ func list() table.Table { return table.Owned("account_list") }
 
 // Deps is what the kind needs.
 type Deps struct {
-	Table *table.Store
-	Log   follower.Log
+	Table   *table.Store
+	Log     follower.Log
+	Metrics *follower.Metrics // nil: nothing is counted
 }
 
 // Address is that of the list.
@@ -61,7 +62,7 @@ func Address() follower.Address { return follower.Address{Kind: kindName, Key: a
 // Kind makes the list.
 func Kind(d Deps) cluster.Kind {
 	return follower.Kind{
-		Name: kindName, Topic: account.Topic, Log: d.Log, Tables: d.Table, Table: list(), Apply: apply,
+		Name: kindName, Topic: account.Topic, Log: d.Log, Tables: d.Table, Table: list(), Apply: apply, Metrics: d.Metrics,
 		Build: func(ctx context.Context, _ string, write func(context.Context, ...table.Op) error) error {
 			return build(ctx, d.Table, write)
 		},
