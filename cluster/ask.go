@@ -62,10 +62,10 @@ func (n *Node) ask(ctx context.Context, kind, key string, msg any) (any, error) 
 	case r := <-env.reply:
 		return r.value, r.err
 	case <-ctx.Done():
-		env.abandoned.Store(true)
+		env.flags.Or(abandoned)
 		return nil, gaveUp(ctx.Err())
 	case <-limit:
-		env.abandoned.Store(true)
+		env.flags.Or(abandoned)
 		return nil, gaveUp(context.DeadlineExceeded)
 	}
 }

@@ -35,6 +35,9 @@ type Config struct {
 	Backlog int
 	// WorkTimeout ends the context of a work, an activation and a flush. Zero means 30 s.
 	WorkTimeout time.Duration
+	// Encode has every message, answer and error of kinds with Messages encoded, and decoded again before it is handed over, as it
+	// would be between two nodes. It costs time and is meant for tests: what could not leave the process is found here.
+	Encode bool
 }
 
 // Fencer raises the fences of partitions.

@@ -29,6 +29,11 @@
 // accepted is executed, or its asker is told why not. Passivation loses nothing that Passivate wrote. Whatever ends an
 // activation, its Actor is told last (Closer).
 //
+// Messages are data. A kind says in Kind.Messages how its commands and answers cross; with Config.Encode everything is encoded and
+// decoded also within the process, refusals too, so that no pointer, channel or interface crosses unnoticed. Refusals cross by kind,
+// code, message, field and RetryAfter, which is all that errors.Is needs; causes stay where they are. What an actor sends to
+// itself (timers, the ends of works) does not cross.
+//
 // Every queue is bounded. A full mailbox refuses the newest message, a full worker queue the newest work; both are
 // counted by kind and code in barrage_cluster_refused_total.
 //
@@ -36,6 +41,8 @@
 //
 //	NotFound    unknown_kind       no such kind here
 //	Invalid     bad_actor_key      the key is empty or longer than 512 bytes
+//	Invalid     bad_message        what came is not a message of the kind
+//	Internal    unregistered_message  the message is not among Kind.Messages; nothing was done
 //	Exhausted   mailbox_full       Kind.Mailbox messages wait; retry later
 //	Exhausted   workers_busy       Config.Backlog works wait; retry later
 //	Timeout     deadline_exceeded  nobody waits any more; the outcome is unknown

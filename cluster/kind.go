@@ -22,6 +22,9 @@ type Kind struct {
 	// fenced with the activation's fence, so that what Activate reads, no earlier activation can change any more. Nil: the kind
 	// keeps nothing durable. It needs Config.Fencer.
 	State func(key string) (t table.Table, partition string)
+	// Messages are what crosses to and from the actors of this kind: commands, and the answers to them. Numbers and types are each
+	// named once; a number is never given a second meaning. Nil: what is sent is handed over as it is.
+	Messages []Message
 	// Mailbox is how many messages may wait for one activation. The next is refused Exhausted "mailbox_full".
 	// Zero means 1024.
 	Mailbox int
@@ -98,6 +101,9 @@ func validateKinds(kinds []Kind, f Fencer) error {
 		}
 		if k.State != nil && f == nil {
 			return fault.Newf(fault.Invalid, "bad_kind", "kind %q has durable state, and nobody can fence it", k.Name)
+		}
+		if _, err := newCodec(k); err != nil {
+			return err
 		}
 		names[k.Name] = true
 	}

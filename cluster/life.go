@@ -215,7 +215,7 @@ func (a *activation) owes(now time.Time) bool {
 		if e.expired(now) {
 			e.answer(nil, errExpired) // whoever forgets an asker has told it; its own deadline may be a grain behind
 		}
-		return e.answered.Load()
+		return e.flags.Load()&answered != 0
 	})
 	return len(a.owed) > 0
 }

@@ -78,6 +78,7 @@ type kind struct {
 	log     *slog.Logger
 	workers pool
 	loaders pool
+	codec   *codec // nil: messages are handed over as they are
 }
 
 // New makes a node that has an address and does nothing yet: clients may be made for it, and whatever they send is refused
@@ -141,8 +142,12 @@ func (n *Node) beginLease(lease coordination.Lease) {
 }
 
 func newKind(k Kind, cfg Config) *kind {
+	var c *codec
+	if cfg.Encode {
+		c, _ = newCodec(k) // Start has validated it
+	}
 	return &kind{
-		Kind:    k,
+		Kind: k, codec: c,
 		figures: cfg.Metrics.of(k.Name),
 		mailbox: cmp.Or(k.Mailbox, defaultMailbox),
 		idle:    cmp.Or(k.Idle, defaultIdle),
@@ -167,7 +172,14 @@ func (n *Node) deliver(kind, key string, e *envelope) error {
 	if k == nil {
 		return cmp.Or(n.refusal(), error(errUnknownKind))
 	}
-	err := n.route(k, key, e)
+	var err error
+	if k.codec != nil {
+		e.codec = k.codec
+		e.msg, err = k.codec.cross(e.msg)
+	}
+	if err == nil {
+		err = n.route(k, key, e)
+	}
 	if err != nil {
 		k.refused.WithLabelValues(fault.CodeOf(err)).Inc()
 	}

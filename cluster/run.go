@@ -59,7 +59,7 @@ func (a *activation) takeTurn(e *envelope, now time.Time, then func(*Turn)) {
 		e.holders--
 		if !sound {
 			e.answer(nil, errPanicked)
-		} else if e.holders == 0 && !e.taken && e.answer(nil, errUnanswered) {
+		} else if e.holders == 0 && e.flags.Load()&taken == 0 && e.answer(nil, errUnanswered) {
 			a.log().Error("actor did not answer", slog.String("message_type", typeOf(e.msg)))
 		}
 	}

@@ -43,8 +43,7 @@ func (t *Turn) Later() Reply {
 	if t.env == nil || !t.env.asked() {
 		return Reply{}
 	}
-	if !t.env.taken {
-		t.env.taken = true
+	if t.env.flags.Or(taken)&taken == 0 {
 		t.a.trackReply(t.env, t.now)
 	}
 	return Reply{t.env}
