@@ -38,7 +38,7 @@ func floors() []housetest.Floor {
 func shelves() [][]string {
 	return [][]string{
 		{"docs", "fault", "fifo", "housetest", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
-		{"conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
+		{"caller", "conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
 		{"auth", "logbound", "media/fmp4", "media/m3u8", "media/mediatest", "reserved", "wire"},
 		{"media/segmenter", "wire/wireclient"},
 	}
@@ -97,7 +97,7 @@ func owners() []housetest.Owner {
 		{Imports: "github.com/google/go-cmp", Tests: true, Why: "an instrument of tests"},
 		{Imports: "go.uber.org/goleak", Tests: true, Why: "an instrument of tests"},
 		{Imports: "pgregory.net/rapid", Tests: true, Why: "an instrument of tests"},
-		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/fault", "internal/metrics", "internal/problem", "internal/wire/wireclient", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
+		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/caller", "internal/fault", "internal/metrics", "internal/problem", "internal/wire/wireclient", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
 		{Imports: "os/exec", Folders: []string{"."}, Tests: true, Why: "child processes have one owner"},
 	}
 }

@@ -63,7 +63,7 @@ func (p *platform) listen(ctx context.Context) error {
 		return err
 	}
 	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: proxies}, figures.WS)
-	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: proxies, Public: p.cfg.Public})
+	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: proxies, Public: p.cfg.Public}, p.log)
 	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}

@@ -297,24 +297,3 @@ func TestConfigRefusals(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// TestAProxyThatIsNotTrustedIsNamed sends X-Forwarded-For from outside of the trusted networks: the log names the peer, once.
-func TestAProxyThatIsNotTrustedIsNamed(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
-	said := func() int { return strings.Count(w.log.String(), "name it in limits.proxies") }
-	ask := func(from string) {
-		c := call{method: "GET", path: "/v1/channels?live=true", from: from, header: map[string]string{"X-Forwarded-For": "203.0.113.9"}}
-		if a := w.do(c); a.status != http.StatusOK {
-			t.Errorf("%d %s", a.status, a.body)
-		}
-	}
-	ask("10.1.2.3:99")
-	if said() != 0 {
-		t.Errorf("a trusted proxy is complained of: %s", w.log)
-	}
-	ask("192.168.7.7:99")
-	ask("192.168.7.7:99")
-	if said() != 1 || !strings.Contains(w.log.String(), `"peer":"192.168.7.7"`) {
-		t.Errorf("the log says %s", w.log)
-	}
-}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,7 +44,6 @@ type Router struct {
 	Deps
 	api     huma.API
 	refusal *huma.Response
-	warned  atomic.Int64 // when a proxy that is not trusted was told of, in Unix seconds
 	reads   *reads
 }
 

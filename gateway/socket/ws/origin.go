@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/subnet"
+	"github.com/barrage-live/barrage/internal/caller"
 )
 
 // origins says whose pages may connect (RFC 6455 section 10.2): our own, those at Config.Public, and those of Config.Origins. Programs
@@ -45,11 +45,7 @@ func (o origins) allow(r *http.Request) bool {
 
 // secure reports whether pages of the Host that was asked for come over https: the request did, or the public address does.
 func (o origins) secure(r *http.Request) bool {
-	if r.TLS != nil || o.allowed[canonical("https", r.Host)] {
-		return true
-	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && subnet.Inside(o.proxies, peer.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return o.allowed[canonical("https", r.Host)] || caller.Of(r, o.proxies).TLS
 }
 
 // canonical writes an origin in small letters and with its port, so that https://Example.org is https://example.org:443.

@@ -13,10 +13,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/caller"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/internal/rfc6455"
-	"github.com/barrage-live/barrage/internal/subnet"
 	"github.com/barrage-live/barrage/internal/wheel"
 	"github.com/barrage-live/barrage/internal/wire"
 )
@@ -75,7 +75,7 @@ func (s *Server) now() time.Duration { return since(s.start) }
 
 // ServeHTTP upgrades a request to a websocket or refuses it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	addr := subnet.Caller(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.cfg.TrustedProxies)
+	addr := caller.Of(r, s.cfg.TrustedProxies).Addr
 	up, bad := checkUpgrade(r, s.origins)
 	var place quota.Place
 	if bad == nil {
