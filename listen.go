@@ -30,13 +30,9 @@ import (
 	"github.com/barrage-live/barrage/storage/cache"
 )
 
-const (
-	// finishTimeout is how long requests under way have when the platform stops; then those that wait for a part are let go.
-	finishTimeout = 2 * time.Second
-	// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner: actors and playlists need
-	// the rest of that time.
-	drainSpread = 5 * time.Second
-)
+// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner: actors and playlists need the
+// rest of that time.
+const drainSpread = 5 * time.Second
 
 // listen lets the actors run and opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
 // everything behind the door stands.
@@ -243,30 +239,16 @@ func (p *platform) serveHTTP(ctx context.Context, f face, h http.Handler) error 
 	if err != nil {
 		return err
 	}
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	server := edge.Server(h, p.log.With(slog.String("face", f.name)))
-	server.BaseContext = func(net.Listener) context.Context { return base }
-	serve := server.Serve
+	var certificate *tls.Config
 	if f.secure {
-		if server.TLSConfig, err = p.cfg.TLS.certificate(); err != nil {
-			cancel()
+		if certificate, err = p.cfg.TLS.certificate(); err != nil {
 			return errors.Join(err, l.Close())
 		}
-		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") } // which offers HTTP/2, too
 	}
-	go func() {
-		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
-			p.failed <- fmt.Errorf("%s: %w", f.name, err)
-		}
-	}()
-	p.steps.add(f.name, func(ctx context.Context) error {
-		defer time.AfterFunc(finishTimeout, cancel).Stop()
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			return errors.Join(err, server.Close())
-		}
-		return nil
+	served := edge.Open(l, h, certificate, p.log.With(slog.String("face", f.name)), func(err error) {
+		p.failed <- fmt.Errorf("%s: %w", f.name, err)
 	})
+	p.steps.add(f.name, served.Close)
 	return nil
 }
 

@@ -34,8 +34,8 @@ func Mux(mounts []Mount) *http.ServeMux {
 	return mux
 }
 
-// Server serves h within the limits of this package. What the server has to say of connections goes to log.
-func Server(h http.Handler, log *slog.Logger) *http.Server {
+// newServer serves h within the limits of this package. What the server has to say of connections goes to log.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
