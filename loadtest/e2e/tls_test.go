@@ -162,3 +162,37 @@ func (s secured) chats(t *testing.T, st streamer) {
 	}
 	await(t, "the other viewer hears it", liveLimit, func() bool { return heard.count() == 1 })
 }
+
+// TestIdleConnectionsOfOneAddressOverTLS opens more connections over TLS from one address than the node has places: it gets its share
+// only, and a second address is served.
+func TestIdleConnectionsOfOneAddressOverTLS(t *testing.T) {
+	const places = 300
+	s := startSecured(t, "--limits.connections", fmt.Sprint(places))
+	trusted := s.client.Transport.(*http.Transport).TLSClientConfig //nolint:forcetypeassert // startSecured made it
+	dialer := func(last byte) *tls.Dialer {
+		return &tls.Dialer{NetDialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, last)}, Timeout: 5 * time.Second}, Config: trusted}
+	}
+	open := 0
+	for range places {
+		conn, err := dialer(96).DialContext(t.Context(), "tcp", s.faces["https"])
+		if err != nil {
+			continue // closed before it could shake hands
+		}
+		open++
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	if open == 0 || open > places/3 {
+		t.Errorf("one address holds %d of %d places", open, places)
+	}
+	client := &http.Client{Transport: &http.Transport{DialTLSContext: dialer(95).DialContext, DisableKeepAlives: true}}
+	for i := range 20 {
+		res, err := client.Get("https://" + s.faces["https"] + "/v1/channels?live=true")
+		if err != nil {
+			t.Fatalf("request %d of a second address: %v", i, err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("request %d of a second address: %s", i, res.Status)
+		}
+	}
+}
