@@ -160,3 +160,21 @@ func decodeFault(frame []byte) (*fault.Error, error) {
 		RetryAfter: time.Duration(m.GetRetryAfterNs()),
 	}, nil
 }
+
+// Codec encodes the messages of a kind as they cross, for tests of the kind.
+type Codec struct{ of *codec }
+
+// CodecOf is the codec of a kind. It fails with Invalid "bad_kind" for one whose Messages are none, or do not fit each other.
+func CodecOf(k Kind) (Codec, error) {
+	c, err := newCodec(k)
+	if err == nil && c == nil {
+		err = fault.Newf(fault.Invalid, "bad_kind", "kind %q has no messages", k.Name)
+	}
+	return Codec{c}, err
+}
+
+// Encode gives the frame of a message, nil included. It fails with Internal "unregistered_message".
+func (c Codec) Encode(v any) ([]byte, error) { return c.of.encode(v) }
+
+// Decode reads a frame. What is none is refused Invalid "bad_message".
+func (c Codec) Decode(frame []byte) (any, error) { return c.of.decode(frame) }

@@ -67,7 +67,7 @@ func Run(tb testing.TB, tables *table.Store, kinds ...cluster.Kind) (n *cluster.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n, err = cluster.New(cluster.Config{Coordination: store, Fencer: tables})
+	n, err = cluster.New(cluster.Config{Coordination: store, Fencer: tables, Encode: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

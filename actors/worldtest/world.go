@@ -81,7 +81,9 @@ func New(tb testing.TB, cfg Config) *World {
 	}
 	metrics := prometheus.NewRegistry()
 	channels := channel.NewMetrics(metrics)
-	w.Node, err = cluster.New(cluster.Config{Coordination: coordination, Fencer: w.Table, Log: slog.New(slog.DiscardHandler)})
+	w.Node, err = cluster.New(cluster.Config{
+		Coordination: coordination, Fencer: w.Table, Log: slog.New(slog.DiscardHandler), Encode: true,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}

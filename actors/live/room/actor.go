@@ -28,7 +28,7 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.withDefaults()
 	return cluster.Kind{
-		Name: kindName, Mailbox: mailbox,
+		Name: kindName, Mailbox: mailbox, Messages: messages(),
 		State: func(key string) (table.Table, string) { return roomTable(), key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			if err := cfg.Validate(); err != nil {

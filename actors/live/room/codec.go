@@ -36,12 +36,17 @@ func muteKey(user id.User) []byte { return append([]byte{mutePrefix}, user...) }
 
 // encodeDanmaku gives the row of a danmaku.
 func encodeDanmaku(d *Danmaku) (key, value []byte, err error) {
-	value, err = proto.Marshal(&roompb.Danmaku{
+	value, err = proto.Marshal(rowOf(d))
+	return logKey(d.Position.Offset), value, err
+}
+
+// rowOf is a danmaku as it is stored and sent. Its offset stands beside it.
+func rowOf(d *Danmaku) *roompb.Danmaku {
+	return &roompb.Danmaku{
 		Epoch: uint64(d.Position.Epoch), Key: d.Key, User: string(d.User), Name: d.Name, Text: d.Text,
 		Mode: uint32(d.Mode), Colour: d.Colour, Size: uint32(d.Size), MediaTimeMs: mediaMs(d.MediaTime),
 		SentAtMs: d.At.UnixMilli(), Broadcast: string(d.Broadcast),
-	})
-	return logKey(d.Position.Offset), value, err
+	}
 }
 
 // decodeDanmaku reads a row of the log. What could not have been written is refused.
@@ -50,11 +55,14 @@ func decodeDanmaku(key, value []byte) (Danmaku, error) {
 	if len(key) != logKeySize || key[0] != logPrefix || proto.Unmarshal(value, &m) != nil {
 		return Danmaku{}, errRow
 	}
+	return danmakuAt(position.Offset(binary.BigEndian.Uint64(key[1:])), &m)
+}
+
+// danmakuAt is the danmaku of a row. What no room could have made is refused.
+func danmakuAt(offset position.Offset, m *roompb.Danmaku) (Danmaku, error) {
 	d := Danmaku{
-		Position: position.Position{
-			Epoch: position.Epoch(m.GetEpoch()), Offset: position.Offset(binary.BigEndian.Uint64(key[1:])),
-		},
-		Key: m.GetKey(), User: id.User(m.GetUser()), Name: m.GetName(), Text: m.GetText(),
+		Position: position.Position{Epoch: position.Epoch(m.GetEpoch()), Offset: offset},
+		Key:      m.GetKey(), User: id.User(m.GetUser()), Name: m.GetName(), Text: m.GetText(),
 		Colour: m.GetColour(), MediaTime: mediaDuration(m.GetMediaTimeMs()),
 		At: time.UnixMilli(m.GetSentAtMs()).UTC(), Broadcast: id.Broadcast(m.GetBroadcast()),
 	}
