@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// admin is the command line's way to the first administrator: whoever can write the data folder of a stopped server may make an
-// account with every role, whose password is printed once.
+// admin is the command line's way to the first administrator: whoever can write the data folder of a
+// stopped server may make an account with every role, whose password is printed once.
 func admin(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
 	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
 		return help(stdout, aboutAdmin)

@@ -16,11 +16,13 @@ import (
 	"github.com/barrage-live/barrage/internal/problem"
 )
 
-// raised is where the sources raise a code: folders, and the names of kinds as the sources write them ("" if a helper decides).
+// raised is where the sources raise a code: folders, and the names of kinds as the sources write them (""
+// if a helper decides).
 type raised struct{ folders, kinds []string }
 
-// composed are the codes that no literal shows, and the folders that make them: those of stored documents are made of a
-// document's name, and those of refused forms are what package rest calls the refusals of its framework.
+// composed are the codes that no literal shows, and the folders that make them: those of stored documents
+// are made of a document's name, and those of refused forms are what package rest calls the refusals of its
+// framework.
 func composed() map[string]string {
 	return map[string]string{
 		"account_unreadable": "storage/table", "account_unwritable": "storage/table", "channel_unreadable": "storage/table",
@@ -29,8 +31,8 @@ func composed() map[string]string {
 	}
 }
 
-// shared are the codes that several folders raise, and what they all mean by it. A code that is not here has one folder: two
-// meanings of one word would be the same to errors.Is and to every client.
+// shared are the codes that several folders raise, and what they all mean by it. A code that is not here
+// has one folder: two meanings of one word would be the same to errors.Is and to every client.
 func shared() map[string]string {
 	return map[string]string{
 		"account_unreadable": "a row of an account cannot be read", "account_unwritable": "a row of an account cannot be written",
@@ -66,7 +68,8 @@ func shared() map[string]string {
 	}
 }
 
-// TestEveryErrorCodeIsExplained holds the list that is served at /v1/errors against all codes that the sources raise.
+// TestEveryErrorCodeIsExplained holds the list that is served at /v1/errors against all codes that the
+// sources raise.
 func TestEveryErrorCodeIsExplained(t *testing.T) {
 	t.Parallel()
 	found, opaque, err := codesOf(".")

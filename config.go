@@ -13,7 +13,8 @@ import (
 	"github.com/barrage-live/barrage/internal/logbound"
 )
 
-// Config is every setting of the platform. Only this package knows all of them; each floor is handed its own part.
+// Config is every setting of the platform. Only this package knows all of them; each floor is handed its
+// own part.
 type Config struct {
 	HTTP   string `default:":8080" format:"addr" doc:"address of the API, the pages, playback and the sockets"`
 	HTTPS  string `format:"addr" allow:"empty" doc:"address of the same over TLS; empty turns it off; needs tls.cert and tls.key"`
@@ -117,7 +118,8 @@ func load(args, environ []string) (Config, conf.Origins, error) {
 	return cfg, origins, err
 }
 
-// withConfig loads the settings and goes on with them, or prints what the command is about when help was asked for.
+// withConfig loads the settings and goes on with them, or prints what the command is about when help was
+// asked for.
 func withConfig(about string, args, environ []string, stdout io.Writer, next func(Config) error) error {
 	cfg, _, err := load(args, environ)
 	if errors.Is(err, conf.ErrHelp) {

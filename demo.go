@@ -12,8 +12,8 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 )
 
-// demo is the platform as a newcomer first sees it: on a throw-away data folder, with a channel that shows a generated picture
-// and bots that chat in its room.
+// demo is the platform as a newcomer first sees it: on a throw-away data folder, with a channel that shows
+// a generated picture and bots that chat in its room.
 func demo(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	folder, err := os.MkdirTemp("", "barrage-demo-")
 	if err != nil {

@@ -9,12 +9,14 @@ import (
 	"strings"
 )
 
-// scene is a slow gradient, calm enough to read danmaku on, with ffmpeg's test card and its running clock in a corner.
+// scene is a slow gradient, calm enough to read danmaku on, with ffmpeg's test card and its running clock
+// in a corner.
 const scene = "gradients=s=1280x720:r=30:nb_colors=3:c0=0x10264f:c1=0x4a2a80:c2=0x0f5a66:x0=0:y0=720:x1=1280:y1=0:speed=0.004," +
 	"format=yuv420p[back];testsrc2=s=384x216:r=30,format=yuv420p[card];[back][card]overlay=x=40:y=H-h-96"
 
-// picture publishes a generated test picture with a tone through ffmpeg until ctx ends; it is what a newcomer sees without OBS.
-// The command runs in real time (-re), H.264 without B-frames and a keyframe every second, so that viewers join fast.
+// picture publishes a generated test picture with a tone through ffmpeg until ctx ends; it is what a
+// newcomer sees without OBS. The command runs in real time (-re), H.264 without B-frames and a keyframe
+// every second, so that viewers join fast.
 func picture(ctx context.Context, target string, log *slog.Logger) error {
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 
 const module = "github.com/barrage-live/barrage"
 
-// floors is the building, bottom up: what each folder may import of ours. The longest folder that fits counts. Do not
-// change this to make a build pass: an import that goes up says that something stands in the wrong place.
+// floors is the building, bottom up: what each folder may import of ours. The longest folder that fits
+// counts. Do not change this to make a build pass: an import that goes up says that something stands in the
+// wrong place.
 func floors() []housetest.Floor {
 	return []housetest.Floor{
 		{Folder: "internal", Why: "shared vocabulary knows nobody"},
@@ -44,9 +45,9 @@ func shelves() [][]string {
 	}
 }
 
-// kinds order the kinds of actors, wing after wing: a kind may import clients of the wings before its own, and of what stands
-// lower in its own; a new kind stands with its wing. What every kind is built with comes first, the test world of them all and
-// their list last.
+// kinds order the kinds of actors, wing after wing: a kind may import clients of the wings before its own,
+// and of what stands lower in its own; a new kind stands with its wing. What every kind is built with comes
+// first, the test world of them all and their list last.
 func kinds() [][]string {
 	return [][]string{
 		{"actortest", "document", "follower"},
@@ -75,7 +76,8 @@ func faces() [][]string {
 	}
 }
 
-// owners says who may import what others wrote. Every framework can be replaced by rewriting the folders that own it.
+// owners says who may import what others wrote. Every framework can be replaced by rewriting the folders
+// that own it.
 func owners() []housetest.Owner {
 	return []housetest.Owner{
 		{Imports: "github.com/asynkron/protoactor-go", Folders: []string{"cluster"}, Why: "actors are written against cluster.Turn"},
@@ -104,12 +106,12 @@ func owners() []housetest.Owner {
 
 func caps() housetest.Caps {
 	return housetest.Caps{
-		File: 600, FileSoft: 400, Actor: 200, Function: 100, FunctionSoft: 60, Interface: 5, DocLines: 3,
+		File: 600, FileSoft: 400, Actor: 200, Function: 100, FunctionSoft: 60, Interface: 5, DocLines: 3, Columns: 110,
 	}
 }
 
-// TestFloors holds the whole module to the house rules. That each check sees a violation is shown by the controls in
-// internal/housetest.
+// TestFloors holds the whole module to the house rules. That each check sees a violation is shown by the
+// controls in internal/housetest.
 func TestFloors(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
@@ -130,6 +132,7 @@ func TestFloors(t *testing.T) {
 		{"tests stay out of the product", tree.TestPackages()},
 		{"nothing is too long", hard},
 		{"packages are explained", tree.PackageDocs(caps())},
+		{"comments are not too wide", tree.Comments(caps())},
 		{"habits", tree.Habits()},
 		{"actors share nothing", tree.Actors("actors", "client.go", "gate.go", "listing.go")},
 	} {

@@ -30,12 +30,12 @@ import (
 	"github.com/barrage-live/barrage/storage/cache"
 )
 
-// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner: actors and playlists need the
-// rest of that time.
+// drainSpread is the time over which viewers are asked to come back, unless the platform must stop sooner:
+// actors and playlists need the rest of that time.
 const drainSpread = 5 * time.Second
 
-// listen lets the actors run and opens the faces of the platform, the private one first and the public ones last, so that nobody is let in before
-// everything behind the door stands.
+// listen lets the actors run and opens the faces of the platform, the private one first and the public ones
+// last, so that nobody is let in before everything behind the door stands.
 func (p *platform) listen(ctx context.Context) error {
 	figures := socket.NewMetrics(p.registry)
 	sockets, err := p.openSockets(figures)
@@ -120,7 +120,8 @@ func (p *platform) keepTending() {
 	})
 }
 
-// keyReign is how long a key signs tokens: what a stolen copy of the keys, an old backup for one, is good for at most.
+// keyReign is how long a key signs tokens: what a stolen copy of the keys, an old backup for one, is good
+// for at most.
 const keyReign = 30 * 24 * time.Hour
 
 // rotateKeys gives the tokens a fresh key when the present one is old.

@@ -1,7 +1,9 @@
-// Command barrage is a live-room platform in one binary: live ingest and playback, danmaku over sockets, accounts, pages.
+// Command barrage is a live-room platform in one binary: live ingest and playback, danmaku over sockets,
+// accounts, pages.
 //
-// `barrage serve` runs it; `barrage help` lists the rest. main.go reads the command line, config.go is the tree of settings,
-// serve.go puts the floors together; admin.go, backup.go, objects.go and demo.go are the small commands beside it.
+// `barrage serve` runs it; `barrage help` lists the rest. main.go reads the command line, config.go is the
+// tree of settings, serve.go puts the floors together; admin.go, backup.go, objects.go and demo.go are the
+// small commands beside it.
 package main
 
 import (

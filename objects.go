@@ -14,8 +14,9 @@ import (
 	"github.com/barrage-live/barrage/storage/blob/fileblob"
 )
 
-// objects is the command line's way to the stored objects of a stopped server: to read each against its checksums, and to
-// remove all whose names begin with a prefix, such as those of a broadcast that nobody needs any more.
+// objects is the command line's way to the stored objects of a stopped server: to read each against its
+// checksums, and to remove all whose names begin with a prefix, such as those of a broadcast that nobody
+// needs any more.
 func objects(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
 	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
 		return help(stdout, aboutObjects)

@@ -76,8 +76,9 @@ func (s *steps) add(what string, undo func(context.Context) error) {
 	*s = append(*s, step{what, undo})
 }
 
-// undo undoes all of them, even if some fail. Each may take half of the time that is left, so that one which hangs takes away
-// the time of none that comes after it: actors are flushed though a viewer's socket did not close.
+// undo undoes all of them, even if some fail. Each may take half of the time that is left, so that one
+// which hangs takes away the time of none that comes after it: actors are flushed though a viewer's socket
+// did not close.
 func (s *steps) undo(ctx context.Context, log *slog.Logger) error {
 	var errs []error
 	for _, part := range slices.Backward(*s) {

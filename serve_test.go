@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// TestAPartThatHangsLeavesTimeToTheOthers stops parts of which some do not end before they are told that the time is over.
+// TestAPartThatHangsLeavesTimeToTheOthers stops parts of which some do not end before they are told that
+// the time is over.
 func TestAPartThatHangsLeavesTimeToTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s steps

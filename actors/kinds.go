@@ -1,9 +1,10 @@
 // Package actors is the census: the written-out list of every kind of actor that lives on a node.
 //
-// It owns no state. The composition root makes a node, builds Deps, and gives Kinds to cluster.Node.Start before any listener
-// opens. A new kind is one folder in its wing and one entry in Kinds.
+// It owns no state. The composition root makes a node, builds Deps, and gives Kinds to cluster.Node.Start
+// before any listener opens. A new kind is one folder in its wing and one entry in Kinds.
 //
-// It promises nothing but the list and fails in no way of its own; how each kind behaves is said by its package.
+// It promises nothing but the list and fails in no way of its own; how each kind behaves is said by its
+// package.
 package actors
 
 import (

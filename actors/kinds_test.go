@@ -7,8 +7,8 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 )
 
-// uncoded are the kinds whose messages are handed over as they are, and why: all that keeps an actor from being asked from another
-// node stands here. The list only gets shorter.
+// uncoded are the kinds whose messages are handed over as they are, and why: all that keeps an actor from
+// being asked from another node stands here. The list only gets shorter.
 func uncoded() map[string]string {
 	return map[string]string{
 		"account":      "has no msg.proto yet",

@@ -39,14 +39,16 @@ func (m signal) concerns(a *activation) bool {
 // granted tells an activation that its shard is owned, or why it is not.
 type granted struct{ err *fault.Error }
 
-// checkDrained is a timer's message: look again whether an activation that drains has given the answers it owes.
+// checkDrained is a timer's message: look again whether an activation that drains has given the answers it
+// owes.
 type checkDrained struct{}
 
 // checkPause is how long a drain waits before it looks again.
 const checkPause = 5 * grain
 
-// activation is one actor in memory: the process behind an address, the shell of a life.State. One process may live several
-// lives, one after the other; each has its own Actor and fence. All fields below held belong to its turns.
+// activation is one actor in memory: the process behind an address, the shell of a life.State. One process
+// may live several lives, one after the other; each has its own Actor and fence. All fields below held
+// belong to its turns.
 type activation struct {
 	node  *Node
 	shard *shardActor
@@ -109,8 +111,8 @@ func (a *activation) Receive(ctx actor.Context) {
 	}
 }
 
-// step hands an event to the core, with what the clock says of the ownership, and performs what comes of it. of is the message that
-// is the event, nil for others.
+// step hands an event to the core, with what the clock says of the ownership, and performs what comes of
+// it. of is the message that is the event, nil for others.
 func (a *activation) step(e life.Event, of any, now time.Time) {
 	e.Standing, e.Idle = a.node.standing(now, a.fence.Epoch), a.kind.idle
 	var buf [4]life.Effect
@@ -263,8 +265,8 @@ func (a *activation) quiet(now time.Time) time.Duration {
 	return now.Sub(a.node.born) - time.Duration(a.touched.Load())
 }
 
-// due implements due for the idle timer, on the clock's goroutine: an actor that was touched is only looked at again
-// later, without being woken.
+// due implements due for the idle timer, on the clock's goroutine: an actor that was touched is only looked
+// at again later, without being woken.
 func (a *activation) due(now time.Time) {
 	if quiet := a.quiet(now); quiet < a.kind.idle {
 		a.node.clock.Arm(&a.idle, now.Add(a.kind.idle-quiet))

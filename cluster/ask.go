@@ -14,12 +14,12 @@ const maxKey = 512
 
 // Ask sends msg to the actor and waits for its answer, which must be an R.
 //
-// The deadline of ctx, at most and by default MaxAsk from now, travels with the message: a message that is still
-// queued when it passes is not executed. Ask never sends twice.
+// The deadline of ctx, at most and by default MaxAsk from now, travels with the message: a message that is
+// still queued when it passes is not executed. Ask never sends twice.
 //
 // Two sorts of errors of this package leave the outcome unknown: every Timeout, and the Internal ones
-// "activation_ended", "actor_panicked", "unanswered" and "bad_reply". All others mean that nothing was executed. An
-// error that the actor answered with means what the actor says it means.
+// "activation_ended", "actor_panicked", "unanswered" and "bad_reply". All others mean that nothing was
+// executed. An error that the actor answered with means what the actor says it means.
 //
 // An actor must not Ask itself, nor Ask inside a turn: use Turn.Await or Turn.Pipe.
 func Ask[R any](ctx context.Context, n *Node, kind, key string, msg any) (R, error) {
@@ -35,8 +35,8 @@ func Ask[R any](ctx context.Context, n *Node, kind, key string, msg any) (R, err
 	return r, nil
 }
 
-// Tell sends msg to the actor and does not wait. It refuses as Ask does; nil means that the message was queued, not
-// that it was executed.
+// Tell sends msg to the actor and does not wait. It refuses as Ask does; nil means that the message was
+// queued, not that it was executed.
 func Tell(n *Node, kind, key string, msg any) error {
 	return n.deliver(kind, key, &envelope{msg: msg})
 }
@@ -70,7 +70,8 @@ func (n *Node) ask(ctx context.Context, kind, key string, msg any) (any, error) 
 	}
 }
 
-// gaveUp is the error of an asker that stopped waiting: whether the message was or will be executed is unknown.
+// gaveUp is the error of an asker that stopped waiting: whether the message was or will be executed is
+// unknown.
 func gaveUp(cause error) error {
 	if cause == context.Canceled { //nolint:errorlint // ctx.Err returns the value itself
 		return fault.Wrap(fault.Timeout, "abandoned", "the caller stopped waiting; the outcome is unknown", cause)

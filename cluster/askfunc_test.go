@@ -122,7 +122,8 @@ func TestAskFuncKeepsItsDeadline(t *testing.T) {
 	}
 }
 
-// TestAskFuncIsToldByANodeThatCloses has the node close between the deadline of an asker and the clock's next grain.
+// TestAskFuncIsToldByANodeThatCloses has the node close between the deadline of an asker and the clock's
+// next grain.
 func TestAskFuncIsToldByANodeThatCloses(t *testing.T) {
 	for _, wait := range []time.Duration{0, time.Second, time.Second + time.Millisecond, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -173,7 +174,8 @@ func TestAskFuncMayAskAgain(t *testing.T) {
 	})
 }
 
-// TestEveryAskFuncIsToldOnceUnderLoad mixes answers, panics, silence, passivation and deadlines, and closes in the middle.
+// TestEveryAskFuncIsToldOnceUnderLoad mixes answers, panics, silence, passivation and deadlines, and closes
+// in the middle.
 func TestEveryAskFuncIsToldOnceUnderLoad(t *testing.T) {
 	for round := range 8 {
 		a := kindOf("a", stubborn)

@@ -9,7 +9,8 @@ import (
 // grain is how late a timer may be.
 const grain = 10 * time.Millisecond
 
-// due is something to be told when its time has come. The call is made on the clock's goroutine and must not block.
+// due is something to be told when its time has come. The call is made on the clock's goroutine and must
+// not block.
 type due interface{ due(now time.Time) }
 
 // startClock keeps the time of a node: idleness and timers of all actors.
@@ -17,7 +18,8 @@ func startClock() *wheel.Clock[due] {
 	return wheel.Start(grain, func(now time.Time, d due) { d.due(now) })
 }
 
-// timer is a message that an activation sends itself later. Its list and stopped belong to the activation's turns.
+// timer is a message that an activation sends itself later. Its list and stopped belong to the activation's
+// turns.
 type timer struct {
 	entry      wheel.Timer[due]
 	a          *activation
@@ -32,8 +34,8 @@ func (t *timer) due(time.Time) { t.a.box.post(own, t) }
 // Timer is a message to come, made by Turn.After. The zero Timer is one that has come.
 type Timer struct{ t *timer }
 
-// Stop withdraws the message: it will not be received. Call it in a turn of the actor that made the timer; once the
-// message was received it does nothing.
+// Stop withdraws the message: it will not be received. Call it in a turn of the actor that made the timer;
+// once the message was received it does nothing.
 func (t Timer) Stop() {
 	if t.t != nil && !t.t.stopped {
 		t.t.a.unlink(t.t)

@@ -11,7 +11,8 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 )
 
-// TestWorkThatWaitedForAWorker: by the time a worker is free, the lease may be in doubt, or another one. Then the work is not done.
+// TestWorkThatWaitedForAWorker: by the time a worker is free, the lease may be in doubt, or another one.
+// Then the work is not done.
 func TestWorkThatWaitedForAWorker(t *testing.T) {
 	for name, trouble := range map[string]func(s *scripted) (mend func()){
 		"in doubt": func(s *scripted) func() { return s.freeze() },

@@ -42,7 +42,8 @@ func (d dispatcher) Schedule(run func()) { d.turns.Go(run) }
 // Throughput implements actor.Dispatcher: after so many messages others may run.
 func (dispatcher) Throughput() int { return 300 }
 
-// keyed adds the key to what an actor logs; it costs an idle actor nothing, which a logger made with With would.
+// keyed adds the key to what an actor logs; it costs an idle actor nothing, which a logger made with With
+// would.
 type keyed struct {
 	slog.Handler
 	key string

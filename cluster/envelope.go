@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// envelope is one message on its way, with the duty to answer it if it was asked. It belongs to the sender until it is
-// offered to a mailbox and to the activation afterwards; flags is the only field that both sides touch.
+// envelope is one message on its way, with the duty to answer it if it was asked. It belongs to the sender
+// until it is offered to a mailbox and to the activation afterwards; flags is the only field that both
+// sides touch.
 type envelope struct {
 	next     *envelope
 	msg      any
@@ -57,9 +58,9 @@ func (e *envelope) expired(now time.Time) bool {
 	return e.flags.Load()&abandoned != 0 || !e.deadline.IsZero() && now.After(e.deadline)
 }
 
-// Reply is the duty to answer one Ask, taken out of its turn with Turn.Later. It may be used from anywhere, at any
-// time, and copied; the first Send or Fail answers and the others do nothing. The zero Reply, and that of a Tell, is
-// nobody's.
+// Reply is the duty to answer one Ask, taken out of its turn with Turn.Later. It may be used from anywhere,
+// at any time, and copied; the first Send or Fail answers and the others do nothing. The zero Reply, and
+// that of a Tell, is nobody's.
 type Reply struct{ to *envelope }
 
 // Send answers with v, which the asker then owns; it must not be changed afterwards.

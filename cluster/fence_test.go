@@ -126,8 +126,8 @@ func TestAnActivationFencesWhatExists(t *testing.T) {
 	})
 }
 
-// TestTheNextLifeOfAFencedKindWaitsForNoWork panics while a write is under way: the next life goes on at once, and the late write
-// is refused.
+// TestTheNextLifeOfAFencedKindWaitsForNoWork panics while a write is under way: the next life goes on at
+// once, and the late write is refused.
 func TestTheNextLifeOfAFencedKindWaitsForNoWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tables := pebbletest.Open(t)
@@ -156,8 +156,8 @@ func TestTheNextLifeOfAFencedKindWaitsForNoWork(t *testing.T) {
 	})
 }
 
-// TestAZombieIsNotHeard has two nodes own one shard, as if the first had slept through the end of its lease: what it acknowledges,
-// the second knows.
+// TestAZombieIsNotHeard has two nodes own one shard, as if the first had slept through the end of its
+// lease: what it acknowledges, the second knows.
 func TestAZombieIsNotHeard(t *testing.T) {
 	tables := pebbletest.Open(t)
 	first := start(t, cluster.Config{Coordination: &stolen{Store: onTables(t, tables, 0), epoch: 1}, Fencer: tables}, tallyKind(tables, free))

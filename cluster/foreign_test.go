@@ -12,8 +12,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
-// TestAForeignShardIsAskedForOnce: who sends messages to an actor of another node is told so, and when to come again, without the
-// coordination store being asked for each of them, nor a line logged.
+// TestAForeignShardIsAskedForOnce: who sends messages to an actor of another node is told so, and when to
+// come again, without the coordination store being asked for each of them, nor a line logged.
 func TestAForeignShardIsAskedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := onTables(t, pebbletest.Open(t), ttl)

@@ -12,8 +12,9 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// keeper keeps the node's membership: it renews the lease, and joins again under a new one when it is lost. Its goroutine is the
-// only one that changes the lease; attempts run beside it, because one that hangs must not hold the others up.
+// keeper keeps the node's membership: it renews the lease, and joins again under a new one when it is lost.
+// Its goroutine is the only one that changes the lease; attempts run beside it, because one that hangs must
+// not hold the others up.
 type keeper struct {
 	n     *Node
 	state ownership.Lease
@@ -143,7 +144,8 @@ func (k *keeper) doubt() {
 	}
 }
 
-// lose ends the ownership of everything for certain: activations end without a flush, what waits for them waits for the next lease.
+// lose ends the ownership of everything for certain: activations end without a flush, what waits for them
+// waits for the next lease.
 func (k *keeper) lose(now time.Time) {
 	k.n.log.Error("lease lost, node joins again", slog.Uint64("epoch", uint64(k.n.present().Epoch)))
 	k.n.cfg.Metrics.losses.Inc()
@@ -198,5 +200,6 @@ func (n *Node) tellShards(w ownership.What) {
 	n.each(func(s *shardActor) { s.box.post(own, shardEvent(w)) })
 }
 
-// Epoch is that of the node's lease: higher than every epoch of any earlier lease. Call it once the node has started.
+// Epoch is that of the node's lease: higher than every epoch of any earlier lease. Call it once the node
+// has started.
 func (n *Node) Epoch() position.Epoch { return n.present().Epoch }

@@ -46,14 +46,16 @@ func TestLeaseIsKept(t *testing.T) {
 	})
 }
 
-// TestOutagesOfTheCoordinationStore has the store misbehave in one way for a while, right after a renewal, with an actor asked every
-// 100 ms. What the actor remembers must last for as long as the lease does; after that the node is there again by itself.
+// TestOutagesOfTheCoordinationStore has the store misbehave in one way for a while, right after a renewal,
+// with an actor asked every 100 ms. What the actor remembers must last for as long as the lease does; after
+// that the node is there again by itself.
 func TestOutagesOfTheCoordinationStore(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(s *scripted)
 		for_ time.Duration
-		// refused bounds for how long messages are refused, lost says that the ownership is another one afterwards.
+		// refused bounds for how long messages are refused, lost says that the ownership is another one
+		// afterwards.
 		refused [2]time.Duration
 		lost    bool
 	}{
@@ -131,8 +133,8 @@ func renewed(s *scripted) {
 	synctest.Wait()
 }
 
-// askFor asks every 100 ms for a while and tells for how long it was refused, and how many were answered. Nothing else but
-// "suspended" may come.
+// askFor asks every 100 ms for a while and tells for how long it was refused, and how many were answered.
+// Nothing else but "suspended" may come.
 func askFor(t *testing.T, n *cluster.Node, d time.Duration) (refused time.Duration, answered int) {
 	t.Helper()
 	begin := time.Now()
@@ -169,7 +171,8 @@ func gauge(t *testing.T, r *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// TestMessagesWaitForAShortDoubt: what comes in doubt is held, in its order, and executed when the doubt is over within a second.
+// TestMessagesWaitForAShortDoubt: what comes in doubt is held, in its order, and executed when the doubt is
+// over within a second.
 func TestMessagesWaitForAShortDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := script(t)
@@ -204,8 +207,8 @@ func TestMessagesWaitForAShortDoubt(t *testing.T) {
 	})
 }
 
-// TestMessagesAreRefusedInALongDoubt: nobody is left to a deadline. Who came early in the doubt is told after a second at most, who
-// comes later at once, and nothing of it is executed later.
+// TestMessagesAreRefusedInALongDoubt: nobody is left to a deadline. Who came early in the doubt is told
+// after a second at most, who comes later at once, and nothing of it is executed later.
 func TestMessagesAreRefusedInALongDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := script(t)
@@ -247,8 +250,8 @@ func TestMessagesAreRefusedInALongDoubt(t *testing.T) {
 	})
 }
 
-// TestWhatWaitsWhenTheLeaseIsLost: messages that wait are executed under the next ownership; whose work was under way is told that
-// the outcome is unknown.
+// TestWhatWaitsWhenTheLeaseIsLost: messages that wait are executed under the next ownership; whose work was
+// under way is told that the outcome is unknown.
 func TestWhatWaitsWhenTheLeaseIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := script(t)
@@ -269,7 +272,8 @@ func TestWhatWaitsWhenTheLeaseIsLost(t *testing.T) {
 	})
 }
 
-// TestTheOwnerOfALostShardIsFound: the first node does not run for twice its lease, and the second takes its place.
+// TestTheOwnerOfALostShardIsFound: the first node does not run for twice its lease, and the second takes
+// its place.
 func TestTheOwnerOfALostShardIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tables := pebbletest.Open(t)

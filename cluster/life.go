@@ -69,8 +69,8 @@ func (a *activation) activate(fence position.Fence) (l loaded) {
 	return l
 }
 
-// raise fences the state of the actor, so that nobody changes it any more who was there before. Who finds a later fence there has
-// lost the shard, or is about to learn that.
+// raise fences the state of the actor, so that nobody changes it any more who was there before. Who finds a
+// later fence there has lost the shard, or is about to learn that.
 func (a *activation) raise(ctx context.Context, fence position.Fence) (exists bool, err error) {
 	if a.kind.State == nil {
 		return false, nil
@@ -174,7 +174,8 @@ func (a *activation) release(actor Actor, why error) {
 	c.Close(why)
 }
 
-// retire ends the process, unless messages wait that nothing refuses. of is a load that failed, if that is why.
+// retire ends the process, unless messages wait that nothing refuses. of is a load that failed, if that is
+// why.
 func (a *activation) retire(c life.Cause, of any, now time.Time) {
 	if l, ok := of.(loaded); ok && l.err != nil {
 		a.kind.failed.Inc()
@@ -198,8 +199,8 @@ func (a *activation) crash(now time.Time) time.Duration {
 	return left
 }
 
-// trackReply remembers an asker, for the case that the life ends before it is answered. The list forgets the answered when it is
-// full and doubles when half of it is not, so that this costs little a call.
+// trackReply remembers an asker, for the case that the life ends before it is answered. The list forgets
+// the answered when it is full and doubles when half of it is not, so that this costs little a call.
 func (a *activation) trackReply(e *envelope, now time.Time) {
 	if len(a.owed) == cap(a.owed) {
 		if a.owes(now); len(a.owed) > cap(a.owed)/2 {

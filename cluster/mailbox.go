@@ -18,7 +18,8 @@ const (
 	steering priority = iota
 	// awaited is the end of a load, a flush or an Await.
 	awaited
-	// own is what else the activation ordered itself: due timers and ends of Pipes. What others sent comes after it.
+	// own is what else the activation ordered itself: due timers and ends of Pipes. What others sent comes
+	// after it.
 	own
 	priorities
 )
@@ -32,12 +33,12 @@ const (
 	sealed
 )
 
-// mailbox is the queue of one activation or shard: protoactor's Mailbox with a bound. It refuses the newest user
-// message when limit wait; all other messages always pass, and are bounded by what causes them
-// (one signal of a sort, armed timers, pending works). What is paused waits.
+// mailbox is the queue of one activation or shard: protoactor's Mailbox with a bound. It refuses the newest
+// user message when limit wait; all other messages always pass, and are bounded by what causes them (one
+// signal of a sort, armed timers, pending works). What is paused waits.
 //
-// It exists before its process does, so that the order of messages never depends on who wins the race to activate.
-// Once sealed it takes nothing any more and never runs again, but for system messages.
+// It exists before its process does, so that the order of messages never depends on who wins the race to
+// activate. Once sealed it takes nothing any more and never runs again, but for system messages.
 type mailbox struct {
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
@@ -150,7 +151,8 @@ func (b *mailbox) sealIfEmpty() (ordered []any, ok bool) {
 	return ordered, true
 }
 
-// seal takes nothing any more and hands out what waited: user messages, and what the activation ordered itself.
+// seal takes nothing any more and hands out what waited: user messages, and what the activation ordered
+// itself.
 func (b *mailbox) seal() (waiting *envelope, ordered []any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -218,8 +220,9 @@ func pop(q *[]any) any {
 	return first
 }
 
-// run handles messages until none may go. A panic that comes out of them is a bug of this package, since guard recovers
-// those of actors: it ends the process. Another goroutine may already be in the next run when it returns.
+// run handles messages until none may go. A panic that comes out of them is a bug of this package, since
+// guard recovers those of actors: it ends the process. Another goroutine may already be in the next run
+// when it returns.
 func (b *mailbox) run() {
 	for done := 0; ; done++ {
 		if done == b.dispatcher.Throughput() {
@@ -238,7 +241,8 @@ func (b *mailbox) run() {
 	}
 }
 
-// PostUserMessage implements actor.Mailbox: what comes through protoactor obeys the same bound. Nothing of ours does.
+// PostUserMessage implements actor.Mailbox: what comes through protoactor obeys the same bound. Nothing of
+// ours does.
 func (b *mailbox) PostUserMessage(msg any) {
 	e, ok := msg.(*envelope)
 	if !ok {

@@ -21,8 +21,9 @@ type Message struct {
 	decode func(b []byte) (any, error)
 }
 
-// MessageOf registers T under a number from 1, as the protobuf message M: to makes one of a value, from makes the value of one that
-// may come from a stranger, and refuses what cannot be. Neither keeps a part of the other's value that is changed later.
+// MessageOf registers T under a number from 1, as the protobuf message M: to makes one of a value, from
+// makes the value of one that may come from a stranger, and refuses what cannot be. Neither keeps a part of
+// the other's value that is changed later.
 func MessageOf[T, M any, P interface {
 	*M
 	proto.Message
@@ -44,7 +45,8 @@ func MessageOf[T, M any, P interface {
 // nothing is the number of an answer without a value.
 const nothing = 0
 
-// codec encodes the messages of one kind. A frame is the number of a type as an unsigned varint, and the message.
+// codec encodes the messages of one kind. A frame is the number of a type as an unsigned varint, and the
+// message.
 type codec struct {
 	kind     string
 	byType   map[reflect.Type]Message
@@ -117,7 +119,8 @@ func (c *codec) cross(v any) (any, error) {
 	return c.decode(frame)
 }
 
-// answer gives what the asker makes of an answer. One that does not cross leaves the outcome unknown: the message was executed.
+// answer gives what the asker makes of an answer. One that does not cross leaves the outcome unknown: the
+// message was executed.
 func (c *codec) answer(v any, err error) (any, error) {
 	if err != nil {
 		frame, err := encodeFault(err)
@@ -145,8 +148,9 @@ func encodeFault(err error) ([]byte, error) {
 	})
 }
 
-// decodeFault reads a refusal, which may come from a stranger. What is none is refused Invalid "bad_message". A kind that a later
-// version has added is kept, and treated as Internal by those who look at it.
+// decodeFault reads a refusal, which may come from a stranger. What is none is refused Invalid
+// "bad_message". A kind that a later version has added is kept, and treated as Internal by those who look
+// at it.
 func decodeFault(frame []byte) (*fault.Error, error) {
 	var m clusterpb.Fault
 	if err := proto.Unmarshal(frame, &m); err != nil {
@@ -164,7 +168,8 @@ func decodeFault(frame []byte) (*fault.Error, error) {
 // Codec encodes the messages of a kind as they cross, for tests of the kind.
 type Codec struct{ of *codec }
 
-// CodecOf is the codec of a kind. It fails with Invalid "bad_kind" for one whose Messages are none, or do not fit each other.
+// CodecOf is the codec of a kind. It fails with Invalid "bad_kind" for one whose Messages are none, or do
+// not fit each other.
 func CodecOf(k Kind) (Codec, error) {
 	c, err := newCodec(k)
 	if err == nil && c == nil {

@@ -42,7 +42,8 @@ type Node struct {
 	// state publishes what Start makes: whoever finds the node open sees all fields above.
 	state atomic.Uint32
 	trust trust
-	// doubted and losses tell the keeper of the lease what others found out; kept is closed when it has ended.
+	// doubted and losses tell the keeper of the lease what others found out; kept is closed when it has
+	// ended.
 	doubted chan struct{}
 	losses  chan coordination.Lease
 	kept    chan struct{}
@@ -81,8 +82,8 @@ type kind struct {
 	codec   *codec // nil: messages are handed over as they are
 }
 
-// New makes a node that has an address and does nothing yet: clients may be made for it, and whatever they send is refused
-// Unavailable "not_started". It fails with what Config.Validate says.
+// New makes a node that has an address and does nothing yet: clients may be made for it, and whatever they
+// send is refused Unavailable "not_started". It fails with what Config.Validate says.
 func New(cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -95,9 +96,9 @@ func New(cfg Config) (*Node, error) {
 	}, nil
 }
 
-// Start joins the cluster and takes messages for actors of the kinds. ctx bounds the joining only; Close ends the node. A
-// Start that failed may be repeated. It fails with Invalid "bad_kind", Conflict "started", Unavailable "closed", and what
-// the coordination store says to the joining.
+// Start joins the cluster and takes messages for actors of the kinds. ctx bounds the joining only; Close
+// ends the node. A Start that failed may be repeated. It fails with Invalid "bad_kind", Conflict "started",
+// Unavailable "closed", and what the coordination store says to the joining.
 func (n *Node) Start(ctx context.Context, kinds []Kind) error {
 	if err := validateKinds(kinds, n.cfg.Fencer); err != nil {
 		return err
@@ -315,9 +316,9 @@ func (n *Node) awaitEmpty(ctx context.Context) error {
 	return nil
 }
 
-// Drain refuses new messages with Unavailable "draining", lets every activation finish what waits for it, flushes and
-// ends it, and returns when none is left. If ctx ends before, the rest goes on by itself and Timeout "drain_unfinished"
-// says how many are left. Close comes after it.
+// Drain refuses new messages with Unavailable "draining", lets every activation finish what waits for it,
+// flushes and ends it, and returns when none is left. If ctx ends before, the rest goes on by itself and
+// Timeout "drain_unfinished" says how many are left. Close comes after it.
 func (n *Node) Drain(ctx context.Context) error {
 	n.state.CompareAndSwap(stateOpen, stateDraining)
 	n.signal(signalDrain)
@@ -328,8 +329,9 @@ func (n *Node) Drain(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the node and waits for everything it started. What is still active is dropped without a flush, its
-// messages answered Unavailable "closed"; so Drain first. Only the first call does something, but all wait.
+// Close ends the node and waits for everything it started. What is still active is dropped without a flush,
+// its messages answered Unavailable "closed"; so Drain first. Only the first call does something, but all
+// wait.
 func (n *Node) Close() {
 	n.closing.Do(func() {
 		defer close(n.closeDone)
@@ -367,8 +369,8 @@ func (n *Node) leave() {
 	}
 }
 
-// giveBack gives a shard back to the coordination store in which nothing is active any more, so that other nodes need not wait for
-// the whole drain. Where leases do not end there are no others.
+// giveBack gives a shard back to the coordination store in which nothing is active any more, so that other
+// nodes need not wait for the whole drain. Where leases do not end there are no others.
 func (n *Node) giveBack(shard coordination.Shard) {
 	if n.present().TTL == 0 {
 		return
@@ -381,7 +383,8 @@ func (n *Node) giveBack(shard coordination.Shard) {
 	}
 }
 
-// release gives the collected shards back, one call at a time: what is collected during one goes into the next.
+// release gives the collected shards back, one call at a time: what is collected during one goes into the
+// next.
 func (n *Node) release() {
 	for {
 		n.released.Lock()

@@ -178,7 +178,8 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// TestStopInADrain has an actor give up on its state while messages wait and the node drains: they are refused, not executed.
+// TestStopInADrain has an actor give up on its state while messages wait and the node drains: they are
+// refused, not executed.
 func TestStopInADrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var executed []any

@@ -6,8 +6,8 @@ import (
 	"github.com/barrage-live/barrage/internal/fifo"
 )
 
-// pool runs jobs on at most limit goroutines, which live as long as there is work. Jobs beyond wait in order, at most
-// backlog of them; more are refused.
+// pool runs jobs on at most limit goroutines, which live as long as there is work. Jobs beyond wait in
+// order, at most backlog of them; more are refused.
 type pool struct {
 	limit   int
 	backlog int
@@ -30,8 +30,8 @@ func (p *pool) submit(job func()) bool {
 	return p.enqueue(job)
 }
 
-// insist runs job soon, whatever waits; for flushes, which are as many as there are activations at most. It reports
-// false if the pool is closed.
+// insist runs job soon, whatever waits; for flushes, which are as many as there are activations at most. It
+// reports false if the pool is closed.
 func (p *pool) insist(job func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,8 +11,8 @@ const (
 	forgiven = 10 * time.Minute
 )
 
-// crashes remembers the panics of one actor over its activations: the third within a minute puts it to rest, each rest
-// twice as long as the one before. Pure: the caller gives the time.
+// crashes remembers the panics of one actor over its activations: the third within a minute puts it to
+// rest, each rest twice as long as the one before. Pure: the caller gives the time.
 type crashes struct {
 	recent []time.Time
 	rest   time.Duration

@@ -133,8 +133,8 @@ func fullMailbox(t *testing.T, n *cluster.Node) error {
 	return plain(t, n)
 }
 
-// queued asks a blocked actor something that would panic. What the actor does once it is free shows whether a message
-// that nobody waits for is executed.
+// queued asks a blocked actor something that would panic. What the actor does once it is free shows whether
+// a message that nobody waits for is executed.
 func queued(ctx context.Context, t *testing.T, n *cluster.Node) error {
 	t.Helper()
 	mustTell(t, n, "a", "k", "block")

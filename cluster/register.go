@@ -32,7 +32,8 @@ func (r *register) find(at address) *activation {
 	return r.mu.active[at]
 }
 
-// add registers what fresh makes, unless there is an activation already, or the actor rests, or fresh refuses.
+// add registers what fresh makes, unless there is an activation already, or the actor rests, or fresh
+// refuses.
 func (r *register) add(at address, now time.Time, fresh func() (*activation, error)) (a *activation, made bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,7 +15,8 @@ import (
 
 const crowd = 100_000
 
-// idleBudget is what an idle actor may cost, its key, process, timer and register entry included; 761 B measured.
+// idleBudget is what an idle actor may cost, its key, process, timer and register entry included; 761 B
+// measured.
 const idleBudget = 1024
 
 // small is the smallest actor with a state.
@@ -123,8 +124,9 @@ func TestAskAllocates(t *testing.T) {
 	}
 }
 
-// How fast are 100,000 new actors activated, what do they weigh, how long does an Ask take among them, and how fast do
-// they go? Last accepted on 2 cores, quiet: 110,000 activations/s, 820 B with the gates, p99 34 µs, 300,000 passivations/s.
+// How fast are 100,000 new actors activated, what do they weigh, how long does an Ask take among them, and
+// how fast do they go? Last accepted on 2 cores, quiet: 110,000 activations/s, 820 B with the gates, p99 34
+// µs, 300,000 passivations/s.
 func BenchmarkCrowd(b *testing.B) {
 	for b.Loop() {
 		n := start(b, cluster.Config{}, smalls(-1))
@@ -154,7 +156,8 @@ func reportTimes(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1e3, "p99-µs")
 }
 
-// How fast is an Ask of an active actor, and how long does it take, by the number of askers and of actors asked?
+// How fast is an Ask of an active actor, and how long does it take, by the number of askers and of actors
+// asked?
 func BenchmarkAsk(b *testing.B) {
 	for _, askers := range []int{1, 64} {
 		for _, actors := range []int{1, 10_000} {

@@ -14,7 +14,8 @@ import (
 
 const ttl = 10 * time.Second
 
-// scripted is a coordination store whose calls do what the test says, each before it goes through; an error is the answer.
+// scripted is a coordination store whose calls do what the test says, each before it goes through; an error
+// is the answer.
 type scripted struct {
 	coordination.Store
 	mu     sync.Mutex

@@ -15,10 +15,11 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// shardActor is the actor of one shard: it claims the shard, begins the processes of its activations and admits them once the
-// shard is owned. It is not their parent in protoactor's sense, because a parent there keeps the memory of as many children as it
-// ever had. Messages do not pass through it: they are queued in the activation's own mailbox, which exists before the shard is
-// claimed and the process begun, and which senders find in the register.
+// shardActor is the actor of one shard: it claims the shard, begins the processes of its activations and
+// admits them once the shard is owned. It is not their parent in protoactor's sense, because a parent there
+// keeps the memory of as many children as it ever had. Messages do not pass through it: they are queued in
+// the activation's own mailbox, which exists before the shard is claimed and the process begun, and which
+// senders find in the register.
 type shardActor struct {
 	node  *Node
 	shard coordination.Shard
@@ -93,8 +94,9 @@ func (s *shardActor) find(at address) (*activation, error) {
 	return a, err
 }
 
-// retire takes the activation off the register, if nothing waits for it or a refusal says that it must go. It reports
-// whether it did; then the mailbox is sealed, and who still holds the activation finds the next one.
+// retire takes the activation off the register, if nothing waits for it or a refusal says that it must go.
+// It reports whether it did; then the mailbox is sealed, and who still holds the activation finds the next
+// one.
 func (s *shardActor) retire(a *activation, refusal error) bool {
 	waiting, ordered, ok := s.register.remove(a, refusal != nil)
 	if !ok {

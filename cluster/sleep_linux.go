@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asleep is how long the machine has slept since it was started: the clock that counts sleep less the one that does not. Neither
-// counts the time in which a hypervisor does not run the machine at all and hides it; there only the fences of storage hold.
+// asleep is how long the machine has slept since it was started: the clock that counts sleep less the one
+// that does not. Neither counts the time in which a hypervisor does not run the machine at all and hides
+// it; there only the fences of storage hold.
 func asleep() time.Duration {
 	for {
 		before := read(unix.CLOCK_MONOTONIC)

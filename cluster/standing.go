@@ -11,8 +11,9 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// trust is what the node knows of its right to act, as everything that acts asks it: before each turn, load, flush and work. It
-// decides by the clock, not by what others were told, so that a process which did not run for a while finds out first.
+// trust is what the node knows of its right to act, as everything that acts asks it: before each turn,
+// load, flush and work. It decides by the clock, not by what others were told, so that a process which did
+// not run for a while finds out first.
 type trust struct {
 	sleep
 	// until is when the lease is not trusted any more, in the node's time; zero: it does not end by time.
@@ -55,8 +56,8 @@ func (n *Node) elapsed(now time.Time) time.Duration {
 	return awake + n.trust.slept(time.Duration(now.UnixNano()-n.born.UnixNano()), awake)
 }
 
-// suspend has everything wait that acts, in doubt, or because the lease is lost for certain. It reports whether the node is suspended:
-// the lease may have been renewed meanwhile.
+// suspend has everything wait that acts, in doubt, or because the lease is lost for certain. It reports
+// whether the node is suspended: the lease may have been renewed meanwhile.
 func (n *Node) suspend(now time.Time, certain bool) bool {
 	n.trust.doubts.Lock()
 	defer n.trust.doubts.Unlock()
@@ -73,7 +74,8 @@ func (n *Node) suspend(now time.Time, certain bool) bool {
 	return true
 }
 
-// resume lets everything go on that waits: the lease is trusted until then, in the node's time; zero: for ever.
+// resume lets everything go on that waits: the lease is trusted until then, in the node's time; zero: for
+// ever.
 func (n *Node) resume(until time.Duration) {
 	n.trust.doubts.Lock()
 	n.trust.until.Store(int64(until))
@@ -94,8 +96,8 @@ type sleep struct {
 	asleep func() time.Duration
 	before time.Duration // what it read when the node was born
 	total  atomic.Int64
-	// drift is by how much the wall clock had left the monotonic one when asleep was read last: reading it is dear, and a machine that
-	// wakes up has the wall clock jump.
+	// drift is by how much the wall clock had left the monotonic one when asleep was read last: reading it
+	// is dear, and a machine that wakes up has the wall clock jump.
 	drift atomic.Int64
 }
 
@@ -105,7 +107,8 @@ const wakeDrift = 50 * time.Millisecond
 // begin counts from now.
 func (s *sleep) begin(asleep func() time.Duration) { s.asleep, s.before = asleep, asleep() }
 
-// slept is how long the machine slept since the node was born, which was so long ago by the wall clock and by the monotonic one.
+// slept is how long the machine slept since the node was born, which was so long ago by the wall clock and
+// by the monotonic one.
 func (s *sleep) slept(wall, awake time.Duration) time.Duration {
 	drift := int64(wall - awake)
 	if d := drift - s.drift.Load(); d > int64(wakeDrift) || d < -int64(wakeDrift) {

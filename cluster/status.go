@@ -20,16 +20,19 @@ type Status struct {
 	State string `json:"state"`
 	// Epoch is that of the present lease; 0 before there is one.
 	Epoch position.Epoch `json:"epoch"`
-	// Suspended says that the lease is in doubt or lost, so that nothing acts; Refusing that messages are refused besides.
+	// Suspended says that the lease is in doubt or lost, so that nothing acts; Refusing that messages are
+	// refused besides.
 	Suspended bool `json:"suspended"`
 	Refusing  bool `json:"refusing"`
-	// LeaseLeft is for how long the lease is still trusted, in milliseconds; absent if it does not end by time.
+	// LeaseLeft is for how long the lease is still trusted, in milliseconds; absent if it does not end by
+	// time.
 	LeaseLeft *int64 `json:"lease_left_ms,omitempty"`
 	// Active counts activations by kind.
 	Active map[string]int `json:"active"`
 	// Shards are those that were used since the start, by number.
 	Shards []ShardStatus `json:"shards"`
-	// Longest are the mailboxes in which most messages wait, those with the most first; none are named in which nothing waits.
+	// Longest are the mailboxes in which most messages wait, those with the most first; none are named in
+	// which nothing waits.
 	Longest []MailboxStatus `json:"longest_mailboxes"`
 }
 
@@ -50,8 +53,9 @@ type MailboxStatus struct {
 	Waiting int    `json:"waiting"`
 }
 
-// Status looks at the node without stopping anything: shards and mailboxes are looked at one after the other, so what it tells of
-// them is not of one moment. It costs a lock of each shard in use and of each mailbox.
+// Status looks at the node without stopping anything: shards and mailboxes are looked at one after the
+// other, so what it tells of them is not of one moment. It costs a lock of each shard in use and of each
+// mailbox.
 func (n *Node) Status() Status {
 	s := Status{
 		Node: n.ID(), State: [...]string{"new", "open", "draining", "closed"}[n.state.Load()],
@@ -89,7 +93,8 @@ func (s *Status) add(shard *shardActor, now time.Duration) {
 	s.Shards = append(s.Shards, one)
 }
 
-// note keeps a mailbox if it may be among the longest: twice as many as are told are kept before the shorter half is let go.
+// note keeps a mailbox if it may be among the longest: twice as many as are told are kept before the
+// shorter half is let go.
 func (s *Status) note(m MailboxStatus) {
 	if s.Longest = append(s.Longest, m); len(s.Longest) < 2*maxLongest {
 		return

@@ -122,8 +122,8 @@ func pause(d time.Duration) {
 	<-timer.C
 }
 
-// TestNothingIsLostWhileTheNodeDrains drains in the middle of the load: what was acknowledged is written, what was not
-// was refused.
+// TestNothingIsLostWhileTheNodeDrains drains in the middle of the load: what was acknowledged is written,
+// what was not was refused.
 func TestNothingIsLostWhileTheNodeDrains(t *testing.T) {
 	const askers, keys = 16, 200
 	l := &ledger{counts: map[string]int{}, lives: map[string]int{}}
@@ -161,7 +161,8 @@ func TestNothingIsLostWhileTheNodeDrains(t *testing.T) {
 	}
 }
 
-// TestCloseUnderLoad closes while everything goes on; the race detector and goleak look for what is left behind.
+// TestCloseUnderLoad closes while everything goes on; the race detector and goleak look for what is left
+// behind.
 func TestCloseUnderLoad(t *testing.T) {
 	for range 10 {
 		l := &ledger{counts: map[string]int{}, lives: map[string]int{}}

@@ -11,8 +11,8 @@ type Stats struct {
 	// BitrateBPS is the payload in bits per second and FPS the pictures per second.
 	BitrateBPS int
 	FPS        float64
-	// KeyframeInterval is the time between the last two IDR pictures, or the time since the last one when that is
-	// longer already.
+	// KeyframeInterval is the time between the last two IDR pictures, or the time since the last one when
+	// that is longer already.
 	KeyframeInterval time.Duration
 	// BFrames says that pictures are shown in another order than they are decoded.
 	BFrames bool

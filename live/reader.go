@@ -16,8 +16,8 @@ type Reader struct {
 	skipped atomic.Uint64
 }
 
-// Next gives the next unit, waiting for it if there is none. The unit is shared: only read it. It fails with the
-// context's error or, behind the last unit, with the reason for which the stream ended.
+// Next gives the next unit, waiting for it if there is none. The unit is shared: only read it. It fails
+// with the context's error or, behind the last unit, with the reason for which the stream ended.
 func (r *Reader) Next(ctx context.Context) (media.Unit, error) {
 	for {
 		u, ok, err := r.take()
@@ -57,7 +57,8 @@ func (r *Reader) take() (media.Unit, bool, error) {
 	return u, true, nil
 }
 
-// Skipped is how many units the reader passed over: because it was too slow, or because decoding could not start.
+// Skipped is how many units the reader passed over: because it was too slow, or because decoding could not
+// start.
 func (r *Reader) Skipped() uint64 { return r.skipped.Load() }
 
 // Close lets the stream forget the reader.

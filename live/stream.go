@@ -65,8 +65,8 @@ func (s *Stream) ID() id.Stream { return s.id }
 // Tracks are what the publication consists of. Do not change them.
 func (s *Stream) Tracks() []media.Track { return s.tracks }
 
-// Write adds a unit and wakes the readers that wait for it; it never waits itself. The unit and what it points to
-// must not be changed afterwards. It fails with ErrClosed, or fault.Invalid code "no_track".
+// Write adds a unit and wakes the readers that wait for it; it never waits itself. The unit and what it
+// points to must not be changed afterwards. It fails with ErrClosed, or fault.Invalid code "no_track".
 func (s *Stream) Write(u media.Unit) error {
 	if u.Track < 0 || u.Track >= len(s.tracks) {
 		return fault.New(fault.Invalid, "no_track", "the unit belongs to no track of the stream")
@@ -135,8 +135,8 @@ func (s *Stream) Stats() Stats {
 	return s.mu.meter.stats()
 }
 
-// NewReader makes a Reader that starts at the newest picture from which decoding can start, or, when there is none
-// yet, with the next one. Close it.
+// NewReader makes a Reader that starts at the newest picture from which decoding can start, or, when there
+// is none yet, with the next one. Close it.
 func (s *Stream) NewReader() *Reader {
 	r := &Reader{stream: s, signal: make(chan struct{}, 1), seek: s.video}
 	s.mu.Lock()

@@ -15,8 +15,8 @@ const (
 	Hang  = "hang"
 )
 
-// Ailing is the client of actors that fail as they are told, for tests of those who ask actors and pass the faults on.
-// Each takes one message while it handles another.
+// Ailing is the client of actors that fail as they are told, for tests of those who ask actors and pass the
+// faults on. Each takes one message while it handles another.
 type Ailing struct {
 	node   *cluster.Node
 	began  chan struct{}

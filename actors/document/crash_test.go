@@ -176,8 +176,8 @@ func (r rest) check(t *testing.T, when string, acknowledged []int) {
 
 func alive(faulttable.Call) faulttable.Fault { return faulttable.Fault{} }
 
-// TestACrashAtAnyPoint ends the process at every single call of the store, before and after its effect, and wakes whoever is marked in
-// the next one: nobody asks the actor for anything.
+// TestACrashAtAnyPoint ends the process at every single call of the store, before and after its effect, and
+// wakes whoever is marked in the next one: nobody asks the actor for anything.
 func TestACrashAtAnyPoint(t *testing.T) {
 	for name, after := range map[string]bool{"before": false, "after": true} {
 		t.Run(name, func(t *testing.T) {
@@ -243,8 +243,8 @@ func crashAt(t *testing.T, k int64, after bool) int64 {
 	return calls.Load()
 }
 
-// Whatever fails of any call, before or after its effect, however often the process dies: what was acknowledged is there, and every number
-// has its event, its row beside it, and nothing else is left.
+// Whatever fails of any call, before or after its effect, however often the process dies: what was
+// acknowledged is there, and every number has its event, its row beside it, and nothing else is left.
 func TestFaultsOfEverySort(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.SliceOfN(rapid.IntRange(0, 9), 10, 120).Draw(rt, "fates")

@@ -230,7 +230,8 @@ func TestWhatDoesNotExistTakesNoMemory(t *testing.T) {
 	})
 }
 
-// TestAnOutageEndsNothing: what is in memory is answered, changes are refused, and all of it goes on afterwards in the same activation.
+// TestAnOutageEndsNothing: what is in memory is answered, changes are refused, and all of it goes on
+// afterwards in the same activation.
 func TestAnOutageEndsNothing(t *testing.T) {
 	for name, x := range map[string]struct {
 		first faulttable.Fault // of the write that begins it
@@ -357,7 +358,8 @@ func TestAnOldAnswerSaysNothingOfANewDoubt(t *testing.T) {
 	})
 }
 
-// late is a driver whose writes take effect when the partition is fenced next, or when it is told, and whose callers are not told.
+// late is a driver whose writes take effect when the partition is fenced next, or when it is told, and
+// whose callers are not told.
 type late struct {
 	driver.Driver
 	mu      sync.Mutex
@@ -397,7 +399,8 @@ func TestAWriteThatTakesEffectLate(t *testing.T) {
 	})
 }
 
-// TestAConflictIsNotTheAskersBusiness: somebody else has written under the same fence, which only a write of one's own can have been.
+// TestAConflictIsNotTheAskersBusiness: somebody else has written under the same fence, which only a write
+// of one's own can have been.
 func TestAConflictIsNotTheAskersBusiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -451,7 +454,8 @@ func TestOneWhoWasSupersededStepsDown(t *testing.T) {
 	}
 }
 
-// TestWhatBelongsToAChange: before the document nothing is done if it fails, after it the change stands and nobody is told that it does not.
+// TestWhatBelongsToAChange: before the document nothing is done if it fails, after it the change stands and
+// nobody is told that it does not.
 func TestWhatBelongsToAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

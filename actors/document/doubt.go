@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// firstLook is how long everybody waits for the table to say what became of a write; usually it does at once.
+	// firstLook is how long everybody waits for the table to say what became of a write; usually it does at
+	// once.
 	firstLook = 250 * time.Millisecond
 	// firstPause is the pause before something that failed is tried again, which doubles up to maxPause.
 	firstPause = 100 * time.Millisecond
@@ -33,7 +34,8 @@ type doubt struct {
 // look asks the table again what is stored, in that doubt.
 type look struct{ doubt uint64 }
 
-// failed takes the command back because of why, and finds out what is stored if the document was tried to be written.
+// failed takes the command back because of why, and finds out what is stored if the document was tried to
+// be written.
 func (s *Shell[D, S, C]) failed(t *cluster.Turn, why error, w *writing[D, S, C]) {
 	s.core = s.before
 	switch {
@@ -56,7 +58,8 @@ func (s *Shell[D, S, C]) failed(t *cluster.Turn, why error, w *writing[D, S, C])
 	}
 }
 
-// insist performs a command that changes a document of which it is not known what is stored, if that can be found out at once.
+// insist performs a command that changes a document of which it is not known what is stored, if that can be
+// found out at once.
 func (s *Shell[D, S, C]) insist(t *cluster.Turn, cmd any) {
 	if s.doubt.hangs { // everybody would wait for each of these
 		t.Fail(errUnsettled)
@@ -85,7 +88,8 @@ func (s *Shell[D, S, C]) lookLater(t *cluster.Turn, known bool) {
 	}
 }
 
-// look asks the table what is stored, for at most so long if that is not 0, and then goes on unless the activation ends.
+// look asks the table what is stored, for at most so long if that is not 0, and then goes on unless the
+// activation ends.
 func (s *Shell[D, S, C]) look(
 	t *cluster.Turn, run func(func(context.Context) (any, error), func(*cluster.Turn, any, error)), limit time.Duration,
 	then func(t *cluster.Turn, known bool),

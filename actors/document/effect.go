@@ -14,12 +14,14 @@ type (
 	Reply struct{ Value any }
 	// Refuse answers the command with an error.
 	Refuse struct{ Err error }
-	// Save writes the document. What comes after it waits until it is durable. A command saves at most once, and before all else.
+	// Save writes the document. What comes after it waits until it is durable. A command saves at most
+	// once, and before all else.
 	Save[D any] struct {
 		Doc D
 		// Events are told if, and only if, the document is stored.
 		Events []outbox.Event
-		// Fragile says that Kind.Around does something after the document is stored that must be done even if the process ends between.
+		// Fragile says that Kind.Around does something after the document is stored that must be done even
+		// if the process ends between.
 		Fragile bool
 		// TTL is after how long the document is gone; zero is never.
 		TTL time.Duration
@@ -37,8 +39,9 @@ type (
 	Superseded struct{ Cause error }
 )
 
-// Loaded is the first command of every activation, and the one after a time in which it was not known what is stored. Commands that
-// nobody had asked for may have been dropped meanwhile if they change the document, so a core decides anew what is to be done.
+// Loaded is the first command of every activation, and the one after a time in which it was not known what
+// is stored. Commands that nobody had asked for may have been dropped meanwhile if they change the
+// document, so a core decides anew what is to be done.
 type Loaded[D any] struct {
 	Doc    D
 	Exists bool

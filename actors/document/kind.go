@@ -10,14 +10,16 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// Core is the rules of a kind: S is its state, a value whose copy is a copy of it. The zero document is of one that does not exist.
+// Core is the rules of a kind: S is its state, a value whose copy is a copy of it. The zero document is of
+// one that does not exist.
 type Core[S any] interface {
 	*S
 	// Apply performs one command at a moment and appends its effects to dst. It gets Loaded like any other.
 	Apply(now time.Time, cmd any, dst []Effect) []Effect
 	// Exists reports whether there is a document.
 	Exists() bool
-	// Busy reports whether something goes on that must be ended even if nobody asks: after a crash the actor is woken.
+	// Busy reports whether something goes on that must be ended even if nobody asks: after a crash the
+	// actor is woken.
 	Busy() bool
 }
 
@@ -31,11 +33,13 @@ type Write[D any] struct {
 
 // Kind describes a kind whose document is D and whose core is C.
 type Kind[D, S any, C Core[S]] struct {
-	// Name is the cluster's name of the kind, and the word for a document in errors. With the key it is the source of events.
+	// Name is the cluster's name of the kind, and the word for a document in errors. With the key it is the
+	// source of events.
 	Name string
 	// Idle is that of cluster.Kind.
 	Idle time.Duration
-	// Tables hold the documents: row "doc" of the partition that is named as the key, in an owned table, beside the rows of the outbox.
+	// Tables hold the documents: row "doc" of the partition that is named as the key, in an owned table,
+	// beside the rows of the outbox.
 	Tables *table.Store
 	Table  table.Table
 	// Log takes the events; nil: nobody is told any.
@@ -44,12 +48,12 @@ type Kind[D, S any, C Core[S]] struct {
 	Parse func(key string) error
 	// Core makes a core that knows its configuration; Loaded follows.
 	Core func() S
-	// Around writes what belongs beside a document: it calls save once, which is nil when the document is durable, and does the rest
-	// before and after. If it fails after that, the change stands, its asker is told Timeout "outcome_unknown", and Settle does what may
-	// be missing. Nil: just save.
+	// Around writes what belongs beside a document: it calls save once, which is nil when the document is
+	// durable, and does the rest before and after. If it fails after that, the change stands, its asker is
+	// told Timeout "outcome_unknown", and Settle does what may be missing. Nil: just save.
 	Around func(ctx context.Context, w Write[D], save func(context.Context) error) error
-	// Settle writes what belongs beside the document that is stored, as far as Around does that after the save. It is called when that
-	// may be missing, until it succeeds. Nil: nothing.
+	// Settle writes what belongs beside the document that is stored, as far as Around does that after the
+	// save. It is called when that may be missing, until it succeeds. Nil: nothing.
 	Settle func(ctx context.Context, doc D) error
 	// Actor puts the kind's own shell around the common one; nil: there is none.
 	Actor func(*Shell[D, S, C]) cluster.Actor
@@ -161,7 +165,8 @@ func (w *writing[D, S, C]) save(ctx context.Context) error {
 	return w.failure
 }
 
-// Each reads all documents of a table, in no order, where name is the word for one. One that cannot be read ends it.
+// Each reads all documents of a table, in no order, where name is the word for one. One that cannot be read
+// ends it.
 func Each[D any](ctx context.Context, s *table.Store, t table.Table, name string, f func(doc D) error) error {
 	documents := table.Document[D]{Store: s, Table: t, Key: []byte("doc"), Name: name}
 	for at, first := table.Cursor(""), true; first || at != ""; first = false {

@@ -11,7 +11,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// tidyAfter is how long a document rests before its marks and the rows of what was told are removed: more may come.
+// tidyAfter is how long a document rests before its marks and the rows of what was told are removed: more
+// may come.
 const tidyAfter = 5 * time.Second
 
 // left is what is left to do beside the document.
@@ -34,7 +35,8 @@ type (
 	tidy struct{}
 )
 
-// pin keeps the activation in memory as long as the core wants it to be, or something is left that must be done.
+// pin keeps the activation in memory as long as the core wants it to be, or something is left that must be
+// done.
 func (s *Shell[D, S, C]) pin(t *cluster.Turn) {
 	t.Pin(s.pinned || s.left.half > 0 || len(s.stored.box.Pending()) > 0)
 }

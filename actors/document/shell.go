@@ -10,9 +10,11 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// Shell carries commands to a core and performs its effects. The kind's own shell embeds it, or it is the actor itself.
+// Shell carries commands to a core and performs its effects. The kind's own shell embeds it, or it is the
+// actor itself.
 type Shell[D, S any, C Core[S]] struct {
-	// Own performs the effects that are the kind's own. If it waits, it returns true, and calls Perform with the rest when it is done.
+	// Own performs the effects that are the kind's own. If it waits, it returns true, and calls Perform
+	// with the rest when it is done.
 	Own func(t *cluster.Turn, e Effect, rest []Effect) (waits bool)
 
 	kind   *Kind[D, S, C]
@@ -117,7 +119,8 @@ func (s *Shell[D, S, C]) Perform(t *cluster.Turn, effects []Effect) {
 	}
 }
 
-// save writes the document and then performs the rest. Who has something left to do after it is marked before.
+// save writes the document and then performs the rest. Who has something left to do after it is marked
+// before.
 func (s *Shell[D, S, C]) save(t *cluster.Turn, e Save[D], rest []Effect) {
 	if s.kind.Log == nil {
 		e.Events = nil

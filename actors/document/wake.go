@@ -19,8 +19,8 @@ const (
 	maxNamed = 10
 )
 
-// Wake has an actor do what a former activation may have left to do. It is answered when what belongs beside its document is there;
-// what goes on is ended, and events are told, after that.
+// Wake has an actor do what a former activation may have left to do. It is answered when what belongs
+// beside its document is there; what goes on is ended, and events are told, after that.
 type Wake struct{}
 
 // wake is for an actor that is marked: whatever its former activations did, all of it is looked at again.
@@ -58,9 +58,10 @@ func answer(t *cluster.Turn, err error) {
 	t.Reply(nil)
 }
 
-// WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a node has started, and every now and
-// then. It says how many were woken; those that could not be are counted and some of them named in the error, stay marked, and
-// do it when somebody asks them for something.
+// WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a
+// node has started, and every now and then. It says how many were woken; those that could not be are
+// counted and some of them named in the error, stay marked, and do it when somebody asks them for
+// something.
 func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store) (woken int, err error) {
 	marks := outbox.Marks{Tables: tables}
 	free := make(chan error, wakers) // the results of those that are done

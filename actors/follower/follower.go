@@ -1,15 +1,17 @@
 // Package follower is the shell of actors that keep rows of what other actors tell: lists, counts, indexes.
 //
-// A follower is one actor, whose key names a partition of an owned table. There lie the rows and, for every partition of the topic that it
-// follows, the cursor (package storage/projection): each event has its effect once. It does not wait for events. Whoever appends some
-// tells it so (Appender), whoever reads its rows may ask it to catch up first, and what was missed is made up the next time.
+// A follower is one actor, whose key names a partition of an owned table. There lie the rows and, for every
+// partition of the topic that it follows, the cursor (package storage/projection): each event has its
+// effect once. It does not wait for events. Whoever appends some tells it so (Appender), whoever reads its
+// rows may ask it to catch up first, and what was missed is made up the next time.
 //
 //	event -> Appender.Append -> log
 //	                 |
 //	                 +-- News -> follower: Step, Step, ... until nothing is left
 //
-// Promises: the rows hold every event up to the answer of a CatchUp; a follower that has never read, or for which the log has lost events,
-// builds its rows anew from the truth before it goes on. After an error it goes on when it is told or asked the next time.
+// Promises: the rows hold every event up to the answer of a CatchUp; a follower that has never read, or for
+// which the log has lost events, builds its rows anew from the truth before it goes on. After an error it
+// goes on when it is told or asked the next time.
 //
 // Refusals: those of the log, the tables and the kind's own.
 package follower
@@ -55,8 +57,8 @@ type Kind struct {
 	Table  table.Table
 	// Apply puts the effect of an event into rows; what it does not understand it passes over.
 	Apply projection.Apply
-	// Build makes all rows from the truth, through write, which takes what fits into one batch. Rows that the truth does not give are
-	// to be gone after it.
+	// Build makes all rows from the truth, through write, which takes what fits into one batch. Rows that
+	// the truth does not give are to be gone after it.
 	Build   func(ctx context.Context, key string, write func(ctx context.Context, ops ...table.Op) error) error
 	Metrics *Metrics
 }
@@ -197,7 +199,8 @@ func (f *follower) prepare(ctx context.Context) error {
 	return err
 }
 
-// build makes the rows from the truth, and goes on from the ends that the log had before: what is told meanwhile comes again.
+// build makes the rows from the truth, and goes on from the ends that the log had before: what is told
+// meanwhile comes again.
 func (f *follower) build(ctx context.Context) error {
 	ends := make([]uint64, len(f.parts))
 	for i := range f.parts {

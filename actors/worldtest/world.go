@@ -1,5 +1,6 @@
-// Package worldtest runs accounts, sessions, channels and rooms for real on one node with the embedded engine in memory, and
-// a packager that makes real streams and cuts no media. Tests of the gateway and of the actors themselves use it.
+// Package worldtest runs accounts, sessions, channels and rooms for real on one node with the embedded
+// engine in memory, and a packager that makes real streams and cuts no media. Tests of the gateway and of
+// the actors themselves use it.
 //
 // It owns everything it starts and ends it with the test. It fails the test if something cannot start.
 package worldtest

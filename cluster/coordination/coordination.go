@@ -1,13 +1,15 @@
 // Package coordination is the port through which nodes agree who owns which shard of the actors.
 //
-// A node joins and is given a Lease. Under the lease it claims shards; a Grant names the owner of a shard and the epoch
-// of this ownership. Epochs grow with every change of ownership, over restarts too: whoever holds the grant of the
-// highest epoch is the owner, and everything that carries a lower one is refused, by actors and by storage. So nothing
-// rests on a node noticing in time that it lost its lease; noticing is only politeness.
+// A node joins and is given a Lease. Under the lease it claims shards; a Grant names the owner of a shard
+// and the epoch of this ownership. Epochs grow with every change of ownership, over restarts too: whoever
+// holds the grant of the highest epoch is the owner, and everything that carries a lower one is refused, by
+// actors and by storage. So nothing rests on a node noticing in time that it lost its lease; noticing is
+// only politeness.
 //
-// The caller is the node of package cluster. Drivers are in the folders below; package coordinationtest lists, in
-// numbered sentences, what every driver promises, and checks it. Errors are of package fault: Conflict "shard_owned"
-// and "node_joined", Fenced "lease_lost", NotFound "no_owner", and what the driver's medium adds (Unavailable).
+// The caller is the node of package cluster. Drivers are in the folders below; package coordinationtest
+// lists, in numbered sentences, what every driver promises, and checks it. Errors are of package fault:
+// Conflict "shard_owned" and "node_joined", Fenced "lease_lost", NotFound "no_owner", and what the driver's
+// medium adds (Unavailable).
 package coordination
 
 import (
@@ -39,7 +41,8 @@ type Lease struct {
 type Grant struct {
 	Shard Shard
 	Node  id.Node
-	// Epoch is higher than that of every earlier ownership of the shard and not below the epoch of the owner's lease.
+	// Epoch is higher than that of every earlier ownership of the shard and not below the epoch of the
+	// owner's lease.
 	Epoch position.Epoch
 }
 
@@ -47,12 +50,14 @@ type Grant struct {
 type Store interface {
 	// Join makes node a member. A node that is one already is refused Conflict "node_joined".
 	Join(ctx context.Context, node id.Node) (Lease, error)
-	// Renew prolongs the lease by its TTL from now. A lease that ran out or was released is refused Fenced "lease_lost".
+	// Renew prolongs the lease by its TTL from now. A lease that ran out or was released is refused Fenced
+	// "lease_lost".
 	Renew(ctx context.Context, lease Lease) error
-	// Claim makes the lease's node the owner of the shard and is idempotent while it is. A shard of another living
-	// node is refused Conflict "shard_owned", a lost lease Fenced "lease_lost".
+	// Claim makes the lease's node the owner of the shard and is idempotent while it is. A shard of another
+	// living node is refused Conflict "shard_owned", a lost lease Fenced "lease_lost".
 	Claim(ctx context.Context, lease Lease, shard Shard) (Grant, error)
-	// Release gives the shards back, or with none named the lease with all its shards. What is not owned is left alone.
+	// Release gives the shards back, or with none named the lease with all its shards. What is not owned is
+	// left alone.
 	Release(ctx context.Context, lease Lease, shards ...Shard) error
 	// Owner is the present grant of the shard; NotFound "no_owner" if nobody living holds it.
 	Owner(ctx context.Context, shard Shard) (Grant, error)

@@ -22,7 +22,8 @@ import (
 // Config shapes the API. The zero value works.
 type Config struct {
 	rest.Config
-	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935. RTMPS says that it speaks TLS.
+	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935.
+	// RTMPS says that it speaks TLS.
 	RTMPPort int
 	RTMPS    bool
 	// Logins and Registrations are those of identity.Config.
@@ -42,7 +43,8 @@ type Deps struct {
 	Metrics  *rest.Metrics
 }
 
-// New puts the wings together. The handler serves /v1, /openapi.json and /.well-known/jwks.json and answers 404 to all else.
+// New puts the wings together. The handler serves /v1, /openapi.json and /.well-known/jwks.json and answers
+// 404 to all else.
 func New(d Deps) (http.Handler, error) {
 	d.Config.Public = strings.TrimSuffix(d.Config.Public, "/")
 	limits := &rest.Limits{Limiter: d.Limiter, Window: cmp.Or(d.Config.Window, 10*time.Minute), Log: d.Log, Metrics: d.Metrics}

@@ -228,7 +228,8 @@ func TestLoginLimits(t *testing.T) {
 	})
 }
 
-// TestGuessingFromManyAddressesLocksOutStrangersOnly: where an account was logged in to before, its owner still gets in.
+// TestGuessingFromManyAddressesLocksOutStrangersOnly: where an account was logged in to before, its owner
+// still gets in.
 func TestGuessingFromManyAddressesLocksOutStrangersOnly(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) { c.Logins = 5 })
 	w.join("ann")
@@ -255,8 +256,8 @@ func TestGuessingFromManyAddressesLocksOutStrangersOnly(t *testing.T) {
 	at("203.0.113.9", "wrong horse").want(t, http.StatusTooManyRequests, "rate_limited") // who is at home may not guess without end
 }
 
-// TestStrangersDelayTheOwnerOnly: while strangers guess, the owner gets in from a new address by trying again soon, and changes the
-// password with a token from anywhere.
+// TestStrangersDelayTheOwnerOnly: while strangers guess, the owner gets in from a new address by trying
+// again soon, and changes the password with a token from anywhere.
 func TestStrangersDelayTheOwnerOnly(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) { c.Logins = 5 })
 	p := w.join("ann")

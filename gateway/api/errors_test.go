@@ -8,7 +8,8 @@ import (
 	"github.com/barrage-live/barrage/internal/problem"
 )
 
-// TestARefusalLeadsToItsExplanation follows the type of a problem to the list and finds the code there, as it was refused.
+// TestARefusalLeadsToItsExplanation follows the type of a problem to the list and finds the code there, as
+// it was refused.
 func TestARefusalLeadsToItsExplanation(t *testing.T) {
 	w := newWorld(t, nil)
 	for _, c := range []call{

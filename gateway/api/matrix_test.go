@@ -185,7 +185,8 @@ func TestBadTokens(t *testing.T) {
 	}
 }
 
-// A right that was taken away is gone at once, and so is a token that says otherwise; one that was given is there.
+// A right that was taken away is gone at once, and so is a token that says otherwise; one that was given is
+// there.
 func TestRightsAreOfNow(t *testing.T) {
 	s := newStage(t)
 	mute := declared{id: "mute-user", method: "PUT", path: "/v1/rooms/{room}/mutes/{user}"}

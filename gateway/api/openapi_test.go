@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestOpenAPIFileIsCurrent compares the description the server gives with the file in the repository; "-args -update" writes it.
+// TestOpenAPIFileIsCurrent compares the description the server gives with the file in the repository;
+// "-args -update" writes it.
 func TestOpenAPIFileIsCurrent(t *testing.T) {
 	update := flag.Lookup("update") != nil && flag.Lookup("update").Value.String() == "true"
 	a := newWorld(t, nil).do(call{method: "GET", path: "/openapi.json"})

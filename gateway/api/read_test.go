@@ -84,8 +84,8 @@ func TestMediaTypesHaveNoCase(t *testing.T) {
 	}
 }
 
-// TestABodyThatBreaksOffIsTheClientsFault sends chunks that are none. Nothing is done, and the connection, on which nobody knows where the
-// next request would begin, is closed.
+// TestABodyThatBreaksOffIsTheClientsFault sends chunks that are none. Nothing is done, and the connection,
+// on which nobody knows where the next request would begin, is closed.
 func TestABodyThatBreaksOffIsTheClientsFault(t *testing.T) {
 	w := newWorld(t, nil)
 	p := w.join("ann")
@@ -124,7 +124,8 @@ func TestABodyThatBreaksOffIsTheClientsFault(t *testing.T) {
 	}
 }
 
-// TestPublicReadsAreCached: who has an answer gets 304, until the answer is another. What is one's own, and refusals, nobody keeps.
+// TestPublicReadsAreCached: who has an answer gets 304, until the answer is another. What is one's own, and
+// refusals, nobody keeps.
 func TestPublicReadsAreCached(t *testing.T) {
 	w := newWorld(t, nil)
 	p := w.join("ann")
@@ -174,8 +175,8 @@ func TestPublicReadsAreCached(t *testing.T) {
 	}
 }
 
-// TestPublicReadsAreLimitedByCost: long pages use up what an address has sooner than short answers, a network has four times as much as
-// an address, and others notice nothing.
+// TestPublicReadsAreLimitedByCost: long pages use up what an address has sooner than short answers, a
+// network has four times as much as an address, and others notice nothing.
 func TestPublicReadsAreLimitedByCost(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) {
 		c.Reads = 30 // a burst of 300 for the address and of 1,200 for its network

@@ -8,8 +8,8 @@ import (
 	"github.com/barrage-live/barrage/gateway/api"
 )
 
-// TestTheTableOfRights compares who may do what with the table that people read; "-args -update" writes it. TestWhoMayDoWhat shows that
-// it is true.
+// TestTheTableOfRights compares who may do what with the table that people read; "-args -update" writes it.
+// TestWhoMayDoWhat shows that it is true.
 func TestTheTableOfRights(t *testing.T) {
 	t.Parallel()
 	const file = "testdata/rights.txt"

@@ -168,8 +168,8 @@ func (d *description) bodies(s *schema) (good, bad map[string]any) {
 	return good, bad
 }
 
-// TestTheServerIsAsStrictAsItsDescription makes requests out of the description: what it allows is not refused for its form, and what it
-// does not allow is.
+// TestTheServerIsAsStrictAsItsDescription makes requests out of the description: what it allows is not
+// refused for its form, and what it does not allow is.
 func TestTheServerIsAsStrictAsItsDescription(t *testing.T) {
 	s := newStage(t)
 	d := describedBy(t, s.world)
@@ -240,7 +240,8 @@ func TestTheServerIsAsStrictAsItsDescription(t *testing.T) {
 	}
 }
 
-// TestTheDescriptionIsFitForAGenerator: every operation, member, tag and limit is explained, and types have names of the domain.
+// TestTheDescriptionIsFitForAGenerator: every operation, member, tag and limit is explained, and types have
+// names of the domain.
 func TestTheDescriptionIsFitForAGenerator(t *testing.T) {
 	w := newWorld(t, nil)
 	d := describedBy(t, w)

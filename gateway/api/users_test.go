@@ -59,8 +59,8 @@ func TestAdministratorsChangeAccounts(t *testing.T) {
 	}
 }
 
-// TestTheListOfAccountsGoesByPages: who looks after the platform sees every account once, in the order of handles, however
-// many pages it takes, as it is now.
+// TestTheListOfAccountsGoesByPages: who looks after the platform sees every account once, in the order of
+// handles, however many pages it takes, as it is now.
 func TestTheListOfAccountsGoesByPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -27,8 +27,8 @@ func TestEveryFaceIsToldWhoCalls(t *testing.T) {
 	}
 }
 
-// TestAProxyThatIsNotTrustedIsNamed sends X-Forwarded-For from outside of the trusted networks, whatever it asks for: the log names the
-// peer, once.
+// TestAProxyThatIsNotTrustedIsNamed sends X-Forwarded-For from outside of the trusted networks, whatever it
+// asks for: the log names the peer, once.
 func TestAProxyThatIsNotTrustedIsNamed(t *testing.T) {
 	var log strings.Builder
 	trust := Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}

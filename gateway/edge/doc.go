@@ -1,10 +1,11 @@
-// Package edge is what all HTTP faces of the platform have in common: the one table of routes, the limits of a request, who is taken to
-// have sent it, and the headers that every answer carries.
+// Package edge is what all HTTP faces of the platform have in common: the one table of routes, the limits
+// of a request, who is taken to have sent it, and the headers that every answer carries.
 //
-// It owns no state but when it last told of a proxy that is not trusted, and knows no face: the composition root mounts handlers on it,
-// listens, and opens a Face on every listener.
+// It owns no state but when it last told of a proxy that is not trusted, and knows no face: the composition
+// root mounts handlers on it, listens, and opens a Face on every listener.
 //
-// It promises that nobody holds a connection by doing nothing: a head of at most 32 KiB within 5 s, a body within 10 s, an answer within
-// 60 s where a handler does not allow more, 90 s between two requests, and 100 streams of an HTTP/2 connection. And that every answer,
-// refusals and redirects of the table itself among them, says what browsers may do with it; a handler may say otherwise.
+// It promises that nobody holds a connection by doing nothing: a head of at most 32 KiB within 5 s, a body
+// within 10 s, an answer within 60 s where a handler does not allow more, 90 s between two requests, and
+// 100 streams of an HTTP/2 connection. And that every answer, refusals and redirects of the table itself
+// among them, says what browsers may do with it; a handler may say otherwise.
 package edge

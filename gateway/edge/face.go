@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// finishTimeout is how long requests under way have when a face closes; then those that wait for a part are let go.
+// finishTimeout is how long requests under way have when a face closes; then those that wait for a part are
+// let go.
 const finishTimeout = 2 * time.Second
 
 // Face is a listener whose requests are answered until Close.
@@ -20,8 +21,9 @@ type Face struct {
 	finish time.Duration
 }
 
-// Open answers what comes to l by h, over TLS with HTTP/2 if there is a certificate, within the limits of this package. The face owns l
-// from then on. If it ends by itself, failed is told why, once. What there is to say of single connections goes to log at level debug.
+// Open answers what comes to l by h, over TLS with HTTP/2 if there is a certificate, within the limits of
+// this package. The face owns l from then on. If it ends by itself, failed is told why, once. What there is
+// to say of single connections goes to log at level debug.
 func Open(l net.Listener, h http.Handler, certificate *tls.Config, log *slog.Logger, failed func(error)) *Face {
 	base, letGo := context.WithCancel(context.Background())
 	f := &Face{server: newServer(h, log), letGo: letGo, finish: finishTimeout}
@@ -39,8 +41,8 @@ func Open(l net.Listener, h http.Handler, certificate *tls.Config, log *slog.Log
 	return f
 }
 
-// Close lets nobody in any more, waits for the requests under way, lets go of those that take longer than 2 s, and closes all
-// connections that are still open when ctx ends.
+// Close lets nobody in any more, waits for the requests under way, lets go of those that take longer than 2
+// s, and closes all connections that are still open when ctx ends.
 func (f *Face) Close(ctx context.Context) error {
 	defer f.letGo()
 	defer time.AfterFunc(f.finish, f.letGo).Stop()

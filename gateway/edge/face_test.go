@@ -40,8 +40,8 @@ func get(ctx context.Context, client *http.Client, url string) (*http.Response, 
 	return res, string(body), err
 }
 
-// TestWhoWaitsIsLetGoWhenAFaceCloses closes a face while a request waits for something that does not come: it is answered, and the
-// next finds nobody.
+// TestWhoWaitsIsLetGoWhenAFaceCloses closes a face while a request waits for something that does not come:
+// it is answered, and the next finds nobody.
 func TestWhoWaitsIsLetGoWhenAFaceCloses(t *testing.T) {
 	waiting := make(chan struct{})
 	f, l, failed := opened(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

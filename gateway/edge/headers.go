@@ -27,8 +27,9 @@ type front struct {
 	warned atomic.Int64 // when a proxy that is not trusted was told of, in Unix seconds
 }
 
-// ServeHTTP notes who calls, for all handlers inside, and sets what every answer carries before anybody answers. Whether other origins
-// may embed what is answered is for the handler to say: media may be played anywhere, programs and pages may not.
+// ServeHTTP notes who calls, for all handlers inside, and sets what every answer carries before anybody
+// answers. Whether other origins may embed what is answered is for the handler to say: media may be played
+// anywhere, programs and pages may not.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	who, r := caller.Note(r, f.trust.Proxies)
 	if who.Claims {
@@ -45,8 +46,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.next.ServeHTTP(w, r)
 }
 
-// warnOfProxy tells the operator of a proxy that is not trusted, behind which everybody shares the limits of one address. Anybody may
-// send the header, so it is told once an hour at most.
+// warnOfProxy tells the operator of a proxy that is not trusted, behind which everybody shares the limits
+// of one address. Anybody may send the header, so it is told once an hour at most.
 func (f *front) warnOfProxy(peer netip.Addr) {
 	const hour = int64(time.Hour / time.Second)
 	now, last := time.Now().Unix(), f.warned.Load()

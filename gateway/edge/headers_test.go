@@ -45,7 +45,8 @@ func TestEveryAnswerSaysWhatBrowsersMayDo(t *testing.T) {
 	}
 }
 
-// TestBrowsersThatSpeakTLSAreToldToStayWithIt knows TLS by the connection, by a trusted proxy, and by the address of the service.
+// TestBrowsersThatSpeakTLSAreToldToStayWithIt knows TLS by the connection, by a trusted proxy, and by the
+// address of the service.
 func TestBrowsersThatSpeakTLSAreToldToStayWithIt(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	for _, c := range []struct {

@@ -11,15 +11,17 @@ const (
 	headTimeout = 5 * time.Second
 	idleTimeout = 90 * time.Second
 	maxHead     = 32 << 10
-	// maxStreams is how many requests one HTTP/2 connection may have under way: the least that RFC 9113 recommends, and far more than
-	// a player waits for.
+	// maxStreams is how many requests one HTTP/2 connection may have under way: the least that RFC 9113
+	// recommends, and far more than a player waits for.
 	maxStreams = 100
-	// bodyTimeout is how long the body of a request may take, answerTimeout the answer; playback sets its own by size.
+	// bodyTimeout is how long the body of a request may take, answerTimeout the answer; playback sets its
+	// own by size.
 	bodyTimeout   = 10 * time.Second
 	answerTimeout = 60 * time.Second
 )
 
-// Mount is a part of the address space and who answers there. Its first segment is a word of internal/reserved.
+// Mount is a part of the address space and who answers there. Its first segment is a word of
+// internal/reserved.
 type Mount struct {
 	Pattern string // of http.ServeMux
 	Handler http.Handler
@@ -34,7 +36,8 @@ func Mux(mounts []Mount) *http.ServeMux {
 	return mux
 }
 
-// newServer serves h within the limits of this package. What the server has to say of connections goes to log.
+// newServer serves h within the limits of this package. What the server has to say of connections goes to
+// log.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
@@ -44,14 +47,14 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// Public is what stands in front of the faces for everybody: the deadlines of a request, who calls, and the headers of every answer.
-// A proxy that is not trusted is named in log, once an hour at most.
+// Public is what stands in front of the faces for everybody: the deadlines of a request, who calls, and the
+// headers of every answer. A proxy that is not trusted is named in log, once an hour at most.
 func Public(h http.Handler, t Trust, log *slog.Logger) http.Handler {
 	return hurry(&front{next: h, trust: t, log: log}, bodyTimeout, answerTimeout)
 }
 
-// hurry bounds the time that the body of a request may take to come and the answer to go, so that nobody keeps a connection by doing
-// nothing. The server's own timeouts would also end those who wait for a part.
+// hurry bounds the time that the body of a request may take to come and the answer to go, so that nobody
+// keeps a connection by doing nothing. The server's own timeouts would also end those who wait for a part.
 func hurry(h http.Handler, body, answer time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control, now := http.NewResponseController(w), time.Now()

@@ -18,7 +18,8 @@ import (
 // bodyTimeout is how long a body may take to arrive.
 const bodyTimeout = 5 * time.Second
 
-// whole reads the body before the operation does: what cannot be read to its end is refused for what it is, never acted upon.
+// whole reads the body before the operation does: what cannot be read to its end is refused for what it is,
+// never acted upon.
 func (rt *Router) whole(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if r.Body == nil || r.Body == http.NoBody {

@@ -11,10 +11,11 @@ import (
 
 // Config shapes the face. The zero value works.
 type Config struct {
-	// Origins are foreign origins, such as "https://studio.example.org", whose pages may call the API with credentials.
-	// Empty: none.
+	// Origins are foreign origins, such as "https://studio.example.org", whose pages may call the API with
+	// credentials. Empty: none.
 	Origins []string
-	// Proxies are networks whose X-Forwarded-For is believed. Empty: none; the peer of the connection is the caller.
+	// Proxies are networks whose X-Forwarded-For is believed. Empty: none; the peer of the connection is
+	// the caller.
 	Proxies []netip.Prefix
 	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
 	Public string
@@ -22,8 +23,8 @@ type Config struct {
 	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.
 	Timeout time.Duration
-	// Reads is what one address may ask of public reads in a second, in the units of Costly, after a burst of ten times as much; its
-	// networks may ask for quota.Factor as much. Zero means 500.
+	// Reads is what one address may ask of public reads in a second, in the units of Costly, after a burst
+	// of ten times as much; its networks may ask for quota.Factor as much. Zero means 500.
 	Reads float64
 }
 

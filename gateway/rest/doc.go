@@ -1,7 +1,8 @@
-// Package rest is the chassis of the HTTP interface for programs: JSON operations declared with huma, described at /openapi.json.
+// Package rest is the chassis of the HTTP interface for programs: JSON operations declared with huma,
+// described at /openapi.json.
 //
-// A face declares its operations (Handle), each with what it demands and how it refuses, and New puts them behind the gates that every
-// request goes through, from the outside in:
+// A face declares its operations (Handle), each with what it demands and how it refuses, and New puts them
+// behind the gates that every request goes through, from the outside in:
 //
 //	observe    metrics by route pattern, one log line without query or secrets, a request id; a panic becomes a 500
 //	harden     security headers, no-store unless the operation is a public read
@@ -15,8 +16,10 @@
 //	reads      of a public read: what it costs against what the address and its networks have left (Config.Reads)
 //	handler    object rights (RequireRight), then the actor's client
 //
-// It knows no actor, and owns no state but the count of reads, which is this node's alone and bounded in memory. It promises that refusals are application/problem+json (RFC 9457) with the fault's kind, code and
-// field, that values are never echoed, and that unknown and repeated JSON members, members in capitals and null are refused while
-// what the description allows is not. Who may do what stands beside each operation and is decided by what an account is now, its
-// roles and its ownership, not by what its token said minutes ago.
+// It knows no actor, and owns no state but the count of reads, which is this node's alone and bounded in
+// memory. It promises that refusals are application/problem+json (RFC 9457) with the fault's kind, code and
+// field, that values are never echoed, and that unknown and repeated JSON members, members in capitals and
+// null are refused while what the description allows is not. Who may do what stands beside each operation
+// and is decided by what an account is now, its roles and its ownership, not by what its token said minutes
+// ago.
 package rest

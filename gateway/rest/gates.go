@@ -61,8 +61,9 @@ func (rt *Router) record(log *slog.Logger, r *http.Request, w middleware.WrapRes
 		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.Addr.String()))
 }
 
-// logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers only, and so are those that were
-// too many, of which a line each would be what the limit is there to prevent. They are counted.
+// logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers
+// only, and so are those that were too many, of which a line each would be what the limit is there to
+// prevent. They are counted.
 func logLevel(r *http.Request, status int) slog.Level {
 	if (status < http.StatusBadRequest || status == http.StatusTooManyRequests) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		return slog.LevelDebug

@@ -33,7 +33,8 @@ func unmarshal(b []byte, v any) error {
 		return err
 	}
 	err := json.Unmarshal(b, v)
-	// To JSON Schema 5.0 is an integer, to encoding/json it is none. No number of ours is above 2^53, and the schema has been checked.
+	// To JSON Schema 5.0 is an integer, to encoding/json it is none. No number of ours is above 2^53, and
+	// the schema has been checked.
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) && strings.HasPrefix(wrong.Value, "number") {
 		var plain any
 		if json.Unmarshal(b, &plain) != nil {
@@ -46,8 +47,9 @@ func unmarshal(b []byte, v any) error {
 	return err
 }
 
-// strict walks the tokens: one value, no repeated member, no null, bounded depth. encoding/json and huma take members in any case, and null
-// for what may be absent; the description does not. All members of ours are in lower case.
+// strict walks the tokens: one value, no repeated member, no null, bounded depth. encoding/json and huma
+// take members in any case, and null for what may be absent; the description does not. All members of ours
+// are in lower case.
 func strict(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()

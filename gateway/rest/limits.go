@@ -12,7 +12,8 @@ import (
 
 // Limiter counts within sliding windows; the cache's driver fills it.
 type Limiter interface {
-	// Allow counts one event of the key and reports whether it is within limit per window; if not, when to try again.
+	// Allow counts one event of the key and reports whether it is within limit per window; if not, when to
+	// try again.
 	Allow(ctx context.Context, key string, limit int, window time.Duration) (ok bool, retryAfter time.Duration, err error)
 }
 
@@ -37,13 +38,15 @@ type Limit struct {
 	Name, Key string
 	Max       int
 	Window    time.Duration // zero: that of Limits
-	// Past counts instead when this one is used up, so that there is a delay where there would be a wall; nil: refused.
+	// Past counts instead when this one is used up, so that there is a delay where there would be a wall;
+	// nil: refused.
 	Past *Limit
 }
 
-// Within counts an event in each limit in turn, up to the first that is used up, which refuses Exhausted "rate_limited": what a
-// narrow limit has refused must not use up a wide one, or one caller could lock an account for everyone. If a counter cannot be
-// asked the request goes on: what it costs is bounded elsewhere, and a broken cache must not lock everyone out.
+// Within counts an event in each limit in turn, up to the first that is used up, which refuses Exhausted
+// "rate_limited": what a narrow limit has refused must not use up a wide one, or one caller could lock an
+// account for everyone. If a counter cannot be asked the request goes on: what it costs is bounded
+// elsewhere, and a broken cache must not lock everyone out.
 func (l *Limits) Within(ctx context.Context, limits ...Limit) error {
 	for _, one := range limits {
 		if err := l.within(ctx, one); err != nil {

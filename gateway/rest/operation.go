@@ -24,15 +24,17 @@ type Operation struct {
 	Status           int // of success; zero means 200
 	Access           Access
 	Right            *Right
-	// Cached says that this is a public read, the same whoever asks: caches may keep its answer for so long, in whole seconds, and it
-	// counts as a read of the address (Config.Reads). Zero: the answer is the asker's alone and nobody keeps it.
+	// Cached says that this is a public read, the same whoever asks: caches may keep its answer for so
+	// long, in whole seconds, and it counts as a read of the address (Config.Reads). Zero: the answer is
+	// the asker's alone and nobody keeps it.
 	Cached   time.Duration
 	Limited  bool     // answers 429 to who asks too often
 	Codes    []string // of refusals, beside those of the form, of the token and of the right
 	register func(*Router, Operation)
 }
 
-// Handle binds an operation to its handler, whose input and output say by their tags what is read and written (package huma).
+// Handle binds an operation to its handler, whose input and output say by their tags what is read and
+// written (package huma).
 func Handle[I, O any](o Operation, handler func(context.Context, *I) (*O, error)) Operation {
 	o.register = func(r *Router, o Operation) { add(r, o, handler) }
 	return o
@@ -114,7 +116,8 @@ func (r *Router) refusals(o Operation) map[string]*huma.Response {
 	return all
 }
 
-// refusal is a problem as huma writes it, which adds headers to those that are there: that nobody keeps it is said already (harden).
+// refusal is a problem as huma writes it, which adds headers to those that are there: that nobody keeps it
+// is said already (harden).
 type refusal struct{ *problem.Problem }
 
 // GetHeaders gives the headers that are not there.

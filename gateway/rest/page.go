@@ -28,8 +28,8 @@ func (in PageQuery) After() (string, error) {
 // Cursor hides a key, so that clients do not make their own.
 func Cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
-// Part cuts a page out of a whole list, which it sorts by key, and gives the next cursor, "" at the end. Keys are unique; what comes
-// and goes between two pages moves nothing else.
+// Part cuts a page out of a whole list, which it sorts by key, and gives the next cursor, "" at the end.
+// Keys are unique; what comes and goes between two pages moves nothing else.
 func Part[T any](in PageQuery, whole []T, key func(T) string) (page []T, next string, err error) {
 	after, err := in.After()
 	if err != nil {

@@ -24,7 +24,8 @@ const maxCallers = 1 << 16
 
 var errReads = fault.New(fault.Exhausted, "rate_limited", "too much was asked for; wait a little").After(time.Second)
 
-// Costly is an input that says what it costs to answer, in units of a tenth of a millisecond; other inputs cost 1.
+// Costly is an input that says what it costs to answer, in units of a tenth of a millisecond; other inputs
+// cost 1.
 type Costly interface{ Cost() float64 }
 
 // Cost is that of a list: a row is a tenth of a small answer.
@@ -110,7 +111,8 @@ func (p *page) send(r *http.Request, keep time.Duration) {
 	_, _ = p.ResponseWriter.Write(p.body.Bytes()) // the client is gone if this fails
 }
 
-// hasTag reports whether one of the lists of entity tags names the tag, compared weakly. No tag of ours has a comma.
+// hasTag reports whether one of the lists of entity tags names the tag, compared weakly. No tag of ours has
+// a comma.
 func hasTag(lists []string, tag string) bool {
 	for one := range strings.SplitSeq(strings.Join(lists, ","), ",") {
 		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {

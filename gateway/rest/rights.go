@@ -9,8 +9,9 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
-// Right is what an operation demands of the account behind the token, once it knows the object. It is declared beside the access,
-// and asked with RequireRight; Rights lists who may do what. Operations without one are for everybody who has the access.
+// Right is what an operation demands of the account behind the token, once it knows the object. It is
+// declared beside the access, and asked with RequireRight; Rights lists who may do what. Operations without
+// one are for everybody who has the access.
 type Right struct {
 	// Owner is the word for the owner, who has the right; "": owning does not help.
 	Owner string
@@ -52,8 +53,8 @@ func (a Access) String() string {
 	return "ignored"
 }
 
-// Rights is a table of who may do what, a line an operation: id, method, path, whether a token is ignored, optional or required,
-// and who has the right.
+// Rights is a table of who may do what, a line an operation: id, method, path, whether a token is ignored,
+// optional or required, and who has the right.
 func Rights(operations []Operation) string {
 	var b strings.Builder
 	for _, o := range operations {
@@ -70,8 +71,9 @@ type demand struct {
 	right *Right
 }
 
-// RequireRight asks for the right of the operation under way; owner says that the object is the asker's. It refuses Unauthenticated
-// "login_required", Denied "account_disabled" and "not_allowed", and everything in an operation that declares no right.
+// RequireRight asks for the right of the operation under way; owner says that the object is the asker's. It
+// refuses Unauthenticated "login_required", Denied "account_disabled" and "not_allowed", and everything in
+// an operation that declares no right.
 func RequireRight(ctx context.Context, owner bool) error {
 	d, _ := ctx.Value(demandKey{}).(demand)
 	if d.right == nil {

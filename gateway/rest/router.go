@@ -33,7 +33,8 @@ type Deps struct {
 	Config      Config
 	Description Description
 	Tokens      *auth.Tokens
-	// Roles gives the roles that an account has now. It refuses NotFound what is no account, and Denied one that is shut out.
+	// Roles gives the roles that an account has now. It refuses NotFound what is no account, and Denied one
+	// that is shut out.
 	Roles   func(ctx context.Context, user id.User) (auth.Roles, error)
 	Log     *slog.Logger
 	Metrics *Metrics
@@ -47,8 +48,8 @@ type Router struct {
 	reads   *reads
 }
 
-// New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json, and answers 404 to all
-// else. It fails with what Config.Validate says.
+// New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json,
+// and answers 404 to all else. It fails with what Config.Validate says.
 func New(d Deps, operations []Operation) (http.Handler, error) {
 	d.Config = d.Config.filled()
 	if err := d.Config.Validate(); err != nil {

@@ -9,13 +9,15 @@ import (
 )
 
 const (
-	// absentFor is how long it is remembered that a room does not exist: a client that is told so does not see it before.
+	// absentFor is how long it is remembered that a room does not exist: a client that is told so does not
+	// see it before.
 	absentFor = 3 * time.Second
 	// maxAbsent bounds how many are remembered; when there are as many, all are forgotten.
 	maxAbsent = 4096
 )
 
-// absent remembers rooms that do not exist, since to ask for one makes and ends an actor. It is safe for concurrent use.
+// absent remembers rooms that do not exist, since to ask for one makes and ends an actor. It is safe for
+// concurrent use.
 type absent struct {
 	mu struct {
 		sync.Mutex

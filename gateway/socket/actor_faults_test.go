@@ -32,7 +32,8 @@ func ailingWorld(t *testing.T, cfg socket.Config) (*sockettest.World, ailing) {
 	return w, a
 }
 
-// told fails the test unless the error frame said kind, code and to come back within (0, most]; a most of 0 means no advice.
+// told fails the test unless the error frame said kind, code and to come back within (0, most]; a most of 0
+// means no advice.
 func told(t *testing.T, err error, kind fault.Kind, code string, most time.Duration) {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
@@ -63,8 +64,8 @@ func TestAPanickingActorIsToldAndThenItsRest(t *testing.T) {
 	}
 }
 
-// TestAHangingActorIsToldByItsMailboxAndTheDeadline has three viewers post to an actor that hangs: one is being handled, one waits, and the
-// third finds the mailbox full.
+// TestAHangingActorIsToldByItsMailboxAndTheDeadline has three viewers post to an actor that hangs: one is
+// being handled, one waits, and the third finds the mailbox full.
 func TestAHangingActorIsToldByItsMailboxAndTheDeadline(t *testing.T) {
 	w, a := ailingWorld(t, socket.Config{AskTimeout: 2 * time.Second})
 	handled := make(chan error, 1)

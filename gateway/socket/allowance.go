@@ -16,7 +16,8 @@ const maxCallers = 1 << 16
 // errTooMuch refuses a request that costs more than is left.
 var errTooMuch = fault.New(fault.Exhausted, "too_many_requests", "too much was asked for; wait a little").After(time.Second)
 
-// connectionRate is what one connection may ask for, in the units of session.Cost: it may come back to sixteen rooms at once.
+// connectionRate is what one connection may ask for, in the units of session.Cost: it may come back to
+// sixteen rooms at once.
 func connectionRate() quota.Rate { return quota.Rate{PerSecond: 20, Burst: 150} }
 
 // allowances are what users and addresses may ask for over all their connections on this node.
@@ -44,7 +45,8 @@ type allowance struct {
 	own  quota.Bucket
 }
 
-// take takes what a request costs from the connection and, unless it is private, from its user and its address.
+// take takes what a request costs from the connection and, unless it is private, from its user and its
+// address.
 func (a *allowance) take(user id.User, cost float64, private bool) bool {
 	now := time.Since(a.start)
 	if !a.own.Take(now, connectionRate(), cost) {

@@ -100,7 +100,8 @@ func TestBadFramesCloseTheirConnectionOnly(t *testing.T) {
 	sockettest.Eventually(t, "only the neighbours are left", func() bool { return w.Gateway.Connections() == 2 })
 }
 
-// TestBadMessagesAreAnswered sends frames that are wrong in what they say: a typed error, and the connection goes on.
+// TestBadMessagesAreAnswered sends frames that are wrong in what they say: a typed error, and the
+// connection goes on.
 func TestBadMessagesAreAnswered(t *testing.T) {
 	w := plain(t)
 	n := beside(t, w)
@@ -251,8 +252,8 @@ func TestPeerThatNeverAnswersACloseIsCutOff(t *testing.T) {
 	sockettest.Eventually(t, "the server lets go", func() bool { return w.Gateway.Connections() == 0 })
 }
 
-// TestSlowReaderCostsLittle stops reading in a room that talks: the others get everything, hardly anything waits for the one that
-// does not, and when it reads again it is told what it missed, or how much.
+// TestSlowReaderCostsLittle stops reading in a room that talks: the others get everything, hardly anything
+// waits for the one that does not, and when it reads again it is told what it missed, or how much.
 func TestSlowReaderCostsLittle(t *testing.T) {
 	for _, tls := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
@@ -353,7 +354,8 @@ func TestFloodOfRequestsIsRefusedThenClosed(t *testing.T) {
 	n.undisturbed()
 }
 
-// TestManySilentConnections opens thousands that never say anything: the neighbours go on, and all are closed in time.
+// TestManySilentConnections opens thousands that never say anything: the neighbours go on, and all are
+// closed in time.
 func TestManySilentConnections(t *testing.T) {
 	const many = 3000
 	cfg := socket.Config{WS: ws.Config{FirstFrame: 3 * time.Second, HandshakeBurst: 2 * many}}

@@ -44,7 +44,8 @@ func audience(b *testing.B, w *sockettest.World, n int, read bool) {
 	sockettest.Eventually(b, "everybody is in the room", func() bool { return w.Metric(b, "barrage_hub_subscribers", "") == float64(n) })
 }
 
-// BenchmarkSockets measures a tick through the kernel to readers in the same process: one batch of 32 danmaku to every socket.
+// BenchmarkSockets measures a tick through the kernel to readers in the same process: one batch of 32
+// danmaku to every socket.
 func BenchmarkSockets(b *testing.B) {
 	for _, n := range []int{1000, 5000} {
 		b.Run(fmt.Sprintf("sockets=%d", n), func(b *testing.B) {
@@ -77,7 +78,8 @@ func BenchmarkSockets(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle reports what an idle viewer in a room costs in heap and goroutines; the heap holds the client's net.Conn too.
+// BenchmarkIdle reports what an idle viewer in a room costs in heap and goroutines; the heap holds the
+// client's net.Conn too.
 func BenchmarkIdle(b *testing.B) {
 	const n = 5000
 	w := sockettest.NewWorld(b, socket.Config{WS: ws.Config{HandshakeBurst: 1 << 20}}, false)

@@ -65,8 +65,9 @@ func TestDearRequestsAreFewer(t *testing.T) {
 	}
 }
 
-// TestAnAddressIsCountedOverItsConnections has one address ask for much on several connections: those beside it at the same address
-// are refused what is dear and keep their pings, those at another one notice nothing.
+// TestAnAddressIsCountedOverItsConnections has one address ask for much on several connections: those
+// beside it at the same address are refused what is dear and keep their pings, those at another one notice
+// nothing.
 func TestAnAddressIsCountedOverItsConnections(t *testing.T) {
 	w := sockettest.NewWorld(t, socket.Config{AddressRate: 10}, false) // a burst of 100
 	answered := 0

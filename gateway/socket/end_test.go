@@ -67,7 +67,8 @@ func posted(t *testing.T, r *sockettest.Raw) (told bool, code int) {
 	}
 }
 
-// TestRequestsBeforeTheEndAreAnswered: what was sent before that which ends the connection is carried out, so it is answered.
+// TestRequestsBeforeTheEndAreAnswered: what was sent before that which ends the connection is carried out,
+// so it is answered.
 func TestRequestsBeforeTheEndAreAnswered(t *testing.T) {
 	for name, end := range ends() {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +90,8 @@ func TestRequestsBeforeTheEndAreAnswered(t *testing.T) {
 	}
 }
 
-// TestAStalledRoomHoldsUpNoEnd: an answer that does not come is waited for as long as a close may take, and no longer.
+// TestAStalledRoomHoldsUpNoEnd: an answer that does not come is waited for as long as a close may take, and
+// no longer.
 func TestAStalledRoomHoldsUpNoEnd(t *testing.T) {
 	for name, end := range ends() {
 		t.Run(name, func(t *testing.T) {

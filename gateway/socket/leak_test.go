@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestSocketsAreNotInherited looks at every socket of this process: a child such as ffmpeg must hold none of them, or viewers
-// would not see their connections end.
+// TestSocketsAreNotInherited looks at every socket of this process: a child such as ffmpeg must hold none
+// of them, or viewers would not see their connections end.
 func TestSocketsAreNotInherited(t *testing.T) {
 	w := plain(t)
 	w.Enter(wire.JSON, "").MustJoin("43")

@@ -11,8 +11,8 @@ import (
 
 var errSockets = fault.New(fault.Exhausted, "too_many_sockets", "the login has too many open sockets")
 
-// register finds the viewers of a login and of a user on this node. It is safe for concurrent use; each viewer enters and leaves by
-// itself.
+// register finds the viewers of a login and of a user on this node. It is safe for concurrent use; each
+// viewer enters and leaves by itself.
 type register struct {
 	most int // viewers of one login
 
@@ -29,8 +29,8 @@ func newRegister(most int) *register {
 	return r
 }
 
-// enter notes that a viewer speaks as somebody; it may speak under several logins until it leaves them. It is refused for one viewer too
-// many of a login.
+// enter notes that a viewer speaks as somebody; it may speak under several logins until it leaves them. It
+// is refused for one viewer too many of a login.
 func (r *register) enter(v *viewer, who auth.Identity) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -58,8 +58,8 @@ func TestAnEndedLoginIsRefused(t *testing.T) {
 	sockettest.Refused(t, err, "login_required")
 }
 
-// TestALoginThatEndsWhileATokenIsShown has a socket of one login show a token of another, which is refused, while the first one ends: it
-// must not live on under neither.
+// TestALoginThatEndsWhileATokenIsShown has a socket of one login show a token of another, which is refused,
+// while the first one ends: it must not live on under neither.
 func TestALoginThatEndsWhileATokenIsShown(t *testing.T) {
 	w := plain(t)
 	for i := range 50 {
@@ -84,8 +84,8 @@ func TestALoginThatEndsWhileATokenIsShown(t *testing.T) {
 	}
 }
 
-// TestALoginThatEndsWhileAnotherTokenIsJudged: the token that is shown is refused, so the socket stays with its login, which has ended
-// while that was found out.
+// TestALoginThatEndsWhileAnotherTokenIsJudged: the token that is shown is refused, so the socket stays with
+// its login, which has ended while that was found out.
 func TestALoginThatEndsWhileAnotherTokenIsJudged(t *testing.T) {
 	for name, shown := range map[string]string{"of a login that has ended": "7-ended-1h", "of another user": "8-other-1h", "of nobody": "nonsense"} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,8 @@ func TestALoginThatEndsWhileAnotherTokenIsJudged(t *testing.T) {
 	}
 }
 
-// TestRightsThatChangedAreSeenAtOnce takes a role away: the socket goes on as a guest's, in its rooms, until it shows a newer token.
+// TestRightsThatChangedAreSeenAtOnce takes a role away: the socket goes on as a guest's, in its rooms,
+// until it shows a newer token.
 func TestRightsThatChangedAreSeenAtOnce(t *testing.T) {
 	w := plain(t)
 	mod, other := w.Enter(wire.JSON, "7-s1-1h-1"), w.Enter(wire.Proto, "8-s2-1h-1")
@@ -143,7 +144,8 @@ func TestRightsThatChangedAreSeenAtOnce(t *testing.T) {
 	}
 }
 
-// TestARevocationFindsEveryToken revokes while sockets show tokens: whatever comes first, none speaks under a revoked one.
+// TestARevocationFindsEveryToken revokes while sockets show tokens: whatever comes first, none speaks under
+// a revoked one.
 func TestARevocationFindsEveryToken(t *testing.T) {
 	w := plain(t)
 	const many = 60

@@ -17,8 +17,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// TestStormOfJoinsAsksTheRoomOnce joins while danmaku flow: every joiner sees the rest without a hole, and the room is asked a
-// fixed number of times.
+// TestStormOfJoinsAsksTheRoomOnce joins while danmaku flow: every joiner sees the rest without a hole, and
+// the room is asked a fixed number of times.
 func TestStormOfJoinsAsksTheRoomOnce(t *testing.T) {
 	w := plain(t)
 	ann := w.Enter(wire.JSON, "ann-s1-1h")
@@ -54,8 +54,8 @@ func TestStormOfJoinsAsksTheRoomOnce(t *testing.T) {
 	}
 }
 
-// TestStormOfResumesAsksTheRoomNothing has hundreds come back at once from the oldest place that is kept, while others talk: each gets
-// everything, from memory.
+// TestStormOfResumesAsksTheRoomNothing has hundreds come back at once from the oldest place that is kept,
+// while others talk: each gets everything, from memory.
 func TestStormOfResumesAsksTheRoomNothing(t *testing.T) {
 	w := plain(t)
 	ann := w.Enter(wire.JSON, "ann-s1-1h")

@@ -34,7 +34,8 @@ type Poster interface {
 	PostFunc(deadline time.Time, r id.Room, a room.Author, d room.Draft, done func(p position.Position, duplicate bool, err error))
 }
 
-// Deps are what the gateway stands on. All are required. Those that are asked call done once, from any goroutine, and block nobody.
+// Deps are what the gateway stands on. All are required. Those that are asked call done once, from any
+// goroutine, and block nobody.
 type Deps struct {
 	Node   id.Node
 	Rooms  hub.Rooms
@@ -89,8 +90,9 @@ func (g *Gateway) Handler() http.Handler { return g.server }
 // Hub knows which connections speak under a login: it implements the port through which logins are ended.
 func (g *Gateway) Hub() *hub.Hub { return g.hub }
 
-// Revoke has every socket of a login, or of a user, look at what has been revoked of its token: one whose login has ended is closed, one
-// whose rights have changed has to show a newer token. It returns at once. One of the two may be empty.
+// Revoke has every socket of a login, or of a user, look at what has been revoked of its token: one whose
+// login has ended is closed, one whose rights have changed has to show a newer token. It returns at once.
+// One of the two may be empty.
 func (g *Gateway) Revoke(login id.Session, user id.User) {
 	for _, v := range g.register.of(login, user) {
 		v.conn.Post(revoked{})
@@ -103,9 +105,10 @@ func (g *Gateway) Connections() int { return g.server.Len() }
 // Open implements ws.Handler.
 func (g *Gateway) Open(c *ws.Conn) ws.Receiver { return newViewer(g, c) }
 
-// Drain lets the clients go: new ones are refused, those here are asked to come back within DrainSpread, and each is closed
-// 1012 at a random moment of that time, behind the answers to what it had sent. Those that take longer than that time again,
-// and those that came while it was told, are closed without waiting for answers. It returns when all are gone, or with the error of ctx.
+// Drain lets the clients go: new ones are refused, those here are asked to come back within DrainSpread,
+// and each is closed 1012 at a random moment of that time, behind the answers to what it had sent. Those
+// that take longer than that time again, and those that came while it was told, are closed without waiting
+// for answers. It returns when all are gone, or with the error of ctx.
 func (g *Gateway) Drain(ctx context.Context) error {
 	g.server.Refuse()
 	conns := g.server.Conns()

@@ -262,7 +262,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainDoesNotWaitForARoomThatHangs: the actors of the node still have to be flushed in the time that is left.
+// TestDrainDoesNotWaitForARoomThatHangs: the actors of the node still have to be flushed in the time that
+// is left.
 func TestDrainDoesNotWaitForARoomThatHangs(t *testing.T) {
 	w, a := ailingWorld(t, socket.Config{DrainSpread: 200 * time.Millisecond, AskTimeout: time.Hour})
 	stuck, fine := w.Enter(wire.JSON, "ann-s1-1h"), w.Enter(wire.Proto, "")

@@ -22,7 +22,8 @@ func texts(n, length int, of string) []string {
 	return list
 }
 
-// long are the texts that take most bytes on the wire, those of the length that every room allows, and short ones.
+// long are the texts that take most bytes on the wire, those of the length that every room allows, and
+// short ones.
 func long(n int) map[string][]string {
 	return map[string][]string{
 		"four bytes a code point": texts(n, room.MaxLength, "🎉"), "escaped in JSON": texts(n, room.MaxLength, `"`),
@@ -30,8 +31,9 @@ func long(n int) map[string][]string {
 	}
 }
 
-// TestEveryBoundFitsASocket ties the bounds together: the largest danmaku that a room may allow, as many of them as every limit
-// allows, are delivered to a client that reads no frame longer than the protocol's. (Its read limit is wire.MaxServerFrame.)
+// TestEveryBoundFitsASocket ties the bounds together: the largest danmaku that a room may allow, as many of
+// them as every limit allows, are delivered to a client that reads no frame longer than the protocol's.
+// (Its read limit is wire.MaxServerFrame.)
 func TestEveryBoundFitsASocket(t *testing.T) {
 	for name, list := range long(1000) {
 		for _, e := range []wire.Encoding{wire.JSON, wire.Proto} {
@@ -69,7 +71,8 @@ func joinsEverywhere(t *testing.T, w *sockettest.World, e wire.Encoding, list []
 	}
 }
 
-// resumes comes back from the beginning: everything comes, in the answer, in further ones, and then as batches.
+// resumes comes back from the beginning: everything comes, in the answer, in further ones, and then as
+// batches.
 func resumes(t *testing.T, w *sockettest.World, e wire.Encoding, list []string) {
 	t.Helper()
 	var got []string

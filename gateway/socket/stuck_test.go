@@ -17,7 +17,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// stalled is a room whose log takes nothing until it is released: posts to it have no answer, those to other rooms are answered at once.
+// stalled is a room whose log takes nothing until it is released: posts to it have no answer, those to
+// other rooms are answered at once.
 type stalled struct {
 	asked atomic.Int64
 	mu    sync.Mutex
@@ -45,8 +46,8 @@ func (s *stalled) release() {
 	s.done = nil
 }
 
-// TestAStalledRoomHoldsUpNobody has more sockets than there are workers post to a room whose log stalls. While none of them has an
-// answer everything else goes on, for them and for others.
+// TestAStalledRoomHoldsUpNobody has more sockets than there are workers post to a room whose log stalls.
+// While none of them has an answer everything else goes on, for them and for others.
 func TestAStalledRoomHoldsUpNobody(t *testing.T) {
 	const many = 512
 	w := sockettest.NewWorld(t, socket.Config{WS: ws.Config{Workers: 4, HandshakeBurst: 2 * many}}, false)
@@ -101,7 +102,8 @@ func TestAStalledRoomHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// TestRequestsAboutOneRoomKeepTheirOrder sends many posts at once: they are handed to the room one after the other.
+// TestRequestsAboutOneRoomKeepTheirOrder sends many posts at once: they are handed to the room one after
+// the other.
 func TestRequestsAboutOneRoomKeepTheirOrder(t *testing.T) {
 	w := plain(t)
 	r := sockettest.DialRaw(t, w.Addr, wire.Proto, nil)

@@ -19,8 +19,8 @@ import (
 // pingAdvice is how often a client is asked to say something, well within ws.Config.Idle.
 const pingAdvice = 25 * time.Second
 
-// viewer carries one connection's protocol machine: it feeds it what happens and performs what it says. Its methods run on a
-// worker, one at a time, except Refuse, Evict and Revoke.
+// viewer carries one connection's protocol machine: it feeds it what happens and performs what it says. Its
+// methods run on a worker, one at a time, except Refuse, Evict and Revoke.
 type viewer struct {
 	gateway *Gateway
 	conn    *ws.Conn
@@ -135,7 +135,8 @@ func (v *viewer) apply(e protocol.Event) {
 	}
 }
 
-// perform carries out an effect. The answers to questions come through the connection's own queue, whenever they are there.
+// perform carries out an effect. The answers to questions come through the connection's own queue, whenever
+// they are there.
 func (v *viewer) perform(e protocol.Effect) {
 	switch e := e.(type) {
 	case protocol.Send:
@@ -207,8 +208,8 @@ func (v *viewer) bytes(f *wirepb.ServerFrame, rows frame.Rows) []byte {
 // deadline is that of a question asked now.
 func (v *viewer) deadline() time.Time { return time.Now().Add(v.gateway.cfg.AskTimeout) }
 
-// verify checks a token and has the register know whom it names, before the machine does: whoever revokes the token from now on finds
-// this viewer, and what was revoked before is seen when the answer is there.
+// verify checks a token and has the register know whom it names, before the machine does: whoever revokes
+// the token from now on finds this viewer, and what was revoked before is seen when the answer is there.
 func (v *viewer) verify(e protocol.Verify) {
 	who, err := v.gateway.deps.Verifier.Verify(e.Token)
 	if err == nil && v.state.Accepts(who) {

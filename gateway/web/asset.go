@@ -25,7 +25,8 @@ type asset struct {
 	encoded     [2][]byte // by the index of encodings; nil where the build left no copy
 }
 
-// load reads every file of the build once. A copy such as app.js.br belongs to app.js and is not served by its own name.
+// load reads every file of the build once. A copy such as app.js.br belongs to app.js and is not served by
+// its own name.
 func load(files fs.FS) (map[string]*asset, error) {
 	assets := make(map[string]*asset)
 	copies := make(map[string][]byte)
@@ -74,7 +75,8 @@ func newAsset(name string, body []byte) *asset {
 	}
 }
 
-// contentType names the types the build emits itself, because the table of the machine may lack or redefine them.
+// contentType names the types the build emits itself, because the table of the machine may lack or redefine
+// them.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
@@ -94,7 +96,8 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// pick chooses the copy for an Accept-Encoding header: its encoding (empty for plain), its suffix for the ETag, its bytes.
+// pick chooses the copy for an Accept-Encoding header: its encoding (empty for plain), its suffix for the
+// ETag, its bytes.
 func (a *asset) pick(accept string) (encoding, suffix string, body []byte) {
 	for i, e := range encodings() {
 		if a.encoded[i] != nil && accepts(accept, e.name) {
@@ -104,7 +107,8 @@ func (a *asset) pick(accept string) (encoding, suffix string, body []byte) {
 	return "", "", a.body
 }
 
-// accepts reads Accept-Encoding (RFC 9110 section 12.5.3); a coding counts when it is named, or matched by *, and its weight is not zero.
+// accepts reads Accept-Encoding (RFC 9110 section 12.5.3); a coding counts when it is named, or matched by
+// *, and its weight is not zero.
 func accepts(header, coding string) bool {
 	star := false
 	for item := range strings.SplitSeq(header, ",") {

@@ -43,7 +43,8 @@ func New(files fs.FS) (*Handler, error) {
 // Built says whether the application is there; if not, the start page tells how to build it.
 func (h *Handler) Built() bool { return h.assets[index] != nil }
 
-// ServeHTTP answers with an asset, with the application for a path that may be one of its pages, or with a problem.
+// ServeHTTP answers with an asset, with the application for a path that may be one of its pages, or with a
+// problem.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), r.TLS != nil)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -77,7 +78,8 @@ func isChannel(name string) bool {
 	return name[0] != '_' && name[0] != '-'
 }
 
-// belongsToBackend says whether a path is, or may become, an address of the backend: a mistyped one is never answered with a page.
+// belongsToBackend says whether a path is, or may become, an address of the backend: a mistyped one is
+// never answered with a page.
 func belongsToBackend(p string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+p), "/"), "/")
 	return reserved.Route(first)

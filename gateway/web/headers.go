@@ -2,9 +2,10 @@ package web
 
 import "net/http"
 
-// policy is the Content-Security-Policy of every page: scripts and styles only from our own files, pictures and media
-// also from memory (the player feeds the video element through a blob), no frames, no plug-ins, and no code path that
-// turns a string into markup or script (Trusted Types; "vue" is the renderer's own policy for its static templates).
+// policy is the Content-Security-Policy of every page: scripts and styles only from our own files, pictures
+// and media also from memory (the player feeds the video element through a blob), no frames, no plug-ins,
+// and no code path that turns a string into markup or script (Trusted Types; "vue" is the renderer's own
+// policy for its static templates).
 const policy = "default-src 'none'; " +
 	"script-src 'self'; " +
 	"style-src 'self'; " +

@@ -27,21 +27,23 @@ type Handle struct {
 	Folded string
 	// Skeleton is what Folded looks like (text.Skeleton), by which an account is found.
 	Skeleton string
-	// Likeness is what Shown looks like. It differs from Skeleton where a capital looks like another letter: "Ivan" like "lvan".
+	// Likeness is what Shown looks like. It differs from Skeleton where a capital looks like another
+	// letter: "Ivan" like "lvan".
 	Likeness string
 }
 
-// Skeletons are what must be nobody else's: all that a handle looks like, as it is shown and in small letters, sorted, each once. Two
-// handles that share one could be taken for each other.
+// Skeletons are what must be nobody else's: all that a handle looks like, as it is shown and in small
+// letters, sorted, each once. Two handles that share one could be taken for each other.
 func (h Handle) Skeletons() []string {
 	all := []string{h.Skeleton, h.Likeness}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// ParseHandle normalises and checks a handle: 2 to 32 letters, digits, "_" and "-" with a letter or digit at both ends and
-// at least one letter; letters of one script, where the East Asian scripts count as one and may also stand beside plain Latin,
-// as the highly restrictive level of Unicode UTS 39 has it. Letters that are not drawn, and marks piled on a letter, are none.
+// ParseHandle normalises and checks a handle: 2 to 32 letters, digits, "_" and "-" with a letter or digit
+// at both ends and at least one letter; letters of one script, where the East Asian scripts count as one
+// and may also stand beside plain Latin, as the highly restrictive level of Unicode UTS 39 has it. Letters
+// that are not drawn, and marks piled on a letter, are none.
 func ParseHandle(s string) (Handle, error) {
 	if len(s) > handleBytes || !utf8.ValidString(s) {
 		return Handle{}, badHandle("handle_length", "a handle has 2 to 32 characters")
@@ -104,8 +106,9 @@ func checkScripts(s string) error {
 
 const eastAsian = "EastAsian"
 
-// scriptOf names the script of a letter, or of a mark that belongs to one script; empty for everything else, which leaves
-// out combining accents, invisible characters, bidirectional controls, symbols and emoji.
+// scriptOf names the script of a letter, or of a mark that belongs to one script; empty for everything
+// else, which leaves out combining accents, invisible characters, bidirectional controls, symbols and
+// emoji.
 func scriptOf(r rune) string {
 	if r == 'ー' { // the long vowel sign, common to both kana
 		return eastAsian

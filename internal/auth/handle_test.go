@@ -77,7 +77,8 @@ func TestParseHandle(t *testing.T) {
 	}
 }
 
-// TestHandlesThatLookAlikeShareASkeleton lists pairs of which one account only can have one, and pairs of which two can.
+// TestHandlesThatLookAlikeShareASkeleton lists pairs of which one account only can have one, and pairs of
+// which two can.
 func TestHandlesThatLookAlikeShareASkeleton(t *testing.T) {
 	for _, c := range []struct {
 		name, a, b string
@@ -128,7 +129,8 @@ func TestHandlesThatLookAlikeShareASkeleton(t *testing.T) {
 	}
 }
 
-// TestPeopleKeepTheirCapitals shows that a capital that looks like another letter costs nobody the way they write their name.
+// TestPeopleKeepTheirCapitals shows that a capital that looks like another letter costs nobody the way they
+// write their name.
 func TestPeopleKeepTheirCapitals(t *testing.T) {
 	for shown, folded := range map[string]string{
 		"Ivan": "ivan", "IVAN": "ivan", "Ian": "ian", "ОЛЕГ": "олег", "Олег": "олег", "Μαρία": "μαρία", "ΜΑΡΊΑ": "μαρία", "Weiß": "weiss", "Øre": "øre", "Mira": "mira",
@@ -140,8 +142,8 @@ func TestPeopleKeepTheirCapitals(t *testing.T) {
 	}
 }
 
-// A handle that was accepted is accepted again in each of its forms, and folding it again changes nothing: else two accounts
-// could share what people take for one name.
+// A handle that was accepted is accepted again in each of its forms, and folding it again changes nothing:
+// else two accounts could share what people take for one name.
 func TestHandleNormalisationIsStable(t *testing.T) {
 	alphabet := []rune("aAzßéİıſ弹スー가ЖжАОо09_-ſﬁΣσς\u0301\u200dＡ①ǅꭷᎧᏸᏰ")
 	rapid.Check(t, func(t *rapid.T) {

@@ -16,7 +16,8 @@ import (
 	"github.com/barrage-live/barrage/internal/text"
 )
 
-// Bounds of a password in bytes. The upper one only stops abuse: it holds before anything else looks at the password.
+// Bounds of a password in bytes. The upper one only stops abuse: it holds before anything else looks at the
+// password.
 const (
 	minPassword = 8
 	maxPassword = 256
@@ -27,8 +28,8 @@ const (
 //go:embed commonpasswords.txt
 var commonPasswords string
 
-// CheckPassword refuses a password for an account that is too short, too long, not text, the handle itself, or one of the few
-// thousand that are guessed first.
+// CheckPassword refuses a password for an account that is too short, too long, not text, the handle itself,
+// or one of the few thousand that are guessed first.
 func CheckPassword(password string, h Handle) error {
 	opaque, err := opaqueString(password)
 	if err != nil {
@@ -47,10 +48,11 @@ func CheckPassword(password string, h Handle) error {
 	return nil
 }
 
-// opaqueString is the form of a password that is hashed, by RFC 8265 section 4: all spaces are one, and composed and decomposed
-// letters are the same, because keyboards differ in what they send for what people type. Hash and Verify make it; so a password is what
-// people take it for, wherever it was set. It refuses a password that is too long, empty, not UTF-8, or holds a character that the
-// RFC disallows: controls, and characters that this program does not know, whose form may change.
+// opaqueString is the form of a password that is hashed, by RFC 8265 section 4: all spaces are one, and
+// composed and decomposed letters are the same, because keyboards differ in what they send for what people
+// type. Hash and Verify make it; so a password is what people take it for, wherever it was set. It refuses
+// a password that is too long, empty, not UTF-8, or holds a character that the RFC disallows: controls, and
+// characters that this program does not know, whose form may change.
 func opaqueString(password string) (string, error) {
 	if len(password) > maxPassword {
 		return "", badPassword("password_long", fmt.Sprintf("a password has at most %d bytes", maxPassword))
@@ -75,8 +77,8 @@ type HasherConfig struct {
 	MemoryKiB uint32
 	// Passes over that memory; zero means 2.
 	Passes uint32
-	// Slots is how many hashes are computed at once; zero means half the processors, at least one, so that a storm
-	// of logins leaves the rest of the node its share.
+	// Slots is how many hashes are computed at once; zero means half the processors, at least one, so that
+	// a storm of logins leaves the rest of the node its share.
 	Slots int
 	// Waiting is how many callers may wait for a slot; zero means 64. The next is refused.
 	Waiting int
@@ -111,8 +113,8 @@ func orDefault[T int | uint32](v, d T) T {
 	return v
 }
 
-// Hash gives the stored form of a password, parameters included. It takes any that can be one (see CheckPassword for the rest) and refuses
-// the others as CheckPassword does.
+// Hash gives the stored form of a password, parameters included. It takes any that can be one (see
+// CheckPassword for the rest) and refuses the others as CheckPassword does.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	opaque, err := opaqueString(password)
 	if err != nil {
@@ -129,8 +131,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return s, nil
 }
 
-// Verify reports whether password has the stored hash, and whether the hash should be made anew because the parameters changed. What can be
-// no password is a wrong one, and takes the same time.
+// Verify reports whether password has the stored hash, and whether the hash should be made anew because the
+// parameters changed. What can be no password is a wrong one, and takes the same time.
 func (h *Hasher) Verify(ctx context.Context, password, stored string) (ok, stale bool, err error) {
 	if err := h.enter(ctx); err != nil {
 		return false, false, err

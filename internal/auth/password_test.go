@@ -73,8 +73,8 @@ func TestAPasswordIsWhatPeopleTakeItFor(t *testing.T) {
 	}
 }
 
-// TestWhatCanBeNoPasswordIsAWrongOne shows that it is neither an error nor anybody's password, not even where the stored hash is that of
-// nothing.
+// TestWhatCanBeNoPasswordIsAWrongOne shows that it is neither an error nor anybody's password, not even
+// where the stored hash is that of nothing.
 func TestWhatCanBeNoPasswordIsAWrongOne(t *testing.T) {
 	h := cheap(t, HasherConfig{})
 	stored, err := h.Hash(t.Context(), "correct horse")

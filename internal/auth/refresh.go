@@ -17,8 +17,9 @@ const (
 	refreshBytes = 4 + refreshNonce + refreshMAC
 )
 
-// FamilyKey proves that a refresh token was once ours, so that an old generation (a theft) and garbage (a nuisance) can be
-// told apart without keeping every token ever given. Alone it mints nothing that is accepted.
+// FamilyKey proves that a refresh token was once ours, so that an old generation (a theft) and garbage (a
+// nuisance) can be told apart without keeping every token ever given. Alone it mints nothing that is
+// accepted.
 type FamilyKey [32]byte
 
 // Salt makes the successor of a token unpredictable to one who has only the token.
@@ -42,8 +43,8 @@ func NewSalt() (s Salt) {
 //	nonce      20 bytes: random, later HMAC-SHA256(previous secret, salt)
 //	mac        16 bytes: HMAC-SHA256(family key, session id | generation | nonce)
 //
-// A successor is a function of its predecessor and the salt stored with it, so the same old token within the retry window
-// yields the identical successor although only hashes are stored.
+// A successor is a function of its predecessor and the salt stored with it, so the same old token within
+// the retry window yields the identical successor although only hashes are stored.
 type Refresh struct {
 	Session    id.Session
 	Generation uint32

@@ -13,27 +13,30 @@ import (
 // The refusals of tokens that are good by themselves.
 var (
 	ErrSessionEnded = fault.New(fault.Unauthenticated, "session_ended", "the session is ended")
-	// ErrTokenOutdated: the account's rights have changed since. A refresh gives a token that has the new ones.
+	// ErrTokenOutdated: the account's rights have changed since. A refresh gives a token that has the new
+	// ones.
 	ErrTokenOutdated = fault.New(fault.Unauthenticated, "token_outdated", "the token is out of date; refresh it")
 )
 
 const (
 	// maxRevocations is how many are remembered; each takes less than 300 bytes.
 	maxRevocations = 1 << 18
-	// mintTime is how long a request may take between asking for the session and the account and minting the token.
+	// mintTime is how long a request may take between asking for the session and the account and minting
+	// the token.
 	mintTime = time.Minute
 )
 
-// Lifetime is how long a revocation must be remembered that is made now: as long as any token is taken that was being minted
-// meanwhile.
+// Lifetime is how long a revocation must be remembered that is made now: as long as any token is taken that
+// was being minted meanwhile.
 func (t *Tokens) Lifetime() time.Duration { return t.cfg.TTL + 2*t.cfg.Leeway + mintTime }
 
-// Revocations is what a node knows of tokens that are to be refused before they expire: ended logins, and users whose rights have
-// changed. The actors decide and tell every node; to look here costs no question to anybody. The zero value is empty. It is safe
-// for concurrent use.
+// Revocations is what a node knows of tokens that are to be refused before they expire: ended logins, and
+// users whose rights have changed. The actors decide and tell every node; to look here costs no question to
+// anybody. The zero value is empty. It is safe for concurrent use.
 //
-// It is bounded. When it is full, those that end first are forgotten, and all tokens that expire no later than they do are out of
-// date instead: nothing that was revoked is ever let in, and the others have to refresh a little earlier.
+// It is bounded. When it is full, those that end first are forgotten, and all tokens that expire no later
+// than they do are out of date instead: nothing that was revoked is ever let in, and the others have to
+// refresh a little earlier.
 type Revocations struct {
 	limit int // 0: maxRevocations
 
@@ -61,8 +64,8 @@ func (r *Revocations) EndLogin(login id.Session, until time.Time) bool {
 	return r.add(subject{login: login}, revocation{until: until})
 }
 
-// OutdateUser refuses every token of a user that has an older version of the account's rights, until the last of them has expired. It
-// says whether that is news.
+// OutdateUser refuses every token of a user that has an older version of the account's rights, until the
+// last of them has expired. It says whether that is news.
 func (r *Revocations) OutdateUser(user id.User, rights uint64, until time.Time) bool {
 	return r.add(subject{user: user}, revocation{rights, until})
 }
@@ -124,8 +127,8 @@ func (r *Revocations) add(s subject, n revocation) (news bool) {
 	return news
 }
 
-// pop forgets the revocation that ends first and gives the moment at which it would have. One whose end was put off meanwhile is
-// put back instead.
+// pop forgets the revocation that ends first and gives the moment at which it would have. One whose end was
+// put off meanwhile is put back instead.
 func (r *Revocations) pop() time.Time {
 	first := &r.mu.ends[0]
 	if until := r.mu.known[first.subject].until; until.After(first.until) {

@@ -59,8 +59,8 @@ func TestRevocations(t *testing.T) {
 	}
 }
 
-// Whatever is revoked and forgotten, no token is let in that was revoked and has not expired, and never more are remembered than
-// the limit. While there is room, no other token is refused.
+// Whatever is revoked and forgotten, no token is let in that was revoked and has not expired, and never
+// more are remembered than the limit. While there is room, no other token is refused.
 func TestRevocationsAreBoundedAndLetNobodyIn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(1_800_000_000, 0)

@@ -20,8 +20,8 @@ type key struct {
 // maxKeys is how many keys a ring has at most.
 const maxKeys = 8
 
-// Ring holds the key that signs and those that signed before it, whose tokens are still honoured. A Ring never changes;
-// Rotate makes a new one. The zero Ring verifies nothing.
+// Ring holds the key that signs and those that signed before it, whose tokens are still honoured. A Ring
+// never changes; Rotate makes a new one. The zero Ring verifies nothing.
 type Ring struct{ keys []key } // the newest first, at most maxKeys
 
 // NewRing draws a ring with one fresh key.
@@ -33,8 +33,9 @@ func NewRing(now time.Time) (Ring, error) {
 	return Ring{[]key{newKey(private, now)}}, nil
 }
 
-// Rotate returns a ring that signs with a fresh key and still honours the tokens that older ones have signed within keep, the life of a
-// token. It refuses Exhausted "key_ring_full" rather than forget a key whose tokens live.
+// Rotate returns a ring that signs with a fresh key and still honours the tokens that older ones have
+// signed within keep, the life of a token. It refuses Exhausted "key_ring_full" rather than forget a key
+// whose tokens live.
 func (r Ring) Rotate(now time.Time, keep time.Duration) (Ring, error) {
 	next, err := NewRing(now)
 	if err != nil {

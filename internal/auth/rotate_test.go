@@ -23,7 +23,8 @@ func (m *memoryStore) Save(secret []byte) error {
 	return m.err
 }
 
-// TestTokensOutliveTheirKeysReign rotates every hour, twice as often as tokens live, and looks at tokens of every key, over restarts too.
+// TestTokensOutliveTheirKeysReign rotates every hour, twice as often as tokens live, and looks at tokens of
+// every key, over restarts too.
 func TestTokensOutliveTheirKeysReign(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	store := &memoryStore{}

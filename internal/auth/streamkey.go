@@ -16,7 +16,8 @@ const (
 	keyHint      = 4  // letters of the random part that lists may show
 )
 
-// ErrStreamKey refuses a key that is no key, names no channel, or is not that channel's: all the same to the asker.
+// ErrStreamKey refuses a key that is no key, names no channel, or is not that channel's: all the same to
+// the asker.
 var ErrStreamKey = fault.New(fault.Unauthenticated, "bad_stream_key", "the stream key is not valid")
 
 // KeyHash is what is stored of a stream key or a refresh token.
@@ -25,8 +26,8 @@ type KeyHash [sha256.Size]byte
 // Equal compares in constant time.
 func (h KeyHash) Equal(g KeyHash) bool { return subtle.ConstantTimeCompare(h[:], g[:]) == 1 }
 
-// StreamKey is the right to publish to a channel: "{channel id}-{random}". The channel id in it lets a node route the
-// publisher; the random part is the secret.
+// StreamKey is the right to publish to a channel: "{channel id}-{random}". The channel id in it lets a node
+// route the publisher; the random part is the secret.
 type StreamKey struct {
 	Channel id.Channel
 	secret  string

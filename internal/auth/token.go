@@ -91,9 +91,10 @@ func NewTokens(cfg TokenConfig, ring Ring) *Tokens {
 // Replace changes the ring; requests under way keep the one they began with.
 func (t *Tokens) Replace(ring Ring) { t.ring.Store(&ring) }
 
-// Rotate signs with a fresh key from now on if the present one is older than every; what older ones have signed is honoured until it
-// expires. The ring is saved before it is used, so that no token outlives its key over a restart. It fails as Ring.Rotate and the
-// store do, and goes on with the present key then. One caller rotates at a time.
+// Rotate signs with a fresh key from now on if the present one is older than every; what older ones have
+// signed is honoured until it expires. The ring is saved before it is used, so that no token outlives its
+// key over a restart. It fails as Ring.Rotate and the store do, and goes on with the present key then. One
+// caller rotates at a time.
 func (t *Tokens) Rotate(store KeyStore, now time.Time, every time.Duration) (rotated bool, err error) {
 	ring := t.ring.Load()
 	if !ring.due(now, every) {
@@ -144,7 +145,8 @@ func (t *Tokens) Mint(who Identity, now time.Time) (string, error) {
 	return s, nil
 }
 
-// Verify checks a token at the present time: ErrTokenExpired, ErrTokenInvalid, ErrSessionEnded or ErrTokenOutdated.
+// Verify checks a token at the present time: ErrTokenExpired, ErrTokenInvalid, ErrSessionEnded or
+// ErrTokenOutdated.
 func (t *Tokens) Verify(token string) (Identity, error) { return t.VerifyAt(token, time.Now()) }
 
 // VerifyAt checks a token as of now.
@@ -176,7 +178,8 @@ func (t *Tokens) VerifyAt(token string, now time.Time) (Identity, error) {
 	return who, nil
 }
 
-// keyFor refuses every header that is not exactly the one Mint writes: no foreign type, no crit, no embedded or remote key.
+// keyFor refuses every header that is not exactly the one Mint writes: no foreign type, no crit, no
+// embedded or remote key.
 func keyFor(ring *Ring, header map[string]any) (any, error) {
 	kid, ok := header["kid"].(string)
 	if !ok || len(header) != 3 || header["typ"] != tokenType {

@@ -1,9 +1,9 @@
-// Package caller says who sent an HTTP request, once for all who want to know: the other end of the connection, the client behind
-// trusted proxies, and whether the browser speaks TLS.
+// Package caller says who sent an HTTP request, once for all who want to know: the other end of the
+// connection, the client behind trusted proxies, and whether the browser speaks TLS.
 //
-// It owns the rule by which headers of proxies are believed, and the place in a request's context where the outermost handler notes the
-// answer, so that all handlers inside it judge by the same. It keeps no state, and nothing in it can fail: what cannot be read is not
-// believed.
+// It owns the rule by which headers of proxies are believed, and the place in a request's context where the
+// outermost handler notes the answer, so that all handlers inside it judge by the same. It keeps no state,
+// and nothing in it can fail: what cannot be read is not believed.
 package caller
 
 import (
@@ -17,8 +17,8 @@ import (
 
 // Caller is who sent a request.
 type Caller struct {
-	// Peer is the other end of the connection, Addr the client: the peer itself, or who trusted proxies say is behind it. Both are
-	// unmapped and without a zone; the zero Addr if unknown.
+	// Peer is the other end of the connection, Addr the client: the peer itself, or who trusted proxies say
+	// is behind it. Both are unmapped and without a zone; the zero Addr if unknown.
 	Peer, Addr netip.Addr
 	// TLS: the browser speaks TLS, with us or with a trusted proxy.
 	TLS bool

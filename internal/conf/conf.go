@@ -18,7 +18,8 @@ var ErrHelp = errors.New("help requested")
 
 // Sources says where settings come from. The zero value gives the defaults alone.
 type Sources struct {
-	// File is the path of a YAML file that must exist; empty means none. --config and BARRAGE_CONFIG override it.
+	// File is the path of a YAML file that must exist; empty means none. --config and BARRAGE_CONFIG
+	// override it.
 	File string
 	// Args are the command line arguments after the subcommand.
 	Args []string
@@ -28,7 +29,8 @@ type Sources struct {
 	Reserved []string
 }
 
-// Origins tells for each key where its value came from: "default", "file barrage.yaml:3", "env BARRAGE_HTTP", "flag --http".
+// Origins tells for each key where its value came from: "default", "file barrage.yaml:3", "env
+// BARRAGE_HTTP", "flag --http".
 type Origins map[string]string
 
 // Load fills the struct that dst points to. On any fault dst stays untouched.
@@ -81,8 +83,8 @@ func (l *loader) leaf(key string) *leaf {
 	return nil
 }
 
-// offer keeps r unless a heavier source has given the key already. A lighter value is still checked, so that a bad
-// line in the file does not wait for the day the flag is left out.
+// offer keeps r unless a heavier source has given the key already. A lighter value is still checked, so
+// that a bad line in the file does not wait for the day the flag is left out.
 func (l *loader) offer(key string, r raw) {
 	if _, taken := l.found[key]; !taken {
 		l.found[key] = r

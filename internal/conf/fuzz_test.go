@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzYAML loads arbitrary files: no panic, a refusal is made of Faults, and what is accepted prints and loads again.
+// FuzzYAML loads arbitrary files: no panic, a refusal is made of Faults, and what is accepted prints and
+// loads again.
 func FuzzYAML(f *testing.F) {
 	for _, seed := range []string{
 		"", "# nothing\n", "http: \":1\"\n", "live:\n  dvr: 2m\n  steps: [1s, 3s]\n", "live.dvr: 2m\n", "auth: {secret: x}\n",

@@ -69,7 +69,8 @@ func (lf *leaf) setUint(v reflect.Value, r raw) string {
 	return ""
 }
 
-// bounds are those of the tags, or lo and hi where a tag is missing. checkTags has seen that the tags can be read.
+// bounds are those of the tags, or lo and hi where a tag is missing. checkTags has seen that the tags can
+// be read.
 func bounds[T any](lf *leaf, lo, hi T, parse func(string) (T, error)) (low, high T) {
 	if v, err := parse(lf.min); lf.min != "" && err == nil {
 		lo = v

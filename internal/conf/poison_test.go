@@ -77,8 +77,9 @@ func everyPoison(leaves []leaf) []poison {
 	return out
 }
 
-// TestPoisonIsRefused puts wrong values into every key through every source. Each must be refused with the key's name
-// (or, when the file is not even YAML, with its line), within bounded time, and leave the running settings alone.
+// TestPoisonIsRefused puts wrong values into every key through every source. Each must be refused with the
+// key's name (or, when the file is not even YAML, with its line), within bounded time, and leave the
+// running settings alone.
 func TestPoisonIsRefused(t *testing.T) {
 	t.Parallel()
 	_, leaves, err := planOf(&sample{})

@@ -14,8 +14,8 @@ import (
 // redacted stands for a secret that is set.
 const redacted = "(redacted)"
 
-// Print writes the settings of the struct that v points to as YAML that Load reads back. A secret that is set is
-// written as "(redacted)", one that is not as an empty text.
+// Print writes the settings of the struct that v points to as YAML that Load reads back. A secret that is
+// set is written as "(redacted)", one that is not as an empty text.
 func Print(w io.Writer, v any) error { return PrintOrigins(w, v, nil) }
 
 // PrintOrigins is Print with the origin of each value as a comment.
@@ -91,7 +91,8 @@ func scalar(v reflect.Value) string {
 	}
 }
 
-// Usage writes one line for each setting of the struct that v points to: flag, variable, default, and what it is.
+// Usage writes one line for each setting of the struct that v points to: flag, variable, default, and what
+// it is.
 func Usage(w io.Writer, v any) error {
 	root, leaves, err := planOf(v)
 	if err != nil {

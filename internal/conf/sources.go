@@ -90,8 +90,9 @@ func (l *loader) keyOfEnv(name string) string {
 	return ""
 }
 
-// isServiceLink recognises the variables that Kubernetes puts into every container of a namespace that has a service
-// named barrage: BARRAGE_SERVICE_HOST, BARRAGE_PORT, BARRAGE_PORT_8080_TCP_ADDR and their like. They are not ours.
+// isServiceLink recognises the variables that Kubernetes puts into every container of a namespace that has
+// a service named barrage: BARRAGE_SERVICE_HOST, BARRAGE_PORT, BARRAGE_PORT_8080_TCP_ADDR and their like.
+// They are not ours.
 func isServiceLink(name string) bool {
 	rest := strings.TrimPrefix(name, Prefix)
 	if rest == "PORT" || rest == "SERVICE_HOST" || rest == "SERVICE_PORT" || strings.HasPrefix(rest, "SERVICE_PORT_") {

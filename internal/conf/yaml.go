@@ -69,8 +69,8 @@ func (l *loader) yaml(name string, text []byte) {
 	}
 }
 
-// parseYAML gives the one document of the text, nil if it is empty. The library's parser is fenced: what it does to
-// hostile input is its bug, but whether we start is ours.
+// parseYAML gives the one document of the text, nil if it is empty. The library's parser is fenced: what it
+// does to hostile input is its bug, but whether we start is ours.
 func parseYAML(text []byte) (doc ast.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {

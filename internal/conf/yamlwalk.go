@@ -80,8 +80,8 @@ func mappingOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 	return nil, false
 }
 
-// raw classifies a node. Anchors, aliases, merges and tags become a group of keys, which no setting takes: they save
-// nothing in a file this small and are how hostile files grow.
+// raw classifies a node. Anchors, aliases, merges and tags become a group of keys, which no setting takes:
+// they save nothing in a file this small and are how hostile files grow.
 func (w *yamlWalk) raw(n ast.Node) raw {
 	switch n := n.(type) {
 	case nil, *ast.NullNode:

@@ -26,8 +26,8 @@ func pages(t *testing.T) []string {
 	return out
 }
 
-// TestWhatPagesNameExists follows the links of every page, and looks for every path in it that is written as code and
-// begins with a folder of ours.
+// TestWhatPagesNameExists follows the links of every page, and looks for every path in it that is written
+// as code and begins with a folder of ours.
 func TestWhatPagesNameExists(t *testing.T) {
 	t.Parallel()
 	fenced := regexp.MustCompile("(?s)```.*?```")
@@ -84,8 +84,8 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
-// TestTheSmallestKindWorks applies the diff of adding-a-kind.md beside the sources, with a test of the new kind, and runs
-// what comes out.
+// TestTheSmallestKindWorks applies the diff of adding-a-kind.md beside the sources, with a test of the new
+// kind, and runs what comes out.
 func TestTheSmallestKindWorks(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("adding-a-kind.md")

@@ -1,9 +1,10 @@
-// Package fault is the one vocabulary of errors: people read the message, programs read the kind and the code.
+// Package fault is the one vocabulary of errors: people read the message, programs read the kind and the
+// code.
 //
-// Every refusal that leaves a package is an *Error or wraps one. The Kind is a closed set that decides the HTTP
-// status, the websocket close code and whether a retry can help (see table.go); the Code is a stable snake_case
-// word that clients may switch on; the Message names what was wrong in plain words and holds no secret.
-// Wrapping with %w keeps the kind. An error that carries no *Error is Internal.
+// Every refusal that leaves a package is an *Error or wraps one. The Kind is a closed set that decides the
+// HTTP status, the websocket close code and whether a retry can help (see table.go); the Code is a stable
+// snake_case word that clients may switch on; the Message names what was wrong in plain words and holds no
+// secret. Wrapping with %w keeps the kind. An error that carries no *Error is Internal.
 package fault
 
 import (
@@ -102,8 +103,8 @@ func (e *Error) Is(target error) bool {
 	return errors.As(target, &t) && t.Kind == e.Kind && t.Code == e.Code
 }
 
-// From gives the refusal inside err; an unclassified error becomes Internal, a passed deadline Timeout, a cancelled
-// context Unavailable. From(nil) is nil.
+// From gives the refusal inside err; an unclassified error becomes Internal, a passed deadline Timeout, a
+// cancelled context Unavailable. From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil

@@ -1,13 +1,14 @@
 // Package fifo is the first-in first-out queue that waiting lines are made of.
 //
-// A Queue is a ring that grows as needed and shrinks again; it owns its elements until they are taken out and keeps no
-// reference to them afterwards, which a slice that is only cut at its front does. It is used by whoever owns a waiting line
-// and holds the lock around it: a Queue is not safe for concurrent use. It has no bound of its own, because bounds are
-// in elements here and in bytes there; its owner checks before Push and names its policy when full.
+// A Queue is a ring that grows as needed and shrinks again; it owns its elements until they are taken out
+// and keeps no reference to them afterwards, which a slice that is only cut at its front does. It is used
+// by whoever owns a waiting line and holds the lock around it: a Queue is not safe for concurrent use. It
+// has no bound of its own, because bounds are in elements here and in bytes there; its owner checks before
+// Push and names its policy when full.
 //
-// Promises: elements come out in the order in which they went in; Push, Pop and At take constant time, amortized; memory
-// follows the length, and an emptied queue holds at most Keep places. Nothing fails; taking from an empty queue is a bug and
-// panics.
+// Promises: elements come out in the order in which they went in; Push, Pop and At take constant time,
+// amortized; memory follows the length, and an emptied queue holds at most Keep places. Nothing fails;
+// taking from an empty queue is a bug and panics.
 package fifo
 
 // shrinkAbove is the number of places below which it is not worth the while to become smaller.
@@ -15,8 +16,8 @@ const shrinkAbove = 8
 
 // Queue is a queue of elements. The zero value is empty and ready to use.
 type Queue[T any] struct {
-	// Keep is how many places an emptied queue holds on to. Zero suits the many queues that are mostly empty, more those that
-	// fill and empty all the time.
+	// Keep is how many places an emptied queue holds on to. Zero suits the many queues that are mostly
+	// empty, more those that fill and empty all the time.
 	Keep int
 
 	ring  []T
@@ -27,7 +28,8 @@ type Queue[T any] struct {
 // Len is the number of elements.
 func (q *Queue[T]) Len() int { return q.count }
 
-// At gives the i-th oldest element, in place, for reading and changing; the pointer is valid until the next Push or Pop.
+// At gives the i-th oldest element, in place, for reading and changing; the pointer is valid until the next
+// Push or Pop.
 func (q *Queue[T]) At(i int) *T {
 	if i < 0 || i >= q.count {
 		panic("fifo: index out of range")

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Habits finds what the house does not do: init functions, sleeping and skipping tests, things left for later, and
-// names that say nothing.
+// Habits finds what the house does not do: init functions, sleeping and skipping tests, things left for
+// later, and names that say nothing.
 func (t *Tree) Habits() []string {
 	later := regexp.MustCompile(`\b(TODO|FIXME|XXX)\b`)
 	var out []string
@@ -48,8 +48,8 @@ func (t *Tree) Habits() []string {
 	return out
 }
 
-// testHabits looks at the calls of a test file. Where time is fake sleeping is how it passes, so files that work in
-// synctest bubbles, and what is handed to a function named bubble, may sleep.
+// testHabits looks at the calls of a test file. Where time is fake sleeping is how it passes, so files that
+// work in synctest bubbles, and what is handed to a function named bubble, may sleep.
 func (f *File) testHabits(add func(ast.Node, string, ...any)) {
 	bubbles := slices.ContainsFunc(f.Imports(), func(imported string) bool {
 		return imported == "testing/synctest" || path.Base(imported) == "actortest"
@@ -101,9 +101,9 @@ func emptyType(name string) bool {
 	return emptyWord(strings.ToLower(name))
 }
 
-// Actors finds shared memory in the folders of actors: what an actor holds has one owner, so a lock, an atomic or a
-// goroutine there means that something escaped. Tests, and the files of the given names, which are the callers' side,
-// are outside of actors.
+// Actors finds shared memory in the folders of actors: what an actor holds has one owner, so a lock, an
+// atomic or a goroutine there means that something escaped. Tests, and the files of the given names, which
+// are the callers' side, are outside of actors.
 func (t *Tree) Actors(folder string, callers ...string) []string {
 	var out []string
 	for _, f := range t.Files {

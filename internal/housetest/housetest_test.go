@@ -17,14 +17,14 @@ func floors() []Floor {
 
 // everything runs every check with small rules.
 func everything(t *Tree) []string {
-	c := Caps{File: 20, FileSoft: 15, Actor: 10, Function: 5, FunctionSoft: 4, Interface: 2, DocLines: 2}
+	c := Caps{File: 20, FileSoft: 15, Actor: 10, Function: 5, FunctionSoft: 4, Interface: 2, DocLines: 2, Columns: 60}
 	hard, _ := t.Caps(c)
 	owners := []Owner{
 		{Imports: "example.org/engine", Folders: []string{"storage/engine"}, Why: "replaceable"},
 		{Imports: "example.org/reader", Tests: true, Why: "an independent witness"},
 	}
 	return slices.Concat(t.Lattice(floors()), t.Shelves("internal", [][]string{{"fault"}, {"id", "idtest"}}), t.Owners(owners),
-		t.TestPackages(), hard, t.PackageDocs(c), t.Habits(), t.Actors("actors", "client.go"))
+		t.TestPackages(), hard, t.PackageDocs(c), t.Comments(c), t.Habits(), t.Actors("actors", "client.go"))
 }
 
 // TestControls feeds each check with a violation: a check that sees nothing is worse than none.
@@ -60,6 +60,9 @@ func TestControls(t *testing.T) {
 		{"wide interface", "storage/a.go", doc + "package storage\ntype I interface { A(); B(); C() }\n", "interface I has 3 methods"},
 		{"no package comment", "storage/a.go", "package storage\n", "its package comment has 0 lines"},
 		{"thin package comment", "storage/a.go", "// Package storage stores.\npackage storage\n", "has 1 lines"},
+		{"wide comment", "storage/a.go", doc + "package storage\nfunc f() {\n\t\t// " + strings.Repeat("x", 50) + "\n}\n", "a comment of 61 columns, more than 60"},
+		{"comment as wide as it may be", "storage/a.go", doc + "package storage\nfunc f() {\n\t\t// " + strings.Repeat("é", 49) + "\n}\n", ""},
+		{"wide diagram", "storage/a.go", doc + "//\n//\t" + strings.Repeat("x", 80) + "\npackage storage\n", ""},
 		{"init", "storage/a.go", doc + "package storage\nfunc init() {}\n", "init: write the list"},
 		{"sleep", "storage/a_test.go", doc + "package storage\nimport \"time\"\nfunc f() { time.Sleep(1) }\n", "time.Sleep in a test"},
 		{"sleep in a bubble", "storage/a_test.go", doc + "package storage\nimport _ \"testing/synctest\"\nfunc f() { time.Sleep(1) }\n", ""},

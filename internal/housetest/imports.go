@@ -15,7 +15,8 @@ type Floor struct {
 	Why string
 }
 
-// Lattice finds imports between our own folders that no floor allows. A folder may always import below itself.
+// Lattice finds imports between our own folders that no floor allows. A folder may always import below
+// itself.
 func (t *Tree) Lattice(floors []Floor) []string {
 	var out []string
 	for _, f := range t.Files {
@@ -53,9 +54,9 @@ func floorOf(floors []Floor, dir string) *Floor {
 	return best
 }
 
-// Shelves finds imports within one folder that do not go to a lower shelf, and packages that stand on no shelf. Each
-// shelf lists package folders relative to the folder; a package below a listed one stands with it. Test files may look
-// up to *test packages.
+// Shelves finds imports within one folder that do not go to a lower shelf, and packages that stand on no
+// shelf. Each shelf lists package folders relative to the folder; a package below a listed one stands with
+// it. Test files may look up to *test packages.
 func (t *Tree) Shelves(folder string, shelves [][]string) []string {
 	var out []string
 	height := func(dir string) int {
@@ -103,7 +104,8 @@ type Owner struct {
 	Why   string
 }
 
-// Owners finds imports of other people's packages outside the folders that own them. The longest rule that fits counts.
+// Owners finds imports of other people's packages outside the folders that own them. The longest rule that
+// fits counts.
 func (t *Tree) Owners(owners []Owner) []string {
 	var out []string
 	for _, f := range t.Files {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Caps are the most lines, methods and so on that a thing may have; past the soft ones it is only listed.
@@ -16,6 +17,7 @@ type Caps struct {
 	Function, FunctionSoft int
 	Interface              int // methods
 	DocLines               int // the least lines of a package comment
+	Columns                int // of a line of comment, with tabs of four
 }
 
 // Caps finds files, functions and interfaces that are too long. Soft findings are for a person to look at.
@@ -74,7 +76,30 @@ func types(d ast.Decl) []*ast.TypeSpec {
 	return out
 }
 
-// PackageDocs finds packages without a comment of enough lines. Packages that are generated throughout need none.
+// Comments finds lines of comments that are too wide to read. Diagrams and tables, which are indented by a
+// tab, and comments after code may be wider.
+func (t *Tree) Comments(c Caps) []string {
+	var out []string
+	for _, f := range t.Files {
+		if f.Generated {
+			continue
+		}
+		for _, group := range f.Syntax.Comments {
+			for _, comment := range group.List {
+				line := f.lines[f.line(comment.Pos())-1]
+				text, prose := strings.CutPrefix(strings.TrimLeft(line, "\t"), "// ")
+				indent := len(line) - len(strings.TrimLeft(line, "\t"))
+				if columns := 4*indent + len("// ") + utf8.RuneCountInString(text); prose && columns > c.Columns {
+					out = append(out, fmt.Sprintf("%s:%d: a comment of %d columns, more than %d", f.Path, f.line(comment.Pos()), columns, c.Columns))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// PackageDocs finds packages without a comment of enough lines. Packages that are generated throughout need
+// none.
 func (t *Tree) PackageDocs(c Caps) []string {
 	best := map[string]int{}
 	for _, f := range t.Files {

@@ -1,10 +1,11 @@
-// Package housetest holds the checks of the house rules that the compiler does not make: who may import whom, how long
-// things may be, what must be documented and which habits are refused.
+// Package housetest holds the checks of the house rules that the compiler does not make: who may import
+// whom, how long things may be, what must be documented and which habits are refused.
 //
-// It owns nothing and is called only by the root package's floors test, which carries the rules themselves as data. A
-// check is a pure function over a parsed Tree and answers with findings, each one line that names the file and says
-// what to do; no findings means that the rule holds. Load fails when a file cannot be read or parsed. The controls in
-// this package's own test feed each check with a violation and see that it is caught.
+// It owns nothing and is called only by the root package's floors test, which carries the rules themselves
+// as data. A check is a pure function over a parsed Tree and answers with findings, each one line that
+// names the file and says what to do; no findings means that the rule holds. Load fails when a file cannot
+// be read or parsed. The controls in this package's own test feed each check with a violation and see that
+// it is caught.
 package housetest
 
 import (
@@ -28,7 +29,8 @@ type File struct {
 	// Syntax is the parsed file.
 	Syntax *ast.File
 
-	set *token.FileSet
+	set   *token.FileSet
+	lines []string
 }
 
 // Dir is the folder of the file, "." for the root.
@@ -64,11 +66,13 @@ func (t *Tree) Add(name string, source []byte) error {
 	}
 	t.Files = append(t.Files, &File{
 		Path: name, Lines: strings.Count(string(source), "\n"), Generated: ast.IsGenerated(syntax), Syntax: syntax, set: set,
+		lines: strings.Split(string(source), "\n"),
 	})
 	return nil
 }
 
-// Load parses every Go file below root. Folders of other modules, of other tools and of test data are left out.
+// Load parses every Go file below root. Folders of other modules, of other tools and of test data are left
+// out.
 func Load(root, module string) (*Tree, error) {
 	t := &Tree{Module: module}
 	skip := map[string]bool{"node_modules": true, "testdata": true, "bin": true, "dist": true, "data": true}

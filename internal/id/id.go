@@ -2,9 +2,10 @@
 // nodes and sessions.
 //
 // A bare string never travels where a noun is meant: a function that wants a Room cannot be handed a User.
-// Users, rooms and channels are Numbers in decimal (below 2^53, so that formats and languages that read them as
-// floating point numbers keep them whole); streams, sessions and nodes are 128 random bits in hexadecimal.
-// The package is pure: it owns nothing, blocks on nothing, and fails only with fault.Invalid from the Parse functions.
+// Users, rooms and channels are Numbers in decimal (below 2^53, so that formats and languages that read
+// them as floating point numbers keep them whole); streams, sessions and nodes are 128 random bits in
+// hexadecimal. The package is pure: it owns nothing, blocks on nothing, and fails only with fault.Invalid
+// from the Parse functions.
 package id
 
 import (
@@ -40,9 +41,10 @@ var epoch = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 const randomBits = 12
 
-// number makes a decimal below 2^53: 41 bits of milliseconds since 2026 and 12 random bits. Two numbers of the same
-// millisecond may collide, so creators insert them on condition of absence and draw again on a conflict. All moments
-// before 2026 are its first millisecond: a machine may begin with a wrong clock, and zero is no number.
+// number makes a decimal below 2^53: 41 bits of milliseconds since 2026 and 12 random bits. Two numbers of
+// the same millisecond may collide, so creators insert them on condition of absence and draw again on a
+// conflict. All moments before 2026 are its first millisecond: a machine may begin with a wrong clock, and
+// zero is no number.
 func number(now time.Time) string {
 	ms := uint64(max(1, max(0, now.Sub(epoch).Milliseconds())&(1<<41-1)))
 	var b [2]byte

@@ -1,9 +1,10 @@
-// Package logbound bounds how fast a log grows: a line that is logged over and over is written at a bounded rate, and how many like it
-// were left out is written with the next one.
+// Package logbound bounds how fast a log grows: a line that is logged over and over is written at a bounded
+// rate, and how many like it were left out is written with the next one.
 //
-// It owns a bucket for each message, by its text and level. It promises that every message is written as long as it does not come more
-// often than the rate allows, that what is left out is counted and told ("left_out"), and that errors are written always. What it does not
-// bound is the number of different texts: a message is a constant, and what varies belongs into attributes. Beyond 1,000 texts the rest
+// It owns a bucket for each message, by its text and level. It promises that every message is written as
+// long as it does not come more often than the rate allows, that what is left out is counted and told
+// ("left_out"), and that errors are written always. What it does not bound is the number of different
+// texts: a message is a constant, and what varies belongs into attributes. Beyond 1,000 texts the rest
 // share one bucket. It fails as the handler that it stands in front of.
 package logbound
 
@@ -21,7 +22,8 @@ const maxTexts = 1000
 
 // Config shapes a bound. The zero value works.
 type Config struct {
-	// Rate is how many lines of one message a second are written, on average after a burst; zero means 20 after 200.
+	// Rate is how many lines of one message a second are written, on average after a burst; zero means 20
+	// after 200.
 	Rate quota.Rate
 }
 

@@ -89,7 +89,8 @@ func (t Track) CodecString() string {
 	return a.Codec
 }
 
-// Validate reports whether the track's configuration can be read, so that nothing behind the ingest has to fail.
+// Validate reports whether the track's configuration can be read, so that nothing behind the ingest has to
+// fail.
 func (t Track) Validate() error {
 	switch t.Codec {
 	case H264:

@@ -1,8 +1,9 @@
-// Package media is the codec-neutral vocabulary of the media wings: a Stream has Tracks, and a Track is a sequence
-// of Units. It is pure data: ingest adapters make it, the segmenter and every reader of a live.Stream consume it.
+// Package media is the codec-neutral vocabulary of the media wings: a Stream has Tracks, and a Track is a
+// sequence of Units. It is pure data: ingest adapters make it, the segmenter and every reader of a
+// live.Stream consume it.
 //
-// Ownership of bytes: a Unit and everything it points to is immutable from the moment it is written to a Stream.
-// Writers hand the bytes over, readers only read.
+// Ownership of bytes: a Unit and everything it points to is immutable from the moment it is written to a
+// Stream. Writers hand the bytes over, readers only read.
 package media
 
 import "time"

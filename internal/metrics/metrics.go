@@ -1,14 +1,15 @@
 // Package metrics makes the one registry of a process and serves it to Prometheus.
 //
-// It owns nothing after New returns: the root package holds the registry, hands it to the NewMetrics function of every
-// package that emits (each declares its own in its metrics.go), and mounts Handler on the private admin port. Besides
-// theirs the registry holds the Go runtime, the process and barrage_build_info.
+// It owns nothing after New returns: the root package holds the registry, hands it to the NewMetrics
+// function of every package that emits (each declares its own in its metrics.go), and mounts Handler on the
+// private admin port. Besides theirs the registry holds the Go runtime, the process and barrage_build_info.
 //
-// Names are an interface that dashboards rely on: barrage_<package>_<what>_<unit>, in base units, with labels of few
-// and known values; ids of rooms, users or sessions are never labels. Package metricstest checks that.
+// Names are an interface that dashboards rely on: barrage_<package>_<what>_<unit>, in base units, with
+// labels of few and known values; ids of rooms, users or sessions are never labels. Package metricstest
+// checks that.
 //
-// New fails never: a name that is registered twice is our own bug and panics at start. A scrape that finds a broken
-// metric answers with what it could gather and logs the rest.
+// New fails never: a name that is registered twice is our own bug and panics at start. A scrape that finds
+// a broken metric answers with what it could gather and logs the rest.
 package metrics
 
 import (

@@ -1,9 +1,10 @@
 // Package position names places in a room's log.
 //
-// A Position is Epoch plus Offset. The offset counts danmaku from 1 and grows by exactly one; it goes on over a
-// change of owner, because the new owner continues where the fenced log ended. The epoch is that of the lease under
-// which the row was written: a row of a lower epoch can never follow one of a higher epoch. Together they let a reader
-// prove that it missed nothing, and let a room say honestly that it cannot prove it.
+// A Position is Epoch plus Offset. The offset counts danmaku from 1 and grows by exactly one; it goes on
+// over a change of owner, because the new owner continues where the fenced log ended. The epoch is that of
+// the lease under which the row was written: a row of a lower epoch can never follow one of a higher epoch.
+// Together they let a reader prove that it missed nothing, and let a room say honestly that it cannot prove
+// it.
 package position
 
 import (
@@ -18,8 +19,8 @@ import (
 // Zero means "no epoch".
 type Epoch uint64
 
-// Fence says who may write to a partition: the activation, within the epoch, that owns it. Fences are ordered by epoch, then
-// activation, and none is given twice. The zero value is "never fenced".
+// Fence says who may write to a partition: the activation, within the epoch, that owns it. Fences are
+// ordered by epoch, then activation, and none is given twice. The zero value is "never fenced".
 type Fence struct {
 	Epoch      Epoch
 	Activation uint64

@@ -21,8 +21,8 @@ type Code struct {
 	Meaning string `json:"meaning" doc:"what was wrong, in one sentence" example:"The name of the channel is taken."`
 }
 
-// Codes explains every code that this program raises, in the order of the alphabet. Lines of the list have the form "code kind
-// meaning" or, where the status is not that of the kind, "code kind:status meaning".
+// Codes explains every code that this program raises, in the order of the alphabet. Lines of the list have
+// the form "code kind meaning" or, where the status is not that of the kind, "code kind:status meaning".
 func Codes() []Code {
 	var all []Code
 	for line := range strings.Lines(codes) {

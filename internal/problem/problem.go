@@ -1,10 +1,13 @@
-// Package problem writes refusals as HTTP has them: problem documents of RFC 9457 with the kind and the code of a fault.
+// Package problem writes refusals as HTTP has them: problem documents of RFC 9457 with the kind and the
+// code of a fault.
 //
-// Every face that speaks HTTP (API, pages, playback, the handshake of websockets, the limits in front of them) answers in this
-// one shape, so that a client needs one decoder. The package owns the shape and the headers that belong to it (Content-Type,
-// Cache-Control, Retry-After, WWW-Authenticate); which status a refusal has is said by its kind unless the caller knows better.
+// Every face that speaks HTTP (API, pages, playback, the handshake of websockets, the limits in front of
+// them) answers in this one shape, so that a client needs one decoder. The package owns the shape and the
+// headers that belong to it (Content-Type, Cache-Control, Retry-After, WWW-Authenticate); which status a
+// refusal has is said by its kind unless the caller knows better.
 //
-// It promises that a cause never leaves the process: what was wrapped in a fault is for logs. Nothing here can fail.
+// It promises that a cause never leaves the process: what was wrapped in a fault is for logs. Nothing here
+// can fail.
 package problem
 
 import (
@@ -68,8 +71,8 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType is that of every problem.
 func (p *Problem) ContentType(string) string { return ContentType }
 
-// GetHeaders gives the headers that belong to the problem, without its type: Cache-Control; Retry-After (RFC 9110 section 10.2.3)
-// where there is advice; WWW-Authenticate (section 11.6.1) with 401.
+// GetHeaders gives the headers that belong to the problem, without its type: Cache-Control; Retry-After
+// (RFC 9110 section 10.2.3) where there is advice; WWW-Authenticate (section 11.6.1) with 401.
 func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{"Cache-Control": {"no-store"}}
 	if p.RetryAfterMS > 0 {
@@ -81,7 +84,8 @@ func (p *Problem) GetHeaders() http.Header {
 	return h
 }
 
-// Write answers with the problem. Headers that were set before stay, except those of GetHeaders and of the content.
+// Write answers with the problem. Headers that were set before stay, except those of GetHeaders and of the
+// content.
 func (p *Problem) Write(w http.ResponseWriter) {
 	b, err := json.Marshal(p)
 	if err != nil {

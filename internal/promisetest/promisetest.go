@@ -1,13 +1,14 @@
 // Package promisetest runs the numbered promises of a port against one of its drivers.
 //
-// A port keeps its promises as a numbered list in the package comment of its suite, and proves each by one or more
-// functions over a rig: the port, opened fresh, with what the proof needs around it. The package owns the run: one subtest for
-// each proof, named after the number, and a rig that is made before it and taken down after it. It is called by the suites
-// of the ports, whose Run the drivers call; it fails the test it is given.
+// A port keeps its promises as a numbered list in the package comment of its suite, and proves each by one
+// or more functions over a rig: the port, opened fresh, with what the proof needs around it. The package
+// owns the run: one subtest for each proof, named after the number, and a rig that is made before it and
+// taken down after it. It is called by the suites of the ports, whose Run the drivers call; it fails the
+// test it is given.
 //
-// Promises: every proof has a rig of its own; a rig is closed also when its proof has failed; no goroutine outlives its
-// proof; the numbers of the list and of the proofs are the same, so that no promise is written down without being
-// proven.
+// Promises: every proof has a rig of its own; a rig is closed also when its proof has failed; no goroutine
+// outlives its proof; the numbers of the list and of the proofs are the same, so that no promise is written
+// down without being proven.
 package promisetest
 
 import (
@@ -34,7 +35,8 @@ type Suite[R any] struct {
 	List string
 	// Promises are their proofs.
 	Promises []Promise[R]
-	// Always are the numbers of promises that have no proof of their own, because the run looks at them after each one.
+	// Always are the numbers of promises that have no proof of their own, because the run looks at them
+	// after each one.
 	Always []int
 	// Open makes a rig; what goes wrong is fatal to the test.
 	Open func(t *testing.T) R

@@ -2,9 +2,9 @@ package promisetest
 
 import "sync"
 
-// Storm calls work from several goroutines, again and again, until enough calls have given true, then strikes while they
-// go on, and lets them end with the call they are in. A worker that gives false ends; if all have, Storm strikes early. work
-// is told its worker and its turn, both from zero.
+// Storm calls work from several goroutines, again and again, until enough calls have given true, then
+// strikes while they go on, and lets them end with the call they are in. A worker that gives false ends; if
+// all have, Storm strikes early. work is told its worker and its turn, both from zero.
 func Storm(workers, enough int, work func(worker, turn int) (more bool), strike func()) {
 	stop, done := make(chan struct{}), make(chan struct{}, enough)
 	var wg sync.WaitGroup

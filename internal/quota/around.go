@@ -12,8 +12,9 @@ const Levels = 3
 // Factor is how many times as much as the address itself a level of Around may have: 1, 4, 16.
 func Factor(level int) int { return 1 << (2 * level) }
 
-// Around fills in what a caller counts under, the narrowest first: an IPv4 address and its /24; for IPv6 the /64 that one house has, and
-// the /56 and the /48 that are given to those who ask. A caller without an address counts under the zero Prefix.
+// Around fills in what a caller counts under, the narrowest first: an IPv4 address and its /24; for IPv6
+// the /64 that one house has, and the /56 and the /48 that are given to those who ask. A caller without an
+// address counts under the zero Prefix.
 func Around(dst *[Levels]netip.Prefix, addr netip.Addr) []netip.Prefix {
 	dst[0] = subnet.Of(addr)
 	addr = addr.Unmap()

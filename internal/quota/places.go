@@ -20,9 +20,10 @@ var (
 	ErrCrowded = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open from this address or its network").After(retryAfter)
 )
 
-// share says what a caller may hold while nothing else is set, by level of Around: one part of so many of the places that are free at
-// that moment, and in any case the least. One address alone gets a ninth of all, a network a fifth. Each one more gets a ninth of what
-// the others left, so that a dozen greedy addresses leave a quarter of the node to all others.
+// share says what a caller may hold while nothing else is set, by level of Around: one part of so many of
+// the places that are free at that moment, and in any case the least. One address alone gets a ninth of
+// all, a network a fifth. Each one more gets a ninth of what the others left, so that a dozen greedy
+// addresses leave a quarter of the node to all others.
 func share(level int) (part, least int) {
 	if level == 0 {
 		return 8, 16
@@ -34,7 +35,8 @@ func share(level int) (part, least int) {
 type Config struct {
 	// Total is how many there are.
 	Total int
-	// Address is how many one address may hold, and Factor times as many its networks; 0: a share of what is free.
+	// Address is how many one address may hold, and Factor times as many its networks; 0: a share of what
+	// is free.
 	Address int
 	// Exempt are networks whose callers count in the total only: proxies, behind which are many.
 	Exempt []netip.Prefix

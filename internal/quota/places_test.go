@@ -94,7 +94,8 @@ func TestProxiesCountInTheTotalOnly(t *testing.T) {
 	}
 }
 
-// TestPlacesAreCountedExactly takes and gives at random: what is open is what is held, and nothing is remembered of those who left.
+// TestPlacesAreCountedExactly takes and gives at random: what is open is what is held, and nothing is
+// remembered of those who left.
 func TestPlacesAreCountedExactly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := NewPlaces(Config{Total: rapid.IntRange(1, 200).Draw(t, "total"), Address: rapid.IntRange(0, 20).Draw(t, "address")})

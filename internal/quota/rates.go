@@ -11,7 +11,8 @@ type Rate struct{ PerSecond, Burst float64 }
 // Times is a rate for so many.
 func (r Rate) Times(n int) Rate { return Rate{r.PerSecond * float64(n), r.Burst * float64(n)} }
 
-// Bucket is a token bucket. The zero value is full. Its times count from any fixed moment. It is not safe for concurrent use.
+// Bucket is a token bucket. The zero value is full. Its times count from any fixed moment. It is not safe
+// for concurrent use.
 type Bucket struct {
 	spent float64 // tokens taken and not yet grown back
 	at    time.Duration
@@ -27,7 +28,8 @@ func (b *Bucket) Take(now time.Duration, r Rate, cost float64) bool {
 	return true
 }
 
-// Charge takes cost tokens that may not be there: what is missing has to grow first. The debt is at most one more burst.
+// Charge takes cost tokens that may not be there: what is missing has to grow first. The debt is at most
+// one more burst.
 func (b *Bucket) Charge(now time.Duration, r Rate, cost float64) {
 	b.grow(now, r)
 	b.spent = min(b.spent+cost, 2*r.Burst)
@@ -49,7 +51,8 @@ type Demand[K comparable] struct {
 	Rate Rate
 }
 
-// Rates are buckets by key. When as many keys as it was made for are busy, those that come new share one bucket.
+// Rates are buckets by key. When as many keys as it was made for are busy, those that come new share one
+// bucket.
 type Rates[K comparable] struct {
 	most int
 
@@ -73,7 +76,8 @@ func NewRates[K comparable](most int) *Rates[K] {
 	return r
 }
 
-// Take takes cost tokens from every bucket that is named, or from none if one of them has too few, and reports whether it did.
+// Take takes cost tokens from every bucket that is named, or from none if one of them has too few, and
+// reports whether it did.
 func (r *Rates[K]) Take(now time.Duration, cost float64, from ...Demand[K]) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

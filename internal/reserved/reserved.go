@@ -1,9 +1,11 @@
-// Package reserved holds the one list of words that nobody may take for a name: first segments of addresses that the backend
-// answers or will answer, first segments of pages, and words by which a stranger could pose as the operator.
+// Package reserved holds the one list of words that nobody may take for a name: first segments of addresses
+// that the backend answers or will answer, first segments of pages, and words by which a stranger could
+// pose as the operator.
 //
-// Channel names and handles refuse every one of them, and what looks like one; the pages leave the routes to the backend. A test in the
-// root holds the list against the server's route table, the files of the build and the routes of the pages, so that whoever adds a
-// route adds its word here. The package is pure and nothing in it can fail.
+// Channel names and handles refuse every one of them, and what looks like one; the pages leave the routes
+// to the backend. A test in the root holds the list against the server's route table, the files of the
+// build and the routes of the pages, so that whoever adds a route adds its word here. The package is pure
+// and nothing in it can fail.
 package reserved
 
 import (
@@ -37,22 +39,25 @@ const (
 		"support official staff team barrage abuse postmaster hostmaster webmaster noreply automod "
 )
 
-// Route says whether the first segment of a path belongs to the backend, in any case: a server that tells them apart would
-// answer a mistyped one with a page.
+// Route says whether the first segment of a path belongs to the backend, in any case: a server that tells
+// them apart would answer a mistyped one with a page.
 func Route(segment string) bool { return has(routes, strings.ToLower(segment)) }
 
-// Name says whether a name in small letters is kept. Hyphens and underscores do not make another name of a kept word.
+// Name says whether a name in small letters is kept. Hyphens and underscores do not make another name of a
+// kept word.
 func Name(folded string) bool {
 	return kept(folded) || kept(bare(folded))
 }
 
-// Alike says whether a name, in letters of any script and case, is kept or could be taken for a kept word: it is for whoever gives
-// names away. It compares what looks alike (text.Skeleton) and takes a tenth of a millisecond.
+// Alike says whether a name, in letters of any script and case, is kept or could be taken for a kept word:
+// it is for whoever gives names away. It compares what looks alike (text.Skeleton) and takes a tenth of a
+// millisecond.
 func Alike(name string) bool {
 	name = bare(name)
 	looks := []string{text.Skeleton(name), text.Skeleton(text.Fold(name))}
 	for word := range strings.FieldsSeq(routes + pages + claims) {
-		// In small letters, in capitals, and with one: an I looks like an l, and an m like rn, but an M does not.
+		// In small letters, in capitals, and with one: an I looks like an l, and an m like rn, but an M
+		// does not.
 		for _, written := range []string{word, strings.ToUpper(word), strings.ToUpper(word[:1]) + word[1:]} {
 			if slices.Contains(looks, text.Skeleton(written)) {
 				return true

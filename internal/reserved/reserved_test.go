@@ -23,7 +23,8 @@ func TestKeptWords(t *testing.T) {
 	}
 }
 
-// TestWordsThatLookLikeKeptOnes would fail for every word with an m if names were compared as they look and words as they are.
+// TestWordsThatLookLikeKeptOnes would fail for every word with an m if names were compared as they look and
+// words as they are.
 func TestWordsThatLookLikeKeptOnes(t *testing.T) {
 	for _, name := range []string{
 		"admin", "Admin", "ADMIN", "ad-min", "adrnin", "аdmin", "ａｄｍｉｎ", "ADM1N", "ADMlN", "moderator", "m0derator", "rnoderator", "system", "SYSTEM", "systern",

@@ -67,8 +67,8 @@ func appendHeader(dst []byte, op Opcode, fin bool, mask byte, n int) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, first, mask|length64), uint64(n))
 }
 
-// AppendFrame appends a whole unmasked frame. Frames appended to one another form bytes that may be written to any
-// number of sockets, as long as nobody changes them.
+// AppendFrame appends a whole unmasked frame. Frames appended to one another form bytes that may be written
+// to any number of sockets, as long as nobody changes them.
 func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	return append(AppendHeader(dst, op, true, len(payload)), payload...)
 }

@@ -48,7 +48,8 @@ type frame struct {
 	read   int // payload bytes taken so far
 }
 
-// Parser puts messages together from the bytes of one client. It is made by NewParser and not safe for concurrent use.
+// Parser puts messages together from the bytes of one client. It is made by NewParser and not safe for
+// concurrent use.
 type Parser struct {
 	limits Limits
 	header [14]byte
@@ -71,8 +72,9 @@ func NewParser(l Limits) Parser { return Parser{limits: l} }
 // Partial reports whether a frame or a fragmented message has begun and not ended.
 func (p *Parser) Partial() bool { return !p.done && (p.have > 0 || p.inBody || p.op != Continuation) }
 
-// Next takes bytes from b until a message is whole, and says how many it took. Without a whole message all of b is
-// taken and the message has opcode Continuation. After an error, and after a close frame, everything is swallowed.
+// Next takes bytes from b until a message is whole, and says how many it took. Without a whole message all
+// of b is taken and the message has opcode Continuation. After an error, and after a close frame,
+// everything is swallowed.
 func (p *Parser) Next(b []byte) (m Message, n int, err error) {
 	for n < len(b) {
 		if p.done {

@@ -1,4 +1,5 @@
-// Package subnet says who calls, behind proxies too, and what counts as one caller when addresses are limited.
+// Package subnet says who calls, behind proxies too, and what counts as one caller when addresses are
+// limited.
 //
 // It owns these two rules and nothing else: pure, without state, and nothing in it can fail.
 package subnet
@@ -9,9 +10,10 @@ import (
 	"strings"
 )
 
-// Caller is the address a request comes from: the peer's, or behind trusted proxies the last one they name that is not theirs.
-// remote is host:port; forwarded are the values of X-Forwarded-For, each a list of addresses, the nearest last, with a port or
-// without, as proxies write them. An address without zone and not mapped into IPv6; the zero Addr when remote is none.
+// Caller is the address a request comes from: the peer's, or behind trusted proxies the last one they name
+// that is not theirs. remote is host:port; forwarded are the values of X-Forwarded-For, each a list of
+// addresses, the nearest last, with a port or without, as proxies write them. An address without zone and
+// not mapped into IPv6; the zero Addr when remote is none.
 func Caller(remote string, forwarded []string, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -45,8 +47,9 @@ func Inside(networks []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
-// Of is an IPv4 address itself, also when it is mapped into IPv6, and for IPv6 the /64 that one house usually has and can walk
-// freely. The zero address has the zero Prefix, so that all callers without a known address count as one.
+// Of is an IPv4 address itself, also when it is mapped into IPv6, and for IPv6 the /64 that one house
+// usually has and can walk freely. The zero address has the zero Prefix, so that all callers without a
+// known address count as one.
 func Of(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap()
 	bits := 64

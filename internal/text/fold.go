@@ -7,9 +7,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold makes strings that people read as the same compare as the same: compatibility forms are taken apart and composed (NFKC) and
-// case is folded in full, as Unicode's toNFKC_Casefold has it (section 3.13), but for invisible characters, which stay. The
-// second normalisation is needed because folding can undo the first. Bytes that are no UTF-8 become U+FFFD.
+// Fold makes strings that people read as the same compare as the same: compatibility forms are taken apart
+// and composed (NFKC) and case is folded in full, as Unicode's toNFKC_Casefold has it (section 3.13), but
+// for invisible characters, which stay. The second normalisation is needed because folding can undo the
+// first. Bytes that are no UTF-8 become U+FFFD.
 func Fold(s string) string {
 	if isPlain(s) {
 		return strings.ToLower(s)
@@ -27,8 +28,9 @@ func isPlain(s string) bool {
 	return true
 }
 
-// capitalCherokee folds Cherokee, the one script that folds to capitals, because its small letters came later (CaseFolding.txt). It is
-// applied after cases.Fold, which changes each of these letters for the other case, so that folding twice would unfold.
+// capitalCherokee folds Cherokee, the one script that folds to capitals, because its small letters came
+// later (CaseFolding.txt). It is applied after cases.Fold, which changes each of these letters for the
+// other case, so that folding twice would unfold.
 func capitalCherokee(r rune) rune {
 	switch {
 	case 0xAB70 <= r && r <= 0xABBF:

@@ -19,8 +19,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestFoldIsStableForEveryCharacter goes through all of Unicode: each character folds to what folds to itself, and what
-// differs from it in case only folds to the same.
+// TestFoldIsStableForEveryCharacter goes through all of Unicode: each character folds to what folds to
+// itself, and what differs from it in case only folds to the same.
 func TestFoldIsStableForEveryCharacter(t *testing.T) {
 	t.Parallel()
 	for r := rune(0); r <= unicode.MaxRune; r++ {

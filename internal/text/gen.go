@@ -1,11 +1,13 @@
 //go:build ignore
 
-// Gen makes confusables.txt from the file of that name of Unicode (https://www.unicode.org/Public/security/), read from standard input:
+// Gen makes confusables.txt from the file of that name of Unicode
+// (https://www.unicode.org/Public/security/), read from standard input:
 //
 //	go run gen.go <Public/18.0.0/security/confusables.txt >confusables.txt
 //
-// A name is composed for compatibility (NFKC) before its skeleton is made, and has only letters, marks and digits; what cannot
-// stand in one is left out. Read internal/docs/adr/0011-look-alike-names.md before you run it.
+// A name is composed for compatibility (NFKC) before its skeleton is made, and has only letters, marks and
+// digits; what cannot stand in one is left out. Read internal/docs/adr/0011-look-alike-names.md before you
+// run it.
 package main
 
 import (

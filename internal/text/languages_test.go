@@ -9,7 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// TestLineTakesWhatLanguagesWrite gives Line the names of all languages in all languages, as Unicode's locale data spell them.
+// TestLineTakesWhatLanguagesWrite gives Line the names of all languages in all languages, as Unicode's
+// locale data spell them.
 func TestLineTakesWhatLanguagesWrite(t *testing.T) {
 	t.Parallel()
 	names := 0

@@ -10,21 +10,21 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
-// Line gives a text as it is stored and shown in one line, or says what is wrong with it. most is the longest it may be, in code
-// points of the result.
+// Line gives a text as it is stored and shown in one line, or says what is wrong with it. most is the
+// longest it may be, in code points of the result.
 //
-// Formatting characters that do nothing where they stand, or that would act on what comes after the text, are dropped (see strays);
-// then white space at both ends is, and the rest is composed (NFC). Refused are
+// Formatting characters that do nothing where they stand, or that would act on what comes after the text,
+// are dropped (see strays); then white space at both ends is, and the rest is composed (NFC). Refused are
 //
-//   - "bad_text": what is not UTF-8; control characters, line breaks, directional overrides, interlinear annotations,
-//     noncharacters and the replacement character; and a text that shows nothing,
+//   - "bad_text": what is not UTF-8; control characters, line breaks, directional overrides, interlinear
+//     annotations, noncharacters and the replacement character; and a text that shows nothing,
 //   - "text_too_long": more than most code points, or so many bytes that only padding could bring it below,
 //   - "text_marks": more marks above and below a letter than a script needs (see Piled).
 //
 // Line of a line is the same line.
 func Line(s string, most int) (string, error) {
-	// No code point takes more than four bytes and composing shortens a text at most to a third: a longer one could pass
-	// only by its padding, and looking at it would let a sender spend our time.
+	// No code point takes more than four bytes and composing shortens a text at most to a third: a longer
+	// one could pass only by its padding, and looking at it would let a sender spend our time.
 	if len(s) > 3*utf8.UTFMax*most {
 		return "", tooLong(most)
 	}
@@ -61,8 +61,8 @@ func tooLong(most int) error {
 	return fault.Newf(fault.Invalid, "text_too_long", "the text is longer than %d code points", most)
 }
 
-// plainLine is the quick way for most texts: it gives the trimmed text and its length in code points if all of it is plain, else
-// "" and 0. It reads once and allocates nothing.
+// plainLine is the quick way for most texts: it gives the trimmed text and its length in code points if all
+// of it is plain, else "" and 0. It reads once and allocates nothing.
 func plainLine(s string) (line string, length int) {
 	s = strings.Trim(s, " ")
 	for i := 0; i < len(s); length++ {
@@ -83,9 +83,9 @@ func plainLine(s string) (line string, length int) {
 	return s, length
 }
 
-// plain tells characters above ASCII that always show, and that neither composing nor strays change whatever plain ones stand
-// beside them: letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese and Korean, much of their punctuation, and
-// the common emoji.
+// plain tells characters above ASCII that always show, and that neither composing nor strays change
+// whatever plain ones stand beside them: letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese,
+// Japanese and Korean, much of their punctuation, and the common emoji.
 func plain(r rune) bool {
 	switch {
 	case r <= 0x45F:

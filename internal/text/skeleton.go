@@ -8,18 +8,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// confusables are lines of a character, a space and what it looks like, in the order of the characters; notes begin with "#".
-// See gen.go.
+// confusables are lines of a character, a space and what it looks like, in the order of the characters;
+// notes begin with "#". See gen.go.
 //
 //go:embed confusables.txt
 var confusables string
 
-// Skeleton is equal for names that look the same (UTS #39 section 4), whatever scripts they are written in: "сор" in Cyrillic has
-// the skeleton of "cop", "0" that of "O", "1" that of "l", "m" that of "rn". Case is folded in the end, so that "b0b" has the
-// skeleton of "bob". It is a key and never shown.
+// Skeleton is equal for names that look the same (UTS #39 section 4), whatever scripts they are written in:
+// "сор" in Cyrillic has the skeleton of "cop", "0" that of "O", "1" that of "l", "m" that of "rn". Case is
+// folded in the end, so that "b0b" has the skeleton of "bob". It is a key and never shown.
 //
-// It is meant for names of letters, marks and digits in NFKC; other characters stay as they are. It depends on the pinned table
-// confusables.txt: whoever changes that moves stored keys.
+// It is meant for names of letters, marks and digits in NFKC; other characters stay as they are. It depends
+// on the pinned table confusables.txt: whoever changes that moves stored keys.
 func Skeleton(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 8)
@@ -64,8 +64,8 @@ func looksLike(r rune) string {
 	return ""
 }
 
-// lettersLike adds to the table what it leaves apart although people read it as Latin: small capitals, and letters whose
-// likeness it gives to a small capital.
+// lettersLike adds to the table what it leaves apart although people read it as Latin: small capitals, and
+// letters whose likeness it gives to a small capital.
 func lettersLike(r rune) rune {
 	const from = "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ" + "ĸкκτη"
 	const to = "abcdefghijklmnopqrstuvwyz" + "kkktn"

@@ -21,7 +21,8 @@ func TestSkeleton(t *testing.T) {
 	}
 }
 
-// TestTableOfLookalikesIsPinned fails for whoever changes the table without a thought for the keys that are made of it.
+// TestTableOfLookalikesIsPinned fails for whoever changes the table without a thought for the keys that are
+// made of it.
 func TestTableOfLookalikesIsPinned(t *testing.T) {
 	const pinned = "9abaee1ddb27a3a0cf397bfbc7a5ed16abae89358335c6eb6714146eff6c42b0"
 	if sum := sha256.Sum256([]byte(confusables)); hex.EncodeToString(sum[:]) != pinned {

@@ -24,11 +24,13 @@ const (
 	dropped = -1
 )
 
-// dropStrays takes the formatting characters out of a text that do nothing where they stand or act beyond the text:
+// dropStrays takes the formatting characters out of a text that do nothing where they stand or act beyond
+// the text:
 //
 //   - embeddings and isolates that are not closed, and ends that close nothing, by the nesting of UAX #9,
 //   - the second of two equal direction marks (LRM, RLM, ALM),
-//   - joiners (ZWJ, ZWNJ) that join nothing: they are kept after letters of a script that shapes them, and ZWJ between emoji,
+//   - joiners (ZWJ, ZWNJ) that join nothing: they are kept after letters of a script that shapes them, and
+//     ZWJ between emoji,
 //   - tags outside of the flag of a region: they would carry hidden text,
 //   - the byte order mark, and the deprecated U+206A to U+206F.
 func dropStrays(s string) string {
@@ -60,8 +62,8 @@ func tag(r rune) bool     { return 0xE0000 <= r && r <= endOfTags }
 func joiner(r rune) bool  { return r == zwj || r == zwnj }
 func isolate(r rune) bool { return lri <= r && r <= fsi }
 
-// dropUnbalanced marks directional formatting without its other half. The end of an isolate also ends the embeddings within
-// it, the end of an embedding does not end an isolate. Overrides are left to be refused.
+// dropUnbalanced marks directional formatting without its other half. The end of an isolate also ends the
+// embeddings within it, the end of an embedding does not end an isolate. Overrides are left to be refused.
 func dropUnbalanced(rs []rune) {
 	var open []int
 	isolates := 0
@@ -95,7 +97,8 @@ func dropUnbalanced(rs []rune) {
 	}
 }
 
-// dropIdle takes out direction marks, joiners and tags that change nothing where they stand. It overwrites rs.
+// dropIdle takes out direction marks, joiners and tags that change nothing where they stand. It overwrites
+// rs.
 func dropIdle(rs []rune) []rune {
 	kept := rs[:0]
 	var last, base rune // what was kept last, and the last of it that draws something by itself
@@ -137,8 +140,8 @@ func shaped(r rune) bool {
 		unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo)
 }
 
-// emoji tells what a joiner can continue: a symbol, a colour of skin, or what stands where new emoji are put, so that those of a newer
-// Unicode than ours are joined too.
+// emoji tells what a joiner can continue: a symbol, a colour of skin, or what stands where new emoji are
+// put, so that those of a newer Unicode than ours are joined too.
 func emoji(r rune) bool { return 0x1F000 <= r && r <= 0x1FAFF || unicode.Is(unicode.So, r) }
 
 func tagsIn(rs []rune) int {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Clock drives a Wheel: one goroutine that sleeps until the next timer, so that a process with nothing to do does nothing at
-// all. It is safe for concurrent use.
+// Clock drives a Wheel: one goroutine that sleeps until the next timer, so that a process with nothing to
+// do does nothing at all. It is safe for concurrent use.
 type Clock[T any] struct {
 	mu struct {
 		sync.Mutex
@@ -19,8 +19,8 @@ type Clock[T any] struct {
 	done chan struct{}
 }
 
-// Start makes a clock that tells the values of its timers when they come due, at most one grain late. tell is called on the clock's
-// goroutine; it may arm and disarm timers, and must not block.
+// Start makes a clock that tells the values of its timers when they come due, at most one grain late. tell
+// is called on the clock's goroutine; it may arm and disarm timers, and must not block.
 func Start[T any](grain time.Duration, tell func(now time.Time, value T)) *Clock[T] {
 	c := &Clock[T]{tell: tell, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	c.mu.wheel = New[T](time.Now(), grain)

@@ -1,11 +1,13 @@
 // Package wheel keeps very many timers cheaply: a hierarchical timing wheel of 64-slot levels.
 //
-// A Wheel owns nothing but the lists of its timers: no goroutine, no clock, no lock. Whoever holds it tells it the time and delivers
-// what came due. A Clock does both, with one goroutine for any number of timers: the actors' of a node, the connections' of a
-// gateway. Timers are intrusive, so that arming one allocates nothing.
+// A Wheel owns nothing but the lists of its timers: no goroutine, no clock, no lock. Whoever holds it tells
+// it the time and delivers what came due. A Clock does both, with one goroutine for any number of timers:
+// the actors' of a node, the connections' of a gateway. Timers are intrusive, so that arming one allocates
+// nothing.
 //
-// Promises: Add and Cancel take constant time. A timer never comes due early and at most one grain late. Timers come
-// out in the order of their ticks, those of one tick in the order in which they were added. There is nothing that can fail.
+// Promises: Add and Cancel take constant time. A timer never comes due early and at most one grain late.
+// Timers come out in the order of their ticks, those of one tick in the order in which they were added.
+// There is nothing that can fail.
 //
 //	level 0   64 slots of 1 grain       the present block of 64 ticks
 //	level 1   64 slots of 64 grains     the present block of 4096 ticks; a slot spills into level 0 when its time comes
@@ -23,8 +25,8 @@ const (
 	levels   = 11
 )
 
-// Timer is one entry of a Wheel. The zero value is unarmed; set Value and pass it to Add. It must not be copied or
-// moved to another Wheel while armed.
+// Timer is one entry of a Wheel. The zero value is unarmed; set Value and pass it to Add. It must not be
+// copied or moved to another Wheel while armed.
 type Timer[T any] struct {
 	// Value is what Advance hands out when the timer comes due.
 	Value      T
@@ -51,7 +53,8 @@ type Wheel[T any] struct {
 	lists    [levels][slots]list[T]
 }
 
-// New makes a wheel whose ticks are grain long and count from origin. A grain below a microsecond counts as one.
+// New makes a wheel whose ticks are grain long and count from origin. A grain below a microsecond counts as
+// one.
 func New[T any](origin time.Time, grain time.Duration) *Wheel[T] {
 	return &Wheel[T]{origin: origin, grain: max(grain, time.Microsecond)}
 }
@@ -59,7 +62,8 @@ func New[T any](origin time.Time, grain time.Duration) *Wheel[T] {
 // Len is the number of armed timers.
 func (w *Wheel[T]) Len() int { return w.armed }
 
-// Add arms t for the first tick at or after at; a time that has passed means the next tick. An armed timer is moved.
+// Add arms t for the first tick at or after at; a time that has passed means the next tick. An armed timer
+// is moved.
 func (w *Wheel[T]) Add(t *Timer[T], at time.Time) {
 	w.Cancel(t)
 	t.tick = max(w.ceil(at), w.now+1)
@@ -92,8 +96,8 @@ func (w *Wheel[T]) Cancel(t *Timer[T]) bool {
 	return true
 }
 
-// Advance moves the wheel to now and appends the values of the timers that came due to dst, in order. The timers are
-// disarmed. A time before the last one given changes nothing.
+// Advance moves the wheel to now and appends the values of the timers that came due to dst, in order. The
+// timers are disarmed. A time before the last one given changes nothing.
 func (w *Wheel[T]) Advance(now time.Time, dst []T) []T {
 	if now.Before(w.origin) {
 		return dst
@@ -111,8 +115,9 @@ func (w *Wheel[T]) Advance(now time.Time, dst []T) []T {
 	return dst
 }
 
-// Next is a time at which Advance has something to do, not later than the first timer comes due; false without timers.
-// It may be earlier by what a slot of a higher level spans, but then Advance makes progress towards it.
+// Next is a time at which Advance has something to do, not later than the first timer comes due; false
+// without timers. It may be earlier by what a slot of a higher level spans, but then Advance makes progress
+// towards it.
 func (w *Wheel[T]) Next() (time.Time, bool) {
 	tick, _, _, ok := w.earliest()
 	if !ok {
@@ -134,8 +139,9 @@ func (w *Wheel[T]) ceil(at time.Time) uint64 {
 	return uint64(ticks)
 }
 
-// place links an armed timer into the level of the highest digit in which its tick differs from the present. All
-// earlier digits being equal, its slot lies after the present one of that level: nothing ever wraps around.
+// place links an armed timer into the level of the highest digit in which its tick differs from the
+// present. All earlier digits being equal, its slot lies after the present one of that level: nothing ever
+// wraps around.
 func (w *Wheel[T]) place(t *Timer[T]) {
 	level := (63 - bits.LeadingZeros64((w.now^t.tick)|(slots-1))) / slotBits
 	slot := (t.tick >> (slotBits * level)) & (slots - 1)
@@ -151,8 +157,8 @@ func (w *Wheel[T]) place(t *Timer[T]) {
 	w.occupied[level] |= 1 << slot
 }
 
-// earliest finds the first slot that is not empty and the tick at which it begins. Lower levels hold only the present
-// block of the next higher one, so the first level that has something has the earliest.
+// earliest finds the first slot that is not empty and the tick at which it begins. Lower levels hold only
+// the present block of the next higher one, so the first level that has something has the earliest.
 func (w *Wheel[T]) earliest() (tick uint64, level, slot int, ok bool) {
 	for level := range levels {
 		if w.occupied[level] == 0 {

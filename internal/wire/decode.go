@@ -24,8 +24,8 @@ var (
 	ErrFrameTooLarge = fault.Newf(fault.Invalid, "frame_too_large", "a frame is at most %d bytes", MaxClientFrame)
 )
 
-// Decode reads a client frame. With ErrUnknownMessage, and with ErrBadFrame where it can be read, a frame with the id is returned
-// too; otherwise it is nil. The frame does not refer to b.
+// Decode reads a client frame. With ErrUnknownMessage, and with ErrBadFrame where it can be read, a frame
+// with the id is returned too; otherwise it is nil. The frame does not refer to b.
 func Decode(e Encoding, b []byte) (*wirepb.ClientFrame, error) {
 	if len(b) > MaxClientFrame {
 		return nil, ErrFrameTooLarge
@@ -43,7 +43,8 @@ func Decode(e Encoding, b []byte) (*wirepb.ClientFrame, error) {
 	return f, nil
 }
 
-// findID looks for the id of a frame that is wrong otherwise, such as one with half a surrogate pair in its text; 0 if there is none.
+// findID looks for the id of a frame that is wrong otherwise, such as one with half a surrogate pair in its
+// text; 0 if there is none.
 func findID(e Encoding, b []byte) uint64 {
 	if e == JSON {
 		var members map[string]json.RawMessage
@@ -68,7 +69,8 @@ func findID(e Encoding, b []byte) uint64 {
 	return id
 }
 
-// DecodeServer reads a server frame, for clients. A frame with an unknown body has a nil body: clients ignore it.
+// DecodeServer reads a server frame, for clients. A frame with an unknown body has a nil body: clients
+// ignore it.
 func DecodeServer(e Encoding, b []byte) (*wirepb.ServerFrame, error) {
 	f := new(wirepb.ServerFrame)
 	if err := unmarshal(e, b, f); err != nil {
@@ -93,8 +95,8 @@ func unmarshal(e Encoding, b []byte, m proto.Message) error {
 	return nil
 }
 
-// bodies counts the members of the oneof in an encoded frame. Protobuf lets the last one win; this protocol refuses a
-// frame that says two things.
+// bodies counts the members of the oneof in an encoded frame. Protobuf lets the last one win; this protocol
+// refuses a frame that says two things.
 func bodies(b []byte, d protoreflect.MessageDescriptor) int {
 	body := d.Oneofs().ByName("body").Fields()
 	n := 0

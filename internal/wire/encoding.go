@@ -21,7 +21,8 @@ const (
 	MaxHistory = 200
 	// MaxServerFrame bounds the bytes of one server frame in either encoding.
 	MaxServerFrame = 64 << 10
-	// MaxListing bounds the bytes of the danmaku in one server frame: what is left of it after the largest header.
+	// MaxListing bounds the bytes of the danmaku in one server frame: what is left of it after the largest
+	// header.
 	MaxListing = MaxServerFrame - 2<<10
 	// White is the colour of a danmaku that names none.
 	White = 0xFFFFFF

@@ -27,7 +27,8 @@ func aDanmaku() *wirepb.Danmaku {
 	}
 }
 
-// anOlderDanmaku stands before aDanmaku, was numbered by an earlier owner of the room, and has nothing unusual.
+// anOlderDanmaku stands before aDanmaku, was numbered by an earlier owner of the room, and has nothing
+// unusual.
 func anOlderDanmaku() *wirepb.Danmaku {
 	return &wirepb.Danmaku{Epoch: 6, Offset: 12345678901234567889, User: 9, Name: "bob", Text: "233", SentAtMs: 1_794_999_999_000}
 }

@@ -2,8 +2,8 @@ package wire
 
 import "strconv"
 
-// object writes the members of a JSON object as protojson writes them, by their order and only those that are not at their
-// default. It begins behind the opening brace.
+// object writes the members of a JSON object as protojson writes them, by their order and only those that
+// are not at their default. It begins behind the opening brace.
 type object struct{ b []byte }
 
 // name begins a member.

@@ -11,15 +11,16 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// Three messages list danmaku: batch, joined and history_page. Everybody in a room is told the same ones, so their bytes are
-// made once and the frames are put together of them: AppendElement makes the bytes, AppendListing a frame. Both give exactly
-// what the generated encoders would, without reflection.
+// Three messages list danmaku: batch, joined and history_page. Everybody in a room is told the same ones,
+// so their bytes are made once and the frames are put together of them: AppendElement makes the bytes,
+// AppendListing a frame. Both give exactly what the generated encoders would, without reflection.
 
-// listField is the number of the field danmaku. It is the last of each message, so that its elements follow everything else.
+// listField is the number of the field danmaku. It is the last of each message, so that its elements follow
+// everything else.
 const listField protowire.Number = 15
 
-// AppendElement appends the bytes of one danmaku as an element of a list. Elements follow each other without more ado, in the
-// order of the list. Text that is not UTF-8, which rooms refuse, is mended.
+// AppendElement appends the bytes of one danmaku as an element of a list. Elements follow each other
+// without more ado, in the order of the list. Text that is not UTF-8, which rooms refuse, is mended.
 func AppendElement(dst []byte, e Encoding, d *wirepb.Danmaku) []byte {
 	if e == JSON {
 		// Every element ends with a comma; the frame takes off the last one.
@@ -43,8 +44,9 @@ func insertLength(dst []byte, at int) []byte {
 	return dst
 }
 
-// AppendListing appends a frame: a head that lists no danmaku, and the elements of its list, in parts that AppendElement has
-// made. A body that cannot list danmaku, or cannot be encoded, appends nothing: that is our own bug.
+// AppendListing appends a frame: a head that lists no danmaku, and the elements of its list, in parts that
+// AppendElement has made. A body that cannot list danmaku, or cannot be encoded, appends nothing: that is
+// our own bug.
 func AppendListing(dst []byte, e Encoding, head *wirepb.ServerFrame, parts ...[]byte) []byte {
 	if e == JSON {
 		return appendListingJSON(dst, head, parts)
@@ -87,8 +89,8 @@ func listing(head *wirepb.ServerFrame) (proto.Message, protowire.Number) {
 	return nil, 0
 }
 
-// NameEpochs gives every danmaku that a frame lists its epoch, which is left out where it is that of the position at which the
-// message ends. It is for clients.
+// NameEpochs gives every danmaku that a frame lists its epoch, which is left out where it is that of the
+// position at which the message ends. It is for clients.
 func NameEpochs(f *wirepb.ServerFrame) {
 	var list []*wirepb.Danmaku
 	var end *wirepb.Position

@@ -64,7 +64,8 @@ func anyListing(t *rapid.T) (f *wirepb.ServerFrame, set func([]*wirepb.Danmaku))
 	return f, func(list []*wirepb.Danmaku) { p.Danmaku = list }
 }
 
-// TestListingIsWhatTheEncodersMake puts frames together of parts, cut anywhere, and compares them with the generated encoders.
+// TestListingIsWhatTheEncodersMake puts frames together of parts, cut anywhere, and compares them with the
+// generated encoders.
 func TestListingIsWhatTheEncodersMake(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		head, set := anyListing(t)

@@ -1,16 +1,17 @@
-// Package ingest is the contract between the protocols by which media come in and the one who decides whether they may.
+// Package ingest is the contract between the protocols by which media come in and the one who decides
+// whether they may.
 //
-// It owns nothing. The protocol packages below it (rtmp) accept connections, find out what is published, and ask a Gate,
-// which the channel actor's client implements. In this order:
+// It owns nothing. The protocol packages below it (rtmp) accept connections, find out what is published,
+// and ask a Gate, which the channel actor's client implements. In this order:
 //
 //	Verify  as soon as the key is known, before the publisher is told to go on (where the Gate is a Verifier)
 //	Begin   when the tracks are known; the answer is the Stream to write to
 //	End     once for every Begin that succeeded, when the connection is gone
 //
-// A Gate that lets another publisher take over closes the old Stream with live.ErrTakenOver; the protocol package sees
-// that on the Stream's Done and closes its connection. Refusals are fault errors: Unauthenticated and NotFound mean a
-// wrong key, Denied a key that may not do this, Conflict and Exhausted that it may not now, anything else that the
-// decision could not be made.
+// A Gate that lets another publisher take over closes the old Stream with live.ErrTakenOver; the protocol
+// package sees that on the Stream's Done and closes its connection. Refusals are fault errors:
+// Unauthenticated and NotFound mean a wrong key, Denied a key that may not do this, Conflict and Exhausted
+// that it may not now, anything else that the decision could not be made.
 package ingest
 
 import (
@@ -36,14 +37,15 @@ type Publication struct {
 type Gate interface {
 	// Begin admits a publication and gives the Stream to write it to.
 	Begin(ctx context.Context, p Publication) (*live.Stream, error)
-	// End tells that nothing more will be written, and why, in words for logs and figures: live.ErrEnded when the publisher
-	// ended properly, live.ErrTakenOver, or what broke. reason is never nil, and a Gate need not tell reasons apart: one who
-	// ended properly may come back as one whose connection was lost. End's own error is for the log only.
+	// End tells that nothing more will be written, and why, in words for logs and figures: live.ErrEnded
+	// when the publisher ended properly, live.ErrTakenOver, or what broke. reason is never nil, and a Gate
+	// need not tell reasons apart: one who ended properly may come back as one whose connection was lost.
+	// End's own error is for the log only.
 	End(ctx context.Context, s *live.Stream, reason error) error
 }
 
-// Verifier is the ability of a Gate to judge a key before the tracks are known, so that a publisher with a wrong one is
-// refused at once and sends nothing.
+// Verifier is the ability of a Gate to judge a key before the tracks are known, so that a publisher with a
+// wrong one is refused at once and sends nothing.
 type Verifier interface {
 	Verify(ctx context.Context, p Publication) error
 }

@@ -72,8 +72,8 @@ func block(tb testing.TB, w *livetest.World, n int, path string) []*waiter {
 	return out
 }
 
-// wake publishes what the waiters wait for, unit by unit, and gives the times from the unit that completed it until each
-// had its first byte, sorted.
+// wake publishes what the waiters wait for, unit by unit, and gives the times from the unit that completed
+// it until each had its first byte, sorted.
 func wake(tb testing.TB, w *livetest.World, waiters []*waiter, s *live.Stream, units []media.Unit) []time.Duration {
 	tb.Helper()
 	at := make([]time.Time, len(waiters))
@@ -115,8 +115,8 @@ func wake(tb testing.TB, w *livetest.World, waiters []*waiter, s *live.Stream, u
 	return times
 }
 
-// TestWakingManyWaiters has a part wake everyone who waits for it at about the same time: a tenth of the promised number within a
-// coarse limit, or, with BARRAGE_BARS, all within the promised time.
+// TestWakingManyWaiters has a part wake everyone who waits for it at about the same time: a tenth of the
+// promised number within a coarse limit, or, with BARRAGE_BARS, all within the promised time.
 func TestWakingManyWaiters(t *testing.T) {
 	n, limit := 500, 10*time.Second
 	if os.Getenv("BARRAGE_BARS") != "" {
@@ -141,8 +141,9 @@ func TestWakingManyWaiters(t *testing.T) {
 	}
 }
 
-// BenchmarkWake is the time from the last unit of a part until the slowest percent of its waiters have their first byte.
-// Client and server share the machine; the processor time per waiter is that of both together.
+// BenchmarkWake is the time from the last unit of a part until the slowest percent of its waiters have
+// their first byte. Client and server share the machine; the processor time per waiter is that of both
+// together.
 func BenchmarkWake(b *testing.B) {
 	for _, n := range []int{1000, 5000} {
 		b.Run(fmt.Sprintf("waiters=%d", n), func(b *testing.B) {
@@ -188,8 +189,8 @@ func BenchmarkWake(b *testing.B) {
 	}
 }
 
-// BenchmarkRequests is plain requests per second over kept connections while 1,000 requests are blocked. Client and server
-// share the machine, so a server alone does more.
+// BenchmarkRequests is plain requests per second over kept connections while 1,000 requests are blocked.
+// Client and server share the machine, so a server alone does more.
 func BenchmarkRequests(b *testing.B) {
 	for _, c := range []struct{ name, path string }{
 		{"playlist", "source/index.m3u8"}, {"delta", "source/index.m3u8?_HLS_skip=YES"}, {"part", ""},
@@ -243,8 +244,9 @@ func cpu(tb testing.TB) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkIngest is the processor time of one 720p stream of 2.5 Mbit/s from the RTMP socket to the parts in memory and
-// the segments on disk, in real time, from ffmpeg processes that copy a file. Run it with -benchtime=1x; it takes a minute.
+// BenchmarkIngest is the processor time of one 720p stream of 2.5 Mbit/s from the RTMP socket to the parts
+// in memory and the segments on disk, in real time, from ffmpeg processes that copy a file. Run it with
+// -benchtime=1x; it takes a minute.
 func BenchmarkIngest(b *testing.B) {
 	const streams, span = 10, 40 * time.Second
 	file := filepath.Join(b.TempDir(), "source.flv")

@@ -30,7 +30,8 @@ type encoder struct {
 	done   chan error
 }
 
-// encode publishes a generated picture and, unless video only, a tone in real time until the test ends or stop.
+// encode publishes a generated picture and, unless video only, a tone in real time until the test ends or
+// stop.
 func encode(t *testing.T, url string, extra ...string) *encoder {
 	t.Helper()
 	args := []string{

@@ -1,9 +1,10 @@
-// Package livetest is the live wing as one world in a test: an RTMP port, a packager for each channel, HLS over HTTP, a
-// blob store on disk, and a Gate that knows some keys.
+// Package livetest is the live wing as one world in a test: an RTMP port, a packager for each channel, HLS
+// over HTTP, a blob store on disk, and a Gate that knows some keys.
 //
-// A World owns its listeners and goroutines and ends them with its test. Tests of the wing use it where one part alone
-// proves nothing. The Gate is real in what it promises (newest valid publisher wins, a lost one may come back) and small
-// in what it knows: channel "c" has key "k-c". It fails the test when it cannot be built.
+// A World owns its listeners and goroutines and ends them with its test. Tests of the wing use it where one
+// part alone proves nothing. The Gate is real in what it promises (newest valid publisher wins, a lost one
+// may come back) and small in what it knows: channel "c" has key "k-c". It fails the test when it cannot be
+// built.
 package livetest
 
 import (
@@ -279,8 +280,8 @@ func Tally(m *playlist.Media) (length time.Duration, breaks int) {
 	return length, breaks
 }
 
-// Eventually waits until a condition holds, and fails the test when it does not within a time. It is for what real
-// processes do, which no event of ours announces.
+// Eventually waits until a condition holds, and fails the test when it does not within a time. It is for
+// what real processes do, which no event of ours announces.
 func Eventually(tb testing.TB, within time.Duration, what string, holds func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -296,8 +297,8 @@ func Eventually(tb testing.TB, within time.Duration, what string, holds func() b
 	}
 }
 
-// Play writes what a source makes between two times since its start, each unit when it is due, and returns when the last
-// of it would have been shown. In a synctest bubble that takes no time.
+// Play writes what a source makes between two times since its start, each unit when it is due, and returns
+// when the last of it would have been shown. In a synctest bubble that takes no time.
 func Play(tb testing.TB, s *live.Stream, src mediatest.Source, from, to time.Duration) {
 	tb.Helper()
 	for _, u := range src.Units(to) {

@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// archiveQueue is how many objects may wait for the blob store, archiveBytes how many bytes the waiting ones and the one
-	// being written may have together: a count alone would let a fat stream hold gigabytes. What exceeds either bound is
-	// lost, counted and logged.
+	// archiveQueue is how many objects may wait for the blob store, archiveBytes how many bytes the waiting
+	// ones and the one being written may have together: a count alone would let a fat stream hold
+	// gigabytes. What exceeds either bound is lost, counted and logged.
 	archiveQueue = 64
 	archiveBytes = 128 << 20
-	// archiveTries is how often one is tried, archiveTry how long each may take, archivePause how long after a failure.
+	// archiveTries is how often one is tried, archiveTry how long each may take, archivePause how long
+	// after a failure.
 	archiveTries = 4
 	archiveTry   = 20 * time.Second
 	archivePause = time.Second
@@ -85,7 +86,8 @@ func (a *archive) run() {
 	}
 }
 
-// try writes an object, several times if need be: a Put of the same bytes may be repeated whatever came of it.
+// try writes an object, several times if need be: a Put of the same bytes may be repeated whatever came of
+// it.
 func (a *archive) try(it item) (err error) {
 	for n := range archiveTries {
 		if n > 0 {

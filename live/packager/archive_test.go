@@ -44,7 +44,8 @@ func (b *countingBlobs) once(t *testing.T, names ...string) {
 	}
 }
 
-// TestArchiveIsBoundedByBytes fills the queue with one object that nobody writes, so that no segment fits beside it.
+// TestArchiveIsBoundedByBytes fills the queue with one object that nobody writes, so that no segment fits
+// beside it.
 func TestArchiveIsBoundedByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
@@ -89,8 +90,8 @@ func TestArchiveIsBoundedByBytes(t *testing.T) {
 	})
 }
 
-// TestSegmentLostLateBecomesAGap lets the store time out, so that the archive gives a segment up when its parts have
-// long left the playlist.
+// TestSegmentLostLateBecomesAGap lets the store time out, so that the archive gives a segment up when its
+// parts have long left the playlist.
 func TestSegmentLostLateBecomesAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
@@ -140,7 +141,8 @@ func (b *answeringBlobs) Put(ctx context.Context, key string, r io.Reader, o blo
 	return info, err
 }
 
-// TestAnswersOfTheStore: what is repeated and what is given up. The store itself takes the repetition of an object that is there.
+// TestAnswersOfTheStore: what is repeated and what is given up. The store itself takes the repetition of an
+// object that is there.
 func TestAnswersOfTheStore(t *testing.T) {
 	for _, c := range []struct {
 		answer error

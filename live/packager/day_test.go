@@ -24,8 +24,8 @@ func (forgetful) Put(_ context.Context, _ string, r io.Reader, _ blob.PutOptions
 
 func (forgetful) Open(context.Context, string) (*blob.Object, error) { return nil, blob.ErrNoObject }
 
-// TestADay is point 25: a day with a thousand reconnects and timestamps that wrap. The clock must not drift, sequence
-// numbers must not repeat, and neither playlist nor memory may grow.
+// TestADay is point 25: a day with a thousand reconnects and timestamps that wrap. The clock must not
+// drift, sequence numbers must not repeat, and neither playlist nor memory may grow.
 func TestADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, forgetful{})

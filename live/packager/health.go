@@ -22,7 +22,8 @@ type Health struct {
 // Warning says in plain words what a streamer should change. Code is a stable word.
 type Warning struct{ Code, Message string }
 
-// longKeyframeGap is the target duration of the playlist: over it segments have to be cut without a key picture.
+// longKeyframeGap is the target duration of the playlist: over it segments have to be cut without a key
+// picture.
 const longKeyframeGap = 4 * time.Second
 
 // Health describes the publication that was attached last.

@@ -23,12 +23,13 @@ type heldInit struct {
 	number uint64
 	body   []byte
 	last   uint64 // the newest segment that needs it
-	// unlisted is the length of the broadcast when it was found that no segment listed needs it; zero while one does.
+	// unlisted is the length of the broadcast when it was found that no segment listed needs it; zero while
+	// one does.
 	unlisted time.Duration
 }
 
-// memory holds the segments of the last seconds, oldest first, and the init segments of all that are listed. The
-// Packager's lock guards it.
+// memory holds the segments of the last seconds, oldest first, and the init segments of all that are
+// listed. The Packager's lock guards it.
 type memory struct {
 	segments []*held
 	inits    []*heldInit
@@ -45,7 +46,8 @@ func (m *memory) init(number uint64) *heldInit {
 	return nil
 }
 
-// configure takes the init segment of the segments opened from now on and reports whether it was not held before.
+// configure takes the init segment of the segments opened from now on and reports whether it was not held
+// before.
 func (m *memory) configure(number uint64, body []byte) bool {
 	if m.init(number) != nil {
 		return false

@@ -9,8 +9,8 @@ import (
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 )
 
-// TestInitSegmentsAreForgotten changes the parameter sets with every segment. The store loses all, so that what can be
-// read is in memory.
+// TestInitSegmentsAreForgotten changes the parameter sets with every segment. The store loses all, so that
+// what can be read is in memory.
 func TestInitSegmentsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blobs := &brokenBlobs{Blobs: newBlobs(t), fail: true}

@@ -15,8 +15,8 @@ const (
 	Init
 )
 
-// Name is the file name of one object of a broadcast: "12.m4s" is segment 12, "12.3.m4s" its part 3, "init-1.mp4" the
-// init segment number 1.
+// Name is the file name of one object of a broadcast: "12.m4s" is segment 12, "12.3.m4s" its part 3,
+// "init-1.mp4" the init segment number 1.
 type Name struct {
 	Kind Kind
 	// Number is the sequence number of the segment, or the number of the init segment.
@@ -61,7 +61,8 @@ func ParseName(s string) (Name, bool) {
 	return n, ok
 }
 
-// number reads a canonical decimal below 2^31 or says why not by its second result, which also passes on a no.
+// number reads a canonical decimal below 2^31 or says why not by its second result, which also passes on a
+// no.
 func number(s string, ok bool) (uint64, bool) {
 	v, err := strconv.ParseUint(s, 10, 31)
 	return v, ok && err == nil && strconv.FormatUint(v, 10) == s

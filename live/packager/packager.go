@@ -14,8 +14,8 @@ import (
 	"github.com/barrage-live/barrage/live"
 )
 
-// Packager packages one broadcast. Attach, Interrupt, Finish, Close and Abandon change its life, one at a time, and belong to its
-// owner; everything else may be called by anyone at any time.
+// Packager packages one broadcast. Attach, Interrupt, Finish, Close and Abandon change its life, one at a
+// time, and belong to its owner; everything else may be called by anyone at any time.
 type Packager struct {
 	owner   sync.Mutex // held by what changes the life of the broadcast
 	cfg     Config
@@ -58,9 +58,9 @@ func Start(cfg Config) (*Packager, error) {
 	return p, nil
 }
 
-// Attach packages a Stream, after whatever was packaged before, with a discontinuity between them. A Stream that is
-// still attached is let go, not closed. It fails with fault.Invalid when the tracks cannot be packaged and with
-// fault.Conflict "broadcast_ended" after Finish.
+// Attach packages a Stream, after whatever was packaged before, with a discontinuity between them. A Stream
+// that is still attached is let go, not closed. It fails with fault.Invalid when the tracks cannot be
+// packaged and with fault.Conflict "broadcast_ended" after Finish.
 func (p *Packager) Attach(s *live.Stream) error {
 	p.owner.Lock()
 	defer p.owner.Unlock()
@@ -117,8 +117,8 @@ func (p *Packager) Interrupt() {
 	p.stop()
 }
 
-// Finish ends the broadcast: the playlist gets its ENDLIST and everyone who waits gets it. It returns when every
-// segment is in the blob store or given up. Calling it again does nothing.
+// Finish ends the broadcast: the playlist gets its ENDLIST and everyone who waits gets it. It returns when
+// every segment is in the blob store or given up. Calling it again does nothing.
 func (p *Packager) Finish() {
 	p.owner.Lock()
 	defer p.owner.Unlock()
@@ -146,7 +146,8 @@ func (p *Packager) end() bool {
 // Ended reports whether the broadcast is over: no media will come any more.
 func (p *Packager) Ended() bool { return p.ended.Load() }
 
-// Close finishes the broadcast if need be and frees what it holds. Requests from then on read from the blob store only.
+// Close finishes the broadcast if need be and frees what it holds. Requests from then on read from the blob
+// store only.
 func (p *Packager) Close() {
 	p.Finish()
 	p.mu.Lock()
@@ -158,5 +159,6 @@ func (p *Packager) Close() {
 	}
 }
 
-// Abandon is Close for an owner that must not wait: it returns at once, and the broadcast is finished and freed on the side.
+// Abandon is Close for an owner that must not wait: it returns at once, and the broadcast is finished and
+// freed on the side.
 func (p *Packager) Abandon() { go p.Close() }

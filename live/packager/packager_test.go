@@ -361,7 +361,8 @@ func TestMediaOutliveTheirListing(t *testing.T) {
 	})
 }
 
-// TestCloseFreesTheMedia: whoever still holds a closed Packager, such as a cache, must not keep its last seconds in memory.
+// TestCloseFreesTheMedia: whoever still holds a closed Packager, such as a cache, must not keep its last
+// seconds in memory.
 func TestCloseFreesTheMedia(t *testing.T) {
 	p := start(t, newBlobs(t))
 	stream := func() weak.Pointer[live.Stream] {

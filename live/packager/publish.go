@@ -8,15 +8,16 @@ import (
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 )
 
-// memoryTargets is how long a segment stays in memory, in target durations: three while its parts are listed, three
-// more in which they can still be asked for.
+// memoryTargets is how long a segment stays in memory, in target durations: three while its parts are
+// listed, three more in which they can still be asked for.
 const memoryTargets = 6
 
-// initTargets is how long an init segment stays in memory after the last segment that needs it has left the playlist.
+// initTargets is how long an init segment stays in memory after the last segment that needs it has left the
+// playlist.
 const initTargets = 3
 
-// publish applies what the segmenter made and lets everybody see it. arrival is that of the unit that completed
-// it, zero when none did.
+// publish applies what the segmenter made and lets everybody see it. arrival is that of the unit that
+// completed it, zero when none did.
 func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	if len(events) == 0 {
 		return

@@ -20,8 +20,8 @@ type rate struct {
 	duration time.Duration
 }
 
-// peakSpan bounds the runs of segments whose rate counts as a peak (draft section 4.4.6.2: between 0.5 and 1.5 target
-// durations; the target is four seconds).
+// peakSpan bounds the runs of segments whose rate counts as a peak (draft section 4.4.6.2: between 0.5 and
+// 1.5 target durations; the target is four seconds).
 const (
 	peakMin = 2 * time.Second
 	peakMax = 6 * time.Second

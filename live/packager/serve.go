@@ -52,8 +52,8 @@ func (p *Packager) variant() m3u8.Variant {
 	return v
 }
 
-// firstRate estimates the rate before a segment is complete. A key picture weighs most at the start, so it errs
-// upwards. The caller holds the lock.
+// firstRate estimates the rate before a segment is complete. A key picture weighs most at the start, so it
+// errs upwards. The caller holds the lock.
 func (p *Packager) firstRate() float64 {
 	bits := 0.0
 	for _, s := range p.mu.memory.segments {
@@ -67,9 +67,9 @@ func (p *Packager) firstRate() float64 {
 	return bits / p.mu.rates.shown.Seconds()
 }
 
-// Open gives an object of any broadcast of the channel: from memory if it is of this one and recent, else from the blob
-// store. The hinted part is awaited. It fails with fault.NotFound "no_media" on what is not there or not yet, and like
-// Playlist while waiting. The caller closes it.
+// Open gives an object of any broadcast of the channel: from memory if it is of this one and recent, else
+// from the blob store. The hinted part is awaited. It fails with fault.NotFound "no_media" on what is not
+// there or not yet, and like Playlist while waiting. The caller closes it.
 func (p *Packager) Open(ctx context.Context, broadcast id.Broadcast, n Name) (io.ReadSeekCloser, error) {
 	if broadcast == p.cfg.Broadcast {
 		b, hinted := p.recent(n)

@@ -24,8 +24,8 @@ func (p *Packager) Playlist(ctx context.Context, d m3u8.Directives) (*Snapshot, 
 	case s == nil && d.MSN > 1, s != nil && s.TooFar(d):
 		return nil, errTooFar()
 	case !d.Block:
-		// When a broadcast begins, a reader that knows no parts sees an empty playlist until the first segment is complete,
-		// and gives up on it (ffmpeg 5.1: "Empty segment").
+		// When a broadcast begins, a reader that knows no parts sees an empty playlist until the first
+		// segment is complete, and gives up on it (ffmpeg 5.1: "Empty segment").
 		return p.wait(ctx, m3u8.Directives{Block: true, MSN: 0, Part: -1})
 	}
 	return p.wait(ctx, d)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// census is an administrator who makes accounts and changes them, and compares the list of all accounts, which is made of what
-// accounts tell, with the accounts themselves.
+// census is an administrator who makes accounts and changes them, and compares the list of all accounts,
+// which is made of what accounts tell, with the accounts themselves.
 type census struct {
 	t        *testing.T
 	s        *server // the first one; the later ones have its address
@@ -28,7 +28,8 @@ type member struct {
 	maybe []rights // later ones whose outcome is unknown
 }
 
-// mayBe tells whether an account may have the rights. Roles and the rest are two changes, of which one may have been done.
+// mayBe tells whether an account may have the rights. Roles and the rest are two changes, of which one may
+// have been done.
 func (m *member) mayBe(r rights) bool {
 	tried := append([]rights{m.now}, m.maybe...)
 	return slices.ContainsFunc(tried, func(t rights) bool { return t.Moderator == r.Moderator }) &&
@@ -97,8 +98,8 @@ func (c *census) login(ctx context.Context, s *server) {
 	}
 }
 
-// check reads the whole list and every account: each account is listed once, as it is, and nothing else is. It tells how many there
-// are. acked are further handles whose registration was acknowledged.
+// check reads the whole list and every account: each account is listed once, as it is, and nothing else is.
+// It tells how many there are. acked are further handles whose registration was acknowledged.
 func (c *census) check(s *server, acked []string) int {
 	c.t.Helper()
 	c.login(c.t.Context(), s)

@@ -50,7 +50,8 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
-// TestDemoShowsAPictureAndChats runs `barrage demo` as a newcomer does, sees it live, hears a bot, and ends it without a trace.
+// TestDemoShowsAPictureAndChats runs `barrage demo` as a newcomer does, sees it live, hears a bot, and ends
+// it without a trace.
 func TestDemoShowsAPictureAndChats(t *testing.T) {
 	folder := t.TempDir()
 	cmd := exec.Command(binary, "demo", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--rtmp", "127.0.0.1:0")
@@ -99,7 +100,8 @@ func TestDemoShowsAPictureAndChats(t *testing.T) {
 	}
 }
 
-// announce finds the address of the page in what the demo prints, and reads on to the end so that the demo can go on printing.
+// announce finds the address of the page in what the demo prints, and reads on to the end so that the demo
+// can go on printing.
 func announce(out io.Reader, found chan<- *url.URL) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -111,7 +113,8 @@ func announce(out io.Reader, found chan<- *url.URL) {
 	}
 }
 
-// TestFirstAdministrator makes one on the folder of a stopped server, whose printed password logs in with the role.
+// TestFirstAdministrator makes one on the folder of a stopped server, whose printed password logs in with
+// the role.
 func TestFirstAdministrator(t *testing.T) {
 	data := t.TempDir()
 	made := command(t, nil, "admin", "create", "root", "--data", data)

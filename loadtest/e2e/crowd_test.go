@@ -19,8 +19,8 @@ import (
 // crowdPing is how often a healthy viewer asks for a sign of life.
 const crowdPing = 200 * time.Millisecond
 
-// crowd is viewers who do nothing wrong: they read what comes, as fast as it comes, and ping. Each of them checks that it learns of
-// everything its room says, or is told what it does not learn.
+// crowd is viewers who do nothing wrong: they read what comes, as fast as it comes, and ping. Each of them
+// checks that it learns of everything its room says, or is told what it does not learn.
 type crowd struct {
 	viewers []*healthy
 	cancel  context.CancelFunc
@@ -179,7 +179,8 @@ func (v *healthy) ended() bool {
 	}
 }
 
-// check ends the crowd and fails the test for each viewer who was closed or lost something without being told.
+// check ends the crowd and fails the test for each viewer who was closed or lost something without being
+// told.
 func (c *crowd) check(t *testing.T) {
 	t.Helper()
 	c.cancel()

@@ -18,9 +18,10 @@ import (
 // editors is how many edit at the same time, each a channel of their own.
 const editors = 8
 
-// TestAckedEditsSurviveKill kills the server without warning, again and again, while accounts and channels are made, titles and
-// rights are changed and keys are minted and revoked. Whatever was acknowledged is there afterwards, once, and nothing is half
-// there: neither an account that the list of accounts lacks, which is made of events, nor an event of what is not so.
+// TestAckedEditsSurviveKill kills the server without warning, again and again, while accounts and channels
+// are made, titles and rights are changed and keys are minted and revoked. Whatever was acknowledged is
+// there afterwards, once, and nothing is half there: neither an account that the list of accounts lacks,
+// which is made of events, nor an event of what is not so.
 //
 // BARRAGE_EDIT_KILLS sets how often (default 10).
 func TestAckedEditsSurviveKill(t *testing.T) {

@@ -29,9 +29,9 @@ const (
 	killPause   = 60 * time.Millisecond // between posts of one client; 20 clients ask for over 300 a second
 )
 
-// TestAckedDanmakuSurviveKill kills the server without warning, again and again, under load, and holds the history of what every
-// client did and saw to the invariants of package history: no acknowledged danmaku is lost, doubled or reordered, and
-// whoever is told "recovered" has everything.
+// TestAckedDanmakuSurviveKill kills the server without warning, again and again, under load, and holds the
+// history of what every client did and saw to the invariants of package history: no acknowledged danmaku is
+// lost, doubled or reordered, and whoever is told "recovered" has everything.
 //
 // BARRAGE_KILL_CYCLES sets how often (default 50).
 func TestAckedDanmakuSurviveKill(t *testing.T) {
@@ -127,7 +127,8 @@ func (w *killWorld) run(t *testing.T) (stop func()) {
 	return func() { cancel(); all.Wait() }
 }
 
-// killClient is one viewer who posts: it goes on over any number of connections and retries what it does not know the outcome of.
+// killClient is one viewer who posts: it goes on over any number of connections and retries what it does
+// not know the outcome of.
 type killClient struct {
 	w       *killWorld
 	index   int
@@ -252,7 +253,8 @@ func (c *killClient) see(danmaku []*wirepb.Danmaku) {
 	}
 }
 
-// seen is the record of a danmaku that a client was told. Its key is told to nobody but its author, so it is read from the text.
+// seen is the record of a danmaku that a client was told. Its key is told to nobody but its author, so it
+// is read from the text.
 func seen(d *wirepb.Danmaku) history.Record {
 	return history.Record{
 		User: strconv.FormatUint(d.GetUser(), 10), Key: strings.TrimPrefix(d.GetText(), textOf("")), Hash: hash(d.GetText()),

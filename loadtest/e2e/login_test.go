@@ -10,7 +10,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wireclient"
 )
 
-// TestLogoutReachesSockets logs out over HTTP: the sockets of the login close, and its access token, though not expired, opens no other.
+// TestLogoutReachesSockets logs out over HTTP: the sockets of the login close, and its access token, though
+// not expired, opens no other.
 func TestLogoutReachesSockets(t *testing.T) {
 	s := start(t, t.TempDir())
 	st := s.streamer(t, "leaver")

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// publish streams a test picture in real time until the returned stop is called; it fails the test if ffmpeg ends by itself.
+// publish streams a test picture in real time until the returned stop is called; it fails the test if
+// ffmpeg ends by itself.
 func publish(t *testing.T, target string, args ...string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

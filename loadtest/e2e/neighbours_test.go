@@ -20,7 +20,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// The crowd that stands beside what these tests do: 50 guests of each encoding and 20 connections with a login.
+// The crowd that stands beside what these tests do: 50 guests of each encoding and 20 connections with a
+// login.
 const (
 	crowdGuests  = 50
 	crowdMembers = 20
@@ -34,11 +35,12 @@ func stretch() time.Duration {
 	return 5 * time.Second
 }
 
-// TestFloodOfOneAccount lets one account post as much as it may over 32 connections. Whoever reads beside it keeps the connection and
-// learns of every danmaku, and whoever comes back after a burst, or comes new, gets to the head of the room.
+// TestFloodOfOneAccount lets one account post as much as it may over 32 connections. Whoever reads beside
+// it keeps the connection and learns of every danmaku, and whoever comes back after a burst, or comes new,
+// gets to the head of the room.
 //
-// The second time the room lets each user post a thousand a second, so that what bounds the frames is tried too, and not only what
-// bounds the user.
+// The second time the room lets each user post a thousand a second, so that what bounds the frames is tried
+// too, and not only what bounds the user.
 func TestFloodOfOneAccount(t *testing.T) {
 	t.Run("default settings", func(t *testing.T) { floodBesideCrowd(t) })
 	t.Run("users without limit", func(t *testing.T) {
@@ -127,7 +129,8 @@ func (f *flooding) raise(offset uint64) {
 	}
 }
 
-// comeBack resumes from the first position of the room until nothing is missing, and joins with the longest history there is.
+// comeBack resumes from the first position of the room until nothing is missing, and joins with the longest
+// history there is.
 func (s *server) comeBack(t *testing.T, st streamer, encoding wire.Encoding) {
 	t.Helper()
 	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: encoding, HTTP: from(98)})
@@ -163,8 +166,9 @@ func (s *server) comeBack(t *testing.T, st streamer, encoding wire.Encoding) {
 	}
 }
 
-// TestReadersOfHistory has 60 guests of one address read pages of history as fast as they are answered. Others beside them do not
-// notice: their pings are answered as on a quiet node, and a newcomer of another address joins.
+// TestReadersOfHistory has 60 guests of one address read pages of history as fast as they are answered.
+// Others beside them do not notice: their pings are answered as on a quiet node, and a newcomer of another
+// address joins.
 func TestReadersOfHistory(t *testing.T) {
 	s := start(t, t.TempDir())
 	st := s.streamer(t, "deep_room")
@@ -216,8 +220,8 @@ func readPages(ctx context.Context, s *server, room string, pages, refused *atom
 	}
 }
 
-// TestIdleConnectionsOfOneAddress opens more connections from one address than the node has places. Pages and sockets of a second
-// address are served all the same.
+// TestIdleConnectionsOfOneAddress opens more connections from one address than the node has places. Pages
+// and sockets of a second address are served all the same.
 func TestIdleConnectionsOfOneAddress(t *testing.T) {
 	s := start(t, t.TempDir(), "--limits.connections", "300")
 	st := s.streamer(t, "crowded")

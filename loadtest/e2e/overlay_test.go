@@ -20,7 +20,8 @@ import (
 const (
 	overlayPosts   = 1000
 	overlayPosters = 5
-	// overlayPause keeps the posts at 12 a second: a page shows 150 danmaku at once, each for 5 s here, and leaves the rest out.
+	// overlayPause keeps the posts at 12 a second: a page shows 150 danmaku at once, each for 5 s here, and
+	// leaves the rest out.
 	overlayPause = 410 * time.Millisecond
 	// overlayTick is that of a room with few viewers.
 	overlayTick = 100 * time.Millisecond
@@ -28,8 +29,9 @@ const (
 	overlayLimit = 10 * time.Second
 )
 
-// TestPostsAreDrawnOnEveryOverlay has a Go client of five connections post a thousand danmaku into a live room that two browsers
-// watch. Each browser must draw each of them once; how long that took from the post to the picture is logged.
+// TestPostsAreDrawnOnEveryOverlay has a Go client of five connections post a thousand danmaku into a live
+// room that two browsers watch. Each browser must draw each of them once; how long that took from the post
+// to the picture is logged.
 func TestPostsAreDrawnOnEveryOverlay(t *testing.T) {
 	s := start(t, t.TempDir(), "--room.posts", "100") // one user posts them all
 	st := s.streamer(t, "overlay")

@@ -102,8 +102,8 @@ func launch(data string, args ...string) (*server, error) {
 	}
 }
 
-// environment is that of the tests without BARRAGE_*: the binary reads those as settings, and those of whoever runs the tests are not
-// meant for it.
+// environment is that of the tests without BARRAGE_*: the binary reads those as settings, and those of
+// whoever runs the tests are not meant for it.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BARRAGE_") })
 }

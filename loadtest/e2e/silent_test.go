@@ -21,8 +21,9 @@ import (
 // silentSockets is close to all the open files a process may have on the machines we test on (20,000).
 const silentSockets = 19_000
 
-// TestSilentConnectionsHurtNobody opens 19,000 connections that say nothing: half of them not one byte, half a whole upgrade and
-// then nothing. Two viewers who were there before go on chatting, and a new one still gets in.
+// TestSilentConnectionsHurtNobody opens 19,000 connections that say nothing: half of them not one byte,
+// half a whole upgrade and then nothing. Two viewers who were there before go on chatting, and a new one
+// still gets in.
 func TestSilentConnectionsHurtNobody(t *testing.T) {
 	requireFiles(t, silentSockets+500)
 	s := start(t, t.TempDir(), "--limits.handshakes", "20000", "--limits.address", "20000")
@@ -76,7 +77,8 @@ func (s *server) listener(t *testing.T, st streamer, hear func(*wirepb.ServerFra
 	return st.enter(t, wireclient.Config{URL: s.ws(), OnFrame: hear})
 }
 
-// enter joins the room over a connection of its own, as the streamer's account or, without a token, as a guest.
+// enter joins the room over a connection of its own, as the streamer's account or, without a token, as a
+// guest.
 func (st streamer) enter(t *testing.T, cfg wireclient.Config) *wireclient.Client {
 	t.Helper()
 	cfg.Encoding = wire.Proto
@@ -96,7 +98,8 @@ func (st streamer) enter(t *testing.T, cfg wireclient.Config) *wireclient.Client
 	return conn
 }
 
-// chatLimit is how long a round of a chat may take on a busy machine; who waits for longer has noticed something.
+// chatLimit is how long a round of a chat may take on a busy machine; who waits for longer has noticed
+// something.
 const chatLimit = 5 * time.Second
 
 // chat is one viewer posting to another for as long as something bad goes on beside them.
@@ -175,8 +178,8 @@ func (c *chat) stop(t *testing.T) {
 	t.Logf("healthy viewers: %d rounds, slowest %v", c.delivered.Load(), slowest)
 }
 
-// openSilent opens n connections; every second one upgrades to a websocket first. The server sheds some, which is as good: how many
-// it took is the second result.
+// openSilent opens n connections; every second one upgrades to a websocket first. The server sheds some,
+// which is as good: how many it took is the second result.
 func openSilent(t *testing.T, addr string, n int) ([]net.Conn, int64) {
 	t.Helper()
 	conns := make([]net.Conn, n)

@@ -163,8 +163,8 @@ func (s secured) chats(t *testing.T, st streamer) {
 	await(t, "the other viewer hears it", liveLimit, func() bool { return heard.count() == 1 })
 }
 
-// TestIdleConnectionsOfOneAddressOverTLS opens more connections over TLS from one address than the node has places: it gets its share
-// only, and a second address is served.
+// TestIdleConnectionsOfOneAddressOverTLS opens more connections over TLS from one address than the node has
+// places: it gets its share only, and a second address is served.
 func TestIdleConnectionsOfOneAddressOverTLS(t *testing.T) {
 	const places = 300
 	s := startSecured(t, "--limits.connections", fmt.Sprint(places))

@@ -86,8 +86,8 @@ func (h *recorder) history(node string, to int) {
 	}
 }
 
-// usual is a good history: two publishers take turns for twelve danmaku, the owner changes after the sixth, one subscriber
-// sees all of it, one comes back and recovers.
+// usual is a good history: two publishers take turns for twelve danmaku, the owner changes after the sixth,
+// one subscriber sees all of it, one comes back and recovers.
 func usual() *recorder {
 	h := &recorder{}
 	h.join("s1", 0, 0, false)

@@ -34,8 +34,8 @@ type (
 
 // book is what is known of one room.
 type book struct {
-	// acked is the highest offset acknowledged before the moment now, fresh the highest at it: what ends at a moment did
-	// not end before what begins at it.
+	// acked is the highest offset acknowledged before the moment now, fresh the highest at it: what ends at
+	// a moment did not end before what begins at it.
 	acked, fresh position.Offset
 	now          int64
 	// sources are the final histories, by the node that told them.

@@ -106,7 +106,8 @@ func (l *Log) Flush() error {
 // maxLine bounds one line of a history.
 const maxLine = 1 << 16
 
-// Read reads the records of one process. A last line that was torn, because the process was killed, is left out.
+// Read reads the records of one process. A last line that was torn, because the process was killed, is left
+// out.
 func Read(r io.Reader) ([]Record, error) {
 	in := bufio.NewReaderSize(r, maxLine)
 	var out []Record
@@ -145,7 +146,8 @@ func parse(line []byte) (Record, error) {
 	return r, nil
 }
 
-// Merge joins the records of several processes in the order of time. Records of the same moment keep their order.
+// Merge joins the records of several processes in the order of time. Records of the same moment keep their
+// order.
 func Merge(processes ...[]Record) []Record {
 	all := slices.Concat(processes...)
 	slices.SortStableFunc(all, func(a, b Record) int { return cmp.Compare(a.T, b.T) })

@@ -1,10 +1,10 @@
 // Package blob is the object port: things too big for a row live here, such as media segments and uploads.
 //
-// An object is bytes and a content type under a key. It owns nothing but the driver it wraps. It is used by the live and
-// vod wings and by actors that keep files. Promises, proven for every driver by package blobtest: an object is visible
-// whole or not at all; a Put that returned nil survives the death of the process and of the machine; a key is written
-// once, so what is read under it never changes; an open object is read to its end or fails; damaged bytes are not served as
-// data; keys are listed in bytewise order.
+// An object is bytes and a content type under a key. It owns nothing but the driver it wraps. It is used by
+// the live and vod wings and by actors that keep files. Promises, proven for every driver by package
+// blobtest: an object is visible whole or not at all; a Put that returned nil survives the death of the
+// process and of the machine; a key is written once, so what is read under it never changes; an open object
+// is read to its end or fails; damaged bytes are not served as data; keys are listed in bytewise order.
 //
 // The outcome of a Put or Delete:
 //
@@ -13,8 +13,9 @@
 //	ErrExists                        other content lies under the key: nothing was done
 //	any other error                  nothing was done that can be seen, now or later
 //
-// Refusals: fault.Invalid (bad_object_key, bad_object_range, bad_content_type, size_mismatch, source_failed), ErrNoObject,
-// ErrExists, ErrCorrupt, ErrUnknown, fault.Unavailable (storage_full, storage_failed). The embedded driver is fileblob.
+// Refusals: fault.Invalid (bad_object_key, bad_object_range, bad_content_type, size_mismatch,
+// source_failed), ErrNoObject, ErrExists, ErrCorrupt, ErrUnknown, fault.Unavailable (storage_full,
+// storage_failed). The embedded driver is fileblob.
 package blob
 
 import (
@@ -59,9 +60,9 @@ type (
 	PutOptions = driver.PutOptions
 )
 
-// Object is an open object. It can be read from any place, and must be closed. One goroutine uses it at a time. Reading
-// fails with ErrCorrupt, with ErrNoObject where the engine cannot hold an object that is deleted, or with
-// fault.Unavailable.
+// Object is an open object. It can be read from any place, and must be closed. One goroutine uses it at a
+// time. Reading fails with ErrCorrupt, with ErrNoObject where the engine cannot hold an object that is
+// deleted, or with fault.Unavailable.
 type Object struct {
 	io.ReadSeekCloser
 	Info
@@ -81,14 +82,14 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Put stores all of r under key, which must be new, and returns when it is durable. Where the same bytes with the same
-// content type lie there already it makes sure that they are durable, so that a Put can be repeated; anything else there is
-// refused with ErrExists. If r fails, Put fails with its error and nothing changes. An object can be seen by others a little
-// before its Put returns.
+// Put stores all of r under key, which must be new, and returns when it is durable. Where the same bytes
+// with the same content type lie there already it makes sure that they are durable, so that a Put can be
+// repeated; anything else there is refused with ErrExists. If r fails, Put fails with its error and nothing
+// changes. An object can be seen by others a little before its Put returns.
 //
-// A key is a file name below any number of folders, with slashes between them, in the characters a-z, 0-9, '_', '-' and,
-// in the file name only, '.'. A file name has at least one dot and does not begin with one. So no key is a folder of
-// another, which many engines could not keep apart.
+// A key is a file name below any number of folders, with slashes between them, in the characters a-z, 0-9,
+// '_', '-' and, in the file name only, '.'. A file name has at least one dot and does not begin with one.
+// So no key is a folder of another, which many engines could not keep apart.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader, o PutOptions) (Info, error) {
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
@@ -146,10 +147,10 @@ func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
 	return s.d.Stat(ctx, key)
 }
 
-// List gives the objects whose keys begin with prefix and are greater than after, in bytewise order; without their content
-// types, which engines do not list. An object that is there all the while comes exactly once; one that is put or deleted
-// meanwhile may come or not. An error is the last that comes. Each call reads what it lists anew: who shows pages goes on
-// with after, who wants all takes all.
+// List gives the objects whose keys begin with prefix and are greater than after, in bytewise order;
+// without their content types, which engines do not list. An object that is there all the while comes
+// exactly once; one that is put or deleted meanwhile may come or not. An error is the last that comes. Each
+// call reads what it lists anew: who shows pages goes on with after, who wants all takes all.
 func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[Info, error] {
 	if len(prefix) > MaxKey || len(after) > MaxKey || !allowed(prefix) || !allowed(after) {
 		return func(yield func(Info, error) bool) { yield(Info{}, errRange()) }
@@ -157,8 +158,8 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[Info, 
 	return s.d.List(ctx, prefix, after)
 }
 
-// Delete removes an object; it is no error if there is none. An object that is being put meanwhile, or whose Put has an
-// unknown outcome, may come into being afterwards.
+// Delete removes an object; it is no error if there is none. An object that is being put meanwhile, or
+// whose Put has an unknown outcome, may come into being afterwards.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -166,8 +167,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.d.Delete(ctx, key)
 }
 
-// DeletePrefix removes all objects whose keys begin with prefix, which must not be empty, and gives the number of those
-// that are certainly removed by this call. When it fails, call it again.
+// DeletePrefix removes all objects whose keys begin with prefix, which must not be empty, and gives the
+// number of those that are certainly removed by this call. When it fails, call it again.
 func (s *Store) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 	if prefix == "" {
 		return 0, fault.New(fault.Invalid, "bad_object_key", "refusing to delete everything")

@@ -8,8 +8,9 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
-// source is what a driver reads of a Put: it ends with the caller's context, holds the caller's reader to the size that was
-// announced, and fails with refusals only. A driver that gets an error from it gives that error back.
+// source is what a driver reads of a Put: it ends with the caller's context, holds the caller's reader to
+// the size that was announced, and fails with refusals only. A driver that gets an error from it gives that
+// error back.
 type source struct {
 	ctx  context.Context //nolint:containedctx // lives as long as one Put
 	r    io.Reader

@@ -1,12 +1,13 @@
 // Package cache is the port of things that may be forgotten; for now these are rate windows.
 //
-// It is never the truth: a cache may lose anything at any time, and its users must only be more lenient for it. It owns
-// nothing but the driver it wraps; the gateway calls it for the limits of its API. Promises, proven for every driver by
-// package cachetest: never more events than the limit pass in any window while the cache remembers; no concurrent call is
-// lost; keys do not know of each other.
+// It is never the truth: a cache may lose anything at any time, and its users must only be more lenient for
+// it. It owns nothing but the driver it wraps; the gateway calls it for the limits of its API. Promises,
+// proven for every driver by package cachetest: never more events than the limit pass in any window while
+// the cache remembers; no concurrent call is lost; keys do not know of each other.
 //
-// Refusals: fault.Invalid (bad_rate_key, bad_rate), and fault.Unavailable or fault.Timeout where the engine is elsewhere and
-// cannot be reached: then the event may be counted or not. The embedded driver is localcache.
+// Refusals: fault.Invalid (bad_rate_key, bad_rate), and fault.Unavailable or fault.Timeout where the engine
+// is elsewhere and cannot be reached: then the event may be counted or not. The embedded driver is
+// localcache.
 package cache
 
 import (
@@ -42,8 +43,9 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// Allow counts one event under key, unless the rate is used up: then ok is false, nothing is counted, and retryAfter is
-// the pause after which one event would be allowed if no other came. Never more than Limit events pass in a Window.
+// Allow counts one event under key, unless the rate is used up: then ok is false, nothing is counted, and
+// retryAfter is the pause after which one event would be allowed if no other came. Never more than Limit
+// events pass in a Window.
 func (c *Cache) Allow(ctx context.Context, key string, rate Rate) (ok bool, retryAfter time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, 0, fault.From(err)

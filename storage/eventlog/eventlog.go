@@ -1,21 +1,23 @@
 // Package eventlog is the port of what happened: an append-only log of events in topics and partitions.
 //
-// It carries facts from those who make them to those who follow: lists, search, notifications, analytics. The truth lies in
-// tables; a follower that lost its place is rebuilt from them. It owns nothing but the driver it wraps. Outboxes append,
-// projections read (package projection). It promises what Kafka keeps, and no more; every driver proves it with package
-// eventlogtest:
+// It carries facts from those who make them to those who follow: lists, search, notifications, analytics.
+// The truth lies in tables; a follower that lost its place is rebuilt from them. It owns nothing but the
+// driver it wraps. Outboxes append, projections read (package projection). It promises what Kafka keeps,
+// and no more; every driver proves it with package eventlogtest:
 //
 //   - An Append that returned nil survives the death of the process and of the machine.
 //   - Events are appended at least once: a repeated Append repeats events.
 //   - Events of one key lie in one partition, in the order of their Appends.
-//   - Offsets of a partition grow, may have holes, and are never given twice; no event appears below an offset that was read.
+//   - Offsets of a partition grow, may have holes, and are never given twice; no event appears below an
+//     offset that was read.
 //   - Events that a reader asks for and that retention has removed are not passed over in silence.
 //
 // # Appending
 //
-// An event is told by a Source, usually an actor, which numbers what it tells: 1, 2, 3, with holes if need be, and never one
-// number for two things. Source and number are the ID of the event, for ever. A source appends in the order of its numbers,
-// and a number is settled before the next is appended. The outcome of an Append:
+// An event is told by a Source, usually an actor, which numbers what it tells: 1, 2, 3, with holes if need
+// be, and never one number for two things. Source and number are the ID of the event, for ever. A source
+// appends in the order of its numbers, and a number is settled before the next is appended. The outcome of
+// an Append:
 //
 //	nil                              all are there, durable: forget them
 //	ErrUnknown, any fault.Timeout    some may be there, the first ones first, or may still come: append the same again, and
@@ -23,17 +25,17 @@
 //	fault.Unavailable                nothing was appended: the same, after its RetryAfter
 //	fault.Invalid                    nothing was appended, and never will be: a bug
 //
-// A source that moves to another node appends again what it had not settled. What its former self still had on the way may come
-// later, behind newer events; it has its old numbers, and is recognised by them.
+// A source that moves to another node appends again what it had not settled. What its former self still had
+// on the way may come later, behind newer events; it has its old numbers, and is recognised by them.
 //
 // # Reading
 //
-// A reader keeps, in one place and changed together with what it does, the offset to go on with and the last number of each
-// source; what comes with that number or a lower one is a repetition and is dropped. Package projection does this for readers
-// whose effects are rows.
+// A reader keeps, in one place and changed together with what it does, the offset to go on with and the
+// last number of each source; what comes with that number or a lower one is a repetition and is dropped.
+// Package projection does this for readers whose effects are rows.
 //
-// Refusals: fault.Invalid (bad_topic, bad_partition, bad_event, bad_append, bad_read), ErrUnknown, ErrAhead, fault.Unavailable.
-// The embedded driver is tablelog.
+// Refusals: fault.Invalid (bad_topic, bad_partition, bad_event, bad_append, bad_read), ErrUnknown,
+// ErrAhead, fault.Unavailable. The embedded driver is tablelog.
 package eventlog
 
 import (
@@ -64,8 +66,8 @@ const (
 var (
 	// ErrUnknown: the engine failed, or the deadline passed, while events were on their way.
 	ErrUnknown = fault.New(fault.Timeout, "outcome_unknown", "the event log failed during the append; its outcome is unknown")
-	// ErrAhead: a read from an offset that the log has not reached. It was put back to an earlier state, and what the reader
-	// has seen beyond is not in it: rebuild.
+	// ErrAhead: a read from an offset that the log has not reached. It was put back to an earlier state,
+	// and what the reader has seen beyond is not in it: rebuild.
 	ErrAhead = fault.New(fault.Conflict, "offset_ahead", "the log does not reach so far")
 )
 
@@ -105,8 +107,8 @@ func (l *Log) Partitions(ctx context.Context, topic string) (int, error) {
 	return l.d.Partitions(ctx, topic)
 }
 
-// Append appends events to the partition of the key, in this order, and returns when they are durable. See the package comment
-// for what to do with each outcome.
+// Append appends events to the partition of the key, in this order, and returns when they are durable. See
+// the package comment for what to do with each outcome.
 func (l *Log) Append(ctx context.Context, topic, key string, events ...Event) error {
 	if err := check(ctx, topic); err != nil {
 		return err
@@ -136,8 +138,8 @@ func Weight(key string, e Event) int {
 // eventBytes is what an event takes beside its key, source and payload.
 const eventBytes = 64
 
-// Read gives events from an offset on; none if none come within MaxWait. It is refused with ErrAhead from an offset behind the
-// end of the log.
+// Read gives events from an offset on; none if none come within MaxWait. It is refused with ErrAhead from
+// an offset behind the end of the log.
 func (l *Log) Read(ctx context.Context, r Request) (Page, error) {
 	n, err := l.Partitions(ctx, r.Topic)
 	if err != nil {

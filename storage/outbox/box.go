@@ -95,8 +95,9 @@ type Batch struct {
 	told   uint64
 }
 
-// Stage gives what to write together with a change of which the events tell. It uses up their numbers; after the write was durable,
-// Stored must be called, and after an unknown outcome the box be made anew from what is stored.
+// Stage gives what to write together with a change of which the events tell. It uses up their numbers;
+// after the write was durable, Stored must be called, and after an unknown outcome the box be made anew
+// from what is stored.
 func (b *Box) Stage(events ...Event) (Batch, error) {
 	batch := Batch{told: b.told}
 	size := b.bytes
@@ -131,7 +132,8 @@ func (b *Box) Stored(batch Batch) {
 	}
 }
 
-// Pending are the events that are stored and not known to be in the log, in order. They do not change any more.
+// Pending are the events that are stored and not known to be in the log, in order. They do not change any
+// more.
 func (b *Box) Pending() []Staged { return slices.Clip(b.pending) }
 
 // Told says that all pending events up to that number are in the log.
@@ -146,7 +148,8 @@ func (b *Box) Told(seq uint64) {
 // Clean reports whether nothing is pending and no row is left to be removed.
 func (b *Box) Clean() bool { return len(b.pending) == 0 && b.first >= b.told }
 
-// Append appends events of a source to the log, in order, and gives the number of the last one that is surely there, 0 for none.
+// Append appends events of a source to the log, in order, and gives the number of the last one that is
+// surely there, 0 for none.
 func Append(ctx context.Context, log Log, source string, events []Staged) (told uint64, err error) {
 	for len(events) > 0 {
 		first, n, size := events[0], 0, 0

@@ -42,8 +42,9 @@ func (m Marks) Put(ctx context.Context, shard uint16, o Owner, p Place) error {
 	return m.write(ctx, shard, table.Put(o.row(p), nil))
 }
 
-// Remove takes down the marks of an owner from one place to another, both included: those that are put up meanwhile, by this activation
-// or by a later one, stay, and so do those of earlier activations whose work was not looked at.
+// Remove takes down the marks of an owner from one place to another, both included: those that are put up
+// meanwhile, by this activation or by a later one, stay, and so do those of earlier activations whose work
+// was not looked at.
 func (m Marks) Remove(ctx context.Context, shard uint16, o Owner, from, to Place) error {
 	if !o.valid() {
 		return errMark
@@ -56,8 +57,8 @@ func (m Marks) write(ctx context.Context, shard uint16, op table.Op) error {
 	return err
 }
 
-// All names all who are marked anywhere, page by page: next is the cursor to go on with, empty at the end. Where marks of a shard cannot
-// be read it names the others and gives the error besides.
+// All names all who are marked anywhere, page by page: next is the cursor to go on with, empty at the end.
+// Where marks of a shard cannot be read it names the others and gives the error besides.
 func (m Marks) All(ctx context.Context, from table.Cursor) (owners []Owner, next table.Cursor, err error) {
 	names, next, err := m.Tables.Walk(ctx, marks(), from)
 	if err != nil {

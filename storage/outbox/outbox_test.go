@@ -104,8 +104,8 @@ func event(key, payload string) outbox.Event {
 	return outbox.Event{Topic: "t", Key: key, Payload: []byte(payload)}
 }
 
-// Whatever is staged, lost, appended in part and taken over: what is in the log is exactly what was stored, in order, each under one
-// number of its own, and in the end no row is left.
+// Whatever is staged, lost, appended in part and taken over: what is in the log is exactly what was stored,
+// in order, each under one number of its own, and in the end no row is left.
 func TestEveryStoredEventIsToldAndNoOther(t *testing.T) {
 	tables := newOwner(t).tables
 	rapid.Check(t, func(t *rapid.T) {

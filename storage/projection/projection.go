@@ -1,32 +1,36 @@
 // Package projection turns events into rows: what a list, a count or an index knows of other actors' facts.
 //
-// A Projection follows one partition of a topic of the event log and owns, in one partition of an owned table, the rows that
-// come of it, the cursor, and the last number of each source. All of them change in one write, so each event has its effect
-// exactly once although the log repeats events and any write may have an unknown outcome. It is used by the actor that owns
-// the partition, one call at a time; it has no goroutine.
+// A Projection follows one partition of a topic of the event log and owns, in one partition of an owned
+// table, the rows that come of it, the cursor, and the last number of each source. All of them change in
+// one write, so each event has its effect exactly once although the log repeats events and any write may
+// have an unknown outcome. It is used by the actor that owns the partition, one call at a time; it has no
+// goroutine.
 //
 // Promises:
 //
 //  1. What a Step has applied is durable together with the cursor, or neither is.
-//  2. Of the events of a source, each number is applied once, in ascending order; a repetition is passed over.
-//  3. A write that takes effect late, after its outcome was called unknown, changes nothing that came after it: the cursor is
-//     moved only from where it was read. One of a former owner is refused by the fence.
-//  4. Events that retention has removed before they were read are not passed over: Step refuses with ErrLost until Restart.
+//  2. Of the events of a source, each number is applied once, in ascending order; a repetition is passed
+//     over.
+//  3. A write that takes effect late, after its outcome was called unknown, changes nothing that came after
+//     it: the cursor is moved only from where it was read. One of a former owner is refused by the fence.
+//  4. Events that retention has removed before they were read are not passed over: Step refuses with
+//     ErrLost until Restart.
 //
-// A projection is not the truth, and can be made anew: read the end of the partition, build the rows from the truth, then
-// Restart at that end. Events that come from there on may tell again what the truth said already, so rows that are not only
-// the latest state of a source hold what they need to notice.
+// A projection is not the truth, and can be made anew: read the end of the partition, build the rows from
+// the truth, then Restart at that end. Events that come from there on may tell again what the truth said
+// already, so rows that are not only the latest state of a source hold what they need to notice.
 //
 // # Storage
 //
-// Keys that begin with 0x01 are the projection's; the rows of its user begin with anything else. Numbers are big-endian, every
-// value begins with the version, 0x01.
+// Keys that begin with 0x01 are the projection's; the rows of its user begin with anything else. Numbers
+// are big-endian, every value begins with the version, 0x01.
 //
 //	0x01 'c' topic '/' partition in decimal              cursor: 8 bytes, the offset to go on with
 //	0x01 's' topic '/' partition in decimal '/' source   8 bytes, the number of the source's last event
 //
-// Refusals: ErrLost, eventlog.ErrAhead (the log was put back; Restart), fault.Fenced (step down), and those of the log and the
-// tables. After fault.Timeout and fault.Unavailable call Step again: it reads the cursor first.
+// Refusals: ErrLost, eventlog.ErrAhead (the log was put back; Restart), fault.Fenced (step down), and those
+// of the log and the tables. After fault.Timeout and fault.Unavailable call Step again: it reads the cursor
+// first.
 package projection
 
 import (
@@ -47,13 +51,14 @@ const (
 	reserved  = 0x01
 	formatV1  = 0x01
 	valueSize = 9
-	// stepOps and stepBytes end a step early: what is left of the page is read again. A batch of the tables takes four times as
-	// much, so that the last event of a step fits as well.
+	// stepOps and stepBytes end a step early: what is left of the page is read again. A batch of the tables
+	// takes four times as much, so that the last event of a step fits as well.
 	stepOps   = table.MaxOps / 4
 	stepBytes = table.MaxBatch / 4
 	// maxSources bounds how many sources are remembered; what is forgotten is read again.
 	maxSources = 10_000
-	// collisions is how often a step begins again because a write of unknown outcome has taken effect after all.
+	// collisions is how often a step begins again because a write of unknown outcome has taken effect after
+	// all.
 	collisions = 3
 )
 
@@ -71,7 +76,8 @@ type Tables interface {
 	Write(ctx context.Context, b table.Batch) (table.Version, error)
 }
 
-// Config says what is followed and where the rows lie. All fields are required; zero is a partition of the topic.
+// Config says what is followed and where the rows lie. All fields are required; zero is a partition of the
+// topic.
 type Config struct {
 	Log    Log
 	Tables Tables
@@ -107,12 +113,13 @@ type Progress struct {
 	Behind uint64
 }
 
-// Apply puts the effect of an event into rows. When it fails the whole step fails and will meet the event again, so what it
-// cannot understand it has to pass over by itself.
+// Apply puts the effect of an event into rows. When it fails the whole step fails and will meet the event
+// again, so what it cannot understand it has to pass over by itself.
 type Apply func(ctx context.Context, r eventlog.Record, rows *Rows) error
 
-// Step reads the events that come next, waiting for the first at most so long, applies those that are new and writes what comes
-// of them. It may end before the last that is there: Progress says how far it is behind.
+// Step reads the events that come next, waiting for the first at most so long, applies those that are new
+// and writes what comes of them. It may end before the last that is there: Progress says how far it is
+// behind.
 func (p *Projection) Step(ctx context.Context, wait time.Duration, apply Apply) (Progress, error) {
 	for try := 0; ; try++ {
 		progress, err := p.step(ctx, wait, apply)
@@ -222,8 +229,8 @@ func (p *Projection) write(ctx context.Context, changes map[string]table.Op, nex
 	return nil
 }
 
-// Restart puts the cursor to an offset: after a rebuild, to the end that the partition had before it. The numbers of the sources
-// stay.
+// Restart puts the cursor to an offset: after a rebuild, to the end that the partition had before it. The
+// numbers of the sources stay.
 func (p *Projection) Restart(ctx context.Context, next uint64) error {
 	err := p.load(ctx)
 	if err == nil {

@@ -104,8 +104,8 @@ func (w *world) has(source string, want uint64) {
 	}
 }
 
-// unreliable is tables whose writes may be refused, or have an unknown outcome: not done, done, or done later, when it is too
-// late to matter or just early enough to hurt.
+// unreliable is tables whose writes may be refused, or have an unknown outcome: not done, done, or done
+// later, when it is too late to matter or just early enough to hurt.
 type unreliable struct {
 	*table.Store
 	rng  *rand.Rand
@@ -140,8 +140,9 @@ func (u *unreliable) arrive(ctx context.Context) {
 	}
 }
 
-// TestEachEventHasItsEffectOnce lets sources tell events, and repeat some of them late, while projections read them over tables
-// that fail, and are replaced now and then. A replaced one goes on for a while, as a paused node does.
+// TestEachEventHasItsEffectOnce lets sources tell events, and repeat some of them late, while projections
+// read them over tables that fail, and are replaced now and then. A replaced one goes on for a while, as a
+// paused node does.
 func TestEachEventHasItsEffectOnce(t *testing.T) {
 	for seed := range uint64(20) {
 		w := newWorld(t)

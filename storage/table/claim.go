@@ -77,10 +77,10 @@ func (c Claim) Release(ctx context.Context, name string, owner []byte) error {
 
 // During takes a name, does the work and confirms the name. If the work fails for sure, which is any
 // refusal but fault.Timeout and fault.Internal, the name is released at once; after an outcome that is not
-// known it expires, unless the owner takes it again. What is released is the claim that this call has taken:
-// one that the owner has taken again meanwhile, or confirmed, belongs to another try, which may have succeeded.
-// If the work is done and the name cannot be confirmed, that is fault.Timeout outcome_unknown, whatever the
-// reason, so that a During around this one keeps its name for what is there.
+// known it expires, unless the owner takes it again. What is released is the claim that this call has
+// taken: one that the owner has taken again meanwhile, or confirmed, belongs to another try, which may have
+// succeeded. If the work is done and the name cannot be confirmed, that is fault.Timeout outcome_unknown,
+// whatever the reason, so that a During around this one keeps its name for what is there.
 func (c Claim) During(ctx context.Context, name string, owner []byte, work func(ctx context.Context) error) error {
 	taken, err := c.take(ctx, name, owner)
 	if err != nil {
@@ -98,8 +98,8 @@ func (c Claim) During(ctx context.Context, name string, owner []byte, work func(
 	return nil
 }
 
-// Keep confirms a name for an owner that is there already, and takes it before if the claim on it has expired. Somebody else's is
-// refused with ErrClaimed.
+// Keep confirms a name for an owner that is there already, and takes it before if the claim on it has
+// expired. Somebody else's is refused with ErrClaimed.
 func (c Claim) Keep(ctx context.Context, name string, owner []byte) error {
 	err := c.Confirm(ctx, name, owner)
 	if errors.Is(err, ErrClaimed) {
@@ -114,8 +114,8 @@ func (c Claim) Owner(ctx context.Context, name string) ([]byte, error) {
 	return owner, err
 }
 
-// Look is Owner, and says whether the name is confirmed. One that is not may be of what is being made, of what was never made, or of
-// what was made and has not heard of it.
+// Look is Owner, and says whether the name is confirmed. One that is not may be of what is being made, of
+// what was never made, or of what was made and has not heard of it.
 func (c Claim) Look(ctx context.Context, name string) (owner []byte, confirmed bool, err error) {
 	row, err := c.Store.Get(ctx, c.Table, name, c.Key)
 	if err != nil {

@@ -181,7 +181,8 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// TestAClaimOfAnotherTryStays: of two tries to make one thing, the one that fails late takes no name away from the one that succeeded.
+// TestAClaimOfAnotherTryStays: of two tries to make one thing, the one that fails late takes no name away
+// from the one that succeeded.
 func TestAClaimOfAnotherTryStays(t *testing.T) {
 	claim := table.Claim{Store: pebbletest.Open(t), Table: table.Shared("name"), Key: []byte("owner"), TTL: time.Minute}
 	ann, sure := []byte("ann"), fault.New(fault.Fenced, "fenced", "the partition has another owner")
@@ -216,8 +217,8 @@ func TestAClaimOfAnotherTryStays(t *testing.T) {
 	}
 }
 
-// TestANameIsKeptForWhatIsThere: of two names of one thing, the one that was taken first is not released when the thing is made and the other
-// name cannot be confirmed, whatever the reason.
+// TestANameIsKeptForWhatIsThere: of two names of one thing, the one that was taken first is not released
+// when the thing is made and the other name cannot be confirmed, whatever the reason.
 func TestANameIsKeptForWhatIsThere(t *testing.T) {
 	claim := table.Claim{Store: pebbletest.Open(t), Table: table.Shared("name"), Key: []byte("owner"), TTL: time.Minute}
 	ann := []byte("ann")

@@ -8,7 +8,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table/driver"
 )
 
-// maxTTL is the longest time to live; longer ones are cut to it. Servers count it in seconds from 1970 in 32 bits.
+// maxTTL is the longest time to live; longer ones are cut to it. Servers count it in seconds from 1970 in
+// 32 bits.
 const maxTTL = 20 * 365 * 24 * time.Hour
 
 // Op is one change of one row, or of a range of rows.

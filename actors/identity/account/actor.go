@@ -20,7 +20,8 @@ type Deps struct {
 	Config  Config
 }
 
-// Kind makes accounts. The key is the user id; an activation without a stored document answers no_account until it is created.
+// Kind makes accounts. The key is the user id; an activation without a stored document answers no_account
+// until it is created.
 func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, d.Revoker, d.Config.claimTTL()}
 	return document.Kind[stored, state, *state]{

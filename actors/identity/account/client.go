@@ -15,7 +15,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// draws is how often a user id is drawn before giving up; two accounts of one millisecond collide once in 4096 pairs.
+// draws is how often a user id is drawn before giving up; two accounts of one millisecond collide once in
+// 4096 pairs.
 const draws = 8
 
 // Client is how everyone talks to accounts. It is safe for concurrent use.
@@ -32,7 +33,8 @@ func NewClient(n *cluster.Node, t *table.Store, h *auth.Hasher, m *Metrics) *Cli
 	return &Client{node: n, store: store{table: t}, hasher: h, metrics: m}
 }
 
-// Register makes an account that may post, and returns when it is durable. Names that are reserved, or look it, are refused.
+// Register makes an account that may post, and returns when it is durable. Names that are reserved, or look
+// it, are refused.
 func (c *Client) Register(ctx context.Context, handle, password string) (Account, error) {
 	h, err := auth.ParseHandle(handle)
 	if err == nil && reserved.Alike(h.Shown) {
@@ -69,8 +71,8 @@ func (c *Client) register(ctx context.Context, h auth.Handle, err error, passwor
 	return a, err
 }
 
-// Authenticate finds the account of a handle and password. Unknown handle and wrong password are one refusal and take the
-// same time; a disabled account is told so only with the right password.
+// Authenticate finds the account of a handle and password. Unknown handle and wrong password are one
+// refusal and take the same time; a disabled account is told so only with the right password.
 func (c *Client) Authenticate(ctx context.Context, handle, password string) (a Account, err error) {
 	defer func() { c.metrics.logins.WithLabelValues(result(err)).Inc() }()
 	known, err := c.credentials(ctx, handle)
@@ -93,7 +95,8 @@ func (c *Client) Authenticate(ctx context.Context, handle, password string) (a A
 	return known.account, nil
 }
 
-// verify refuses a wrong password, and a disabled account for the right one. stale says that the hash has parameters of before.
+// verify refuses a wrong password, and a disabled account for the right one. stale says that the hash has
+// parameters of before.
 func (c *Client) verify(ctx context.Context, known credentials, password string) (stale bool, err error) {
 	ok, stale, err := c.hasher.Verify(ctx, password, known.hash)
 	switch {
@@ -107,8 +110,8 @@ func (c *Client) verify(ctx context.Context, known credentials, password string)
 	return stale, nil
 }
 
-// ChangePassword replaces the password of one who knows it, and refuses ErrCredentials to one who does not. Logins go on until they are
-// ended, which is for the caller to do.
+// ChangePassword replaces the password of one who knows it, and refuses ErrCredentials to one who does not.
+// Logins go on until they are ended, which is for the caller to do.
 func (c *Client) ChangePassword(ctx context.Context, user id.User, old, next string) (Account, error) {
 	known, err := c.secrets(ctx, user)
 	if err != nil {
@@ -186,8 +189,8 @@ func (c *Client) ByHandle(ctx context.Context, handle string) (Account, error) {
 	return c.Get(ctx, user)
 }
 
-// find gives the account of a handle. One whose creation nobody has heard the end of is told to look after its handle, or it would lose it
-// when the claim expires.
+// find gives the account of a handle. One whose creation nobody has heard the end of is told to look after
+// its handle, or it would lose it when the claim expires.
 func (c *Client) find(ctx context.Context, h auth.Handle) (id.User, error) {
 	user, confirmed, err := c.store.owner(ctx, h)
 	if err == nil && !confirmed {
@@ -206,7 +209,8 @@ func (c *Client) GrantRole(ctx context.Context, user id.User, role auth.Role) (A
 	return ask(ctx, c.node, user, grantRole{role})
 }
 
-// SetDisabled shuts an account out of logging in and refreshing, or lets it in again. Tokens given before are out of date from then on.
+// SetDisabled shuts an account out of logging in and refreshing, or lets it in again. Tokens given before
+// are out of date from then on.
 func (c *Client) SetDisabled(ctx context.Context, user id.User, disabled bool) (Account, error) {
 	return ask(ctx, c.node, user, setDisabled{disabled})
 }
@@ -223,7 +227,8 @@ func result(err error) string {
 }
 
 const (
-	// maxHandles is how many handles a client remembers, which takes about 10 MB; when there are as many, all are forgotten.
+	// maxHandles is how many handles a client remembers, which takes about 10 MB; when there are as many,
+	// all are forgotten.
 	maxHandles = 1 << 16
 	// handleFor is how long.
 	handleFor = time.Minute

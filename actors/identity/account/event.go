@@ -37,7 +37,8 @@ func (s *state) events() []outbox.Event {
 	return []outbox.Event{{Topic: Topic, Key: string(s.doc.User), Payload: payload}}
 }
 
-// ParseEvent reads the payload of an event: the account, and its handle as it is folded for comparing. ok is false for what is none.
+// ParseEvent reads the payload of an event: the account, and its handle as it is folded for comparing. ok
+// is false for what is none.
 func ParseEvent(payload []byte) (a Account, folded string, ok bool) {
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil || e.User == "" || e.Folded == "" {

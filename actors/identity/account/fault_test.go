@@ -24,7 +24,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
-// TestAFailedRegistrationMayBeTriedAgain: at once, if surely nothing was stored; when the claim has expired, if nobody knows.
+// TestAFailedRegistrationMayBeTriedAgain: at once, if surely nothing was stored; when the claim has
+// expired, if nobody knows.
 func TestAFailedRegistrationMayBeTriedAgain(t *testing.T) {
 	for name, x := range map[string]struct {
 		call  int // the first that fails: the activation's fence is the first, the creation's the second, the third writes
@@ -53,7 +54,8 @@ func TestAFailedRegistrationMayBeTriedAgain(t *testing.T) {
 	}
 }
 
-// TestARegistrationThatSucceededUnnoticed: the person was told that nobody knows, tries to log in, and can from then on.
+// TestARegistrationThatSucceededUnnoticed: the person was told that nobody knows, tries to log in, and can
+// from then on.
 func TestARegistrationThatSucceededUnnoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, disk := worldtest.NewFlaky(t)
@@ -130,7 +132,8 @@ func TestAChangeOfRightsThatNobodyHearsOf(t *testing.T) {
 	}
 }
 
-// TestAChangeOfRightsThatACrashCutOff: the next process has every node refuse the old tokens before it lets anybody in.
+// TestAChangeOfRightsThatACrashCutOff: the next process has every node refuse the old tokens before it lets
+// anybody in.
 func TestAChangeOfRightsThatACrashCutOff(t *testing.T) {
 	store, disk := worldtest.NewFlaky(t)
 	w := worldtest.New(t, worldtest.Config{Table: store})
@@ -151,8 +154,8 @@ func TestAChangeOfRightsThatACrashCutOff(t *testing.T) {
 	}
 }
 
-// TestARegistrationThatACrashCutOff: the account is stored and not all that its handle looks like is confirmed, and the claims on that
-// have expired by the time that somebody starts the next process.
+// TestARegistrationThatACrashCutOff: the account is stored and not all that its handle looks like is
+// confirmed, and the claims on that have expired by the time that somebody starts the next process.
 func TestARegistrationThatACrashCutOff(t *testing.T) {
 	for _, x := range []struct {
 		handle, alike string
@@ -197,7 +200,8 @@ func (s stolen) Claim(_ context.Context, l coordination.Lease, shard coordinatio
 	return coordination.Grant{Shard: shard, Node: l.Node, Epoch: l.Epoch}, nil
 }
 
-// TestAFormerOwnerIsNotHeard: once the new owner has read the account, a change of the former one is refused, not acknowledged and lost.
+// TestAFormerOwnerIsNotHeard: once the new owner has read the account, a change of the former one is
+// refused, not acknowledged and lost.
 func TestAFormerOwnerIsNotHeard(t *testing.T) {
 	tables := pebbletest.Open(t)
 	local, err := localstore.Open(t.Context(), localstore.Config{Tables: tables, Fresh: true})

@@ -27,8 +27,8 @@ type Account struct {
 	Roles    auth.Roles
 	Disabled bool
 	Created  time.Time
-	// RightsVersion grows when an administrator changes the roles or shuts the account out or lets it in; tokens with a lower one are
-	// out of date.
+	// RightsVersion grows when an administrator changes the roles or shuts the account out or lets it in;
+	// tokens with a lower one are out of date.
 	RightsVersion uint64
 }
 
@@ -121,7 +121,8 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 	case setRoles:
 		return s.change(auth.NewRoles(c.roles...), s.doc.Disabled, dst)
 	case grantRole:
-		// Who has more rights than its token says is let in all the same, so nobody need be sent to fetch a new one.
+		// Who has more rights than its token says is let in all the same, so nobody need be sent to fetch a
+		// new one.
 		if !s.doc.Roles.Has(c.role) {
 			s.doc.Roles = auth.NewRoles(append(slices.Clone(s.doc.Roles), c.role)...)
 			dst = append(dst, save{Doc: s.doc, Events: s.events()})
@@ -142,8 +143,8 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	return append(dst, save{Doc: s.doc, Fragile: true, Events: s.events()}, document.Reply{Value: s.public()})
 }
 
-// change gives the account other rights, and makes tokens that carry the old ones out of date. What is so already is written and told
-// again, because what followed the first write may not have happened.
+// change gives the account other rights, and makes tokens that carry the old ones out of date. What is so
+// already is written and told again, because what followed the first write may not have happened.
 func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
 	if s.doc.Disabled != disabled || !slices.Equal(s.doc.Roles, roles) {
 		s.doc.Roles, s.doc.Disabled = roles, disabled

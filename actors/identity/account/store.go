@@ -37,7 +37,8 @@ func (s store) claims() table.Claim {
 	return table.Claim{Store: s.table, Table: handles(), Key: ownerKey(), TTL: s.ttl}
 }
 
-// around claims the handle of a new account, and has every node refuse the tokens that carry rights which were changed.
+// around claims the handle of a new account, and has every node refuse the tokens that carry rights which
+// were changed.
 func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
 	if w.First {
 		owner, err := ownerOf(w.Doc)
@@ -55,7 +56,8 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 	return s.revoke(ctx, w.Doc)
 }
 
-// during claims all names while it does the work. They are sorted, so that of many who want the same ones the first to come gets them.
+// during claims all names while it does the work. They are sorted, so that of many who want the same ones
+// the first to come gets them.
 func (s store) during(ctx context.Context, names []string, owner []byte, work func(context.Context) error) error {
 	if len(names) == 0 {
 		return work(ctx)
@@ -65,8 +67,8 @@ func (s store) during(ctx context.Context, names []string, owner []byte, work fu
 	})
 }
 
-// settle gives an account whose creation was cut off its handle, unless somebody else has it by now, and repeats what may have been cut
-// off of a change of its rights.
+// settle gives an account whose creation was cut off its handle, unless somebody else has it by now, and
+// repeats what may have been cut off of a change of its rights.
 func (s store) settle(ctx context.Context, d stored) error {
 	owner, err := ownerOf(d)
 	if err != nil {
@@ -95,7 +97,8 @@ func ownerOf(d stored) ([]byte, error) {
 	return owner, nil
 }
 
-// owner finds the account of a handle, and whether the handle is confirmed: ErrNoAccount if nobody has exactly this one.
+// owner finds the account of a handle, and whether the handle is confirmed: ErrNoAccount if nobody has
+// exactly this one.
 func (s store) owner(ctx context.Context, h auth.Handle) (user id.User, confirmed bool, err error) {
 	owner, confirmed, err := s.claims().Look(ctx, h.Skeleton)
 	if errors.Is(err, table.ErrNoRow) {

@@ -1,15 +1,17 @@
-// Package accountlist is the list of all accounts, for those who look after the platform: one actor, which follows what accounts tell
-// (package follower).
+// Package accountlist is the list of all accounts, for those who look after the platform: one actor, which
+// follows what accounts tell (package follower).
 //
-// It owns table "account_list", partition "all": a row for each account, sorted by handle as it is folded, and one by which the row of an
-// account is found that has another handle now. Client reads them; nobody is asked but the list itself, whether it knows everything.
+// It owns table "account_list", partition "all": a row for each account, sorted by handle as it is folded,
+// and one by which the row of an account is found that has another handle now. Client reads them; nobody is
+// asked but the list itself, whether it knows everything.
 //
 //	'h' folded handle 0x00 user id     value: JSON of account.Account
 //	'u' user id                        value: the folded handle
 //
-// It promises: every change of an account is in the list a moment after it was answered, or as soon as the event log takes it. Whoever
-// reads the list has it read first what was told; if that takes too long the list is shown as it is. It is built anew from the accounts
-// if it was never built or the log has lost events.
+// It promises: every change of an account is in the list a moment after it was answered, or as soon as the
+// event log takes it. Whoever reads the list has it read first what was told; if that takes too long the
+// list is shown as it is. It is built anew from the accounts if it was never built or the log has lost
+// events.
 //
 // Refusals: Invalid bad_cursor, and those of the tables.
 package accountlist
@@ -119,8 +121,9 @@ type Client struct {
 // NewClient reads what the list of n has written to t.
 func NewClient(n *cluster.Node, t *table.Store) *Client { return &Client{n, t} }
 
-// List gives the accounts whose handle begins with a prefix ("": all), in the order of their handles, at most limit and MaxPage of them,
-// after the cursor ("": from the beginning); next is the cursor to go on with, "" at the end.
+// List gives the accounts whose handle begins with a prefix ("": all), in the order of their handles, at
+// most limit and MaxPage of them, after the cursor ("": from the beginning); next is the cursor to go on
+// with, "" at the end.
 func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error) {
 	c.catchUp(ctx)
 	from := append([]byte{handles}, text.Fold(prefix[:min(len(prefix), maxPrefix)])...)

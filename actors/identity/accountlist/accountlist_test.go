@@ -28,7 +28,8 @@ func register(t *testing.T, w *worldtest.World, handle string) account.Account {
 	return a
 }
 
-// eventually asks until yes, at most 10 s: accounts tell what has become of them a moment after they have answered.
+// eventually asks until yes, at most 10 s: accounts tell what has become of them a moment after they have
+// answered.
 func eventually(t *testing.T, what string, yes func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)

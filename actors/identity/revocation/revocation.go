@@ -1,19 +1,20 @@
-// Package revocation tells every node which access tokens are to be refused before they expire, so that whoever checks a token asks
-// nobody: ended logins, and users whose rights have changed.
+// Package revocation tells every node which access tokens are to be refused before they expire, so that
+// whoever checks a token asks nobody: ended logins, and users whose rights have changed.
 //
-// The actor that decides (a session that ends, an account whose roles change or that is shut out) calls Board.Revoke in the flow of
-// that change, after the change is durable and before it is answered. Revoke writes a row, then tells the node's auth.Revocations and
-// its sockets. Every node reads the rows before it opens its listeners (Board.Load) and again every few seconds (Board.Run), which is
-// how other nodes hear of it, and what is left if anything else fails.
+// The actor that decides (a session that ends, an account whose roles change or that is shut out) calls
+// Board.Revoke in the flow of that change, after the change is durable and before it is answered. Revoke
+// writes a row, then tells the node's auth.Revocations and its sockets. Every node reads the rows before it
+// opens its listeners (Board.Load) and again every few seconds (Board.Run), which is how other nodes hear
+// of it, and what is left if anything else fails.
 //
-// It promises: after Revoke has returned nil no token that it meant is taken by this node, nor by any other later than Config.Every
-// after that, over restarts too. After an error the same must be revoked again. Nothing is remembered for longer than a token could be
-// taken (auth.Tokens.Lifetime).
+// It promises: after Revoke has returned nil no token that it meant is taken by this node, nor by any other
+// later than Config.Every after that, over restarts too. After an error the same must be revoked again.
+// Nothing is remembered for longer than a token could be taken (auth.Tokens.Lifetime).
 //
 // # Storage
 //
-// Table "revocation", plain. A partition holds what was written within 15 s, and is named by the number of those 15 s since 1970, in
-// decimal, so that reading again costs as much as there is news. All rows expire.
+// Table "revocation", plain. A partition holds what was written within 15 s, and is named by the number of
+// those 15 s since 1970, in decimal, so that reading again costs as much as there is news. All rows expire.
 //
 //	'l' session id                     of a login; value: JSON {"until_ms"}
 //	'u' user id '/' version in decimal of an account's rights; value: JSON {"until_ms"}
@@ -38,8 +39,8 @@ import (
 
 const (
 	slot = 15 * time.Second
-	// overlap is how much later than it was begun a write may be found, on a node whose clock is ahead: the time a work of an actor has,
-	// and as much again.
+	// overlap is how much later than it was begun a write may be found, on a node whose clock is ahead: the
+	// time a work of an actor has, and as much again.
 	overlap      = time.Minute
 	defaultEvery = 3 * time.Second
 )
@@ -48,8 +49,8 @@ func rows() table.Table { return table.Plain("revocation") }
 
 // Sockets are those of the node; the gateway implements it.
 type Sockets interface {
-	// Revoke says that tokens of a login, or of a user, are to be refused from now on; one of the two is empty. Every socket that came
-	// with one asks auth.Revocations again. It returns at once.
+	// Revoke says that tokens of a login, or of a user, are to be refused from now on; one of the two is
+	// empty. Every socket that came with one asks auth.Revocations again. It returns at once.
 	Revoke(login id.Session, user id.User)
 }
 
@@ -72,7 +73,8 @@ type Config struct {
 	Metrics *Metrics
 }
 
-// Board is where revocations are hung out. Revoke may be called from any goroutine; Load and Run belong to one.
+// Board is where revocations are hung out. Revoke may be called from any goroutine; Load and Run belong to
+// one.
 type Board struct {
 	cfg  Config
 	read time.Time // what was begun before is known

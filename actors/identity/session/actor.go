@@ -20,7 +20,8 @@ type Deps struct {
 	Metrics *Metrics
 }
 
-// Kind makes sessions. The key is the session id; an activation without a stored document refuses everything but open.
+// Kind makes sessions. The key is the session id; an activation without a stored document refuses
+// everything but open.
 func Kind(d Deps) cluster.Kind {
 	cfg, rows := d.Config.filled(), store{d.Table, d.Revoker}
 	return document.Kind[stored, state, *state]{

@@ -9,7 +9,8 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// BenchmarkRefresh rotates the tokens of many sessions at once, each durably (in memory here: the disk is not measured).
+// BenchmarkRefresh rotates the tokens of many sessions at once, each durably (in memory here: the disk is
+// not measured).
 func BenchmarkRefresh(b *testing.B) {
 	w := worldtest.New(b, worldtest.Config{})
 	var users atomic.Int64

@@ -32,7 +32,8 @@ func NewClient(n *cluster.Node, t *table.Store, cfg Config) *Client {
 	return &Client{n, store{table: t}, cfg}
 }
 
-// Open begins a session and gives its first refresh token when it is durable. Device is what the device says of itself.
+// Open begins a session and gives its first refresh token when it is durable. Device is what the device
+// says of itself.
 func (c *Client) Open(ctx context.Context, user id.User, device string) (Rotation, error) {
 	if err := c.makeRoom(ctx, user); err != nil {
 		return Rotation{}, err

@@ -13,7 +13,8 @@ import (
 	"github.com/barrage-live/barrage/storage/outbox"
 )
 
-// A refresh whose write has an unknown outcome may be tried again with the same token, and the family goes on.
+// A refresh whose write has an unknown outcome may be tried again with the same token, and the family goes
+// on.
 func TestARefreshOfUnknownOutcomeMayBeTriedAgain(t *testing.T) {
 	for name, x := range map[string]struct {
 		how  worldtest.Fault
@@ -33,7 +34,8 @@ func TestARefreshOfUnknownOutcomeMayBeTriedAgain(t *testing.T) {
 	}
 }
 
-// TestALogoutThatNobodyHearsOf: the session is ended, but its tokens are still taken, so the answer must not be that it is done.
+// TestALogoutThatNobodyHearsOf: the session is ended, but its tokens are still taken, so the answer must
+// not be that it is done.
 func TestALogoutThatNobodyHearsOf(t *testing.T) {
 	store, disk := worldtest.NewFlaky(t)
 	w := worldtest.New(t, worldtest.Config{Table: store})
@@ -55,8 +57,8 @@ func TestALogoutThatNobodyHearsOf(t *testing.T) {
 	}
 }
 
-// TestALogoutThatACrashCutOff: the session is ended and the process dies before anybody knows; the next one tells everybody before it lets
-// anybody in. Without a crash the same is made up as soon as it can be.
+// TestALogoutThatACrashCutOff: the session is ended and the process dies before anybody knows; the next one
+// tells everybody before it lets anybody in. Without a crash the same is made up as soon as it can be.
 func TestALogoutThatACrashCutOff(t *testing.T) {
 	for name, crash := range map[string]bool{"a crash": true, "an outage": false} {
 		t.Run(name, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// The refusals of this package; those of malformed and expired tokens and of ended sessions are auth.ErrTokenInvalid,
-// auth.ErrTokenExpired and auth.ErrSessionEnded.
+// The refusals of this package; those of malformed and expired tokens and of ended sessions are
+// auth.ErrTokenInvalid, auth.ErrTokenExpired and auth.ErrSessionEnded.
 var (
 	ErrReused = fault.New(fault.Unauthenticated, "token_reused", "the refresh token was used before; the session is ended")
 
@@ -104,10 +104,12 @@ type listed struct{ ttl time.Duration }
 // endedTTL is how long an ended session is remembered, so that its last tokens are told session_ended.
 const endedTTL = 24 * time.Hour
 
-// listAgain is how old the row in the list of a user's sessions may be when a refresh writes it again: so long it may outlive the session.
+// listAgain is how old the row in the list of a user's sessions may be when a refresh writes it again: so
+// long it may outlive the session.
 const listAgain = 24 * time.Hour
 
-// state is the core of the actor: no clock, no I/O, no randomness. The zero state is of a session that does not exist.
+// state is the core of the actor: no clock, no I/O, no randomness. The zero state is of a session that does
+// not exist.
 type state struct {
 	cfg    Config // filled
 	exists bool
@@ -204,8 +206,8 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	return append(s.end(Reused, dst), refreshed{ErrReused.Code}, document.Refuse{Err: ErrReused})
 }
 
-// end is idempotent: the first reason stays. Ending again writes and revokes again, because what followed the first write may not
-// have happened.
+// end is idempotent: the first reason stays. Ending again writes and revokes again, because what followed
+// the first write may not have happened.
 func (s *state) end(r Reason, dst []effect) []effect {
 	first := s.doc.Ended == ""
 	if first {
@@ -218,7 +220,8 @@ func (s *state) end(r Reason, dst []effect) []effect {
 	return dst
 }
 
-// save writes a session that lives, for as long as it does unless it is refreshed, and lists it if it has not been for a while.
+// save writes a session that lives, for as long as it does unless it is refreshed, and lists it if it has
+// not been for a while.
 func (s *state) save(now time.Time) save {
 	e := save{TTL: s.expires().Sub(now)}
 	if now.Sub(s.doc.Listed) >= listAgain {

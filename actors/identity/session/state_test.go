@@ -120,8 +120,9 @@ func (g *stage) describe(effects []effect) string {
 	return b.String()
 }
 
-// The family as a naive model sees it: a list of tokens in order of birth. Only the last rotates; only the last but one
-// repeats, and only within the window; any earlier one ends everything; garbage changes nothing.
+// The family as a naive model sees it: a list of tokens in order of birth. Only the last rotates; only the
+// last but one repeats, and only within the window; any earlier one ends everything; garbage changes
+// nothing.
 func TestFamilyAgainstItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newStage()

@@ -48,7 +48,8 @@ func (s store) index(ctx context.Context, user id.User, op table.Op) error {
 	return err
 }
 
-// list names the sessions of a user, page by page until there are at least limit; some of them may have ended.
+// list names the sessions of a user, page by page until there are at least limit; some of them may have
+// ended.
 func (s store) list(ctx context.Context, user id.User, limit int) ([]id.Session, error) {
 	var out []id.Session
 	r := table.Range{Table: byUser(), Partition: string(user), Limit: min(limit, table.MaxLimit)}

@@ -14,8 +14,8 @@ import (
 // KindName addresses the broadcasts of a node.
 const KindName = "broadcast"
 
-// Kind makes packagers. The key is the channel id. An activation is pinned from the first Open until the broadcast has
-// lingered.
+// Kind makes packagers. The key is the channel id. An activation is pinned from the first Open until the
+// broadcast has lingered.
 func Kind(d Deps) cluster.Kind {
 	if d.Config.Linger <= 0 {
 		d.Config.Linger = defaultLinger

@@ -29,8 +29,8 @@ func (s *losing) Renew(ctx context.Context, l coordination.Lease) error {
 	return s.Store.Renew(ctx, l)
 }
 
-// TestWhatABroadcastOwnsEndsWithItsActivation drops the activation of a running broadcast: nobody goes on cutting what a
-// publisher writes to an actor that is gone.
+// TestWhatABroadcastOwnsEndsWithItsActivation drops the activation of a running broadcast: nobody goes on
+// cutting what a publisher writes to an actor that is gone.
 func TestWhatABroadcastOwnsEndsWithItsActivation(t *testing.T) {
 	for _, c := range []struct {
 		name string

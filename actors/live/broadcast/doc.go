@@ -1,19 +1,21 @@
-// Package broadcast is the actor that owns the packaging of a channel's broadcast on the node where it is ingested.
+// Package broadcast is the actor that owns the packaging of a channel's broadcast on the node where it is
+// ingested.
 //
-// The key is the channel id. The actor owns one live/packager.Packager, which has the goroutines and the bytes, and the
-// Stream that the holder of the lease writes; both are handed out as pointers, so its messages stay on the node. Only the
-// channel actor changes its state; egress asks where the broadcast is, the studio how it is doing.
+// The key is the channel id. The actor owns one live/packager.Packager, which has the goroutines and the
+// bytes, and the Stream that the holder of the lease writes; both are handed out as pointers, so its
+// messages stay on the node. Only the channel actor changes its state; egress asks where the broadcast is,
+// the studio how it is doing.
 //
 //	            Open                 Interrupt                Finish
 //	[idle] -----------> [live] -------------------> [interrupted] ----> [ended] --linger--> [idle]
 //	                      ^  \______________________/      |  \________/
 //	                      |          Open of a higher fence
 //
-// It promises: a Stream of a lower fence is closed with live.ErrTakenOver as soon as a higher one opens, and a lower one
-// cannot open any more; Open, Interrupt and Finish may be repeated; one broadcast keeps one playlist over any number
-// of Opens; after Finish the ended playlist stays for Config.Linger; a drained node ends its broadcasts with
-// ENDLIST and stores what is complete.
+// It promises: a Stream of a lower fence is closed with live.ErrTakenOver as soon as a higher one opens,
+// and a lower one cannot open any more; Open, Interrupt and Finish may be repeated; one broadcast keeps one
+// playlist over any number of Opens; after Finish the ended playlist stays for Config.Linger; a drained
+// node ends its broadcasts with ENDLIST and stores what is complete.
 //
-// It refuses fault.Fenced "stale_fence", fault.Conflict "broadcast_ended", fault.NotFound "not_live", and what the packager
-// refuses of the tracks.
+// It refuses fault.Fenced "stale_fence", fault.Conflict "broadcast_ended", fault.NotFound "not_live", and
+// what the packager refuses of the tracks.
 package broadcast

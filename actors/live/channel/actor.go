@@ -15,11 +15,13 @@ import (
 const KindName = "channel"
 
 const (
-	// retryAnnounce is when an offline channel tells again what room, listing or packager did not take; a live one has its beat.
+	// retryAnnounce is when an offline channel tells again what room, listing or packager did not take; a
+	// live one has its beat.
 	retryAnnounce = 2 * time.Second
 	// finishTries is how often the packager is told of an end.
 	finishTries = 5
-	// unusedLease is how long a publisher may take to write its first unit; it has some in hand when it asks for the lease.
+	// unusedLease is how long a publisher may take to write its first unit; it has some in hand when it
+	// asks for the lease.
 	unusedLease = time.Minute
 )
 
@@ -34,8 +36,8 @@ type Deps struct {
 
 type shell = document.Shell[stored, state, *state]
 
-// Kind makes channels. The key is the channel id. An activation is pinned from the begin of a broadcast until room and listing have been
-// told of its end.
+// Kind makes channels. The key is the channel id. An activation is pinned from the begin of a broadcast
+// until room and listing have been told of its end.
 func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
 	s := store{d.Table, cfg, d.Rooms}
@@ -109,8 +111,8 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	}
 }
 
-// Close takes the channel out of the gauge and lets the publisher go, unless the next activation will take it over: after a panic
-// the publisher and the packager are still there.
+// Close takes the channel out of the gauge and lets the publisher go, unless the next activation will take
+// it over: after a panic the publisher and the packager are still there.
 func (a *actor) Close(cause error) {
 	if fault.CodeOf(cause) != "actor_panicked" {
 		a.endPublisher(cause)
@@ -118,8 +120,9 @@ func (a *actor) Close(cause error) {
 	a.count(false)
 }
 
-// checkPublisher looks whether anybody writes the stream of the lease. The one who does tells the end, but what it says may not arrive, and
-// a channel must not be live for ever because of that; nor if nobody ever took the stream, and its asker could not say so.
+// checkPublisher looks whether anybody writes the stream of the lease. The one who does tells the end, but
+// what it says may not arrive, and a channel must not be live for ever because of that; nor if nobody ever
+// took the stream, and its asker could not say so.
 func (a *actor) checkPublisher(t *cluster.Turn) {
 	switch {
 	case a.State().phase != Live:

@@ -309,7 +309,8 @@ func TestThePackagerRefuses(t *testing.T) {
 	begin(t, w, key)
 }
 
-// TestCreateAfterACrash tries again where a crash has left claims: of a channel that was never stored, and of one that was.
+// TestCreateAfterACrash tries again where a crash has left claims: of a channel that was never stored, and
+// of one that was.
 func TestCreateAfterACrash(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	ctx := t.Context()
@@ -360,8 +361,9 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 	})
 }
 
-// TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the claim of the name expire.
-// TestThePublisherGoesWithTheActivation: a lease is not stored, so nobody may write on under it.
+// TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the
+// claim of the name expire. TestThePublisherGoesWithTheActivation: a lease is not stored, so nobody may
+// write on under it.
 func TestThePublisherGoesWithTheActivation(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	c := create(t, w, "42", "lina")
@@ -407,7 +409,8 @@ func TestANameThatWasNotConfirmed(t *testing.T) {
 	}
 }
 
-// TestADamagedChannelHoldsNobodyUp breaks the row of one of two channels that were live when the process ended.
+// TestADamagedChannelHoldsNobodyUp breaks the row of one of two channels that were live when the process
+// ended.
 func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	damaged, whole := create(t, w, "42", "ann"), create(t, w, "43", "bob")

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// draws is how often ids are drawn before giving up; two channels of one millisecond collide once in 4096 pairs.
+	// draws is how often ids are drawn before giving up; two channels of one millisecond collide once in
+	// 4096 pairs.
 	draws = 8
 	// MaxList is how many live channels a page of the list has.
 	MaxList = 100
@@ -35,7 +36,8 @@ func NewClient(n *cluster.Node, t *table.Store) *Client {
 	return &Client{n, s, &liveList{store: s}}
 }
 
-// Create makes the one channel of an account, with its room, and returns when it is durable. Without a title it shows its name.
+// Create makes the one channel of an account, with its room, and returns when it is durable. Without a
+// title it shows its name.
 func (c *Client) Create(ctx context.Context, owner id.User, name, title string) (Channel, error) {
 	folded, err := ParseName(name)
 	if err != nil {
@@ -53,7 +55,8 @@ func (c *Client) Create(ctx context.Context, owner id.User, name, title string) 
 	for range draws {
 		now := time.Now()
 		var ch id.Channel
-		// A try that was cut off has left a claim of its id: it is that channel which is made now, or has been made already.
+		// A try that was cut off has left a claim of its id: it is that channel which is made now, or has
+		// been made already.
 		ch, _, err = c.store.ownedBy(ctx, owner)
 		switch {
 		case errors.Is(err, ErrNoChannel):
@@ -82,8 +85,8 @@ func (c *Client) Resolve(ctx context.Context, nameOrID string) (id.Channel, erro
 	return c.found(c.store.byName(ctx, name))
 }
 
-// found is a channel that a claim leads to. One whose creation nobody has heard the end of is told to look after its names, or it would
-// lose them when the claims expire.
+// found is a channel that a claim leads to. One whose creation nobody has heard the end of is told to look
+// after its names, or it would lose them when the claims expire.
 func (c *Client) found(ch id.Channel, confirmed bool, err error) (id.Channel, error) {
 	if err == nil && !confirmed {
 		_ = cluster.Tell(c.node, KindName, string(ch), document.Wake{}) // if it does not hear this, the next who asks tells it

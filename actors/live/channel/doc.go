@@ -1,10 +1,10 @@
 // Package channel is a broadcaster's permanent outlet: one actor per channel, keyed by channel id.
 //
-// It owns the channel's document (name, title, owner, room, stream keys, fence) in table "channel"; the claims that make a
-// name unique among all that look like it ("channel_name", by skeleton) and give an account one channel ("channel_by_owner"); the row
-// that lists a live channel with what a page shows of it ("channel_live", in 64 partitions; it expires unless renewed); and the lease to
-// publish: who may write the channel's broadcast now.
-// Ingest calls Gate, the HTTP API calls Client.
+// It owns the channel's document (name, title, owner, room, stream keys, fence) in table "channel"; the
+// claims that make a name unique among all that look like it ("channel_name", by skeleton) and give an
+// account one channel ("channel_by_owner"); the row that lists a live channel with what a page shows of it
+// ("channel_live", in 64 partitions; it expires unless renewed); and the lease to publish: who may write
+// the channel's broadcast now. Ingest calls Gate, the HTTP API calls Client.
 //
 //	           Begin (valid key)                End, stream lost
 //	offline ----------------------> live ------------------------> interrupted
@@ -14,16 +14,19 @@
 //	   |                                                           |     |
 //	   +-------------------- grace over: the broadcast is finished-+<----+
 //
-// Every Begin raises the fence, durably, before the packager hears of it; what an older publisher still says carries an
-// older fence and changes nothing. A broadcast keeps its id and start over reconnects and takeovers. An activation begins
-// offline: a broadcast that its predecessor left live is finished, the room is told, and the next publisher starts a new one. The
-// mark of a broadcast in the document goes only when the room has been told, so a crash in between repeats the telling. A
-// broadcast that the packager has ended or lost does not go on either: its playlist would start again at zero.
-// A channel that has one is marked: document.WakeAll wakes it at the start of a process, before publishers are let in. If
-// only the activation ended, with a panic, a publisher that holds the last lease goes on with its broadcast.
-// Room and listing are told what the state is by a loop that retries, so both converge on it within a beat (10 s).
+// Every Begin raises the fence, durably, before the packager hears of it; what an older publisher still
+// says carries an older fence and changes nothing. A broadcast keeps its id and start over reconnects and
+// takeovers. An activation begins offline: a broadcast that its predecessor left live is finished, the room
+// is told, and the next publisher starts a new one. The mark of a broadcast in the document goes only when
+// the room has been told, so a crash in between repeats the telling. A broadcast that the packager has
+// ended or lost does not go on either: its playlist would start again at zero. A channel that has one is
+// marked: document.WakeAll wakes it at the start of a process, before publishers are let in. If only the
+// activation ended, with a panic, a publisher that holds the last lease goes on with its broadcast. Room
+// and listing are told what the state is by a loop that retries, so both converge on it within a beat (10
+// s).
 //
-// Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked; fault.Conflict
-// name_taken, channel_exists; fault.NotFound no_channel, no_key; fault.Exhausted too_many_keys; fault.Invalid for names and
-// titles. A publisher that loses its place finds its stream closed with live.ErrTakenOver or key_revoked.
+// Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked;
+// fault.Conflict name_taken, channel_exists; fault.NotFound no_channel, no_key; fault.Exhausted
+// too_many_keys; fault.Invalid for names and titles. A publisher that loses its place finds its stream
+// closed with live.ErrTakenOver or key_revoked.
 package channel

@@ -73,7 +73,8 @@ func TestAFailedEditLeavesTheBroadcastAlone(t *testing.T) {
 	}
 }
 
-// TestAnOutageDuringABroadcast: whatever is asked of the channel meanwhile, the publisher goes on, and what it does is noticed.
+// TestAnOutageDuringABroadcast: whatever is asked of the channel meanwhile, the publisher goes on, and what
+// it does is noticed.
 func TestAnOutageDuringABroadcast(t *testing.T) {
 	for name, how := range map[string]worldtest.Fault{"away": worldtest.Away, "unsure": worldtest.UnsureAway} {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +234,8 @@ func TestAnEndIsWrittenOnceTheDiskIsBack(t *testing.T) {
 	}
 }
 
-// TestARoomThatCouldNotBeToldIsToldAfterARestart: a room that says live without a broadcast would keep its viewers waiting for ever.
+// TestARoomThatCouldNotBeToldIsToldAfterARestart: a room that says live without a broadcast would keep its
+// viewers waiting for ever.
 func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
 	w, disk, c, _, s := flakyWorld(t)
 	eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
@@ -252,7 +254,8 @@ func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
 	eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
 }
 
-// TestAnEndWaitsForASlowStore: the publisher goes while the channel waits for its store, longer than anybody asks.
+// TestAnEndWaitsForASlowStore: the publisher goes while the channel waits for its store, longer than
+// anybody asks.
 func TestAnEndWaitsForASlowStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, disk, c, _, s := flakyWorld(t)
@@ -334,7 +337,8 @@ func row(t *testing.T, w *worldtest.World, ch id.Channel) (b table.Batch) {
 	return b
 }
 
-// TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown: room and list are told by another activation, and keep what that one said.
+// TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown: room and list are told by another activation, and keep
+// what that one said.
 func TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := worldtest.New(t, worldtest.Config{})
@@ -363,7 +367,8 @@ func TestAnOwnerWhoseRoomHasHeardANewerOneStepsDown(t *testing.T) {
 	})
 }
 
-// TestAnEndThatIsToldLateHidesNoNewerBroadcast: the room takes no end until another activation has told it of a new broadcast.
+// TestAnEndThatIsToldLateHidesNoNewerBroadcast: the room takes no end until another activation has told it
+// of a new broadcast.
 func TestAnEndThatIsToldLateHidesNoNewerBroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, disk, c, _, s := flakyWorld(t)
@@ -388,7 +393,8 @@ func TestAnEndThatIsToldLateHidesNoNewerBroadcast(t *testing.T) {
 	})
 }
 
-// TestWhoeverFindsAChannelSeesToItsNames: its owner was told that nobody knows whether it was made, and somebody looks.
+// TestWhoeverFindsAChannelSeesToItsNames: its owner was told that nobody knows whether it was made, and
+// somebody looks.
 func TestWhoeverFindsAChannelSeesToItsNames(t *testing.T) {
 	for what, look := range map[string]func(w *worldtest.World) error{
 		"by name":  func(w *worldtest.World) error { return second(w.Channels.Resolve(context.Background(), "ann")) },
@@ -416,7 +422,8 @@ func TestWhoeverFindsAChannelSeesToItsNames(t *testing.T) {
 	}
 }
 
-// TestACreationThatSucceededUnnoticedKeepsItsNames: its owner was told that nobody knows, and tries again at once.
+// TestACreationThatSucceededUnnoticedKeepsItsNames: its owner was told that nobody knows, and tries again
+// at once.
 func TestACreationThatSucceededUnnoticedKeepsItsNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, disk := worldtest.NewFlaky(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/barrage-live/barrage/live/ingest"
 )
 
-// Gate is how ingest asks for the lease to publish: it implements ingest.Gate. It is not part of the actor and lives as long
-// as the listeners; all it keeps is which lease each open stream has.
+// Gate is how ingest asks for the lease to publish: it implements ingest.Gate. It is not part of the actor
+// and lives as long as the listeners; all it keeps is which lease each open stream has.
 type Gate struct {
 	node    *cluster.Node
 	metrics *Metrics
@@ -49,8 +49,9 @@ func (g *Gate) Verify(ctx context.Context, p ingest.Publication) error {
 	return err
 }
 
-// Begin gives the holder of a valid key a stream to write, in place of whoever publishes to the channel now. A wrong key and an
-// unknown channel are auth.ErrStreamKey; a revoked or replaced key is ErrKeyRevoked.
+// Begin gives the holder of a valid key a stream to write, in place of whoever publishes to the channel
+// now. A wrong key and an unknown channel are auth.ErrStreamKey; a revoked or replaced key is
+// ErrKeyRevoked.
 func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, error) {
 	key, err := auth.ParseStreamKey(p.Key)
 	if err != nil {
@@ -73,9 +74,9 @@ func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, e
 	return nil, err
 }
 
-// End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for the grace. Nil means that the
-// channel will hear of it; after an error End may be called again. A channel that is never told notices by itself that the stream has
-// ended, within a beat.
+// End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for
+// the grace. Nil means that the channel will hear of it; after an error End may be called again. A channel
+// that is never told notices by itself that the stream has ended, within a beat.
 func (g *Gate) End(_ context.Context, s *live.Stream, _ error) error {
 	v, ok := g.leases.Load(s)
 	if !ok {

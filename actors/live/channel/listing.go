@@ -190,10 +190,11 @@ func (l *liveList) read(ctx context.Context, r *reading) {
 	close(r.done)
 }
 
-// ListLive gives channels that are live or interrupted, those with the most viewers first, at most limit and MaxList of them, after the
-// cursor ("": from the beginning); next is the cursor to go on with, "" at the end. They are as they were at their last beat (10 s), and
-// the list as it was at most a second ago; nobody is asked. A channel whose audience changes between two pages may be in both or in
-// neither. A bad cursor is refused Invalid "bad_cursor".
+// ListLive gives channels that are live or interrupted, those with the most viewers first, at most limit
+// and MaxList of them, after the cursor ("": from the beginning); next is the cursor to go on with, "" at
+// the end. They are as they were at their last beat (10 s), and the list as it was at most a second ago;
+// nobody is asked. A channel whose audience changes between two pages may be in both or in neither. A bad
+// cursor is refused Invalid "bad_cursor".
 func (c *Client) ListLive(ctx context.Context, cursor string, limit int) (page []Listed, next string, err error) {
 	all, err := c.live.get(ctx)
 	if err != nil {

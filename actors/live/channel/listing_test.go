@@ -204,7 +204,8 @@ func TestABadCursor(t *testing.T) {
 	}
 }
 
-// The pages of a list hold everybody once, those with the most viewers first, also when the one at the cursor goes meanwhile.
+// The pages of a list hold everybody once, those with the most viewers first, also when the one at the
+// cursor goes meanwhile.
 func TestPages(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		audience := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 40).Draw(t, "viewers")

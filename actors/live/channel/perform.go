@@ -112,7 +112,8 @@ func (a *actor) finishPackager(t *cluster.Turn, f finishAgain) {
 	})
 }
 
-// announce brings room and listing in line with the state, one telling at a time: what changed meanwhile is told after it.
+// announce brings room and listing in line with the state, one telling at a time: what changed meanwhile is
+// told after it.
 func (a *actor) announce(t *cluster.Turn) {
 	if a.telling {
 		a.stale = true
@@ -146,8 +147,9 @@ func (a *actor) announce(t *cluster.Turn) {
 	})
 }
 
-// publishState tells room and list, and gives how many watch. The room comes first: it knows who of two activations is the newer
-// one, which the list does not, so that one who has a successor and does not know it yet changes neither.
+// publishState tells room and list, and gives how many watch. The room comes first: it knows who of two
+// activations is the newer one, which the list does not, so that one who has a successor and does not know
+// it yet changes neither.
 func (a *actor) publishState(ctx context.Context, c Channel, by position.Fence, viewers int) (int, error) {
 	if c.Phase == Offline {
 		told := a.deps.Rooms.SetOffline(ctx, c.Room, by)

@@ -20,18 +20,20 @@ var ErrStale = fault.New(fault.Fenced, "stale_channel", "a newer activation of t
 
 // Rooms is what a channel asks of its room. Each call may be repeated.
 type Rooms interface {
-	// Create makes the room of a channel; it refuses fault.Conflict if there is a room of this id that belongs to another.
+	// Create makes the room of a channel; it refuses fault.Conflict if there is a room of this id that
+	// belongs to another.
 	Create(ctx context.Context, room id.Room, channel id.Channel, owner id.User) error
-	// SetLive tells what is on, and gives how many watch; SetOffline tells that nothing is. by is the channel's activation that says so:
-	// the room refuses ErrStale if a newer one has spoken.
+	// SetLive tells what is on, and gives how many watch; SetOffline tells that nothing is. by is the
+	// channel's activation that says so: the room refuses ErrStale if a newer one has spoken.
 	SetLive(ctx context.Context, room id.Room, by position.Fence, broadcast id.Broadcast, start time.Time) (viewers int, err error)
 	SetOffline(ctx context.Context, room id.Room, by position.Fence) error
 }
 
 // Packager is what a channel asks of the packager of its broadcast.
 type Packager interface {
-	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer read. It refuses ErrEnded
-	// for a broadcast that is over, and for one that should go on and is not there: a playlist never starts anew.
+	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer
+	// read. It refuses ErrEnded for a broadcast that is over, and for one that should go on and is not
+	// there: a playlist never starts anew.
 	Open(ctx context.Context, o Opening) (*live.Stream, error)
 	// Held is what there is of a broadcast: it refuses fault.NotFound for one that is unknown or over.
 	Held(ctx context.Context, channel id.Channel, broadcast id.Broadcast) (Held, error)

@@ -116,8 +116,9 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	return dst
 }
 
-// adopt goes on with the broadcast of a predecessor if somebody publishes. If nobody does it may be over, since that is not stored before
-// it has been told; so it is. Only the holder of the last lease goes on as well: of another one it is not known which key it came with.
+// adopt goes on with the broadcast of a predecessor if somebody publishes. If nobody does it may be over,
+// since that is not stored before it has been told; so it is. Only the holder of the last lease goes on as
+// well: of another one it is not known which key it came with.
 func (s *state) adopt(now time.Time, c held, dst []effect) []effect {
 	if !s.ending() {
 		return dst
@@ -139,8 +140,8 @@ func (s *state) lose(now time.Time, dst []effect) []effect {
 	return append(dst, announce{}, document.After{D: s.cfg.Grace, Cmd: graceOver{s.lease}})
 }
 
-// finish ends the broadcast: it never goes on from here. The mark stays until room and listing are told, so that a crash
-// before tells them again; all of it may be said twice.
+// finish ends the broadcast: it never goes on from here. The mark stays until room and listing are told, so
+// that a crash before tells them again; all of it may be said twice.
 func (s *state) finish(dst []effect) []effect {
 	s.phase, s.since, s.keyID = Offline, time.Time{}, ""
 	return append(dst, finish{s.doc.Unfinished.Broadcast}, announce{})

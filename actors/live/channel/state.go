@@ -96,7 +96,8 @@ type (
 		broadcast id.Broadcast
 		tracks    []media.Track
 	}
-	// openFailed tells that the packager refused the lease of this fence, for good if it has ended the broadcast.
+	// openFailed tells that the packager refused the lease of this fence, for good if it has ended the
+	// broadcast.
 	openFailed struct {
 		fence Fence
 		ended bool
@@ -128,7 +129,8 @@ type (
 
 // The effects of this kind.
 type (
-	// open gives the lease to the packager and answers the publisher with the stream. The packager has the broadcast if resumes.
+	// open gives the lease to the packager and answers the publisher with the stream. The packager has the
+	// broadcast if resumes.
 	open struct {
 		broadcast id.Broadcast
 		resumes   bool
@@ -144,7 +146,8 @@ type (
 	finish       struct{ broadcast id.Broadcast }
 	// announce brings room and listing in line with the state.
 	announce struct{}
-	// keepNames has the channel's claims confirmed, and taken again where they have expired, before the rest is done.
+	// keepNames has the channel's claims confirmed, and taken again where they have expired, before the
+	// rest is done.
 	keepNames struct{}
 )
 
@@ -154,8 +157,9 @@ type state struct {
 	exists bool
 	doc    stored
 
-	// Valid while live(). Then doc.Unfinished is set, and lease <= doc.Fence: a write whose outcome was unknown may have raised it.
-	// An offline channel keeps doc.Unfinished until room and listing have been told of the end, so that a crash tells them again.
+	// Valid while live(). Then doc.Unfinished is set, and lease <= doc.Fence: a write whose outcome was
+	// unknown may have raised it. An offline channel keeps doc.Unfinished until room and listing have been
+	// told of the end, so that a crash tells them again.
 	phase   Phase
 	since   time.Time
 	lease   Fence
@@ -218,8 +222,8 @@ func (s *state) absent(cmd any, dst []effect) []effect {
 	return append(dst, document.Refuse{Err: ErrNoChannel})
 }
 
-// load begins an activation, or goes on when it is known again what is stored. A broadcast that a predecessor left may go on; one
-// whose end could not be written ends again.
+// load begins an activation, or goes on when it is known again what is stored. A broadcast that a
+// predecessor left may go on; one whose end could not be written ends again.
 func (s *state) load(c document.Loaded[stored], dst []effect) []effect {
 	s.exists, s.doc = c.Exists, c.Doc
 	switch {

@@ -39,7 +39,8 @@ func newStage() *stage {
 	}
 }
 
-// TestScripts replays testdata: "after 5s" lets time pass and timers fire, "restart" is a new activation, everything else is a command.
+// TestScripts replays testdata: "after 5s" lets time pass and timers fire, "restart" is a new activation,
+// everything else is a command.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
 		g := newStage()
@@ -191,8 +192,9 @@ func (g *stage) String() string {
 	return s + "\n"
 }
 
-// Whatever happens in whatever order: the fence only grows, an open follows a durable fence of the same number, a broadcast
-// once finished never comes back, it resumes exactly if it was opened before, and a live phase has a mark.
+// Whatever happens in whatever order: the fence only grows, an open follows a durable fence of the same
+// number, a broadcast once finished never comes back, it resumes exactly if it was opened before, and a
+// live phase has a mark.
 func TestLeaseInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newStage()

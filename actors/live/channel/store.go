@@ -34,9 +34,10 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 	return save(ctx)
 }
 
-// establish claims owner and name, makes the room, writes the document and confirms the claims. A crash in between leaves claims
-// that expire, and a channel that is found by its owner alone, or by nobody, until settle has given it its names: when somebody looks for
-// it while the claims last, when its owner tries to make it again, or at the next start.
+// establish claims owner and name, makes the room, writes the document and confirms the claims. A crash in
+// between leaves claims that expire, and a channel that is found by its owner alone, or by nobody, until
+// settle has given it its names: when somebody looks for it while the claims last, when its owner tries to
+// make it again, or at the next start.
 func (s store) establish(ctx context.Context, d stored, save func(context.Context) error) error {
 	err := s.claim(byOwner()).During(ctx, string(d.Owner), []byte(d.ID), func(ctx context.Context) error {
 		err := s.claim(names()).During(ctx, text.Skeleton(d.Name), named(d), func(ctx context.Context) error {
@@ -50,8 +51,8 @@ func (s store) establish(ctx context.Context, d stored, save func(context.Contex
 	return instead(err, ErrChannelExists)
 }
 
-// settle confirms the claims of a channel whose creation was cut off, and takes them again if they have expired. What somebody else has by
-// now stays theirs.
+// settle confirms the claims of a channel whose creation was cut off, and takes them again if they have
+// expired. What somebody else has by now stays theirs.
 func (s store) settle(ctx context.Context, d stored) error {
 	if err := instead(s.claim(names()).Keep(ctx, text.Skeleton(d.Name), named(d)), nil); err != nil {
 		return err
@@ -74,8 +75,8 @@ func instead(err, refusal error) error {
 // named says which channel has a skeleton, and which of the names that look like it is the channel's.
 func named(d stored) []byte { return []byte(string(d.ID) + " " + d.Name) }
 
-// byName gives the channel of exactly this name, and whether the name is confirmed: ErrNoChannel if there is none, also if one has a name
-// that looks like it.
+// byName gives the channel of exactly this name, and whether the name is confirmed: ErrNoChannel if there
+// is none, also if one has a name that looks like it.
 func (s store) byName(ctx context.Context, name string) (ch id.Channel, confirmed bool, err error) {
 	owner, confirmed, err := s.claim(names()).Look(ctx, text.Skeleton(name))
 	if err != nil {

@@ -13,8 +13,8 @@ const (
 	maxTitle = 120 // characters of a title
 )
 
-// ParseName checks and folds the name a channel has in addresses: 2 to 32 of a-z, 0-9, "_" and "-", a letter or digit at both
-// ends and at least one letter, so that a name is never taken for an id.
+// ParseName checks and folds the name a channel has in addresses: 2 to 32 of a-z, 0-9, "_" and "-", a
+// letter or digit at both ends and at least one letter, so that a name is never taken for an id.
 func ParseName(s string) (string, error) {
 	if len(s) < minName || len(s) > maxName {
 		return "", badName("name_length", "a channel name has 2 to 32 letters")
@@ -38,8 +38,8 @@ func ParseName(s string) (string, error) {
 	return s, nil
 }
 
-// ParseTitle normalises a title, one line of text of at most 120 characters (see text.Line), or refuses it with a code of that rule.
-// Markup is just text.
+// ParseTitle normalises a title, one line of text of at most 120 characters (see text.Line), or refuses it
+// with a code of that rule. Markup is just text.
 func ParseTitle(s string) (string, error) {
 	title, err := text.Line(s, maxTitle)
 	if err != nil {

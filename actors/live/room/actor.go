@@ -23,8 +23,8 @@ type Deps struct {
 	Metrics *Metrics
 }
 
-// Kind is the kind of actor a room is. It is activated by the first command, reads its state from storage, and is
-// passivated after a minute without one; attached nodes renew their attachment more often than that.
+// Kind is the kind of actor a room is. It is activated by the first command, reads its state from storage,
+// and is passivated after a minute without one; attached nodes renew their attachment more often than that.
 func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.withDefaults()
 	return cluster.Kind{
@@ -105,7 +105,8 @@ func (s *shell) Passivate(context.Context) error {
 	return nil
 }
 
-// instant is a moment as the core sees it. The difference of two readings of this process does not follow changes of the clock.
+// instant is a moment as the core sees it. The difference of two readings of this process does not follow
+// changes of the clock.
 func (s *shell) instant(now time.Time) instant {
 	return instant{at: now.Sub(s.began), wall: now.Round(0)}
 }

@@ -21,8 +21,9 @@ type entry struct {
 	content uint64 // see dedup.content
 }
 
-// appendQueue holds the danmaku that the log does not have yet, in their order: first those of the append that is out, then
-// those that wait for the next one. One append is out at a time, and its rows do not change until it is settled.
+// appendQueue holds the danmaku that the log does not have yet, in their order: first those of the append
+// that is out, then those that wait for the next one. One append is out at a time, and its rows do not
+// change until it is settled.
 type appendQueue struct {
 	inflight []entry
 	waiting  []entry
@@ -57,7 +58,8 @@ func (q *appendQueue) begin() []entry {
 	return q.inflight
 }
 
-// settle gives the rows of the append that is out, whose outcome is known now. They are valid until the next begin.
+// settle gives the rows of the append that is out, whose outcome is known now. They are valid until the
+// next begin.
 func (q *appendQueue) settle() []entry {
 	rows := q.inflight
 	for i := range rows {

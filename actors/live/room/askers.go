@@ -5,8 +5,8 @@ import "github.com/barrage-live/barrage/cluster"
 // keepSlots is how many slots of askers stay allocated when nobody is held.
 const keepSlots = 256
 
-// askers keeps the duties to answer, numbered so that the core can name them. Its size follows the commands in progress,
-// which the core and the mailbox bound.
+// askers keeps the duties to answer, numbered so that the core can name them. Its size follows the commands
+// in progress, which the core and the mailbox bound.
 type askers struct {
 	slots []asker
 	free  []waiter

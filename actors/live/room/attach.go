@@ -30,8 +30,8 @@ type subscription struct {
 	expires    time.Duration
 }
 
-// attach subscribes a node, or replaces its subscription by a later one. The first batch after the answer covers what follows
-// the position in it.
+// attach subscribes a node, or replaces its subscription by a later one. The first batch after the answer
+// covers what follows the position in it.
 func (s *state) attach(now instant, w waiter, c attach) {
 	if c.Attachment == 0 {
 		s.refuse(w, errBadAttachment)
@@ -74,7 +74,8 @@ func (s *state) detach(now instant, c detach) {
 	s.schedule(now)
 }
 
-// report notes how many viewers a node has in the room. One that is not attached is not counted: it must attach first.
+// report notes how many viewers a node has in the room. One that is not attached is not counted: it must
+// attach first.
 func (s *state) report(now instant, w waiter, c report) {
 	s.sweep(now)
 	sub := s.subscription(c.Node)
@@ -104,7 +105,8 @@ func (s *state) subscription(node id.Node) *subscription {
 	return nil
 }
 
-// sweep drops the nodes that fell silent. Nothing needs a timer for it: the others report, and alone there is none to tell.
+// sweep drops the nodes that fell silent. Nothing needs a timer for it: the others report, and alone there
+// is none to tell.
 func (s *state) sweep(now instant) {
 	for i := 0; i < len(s.fanout.subs); {
 		if now.at < s.fanout.subs[i].expires {

@@ -98,8 +98,8 @@ func (r *round) fresh() []any {
 	return posts
 }
 
-// TestAllocations holds the core to its budget: from post to broadcast one allocation for every ten danmaku, and per tick none
-// that grows with the nodes or their viewers.
+// TestAllocations holds the core to its budget: from post to broadcast one allocation for every ten
+// danmaku, and per tick none that grows with the nodes or their viewers.
 func TestAllocations(t *testing.T) {
 	const posts = 100
 	perRound := map[int]float64{}
@@ -139,9 +139,9 @@ func BenchmarkCore(b *testing.B) {
 	b.ReportMetric(float64(b.N*posts)/b.Elapsed().Seconds(), "posts/s")
 }
 
-// BenchmarkPost is a post through Ask to the embedded engine on the disk of the test's folder, acknowledged after its sync.
-// Accepted on 2 shared cores of an AMD EPYC virtual machine: over 16 rooms 46,000 posts/s from 64 posters and 136,000 from 512,
-// a third of that when the machine is busy.
+// BenchmarkPost is a post through Ask to the embedded engine on the disk of the test's folder, acknowledged
+// after its sync. Accepted on 2 shared cores of an AMD EPYC virtual machine: over 16 rooms 46,000 posts/s
+// from 64 posters and 136,000 from 512, a third of that when the machine is busy.
 func BenchmarkPost(b *testing.B) {
 	for _, rooms := range []int{1, 16} {
 		for _, posters := range []int{64, 512} {

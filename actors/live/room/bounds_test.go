@@ -12,8 +12,8 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// TestBatchesAreBoundedInBytes posts the longest danmaku there are, as many as may wait: no batch is heavier than a batch may be,
-// however many come in one tick, and all of them arrive.
+// TestBatchesAreBoundedInBytes posts the longest danmaku there are, as many as may wait: no batch is
+// heavier than a batch may be, however many come in one tick, and all of them arrive.
 func TestBatchesAreBoundedInBytes(t *testing.T) {
 	for _, text := range []string{"x", strings.Repeat("弹", MaxLength), strings.Repeat(`"`, MaxLength), strings.Repeat("<", MaxLength)} {
 		w := newWorld(Config{PostRate: 1 << 20, PostBurst: 1 << 20}, 1)
@@ -74,7 +74,8 @@ func TestPendingIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// TestRetriesInFlightAreBounded: who asks again for a post that waits for the log waits as well, and counts among those who may.
+// TestRetriesInFlightAreBounded: who asks again for a post that waits for the log waits as well, and counts
+// among those who may.
 func TestRetriesInFlightAreBounded(t *testing.T) {
 	const most = 100
 	w := newWorld(Config{MaxPending: most}, 1)
@@ -177,7 +178,8 @@ func TestClockIsSet(t *testing.T) {
 	}
 }
 
-// TestKeyPostedAgain posts a key anew after its window; the end of the first time does not take the second one's mapping away.
+// TestKeyPostedAgain posts a key anew after its window; the end of the first time does not take the second
+// one's mapping away.
 func TestKeyPostedAgain(t *testing.T) {
 	d := newDedup(time.Minute, 100)
 	k := postKey{"u", "k"}

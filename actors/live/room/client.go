@@ -10,15 +10,16 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// Client asks rooms. Every method refuses with fault.NotFound "no_room" for a room that was not created, and with the
-// faults of cluster.Ask; fault.Timeout means that the outcome is unknown. It is safe for concurrent use.
+// Client asks rooms. Every method refuses with fault.NotFound "no_room" for a room that was not created,
+// and with the faults of cluster.Ask; fault.Timeout means that the outcome is unknown. It is safe for
+// concurrent use.
 type Client struct{ node *cluster.Node }
 
 // NewClient makes a client that goes through n.
 func NewClient(n *cluster.Node) *Client { return &Client{node: n} }
 
-// Create makes the room of a channel. To create it again with the same channel and owner changes nothing; with others it is
-// refused Conflict "room_exists".
+// Create makes the room of a channel. To create it again with the same channel and owner changes nothing;
+// with others it is refused Conflict "room_exists".
 func (c *Client) Create(ctx context.Context, room id.Room, channel id.Channel, owner id.User) error {
 	_, err := ask[any](ctx, c, room, createRoom{channel, owner})
 	return err
@@ -34,17 +35,18 @@ func (c *Client) Info(ctx context.Context, room id.Room) (Info, error) {
 	return ask[Info](ctx, c, room, getInfo{})
 }
 
-// Attach subscribes a node: the batches after the answered position go to it through Deps.Fanout, without a hole. The node
-// numbers its attachments to a room, each higher than all before; a higher one replaces a lower, the same one is answered again.
-// It is soft state: an attachment that is not reported for 60 s ends. Refusals: Invalid "bad_attachment", Conflict
-// "attachment_replaced" for a lower number than the present one's, Exhausted "too_many_nodes".
+// Attach subscribes a node: the batches after the answered position go to it through Deps.Fanout, without a
+// hole. The node numbers its attachments to a room, each higher than all before; a higher one replaces a
+// lower, the same one is answered again. It is soft state: an attachment that is not reported for 60 s
+// ends. Refusals: Invalid "bad_attachment", Conflict "attachment_replaced" for a lower number than the
+// present one's, Exhausted "too_many_nodes".
 func (c *Client) Attach(ctx context.Context, room id.Room, node id.Node, attachment uint64) (Attached, error) {
 	return ask[Attached](ctx, c, room, attach{node, attachment})
 }
 
-// Report says how many viewers a node has in the room and renews its attachment; it is due every 20 s, and when the number
-// changed. The answer shows a node that lost its newest batches what it should have. One that the room does not know is refused
-// Conflict "unknown_attachment": attach anew.
+// Report says how many viewers a node has in the room and renews its attachment; it is due every 20 s, and
+// when the number changed. The answer shows a node that lost its newest batches what it should have. One
+// that the room does not know is refused Conflict "unknown_attachment": attach anew.
 func (c *Client) Report(ctx context.Context, room id.Room, node id.Node, attachment uint64, viewers int) (Attached, error) {
 	return ask[Attached](ctx, c, room, report{node, attachment, viewers})
 }
@@ -54,11 +56,12 @@ func (c *Client) Detach(room id.Room, node id.Node, attachment uint64) error {
 	return cluster.Tell(c.node, kindName, string(room), detach{node, attachment})
 }
 
-// Post returns after the danmaku is durable. A key that the author posted before with the same danmaku, within the window
-// Config.Window and Config.WindowKeys allow, gives the first position and duplicate. Refusals: Unauthenticated
-// "login_required"; Invalid "bad_key", "bad_text", "text_marks", "text_too_long", "bad_mode", "bad_colour", "bad_size", "bad_name", "bad_user";
-// Conflict "key_reused"; Denied "muted"; Exhausted "slow_mode", "too_fast" and "room_busy" with RetryAfter; Unavailable
-// "room_restarting", "room_recovering" or the storage's: not done; Timeout "outcome_unknown": post again with the same key.
+// Post returns after the danmaku is durable. A key that the author posted before with the same danmaku,
+// within the window Config.Window and Config.WindowKeys allow, gives the first position and duplicate.
+// Refusals: Unauthenticated "login_required"; Invalid "bad_key", "bad_text", "text_marks", "text_too_long",
+// "bad_mode", "bad_colour", "bad_size", "bad_name", "bad_user"; Conflict "key_reused"; Denied "muted";
+// Exhausted "slow_mode", "too_fast" and "room_busy" with RetryAfter; Unavailable "room_restarting",
+// "room_recovering" or the storage's: not done; Timeout "outcome_unknown": post again with the same key.
 func (c *Client) Post(ctx context.Context, room id.Room, a Author, d Draft) (p position.Position, duplicate bool, err error) {
 	r, err := ask[posted](ctx, c, room, post{a, d})
 	return r.Position, r.Duplicate, err
@@ -69,8 +72,9 @@ func (c *Client) Resume(ctx context.Context, room id.Room, since position.Positi
 	return ask[Recovery](ctx, c, room, resume{since})
 }
 
-// History gives at most limit danmaku (at most HistoryLimit, also for a limit of 0) and MaxBatchBytes of weight before a
-// position, or the newest for the zero position, in order; more says whether there may be older ones.
+// History gives at most limit danmaku (at most HistoryLimit, also for a limit of 0) and MaxBatchBytes of
+// weight before a position, or the newest for the zero position, in order; more says whether there may be
+// older ones.
 func (c *Client) History(
 	ctx context.Context, room id.Room, before position.Position, limit int,
 ) (danmaku []Danmaku, more bool, err error) {
@@ -103,8 +107,8 @@ func (c *Client) Configure(ctx context.Context, room id.Room, a Adjustment) erro
 	return err
 }
 
-// Mute keeps a user from posting until a moment, and replaces an earlier mute. Refusals: Invalid "bad_mute", Denied
-// "owner_immune", Exhausted "too_many_mutes".
+// Mute keeps a user from posting until a moment, and replaces an earlier mute. Refusals: Invalid
+// "bad_mute", Denied "owner_immune", Exhausted "too_many_mutes".
 func (c *Client) Mute(ctx context.Context, room id.Room, user id.User, until time.Time, by id.User) error {
 	_, err := ask[any](ctx, c, room, mute{user, until, by})
 	return err
@@ -121,8 +125,9 @@ func (c *Client) Mutes(ctx context.Context, room id.Room) ([]Mute, error) {
 	return ask[[]Mute](ctx, c, room, mutes{})
 }
 
-// SetLive says that a broadcast runs whose media time 0 was at start, and gives how many watch if that was known before. by is the
-// fence of the channel's activation: one older than the newest that has spoken is refused Fenced "stale_channel".
+// SetLive says that a broadcast runs whose media time 0 was at start, and gives how many watch if that was
+// known before. by is the fence of the channel's activation: one older than the newest that has spoken is
+// refused Fenced "stale_channel".
 func (c *Client) SetLive(ctx context.Context, room id.Room, by position.Fence, b id.Broadcast, start time.Time) (viewers int, err error) {
 	info, err := ask[Info](ctx, c, room, setLive{by, b, start})
 	return info.Online, err

@@ -21,7 +21,8 @@ func sample() Danmaku {
 	}
 }
 
-// TestGolden holds the rows to the bytes that earlier versions wrote. A change of the file is a change of the format.
+// TestGolden holds the rows to the bytes that earlier versions wrote. A change of the file is a change of
+// the format.
 func TestGolden(t *testing.T) {
 	var b strings.Builder
 	line := func(name string, key, value []byte, err error) {

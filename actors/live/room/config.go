@@ -13,29 +13,30 @@ type Config struct {
 	Tick time.Duration
 	// MaxTick bounds how far the tick lengthens; zero means 2 s.
 	MaxTick time.Duration
-	// WriteBudget is how many socket writes per second one room may cost one node: the tick lengthens to keep it.
-	// Zero means 100,000.
+	// WriteBudget is how many socket writes per second one room may cost one node: the tick lengthens to
+	// keep it. Zero means 100,000.
 	WriteBudget int
 	// RingRows and RingBytes bound the newest danmaku kept in memory; zero means 2,048 and 1 MiB.
 	RingRows  int
 	RingBytes int
-	// Window is how long a posted key is remembered, WindowKeys how many of them; zero means 5 minutes and 65,536.
+	// Window is how long a posted key is remembered, WindowKeys how many of them; zero means 5 minutes and
+	// 65,536.
 	Window     time.Duration
 	WindowKeys int
-	// MaxPending and MaxPendingBytes bound the accepted danmaku that wait for the log and the tick together; zero means 4,096
-	// and 2 MiB of weight. Retries that wait for the log count into the first.
+	// MaxPending and MaxPendingBytes bound the accepted danmaku that wait for the log and the tick
+	// together; zero means 4,096 and 2 MiB of weight. Retries that wait for the log count into the first.
 	MaxPending      int
 	MaxPendingBytes int
-	// PostRate is how many danmaku per second one user may post, over all connections and on average after a burst of
-	// PostBurst; zero means 10 and 30.
+	// PostRate is how many danmaku per second one user may post, over all connections and on average after
+	// a burst of PostBurst; zero means 10 and 30.
 	PostRate  int
 	PostBurst int
 	// MaxMutes is how many users of a room may be muted at a time; zero means 10,000.
 	MaxMutes int
 	// Retention is how long the log keeps a danmaku; zero means 30 days.
 	Retention time.Duration
-	// AppendTimeout is when an append counts as failed with an unknown outcome; zero means 4 s, which is less than
-	// askers wait, so that they are told.
+	// AppendTimeout is when an append counts as failed with an unknown outcome; zero means 4 s, which is
+	// less than askers wait, so that they are told.
 	AppendTimeout time.Duration
 }
 

@@ -41,8 +41,8 @@ func (p *posting) ack(key string, at position.Position) {
 	}
 }
 
-// TestPowerFailure takes the power while authors post, again and again: what was acknowledged before is in the log, once, at its
-// place, and a retry of anything is told the same.
+// TestPowerFailure takes the power while authors post, again and again: what was acknowledged before is in
+// the log, once, at its place, and a retry of anything is told the same.
 func TestPowerFailure(t *testing.T) {
 	mem := pebbletest.NewMem()
 	acked := map[string]position.Position{}

@@ -54,8 +54,8 @@ type Danmaku struct {
 // Info is what is true of a room now.
 type Info struct {
 	Room id.Room
-	// Epoch and Version order what was said of a room at different times: by epoch, then by version, which grows with every
-	// change within an activation.
+	// Epoch and Version order what was said of a room at different times: by epoch, then by version, which
+	// grows with every change within an activation.
 	Epoch   position.Epoch
 	Version uint64
 	// Online is the sum of the viewers the attached nodes reported.
@@ -82,10 +82,11 @@ type Batch struct {
 	Attachment uint64
 	// Seq numbers the batches of an attachment 1, 2, 3 and so on: a missing number is a lost batch.
 	Seq uint64
-	// From and To are what the batch covers: the offsets after From up to To. From is To of the batch before, or the position
-	// that Attach answered with. They are equal in a batch that covers nothing.
+	// From and To are what the batch covers: the offsets after From up to To. From is To of the batch
+	// before, or the position that Attach answered with. They are equal in a batch that covers nothing.
 	From, To position.Position
-	// Skipped counts danmaku inside the coverage that are not in the batch, and Why says why; 0 and "" in what a room sends.
+	// Skipped counts danmaku inside the coverage that are not in the batch, and Why says why; 0 and "" in
+	// what a room sends.
 	Skipped uint32
 	Why     string
 	// Danmaku are in order and without a hole but for what was skipped.
@@ -96,8 +97,8 @@ type Batch struct {
 	Closed bool
 }
 
-// Fanout carries batches to nodes. Deliver is called on the room's turn, in the order of Seq: it must return at once, and
-// may lose a batch, which the node finds by the number that is missing.
+// Fanout carries batches to nodes. Deliver is called on the room's turn, in the order of Seq: it must
+// return at once, and may lose a batch, which the node finds by the number that is missing.
 type Fanout interface {
 	Deliver(node id.Node, b *Batch)
 }
@@ -137,7 +138,8 @@ type Settings struct {
 	MaxLength int
 }
 
-// Adjustment changes the settings it names and leaves the others, so that two who adjust different ones do not undo each other.
+// Adjustment changes the settings it names and leaves the others, so that two who adjust different ones do
+// not undo each other.
 type Adjustment struct {
 	SlowMode  *time.Duration
 	MaxLength *int
@@ -175,7 +177,8 @@ type Recovery struct {
 	// Danmaku is everything after the position up to To if Recovered, else empty.
 	Danmaku   []Danmaku
 	Recovered bool
-	// More says that To is not Head yet: what was missed is more than one answer may hold. Resume again, from To.
+	// More says that To is not Head yet: what was missed is more than one answer may hold. Resume again,
+	// from To.
 	More   bool
 	Reason string // empty if Recovered
 	// To is the position that a reader holds who has processed the answer.

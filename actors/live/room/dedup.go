@@ -16,8 +16,9 @@ type postKey struct {
 	key  string
 }
 
-// dedup remembers the idempotency keys of posts, so that a retry is answered with the first position. It holds the keys of
-// the last span, but at most limit of them: the oldest leave first, and those that left before their time are counted.
+// dedup remembers the idempotency keys of posts, so that a retry is answered with the first position. It
+// holds the keys of the last span, but at most limit of them: the oldest leave first, and those that left
+// before their time are counted.
 type dedup struct {
 	posted map[postKey]seen
 	order  fifo.Queue[remembered] // every durable key, oldest first
@@ -50,8 +51,8 @@ func newDedup(span time.Duration, limit int) *dedup {
 	}
 }
 
-// content tells what a key was used for, from what the log holds of it. The media time is left out: it was brought onto the
-// broadcast's clock when the danmaku was accepted, which a retry cannot repeat.
+// content tells what a key was used for, from what the log holds of it. The media time is left out: it was
+// brought onto the broadcast's clock when the danmaku was accepted, which a retry cannot repeat.
 func (d *dedup) content(text string, mode Mode, colour uint32, size Size) uint64 {
 	var h maphash.Hash
 	h.SetSeed(d.seed)

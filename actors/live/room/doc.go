@@ -1,61 +1,68 @@
-// Package room is the interaction space of one channel: where danmaku are accepted, numbered, kept and fanned out.
+// Package room is the interaction space of one channel: where danmaku are accepted, numbered, kept and
+// fanned out.
 //
-// It owns, per room, the log of danmaku, the card (channel, owner, settings, running broadcast), the mutes, and in memory
-// the ring of the newest danmaku, the keys posted lately and the subscriptions of nodes. Everything is one actor of kind
-// "room", keyed by the room's id; the rules are a pure core (state), the actor carries them. gateway/socket/hub subscribes nodes
-// and posts for sessions, gateway/api reads history and governs, actors/live/channel creates rooms and says when they are live;
-// all of them through Client.
+// It owns, per room, the log of danmaku, the card (channel, owner, settings, running broadcast), the mutes,
+// and in memory the ring of the newest danmaku, the keys posted lately and the subscriptions of nodes.
+// Everything is one actor of kind "room", keyed by the room's id; the rules are a pure core (state), the
+// actor carries them. gateway/socket/hub subscribes nodes and posts for sessions, gateway/api reads history
+// and governs, actors/live/channel creates rooms and says when they are live; all of them through Client.
 //
 //	Post ──> judged, numbered ──> pending ──(one append out at a time)──> durable ──> acknowledged ──> ring, batch
 //	                                                                                     tick ──> Fanout, to every node
 //
 // # Promises
 //
-// Order: offsets are contiguous from 1 and go on over activations; a position's epoch is that of the activation which
-// numbered it. One append is out at a time and is all or nothing, so a failure leaves no hole and nothing is overtaken.
+// Order: offsets are contiguous from 1 and go on over activations; a position's epoch is that of the
+// activation which numbered it. One append is out at a time and is all or nothing, so a failure leaves no
+// hole and nothing is overtaken.
 //
-// Durability: a post is acknowledged, and broadcast, only after the log holds it. What was acknowledged is never lost,
-// doubled or renumbered, whatever dies.
+// Durability: a post is acknowledged, and broadcast, only after the log holds it. What was acknowledged is
+// never lost, doubled or renumbered, whatever dies.
 //
-// Once: the same key of the same user is one danmaku. A retry joins the append in flight or is given the first position, if it
-// is the same danmaku (else Conflict "key_reused") and comes within Config.Window and before Config.WindowKeys further posts. The memory of keys is rebuilt from the log's tail.
+// Once: the same key of the same user is one danmaku. A retry joins the append in flight or is given the
+// first position, if it is the same danmaku (else Conflict "key_reused") and comes within Config.Window and
+// before Config.WindowKeys further posts. The memory of keys is rebuilt from the log's tail.
 //
-// Fan-out: a node is sent every danmaku after the position that Attach gave it, in order, without a hole, in immutable
-// batches that are numbered within the attachment and say what they cover, until the attachment ends: by Detach, by 60 s
-// without a report, or by a batch with Closed. A batch may be lost on the way; its number and the next Report show it, and
-// Resume fetches what it held. After a silence the first danmaku goes out at once; then at most one batch per tick. The tick is
-// Config.Tick, lengthened so that the viewers of the busiest node times the ticks per second stay within Config.WriteBudget,
-// up to Config.MaxTick. Nothing ticks in an idle room. Info is broadcast on change, at most once a second.
+// Fan-out: a node is sent every danmaku after the position that Attach gave it, in order, without a hole,
+// in immutable batches that are numbered within the attachment and say what they cover, until the
+// attachment ends: by Detach, by 60 s without a report, or by a batch with Closed. A batch may be lost on
+// the way; its number and the next Report show it, and Resume fetches what it held. After a silence the
+// first danmaku goes out at once; then at most one batch per tick. The tick is Config.Tick, lengthened so
+// that the viewers of the busiest node times the ticks per second stay within Config.WriteBudget, up to
+// Config.MaxTick. Nothing ticks in an idle room. Info is broadcast on change, at most once a second.
 //
 // Recovery: Recovered is said only of an answer that provably holds everything between the position and Head.
 //
 // # Bounds and refusals
 //
-// In bytes: a batch, a page of history and a page of a recovery weigh at most MaxBatchBytes (Danmaku.Weight bounds both encodings
-// of the socket protocol), what goes to a node at once MaxTickBytes; more waits for the next tick. Accepted danmaku that wait
-// for the log and the tick: Config.MaxPending and Config.MaxPendingBytes, then Exhausted "room_busy" (the newest is refused), and
-// the same as soon as an append has taken a second. One user posts Config.PostRate a second, Config.PostBurst at once, over
-// however many connections, then Exhausted "too_fast". Reads of the log beyond the ring: 16 per room. Remembered keys: the
-// oldest are forgotten, and counted. Muted users, attached nodes, changes that wait: refused beyond. All refusals are listed at
-// the methods of Client.
+// In bytes: a batch, a page of history and a page of a recovery weigh at most MaxBatchBytes (Danmaku.Weight
+// bounds both encodings of the socket protocol), what goes to a node at once MaxTickBytes; more waits for
+// the next tick. Accepted danmaku that wait for the log and the tick: Config.MaxPending and
+// Config.MaxPendingBytes, then Exhausted "room_busy" (the newest is refused), and the same as soon as an
+// append has taken a second. One user posts Config.PostRate a second, Config.PostBurst at once, over
+// however many connections, then Exhausted "too_fast". Reads of the log beyond the ring: 16 per room.
+// Remembered keys: the oldest are forgotten, and counted. Muted users, attached nodes, changes that wait:
+// refused beyond. All refusals are listed at the methods of Client.
 //
 // # Failure
 //
-// A write that the storage refuses without having done anything (Unavailable, Exhausted) refuses the posts that wait, or the
-// change, and the room goes on: watching and history do not suffer from a full disk (a room that is not in use cannot be
-// opened then, because opening fences).
+// A write that the storage refuses without having done anything (Unavailable, Exhausted) refuses the posts
+// that wait, or the change, and the room goes on: watching and history do not suffer from a full disk (a
+// room that is not in use cannot be opened then, because opening fences).
 //
-// A write of unknown outcome is settled in place. Its authors are told Timeout "outcome_unknown", and until it is known, others
-// are refused Unavailable "room_recovering" at once, while history, resumption, attachments and counts go on from memory. The room
-// writes the very same again under the same condition until it learns which of the attempts took effect: the first row of an
-// append must be absent, the card must have the version that was read, so of two attempts one does, and nobody else can write
-// under the fence of this activation. A write that is refused because somebody else has a higher fence, or because a row
-// stands where none may, ends the activation.
+// A write of unknown outcome is settled in place. Its authors are told Timeout "outcome_unknown", and until
+// it is known, others are refused Unavailable "room_recovering" at once, while history, resumption,
+// attachments and counts go on from memory. The room writes the very same again under the same condition
+// until it learns which of the attempts took effect: the first row of an append must be absent, the card
+// must have the version that was read, so of two attempts one does, and nobody else can write under the
+// fence of this activation. A write that is refused because somebody else has a higher fence, or because a
+// row stands where none may, ends the activation.
 //
 // # Storage
 //
-// Table "room", one partition per room, named by the room's id. Table "room_log", one partition per bucket of 65,536 offsets, named
-// by the room's id, a colon and the number of the bucket. All writes carry the fence of the activation.
+// Table "room", one partition per room, named by the room's id. Table "room_log", one partition per bucket
+// of 65,536 offsets, named by the room's id, a colon and the number of the bucket. All writes carry the
+// fence of the activation.
 //
 //	table     key                     value (roompb)  life      written
 //	room      'c'                     Card            for ever  on create; with every change, on condition of its version
@@ -63,11 +70,11 @@
 //	room_log  'h'                     Head            see below with every append: place of the newest row, which outlives it
 //	room_log  'l' + offset, 8 bytes   Danmaku         Retention by append; big-endian; the first of an append only if absent
 //
-// The card names the open bucket, and is written before a bucket gets its first row. So an activation that has read the card under
-// its own fence, and fenced the open bucket, has shut out every earlier writer. The head of a bucket is removed once the next
-// one has rows; then the bucket vanishes with its last row. The log may have holes at its old end only, where rows have
-// expired; readers check contiguity and do not assume it. Field numbers and prefixes are append-only; testdata/rows.golden
-// holds the bytes.
+// The card names the open bucket, and is written before a bucket gets its first row. So an activation that
+// has read the card under its own fence, and fenced the open bucket, has shut out every earlier writer. The
+// head of a bucket is removed once the next one has rows; then the bucket vanishes with its last row. The
+// log may have holes at its old end only, where rows have expired; readers check contiguity and do not
+// assume it. Field numbers and prefixes are append-only; testdata/rows.golden holds the bytes.
 //
 // # Use
 //

@@ -43,7 +43,8 @@ func checkKey(key string) error {
 	return nil
 }
 
-// normalised returns the draft as the log will hold it, or says what is wrong with it. Everything but the key is checked.
+// normalised returns the draft as the log will hold it, or says what is wrong with it. Everything but the
+// key is checked.
 func (d Draft) normalised(maxLength int) (Draft, error) {
 	line, err := text.Line(d.Text, maxLength)
 	if err != nil {
@@ -67,8 +68,8 @@ func (d Draft) normalised(maxLength int) (Draft, error) {
 	return d, nil
 }
 
-// mediaTime brings the author's media time onto the clock of the broadcast, which has run for so long: unknown when there is
-// none, else between its start and the live edge.
+// mediaTime brings the author's media time onto the clock of the broadcast, which has run for so long:
+// unknown when there is none, else between its start and the live edge.
 func mediaTime(asked time.Duration, live bool, ran time.Duration) time.Duration {
 	if !live || asked < 0 {
 		return MediaUnknown

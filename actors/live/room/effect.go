@@ -10,14 +10,16 @@ import (
 // waiter names someone who waits for an answer; zero is nobody.
 type waiter uint32
 
-// instant is a moment as a core sees it. at measures: it counts from the beginning of the activation, and no change of a clock
-// moves it. wall is what the clock shows: it is stored and told, and compared with stored moments only.
+// instant is a moment as a core sees it. at measures: it counts from the beginning of the activation, and
+// no change of a clock moves it. wall is what the clock shows: it is stored and told, and compared with
+// stored moments only.
 type instant struct {
 	at   time.Duration
 	wall time.Time
 }
 
-// of says when a stored moment is or was, by at, as the clock stands now. Moments that are very far away are brought nearer.
+// of says when a stored moment is or was, by at, as the clock stands now. Moments that are very far away
+// are brought nearer.
 func (n instant) of(stored time.Time) time.Duration {
 	const far = 100 * 365 * 24 * time.Hour
 	return n.at + min(max(stored.Sub(n.wall), -far), far)
@@ -62,7 +64,8 @@ type (
 	}
 	unmute struct{ User id.User }
 	mutes  struct{}
-	// setLive and setOffline are said by an activation of the channel, which By is; an older one than has spoken before is refused.
+	// setLive and setOffline are said by an activation of the channel, which By is; an older one than has
+	// spoken before is refused.
 	setLive struct {
 		By        position.Fence
 		Broadcast id.Broadcast
@@ -112,11 +115,12 @@ const (
 	doAnswer verb = iota + 1
 	// doRefuse gives to the error.
 	doRefuse
-	// doAppend writes rows to the end of the log, durably and all or none, then brings appended. One is out at a time, and
-	// rows do not change until it is settled.
+	// doAppend writes rows to the end of the log, durably and all or none, then brings appended. One is out
+	// at a time, and rows do not change until it is settled.
 	doAppend
-	// doSettleAppend finds out whether rows, of which an append has an unknown outcome, are in the log, and writes them if they
-	// are not, then brings appended: nil if they are there now, the same unknown outcome if that could not be learned.
+	// doSettleAppend finds out whether rows, of which an append has an unknown outcome, are in the log, and
+	// writes them if they are not, then brings appended: nil if they are there now, the same unknown
+	// outcome if that could not be learned.
 	doSettleAppend
 	// doSave writes change durably, then brings saved. One is out at a time.
 	doSave
@@ -134,7 +138,8 @@ const (
 	doStop
 )
 
-// effect is what the core wants done. It is one flat struct so that a reused slice of them costs no allocation.
+// effect is what the core wants done. It is one flat struct so that a reused slice of them costs no
+// allocation.
 type effect struct {
 	do     verb
 	to     waiter
@@ -157,8 +162,8 @@ type change struct {
 	unmute id.User
 }
 
-// record is the stored form of the card: with the broadcast that runs, and the open bucket of the log, which is the newest that
-// may have rows.
+// record is the stored form of the card: with the broadcast that runs, and the open bucket of the log,
+// which is the newest that may have rows.
 type record struct {
 	Card
 	broadcast id.Broadcast
@@ -167,7 +172,8 @@ type record struct {
 	bucket    uint64
 }
 
-// query asks the log for the rows from <= offset <= to, at most limit: from the front, or the last ones if newest.
+// query asks the log for the rows from <= offset <= to, at most limit: from the front, or the last ones if
+// newest.
 type query struct {
 	from, to position.Offset
 	limit    int

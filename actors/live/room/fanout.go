@@ -12,15 +12,16 @@ const infoInterval = time.Second
 // fanout is who gets the room's batches and what the next ones hold.
 type fanout struct {
 	subs []subscription
-	// backlog is what the next batches hold, in order; all but the last one are as heavy as a batch may be. It follows sent
-	// without a hole and is durable.
+	// backlog is what the next batches hold, in order; all but the last one are as heavy as a batch may be.
+	// It follows sent without a hole and is durable.
 	backlog []chunk
 	rows    int // in the backlog
 	size    int // their weight
 	sent    position.Position
 	// crowded says that the last tick could not take the whole backlog.
 	crowded bool
-	// wake is when the shell was last asked to bring a tick; zero when it was not, so an idle room has no timer.
+	// wake is when the shell was last asked to bring a tick; zero when it was not, so an idle room has no
+	// timer.
 	wake     time.Duration
 	lastTick time.Duration
 	lastInfo time.Duration
@@ -82,7 +83,8 @@ func (s *state) info() Info {
 	}
 }
 
-// interval is the tick: the base, lengthened so that the busiest node writes to its sockets within the budget.
+// interval is the tick: the base, lengthened so that the busiest node writes to its sockets within the
+// budget.
 func (s *state) interval() time.Duration {
 	most := 0
 	for _, sub := range s.fanout.subs {
@@ -104,8 +106,8 @@ func (s *state) collect(rows []entry) {
 	}
 }
 
-// schedule broadcasts what is due and asks to be woken for what is due later. The first danmaku after a silence goes out at
-// once; then the tick gathers.
+// schedule broadcasts what is due and asks to be woken for what is due later. The first danmaku after a
+// silence goes out at once; then the tick gathers.
 func (s *state) schedule(now instant) {
 	f := &s.fanout
 	at, pending := s.due()
@@ -151,7 +153,8 @@ func (s *state) broadcast(now instant) {
 	f.lastTick, f.crowded = now.at, f.rows > 0
 }
 
-// deliver sends what of the backlog may go out at once, in one batch or several. last is the last of them and may hold more.
+// deliver sends what of the backlog may go out at once, in one batch or several. last is the last of them
+// and may hold more.
 func (s *state) deliver(last Batch) {
 	chunks := s.fanout.take()
 	for i := range chunks {
@@ -185,8 +188,8 @@ func (s *state) send(b Batch) {
 	}
 }
 
-// close sends what of the backlog may go out at once and tells the nodes that nothing will follow. What they still lack they
-// find missing when they attach anew, and fetch.
+// close sends what of the backlog may go out at once and tells the nodes that nothing will follow. What
+// they still lack they find missing when they attach anew, and fetch.
 func (s *state) close() {
 	s.deliver(Batch{Closed: true})
 	f := &s.fanout

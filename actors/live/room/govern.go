@@ -21,8 +21,8 @@ var (
 	errBadCommand  = fault.New(fault.Internal, "bad_command", "the room does not know this command")
 )
 
-// applyNew serves a room that was never created: it can only be created. Else the activation ends at once, so that asking for
-// rooms that do not exist fills no memory.
+// applyNew serves a room that was never created: it can only be created. Else the activation ends at once,
+// so that asking for rooms that do not exist fills no memory.
 func (s *state) applyNew(now instant, w waiter, cmd any) {
 	switch c := cmd.(type) {
 	case createRoom:

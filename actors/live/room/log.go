@@ -6,10 +6,10 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 )
 
-// doubt is a write of unknown outcome: it may have happened, may still happen late, or never. It is settled by writing the very same
-// again under the same condition until an answer comes: both together happen once, because either takes the condition
-// of the other away. Only this activation can write under its fence, so a condition that does not hold any more tells that
-// the write has happened.
+// doubt is a write of unknown outcome: it may have happened, may still happen late, or never. It is settled
+// by writing the very same again under the same condition until an answer comes: both together happen once,
+// because either takes the condition of the other away. Only this activation can write under its fence, so
+// a condition that does not hold any more tells that the write has happened.
 type doubt struct {
 	exists bool
 	since  time.Duration
@@ -58,8 +58,8 @@ const (
 	overtaken               // somebody else writes: the activation is over
 )
 
-// flush appends what waits, unless an append is out already: while it is, others gather for the next. The bucket that the rows
-// belong to is announced in the card first.
+// flush appends what waits, unless an append is out already: while it is, others gather for the next. The
+// bucket that the rows belong to is announced in the card first.
 func (s *state) flush(now instant) {
 	if s.waitsForBucket() {
 		if s.saves.change == nil {
@@ -122,8 +122,8 @@ func (s *state) acknowledge() {
 	clear(rows)
 }
 
-// suspect keeps an append of unknown outcome in flight until it is settled. Its authors are told that nobody knows, those
-// behind it that nothing was done: their places may be taken by whoever comes after.
+// suspect keeps an append of unknown outcome in flight until it is settled. Its authors are told that
+// nobody knows, those behind it that nothing was done: their places may be taken by whoever comes after.
 func (s *state) suspect(now instant) {
 	for i := range s.queue.inflight {
 		e := &s.queue.inflight[i]
@@ -141,8 +141,8 @@ func (s *state) retryAppend() {
 	s.emit(effect{do: doSettleAppend, rows: s.queue.inflight})
 }
 
-// fail ends the activation, because it has ended anyway or cannot go on. What was not yet handed to the log was certainly not
-// done; what is on its way there may still be.
+// fail ends the activation, because it has ended anyway or cannot go on. What was not yet handed to the log
+// was certainly not done; what is on its way there may still be.
 func (s *state) fail(err error) {
 	if s.queue.out {
 		err = errUnknown

@@ -24,8 +24,8 @@ func logTable() table.Table { return table.Owned("room_log") }
 // bucket names a partition of the room's log.
 func (r *rows) bucket(n uint64) string { return string(r.room) + ":" + strconv.FormatUint(n, 10) }
 
-// loadHead fences the open bucket and reads the place of the newest row. A bucket that was announced and never written to has
-// none: the head is in the one before then, where it stays until a row follows it.
+// loadHead fences the open bucket and reads the place of the newest row. A bucket that was announced and
+// never written to has none: the head is in the one before then, where it stays until a row follows it.
 func (r *rows) loadHead(ctx context.Context, l *loaded) error {
 	for n := l.card.bucket; ; n-- {
 		if err := r.store.Fence(ctx, logTable(), r.bucket(n), r.fence); err != nil {
@@ -104,8 +104,8 @@ func decodeRows(to []Danmaku, page []table.Row) ([]Danmaku, error) {
 	return to, nil
 }
 
-// append writes rows of one bucket to the end of the log. The first requires that its place is free, so that of two attempts to
-// write the same rows one takes effect.
+// append writes rows of one bucket to the end of the log. The first requires that its place is free, so
+// that of two attempts to write the same rows one takes effect.
 func (r *rows) append(ctx context.Context, rows []entry) error {
 	first, last := rows[0].Position.Offset, rows[len(rows)-1].Position
 	ops := make([]table.Op, 1, len(rows)+1)
@@ -138,8 +138,9 @@ func (r *rows) append(ctx context.Context, rows []entry) error {
 	return err
 }
 
-// closeBucket removes what would keep a bucket longer than its rows. If that fails, one row of a few bytes stays; nothing
-// depends on it, and the append that opened the next bucket, which is durable already, must neither fail nor wait for it.
+// closeBucket removes what would keep a bucket longer than its rows. If that fails, one row of a few bytes
+// stays; nothing depends on it, and the append that opened the next bucket, which is durable already, must
+// neither fail nor wait for it.
 func (r *rows) closeBucket(ctx context.Context, n uint64) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
@@ -148,7 +149,8 @@ func (r *rows) closeBucket(ctx context.Context, n uint64) {
 	})
 }
 
-// settleAppend finds out whether rows of an append of unknown outcome are in the log, and writes them if they are not.
+// settleAppend finds out whether rows of an append of unknown outcome are in the log, and writes them if
+// they are not.
 func (r *rows) settleAppend(ctx context.Context, rows []entry) error {
 	last := rows[len(rows)-1].Position
 	if done, err := r.headIs(ctx, last); done || err != nil {
@@ -175,7 +177,8 @@ func (r *rows) headIs(ctx context.Context, p position.Position) (bool, error) {
 	return head == p, err
 }
 
-// read performs a query, over as many buckets as it takes. It stops early once the rows fill a page, whatever the limit.
+// read performs a query, over as many buckets as it takes. It stops early once the rows fill a page,
+// whatever the limit.
 func (r *rows) read(ctx context.Context, q query) (page, error) {
 	var p page
 	size := 0

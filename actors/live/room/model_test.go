@@ -13,8 +13,8 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// TestModel drives a core through random posts, failures, crashes, ticks and reads, and holds what it says to what is in
-// the log. The faults it once found took thousands of runs, which take a second.
+// TestModel drives a core through random posts, failures, crashes, ticks and reads, and holds what it says
+// to what is in the log. The faults it once found took thousands of runs, which take a second.
 func TestModel(t *testing.T) {
 	for i := range 100 {
 		t.Run(fmt.Sprint(i), checkModel)

@@ -7,8 +7,8 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// pace remembers when each user posted last, for slow mode: as long as slow mode reaches back and at most limit users,
-// the longest silent leaving first.
+// pace remembers when each user posted last, for slow mode: as long as slow mode reaches back and at most
+// limit users, the longest silent leaving first.
 type pace struct {
 	last  map[id.User]time.Duration
 	order fifo.Queue[paced]
@@ -52,8 +52,8 @@ func (p *pace) clear() {
 	p.order = fifo.Queue[paced]{}
 }
 
-// rates bounds how fast each user posts, over all connections: a token bucket per user, kept as the moment at which it would
-// be full again. A user whose bucket is full is not remembered.
+// rates bounds how fast each user posts, over all connections: a token bucket per user, kept as the moment
+// at which it would be full again. A user whose bucket is full is not remembered.
 type rates struct {
 	full  map[id.User]time.Duration
 	every time.Duration // a token is worth

@@ -10,8 +10,8 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// TestPagesOfTheLogAreBoundedInBytes reads the longest danmaku there are from the log: a page holds as many as fit, and says that
-// there are more.
+// TestPagesOfTheLogAreBoundedInBytes reads the longest danmaku there are from the log: a page holds as many
+// as fit, and says that there are more.
 func TestPagesOfTheLogAreBoundedInBytes(t *testing.T) {
 	const first, n = 1000, 200
 	rows := make([]Danmaku, n)
@@ -70,7 +70,8 @@ func (s *lastBatch) Write(_ context.Context, b table.Batch) (table.Version, erro
 	return 1, nil
 }
 
-// TestAnAppendAscends: the keys of an append ascend, so that the table need not look for repeated ones in a set of them all.
+// TestAnAppendAscends: the keys of an append ascend, so that the table need not look for repeated ones in a
+// set of them all.
 func TestAnAppendAscends(t *testing.T) {
 	s := &lastBatch{}
 	r := rows{store: s, room: "7", fence: position.Fence{Epoch: 1, Activation: 1}}

@@ -20,11 +20,12 @@ var (
 	errKeyReused = fault.New(fault.Conflict, "key_reused", "this key was used for another danmaku; draw a new one").In("key")
 )
 
-// stallAfter is how long an append may take before new posts are refused, so that they learn it soon and do not pile up.
+// stallAfter is how long an append may take before new posts are refused, so that they learn it soon and do
+// not pile up.
 const stallAfter = time.Second
 
-// post accepts a danmaku into the queue of the log, or says why not. A key already posted is answered before anything else is
-// judged: what was accepted once stays accepted.
+// post accepts a danmaku into the queue of the log, or says why not. A key already posted is answered
+// before anything else is judged: what was accepted once stays accepted.
 func (s *state) post(now instant, w waiter, c post) {
 	if err := checkPost(c); err != nil {
 		s.refuse(w, err)

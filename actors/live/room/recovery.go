@@ -10,13 +10,15 @@ const (
 	RecoveryLimit = 1000
 	// HistoryLimit is the most danmaku of one page of history.
 	HistoryLimit = 200
-	// maxReads bounds the reads of the log one room has out; a storm that is behind the ring is told to come later.
+	// maxReads bounds the reads of the log one room has out; a storm that is behind the ring is told to
+	// come later.
 	maxReads = 16
 )
 
 var errReadsBusy = fault.New(fault.Exhausted, "room_busy", "too many are reading the room's log at the moment")
 
-// resume answers with what comes after a position, or says honestly why it cannot prove that nothing would be missing.
+// resume answers with what comes after a position, or says honestly why it cannot prove that nothing would
+// be missing.
 func (s *state) resume(w waiter, c resume) {
 	since, head := c.Since, s.head
 	switch {
@@ -52,8 +54,8 @@ func lost(reason string, head position.Position) Recovery {
 	return Recovery{Reason: reason, To: head, Head: head}
 }
 
-// judged makes the recovery out of rows read for a Resume: only if they begin with the very row the reader has seen and go on
-// without a hole is nothing missing.
+// judged makes the recovery out of rows read for a Resume: only if they begin with the very row the reader
+// has seen and go on without a hole is nothing missing.
 func judged(q query, rows []Danmaku, more bool) Recovery {
 	if len(rows) > 0 && rows[0].Position.Offset == q.since.Offset {
 		if rows[0].Position.Epoch != q.since.Epoch {

@@ -5,7 +5,8 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// ring holds the newest danmaku of the log, without a hole, within a bound of count and of bytes: the oldest leave first.
+// ring holds the newest danmaku of the log, without a hole, within a bound of count and of bytes: the
+// oldest leave first.
 type ring struct {
 	rows     fifo.Queue[held]
 	size     int
@@ -42,7 +43,8 @@ func (r *ring) holds(offset position.Offset) bool {
 	return ok && offset >= first && offset <= last
 }
 
-// page copies the danmaku from an offset, which the ring must hold, up to another, as many as fit into a page and at least one.
+// page copies the danmaku from an offset, which the ring must hold, up to another, as many as fit into a
+// page and at least one.
 func (r *ring) page(from, to position.Offset) []Danmaku {
 	first, _, _ := r.bounds()
 	n, size := 0, 0
@@ -55,8 +57,8 @@ func (r *ring) page(from, to position.Offset) []Danmaku {
 	return r.copied(from, n)
 }
 
-// upTo copies at most limit danmaku that end at an offset, which the ring must hold, as many as fit into a page and at least
-// one. whole is false if the page could hold more than the ring does.
+// upTo copies at most limit danmaku that end at an offset, which the ring must hold, as many as fit into a
+// page and at least one. whole is false if the page could hold more than the ring does.
 func (r *ring) upTo(to position.Offset, limit int) (rows []Danmaku, whole bool) {
 	first, _, _ := r.bounds()
 	n, size := 0, 0

@@ -5,8 +5,8 @@ import "github.com/barrage-live/barrage/internal/fifo"
 // maxSaves bounds the commands that wait for the write of a change.
 const maxSaves = 64
 
-// saves writes changes of the room's own rows, one at a time. Memory shows a change once it is durable. Meanwhile the room
-// goes on, and commands that change something wait for their turn.
+// saves writes changes of the room's own rows, one at a time. Memory shows a change once it is durable.
+// Meanwhile the room goes on, and commands that change something wait for their turn.
 type saves struct {
 	change  *change // being written, or of unknown outcome; nil for none
 	to      waiter
@@ -90,7 +90,8 @@ func (s *state) saveNext(now instant) {
 
 func (s *state) retrySave() { s.emit(effect{do: doSettleSave, change: s.saves.change}) }
 
-// failSaves refuses the commands that wait. The asker of the write that is out still learns how it ends, if it ends in time.
+// failSaves refuses the commands that wait. The asker of the write that is out still learns how it ends, if
+// it ends in time.
 func (s *state) failSaves() {
 	for s.saves.waiting.Len() > 0 {
 		s.refuse(s.saves.waiting.Pop().by, errMoved)

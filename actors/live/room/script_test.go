@@ -14,8 +14,8 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// TestScripts replays the stories in testdata/script. Every command that is asked gets the next number; what is told to
-// number n reads "n: answer".
+// TestScripts replays the stories in testdata/script. Every command that is asked gets the next number;
+// what is told to number n reads "n: answer".
 func TestScripts(t *testing.T) {
 	actortest.Scripts(t, "testdata/script", func() actortest.Core {
 		w := newWorld(Config{RingRows: 8, MaxPending: 6, WindowKeys: 6, Window: time.Minute}, 3)

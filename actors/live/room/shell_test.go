@@ -102,8 +102,9 @@ func TestWindowSurvivesPassivation(t *testing.T) {
 	})
 }
 
-// TestUnknownOutcome has the storage fail in a way that tells nothing. Until the room has found out, it refuses posts, at once and
-// honestly, and serves everything it has in memory; then it goes on with what it found.
+// TestUnknownOutcome has the storage fail in a way that tells nothing. Until the room has found out, it
+// refuses posts, at once and honestly, and serves everything it has in memory; then it goes on with what it
+// found.
 func TestUnknownOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
 		_, s := x.attach("n", 1)
@@ -375,7 +376,8 @@ func TestDeepHistoryAndRecovery(t *testing.T) {
 	})
 }
 
-// refusesWritesOf has an earlier owner write wherever it could: to the card, to the open bucket of the log, and to the next one.
+// refusesWritesOf has an earlier owner write wherever it could: to the card, to the open bucket of the log,
+// and to the next one.
 func (x *fixture) refusesWritesOf(f position.Fence, bucket int) {
 	x.t.Helper()
 	for _, b := range []table.Batch{
@@ -389,8 +391,8 @@ func (x *fixture) refusesWritesOf(f position.Fence, bucket int) {
 	}
 }
 
-// TestBuckets fills the first bucket of a log and goes on in the next: reading crosses the border, before and after a restart,
-// and an earlier owner can write into neither.
+// TestBuckets fills the first bucket of a log and goes on in the next: reading crosses the border, before
+// and after a restart, and an earlier owner can write into neither.
 func TestBuckets(t *testing.T) {
 	bubble(t, func(t *testing.T, x *fixture) {
 		const border = 1 << 16

@@ -34,7 +34,8 @@ type state struct {
 	muted     map[id.User]muted
 	saves     saves
 
-	// The log: everything up to head is durable, and the queue continues it without a hole, so a failed append can leave none.
+	// The log: everything up to head is durable, and the queue continues it without a hole, so a failed
+	// append can leave none.
 	head     position.Position
 	queue    appendQueue
 	appendAt time.Duration // when the append in flight was handed to the log

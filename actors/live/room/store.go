@@ -28,7 +28,8 @@ type rows struct {
 	cfg   Config
 	room  id.Room
 	fence position.Fence
-	// card is the version of the card's row, which every change of the card or the mutes requires and replaces.
+	// card is the version of the card's row, which every change of the card or the mutes requires and
+	// replaces.
 	card table.Version
 }
 
@@ -40,9 +41,10 @@ func (r *rows) get(ctx context.Context, t table.Table, partition string, key []b
 	return row.Value, row.Version, err
 }
 
-// load reads what an activation of a room that was created before needs. Its partition of the table "room" is fenced already.
-// The open bucket of the log is fenced here, before it is read: no other bucket can get rows of an earlier activation, because
-// each bucket is announced in the card, under the fence of the card, before its first row is written.
+// load reads what an activation of a room that was created before needs. Its partition of the table "room"
+// is fenced already. The open bucket of the log is fenced here, before it is read: no other bucket can get
+// rows of an earlier activation, because each bucket is announced in the card, under the fence of the card,
+// before its first row is written.
 func (r *rows) load(ctx context.Context, now time.Time) (loaded, error) {
 	value, version, err := r.get(ctx, roomTable(), string(r.room), cardKey())
 	if err != nil || version == 0 {
@@ -128,8 +130,8 @@ func (r *rows) changeOps(now time.Time, c *change) ([]table.Op, error) {
 	return ops, nil
 }
 
-// settleSave finds out whether a change of unknown outcome was written, and writes it if it was not. Nobody else writes the
-// card: if it is not the one that was read, it is the one that was written.
+// settleSave finds out whether a change of unknown outcome was written, and writes it if it was not. Nobody
+// else writes the card: if it is not the one that was read, it is the one that was written.
 func (r *rows) settleSave(ctx context.Context, now time.Time, c *change) error {
 	_, version, err := r.get(ctx, roomTable(), string(r.room), cardKey())
 	switch {
@@ -142,8 +144,8 @@ func (r *rows) settleSave(ctx context.Context, now time.Time, c *change) error {
 	return unsettled(r.save(ctx, now, c))
 }
 
-// unsettled is the outcome of an attempt to settle a write: one that failed, whatever it was, tells nothing of those before it,
-// unless another owner has taken over.
+// unsettled is the outcome of an attempt to settle a write: one that failed, whatever it was, tells nothing
+// of those before it, unless another owner has taken over.
 func unsettled(err error) error {
 	if err == nil || fault.KindOf(err) == fault.Fenced {
 		return err

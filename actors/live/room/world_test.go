@@ -92,7 +92,8 @@ func (w *world) appended(now time.Time, err error, landed bool) []effect {
 	return w.tell(now, 0, appended{err})
 }
 
-// land puts rows into the log, unless they are there already: each attempt to append them has the condition that they are not.
+// land puts rows into the log, unless they are there already: each attempt to append them has the condition
+// that they are not.
 func (w *world) land(rows []Danmaku) {
 	if last := rows[len(rows)-1].Position; w.head != last {
 		w.log = append(w.log, rows...)

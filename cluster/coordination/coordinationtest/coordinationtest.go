@@ -1,5 +1,6 @@
-// Package coordinationtest is the conformance suite of the coordination port. Every driver's test calls Run; the
-// promises below are what package cluster relies on, and each is one subtest that carries its number.
+// Package coordinationtest is the conformance suite of the coordination port. Every driver's test calls
+// Run; the promises below are what package cluster relies on, and each is one subtest that carries its
+// number.
 //
 //	P01  The epoch of a lease is higher than that of every lease and grant given before.
 //	P02  A claim of a free shard grants it, with an epoch not below the lease's; claiming again gives the same grant.

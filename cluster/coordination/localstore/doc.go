@@ -12,7 +12,8 @@
 // "epoch_damaged" and never replaced: starting from 1 again would let old epochs pass for new ones, and
 // every change of what is stored would be refused as one of an old owner. The remedy is a backup.
 //
-// Leases have no end unless Config.TTL is set: nobody else can own anything while the process holds the tables.
+// Leases have no end unless Config.TTL is set: nobody else can own anything while the process holds the
+// tables.
 //
 // The row: shared table "coordination", partition "local", key "epoch"; 8 bytes, the epoch, big endian.
 package localstore

@@ -118,12 +118,13 @@ const (
 	CheckLater
 	// ArmIdle comes back with IdleDue once After has passed.
 	ArmIdle
-	// EndLife frees what the life owned: timers are stopped, owed answers refused, the actor is closed for Cause.
+	// EndLife frees what the life owned: timers are stopped, owed answers refused, the actor is closed for
+	// Cause.
 	EndLife
 	// RefuseWaiting refuses the messages that wait.
 	RefuseWaiting
-	// Retire takes the activation off the register and comes back with Retired. With Cause Quarantine, Failure or Closed what
-	// waits is refused. It is the last effect of its list.
+	// Retire takes the activation off the register and comes back with Retired. With Cause Quarantine,
+	// Failure or Closed what waits is refused. It is the last effect of its list.
 	Retire
 )
 

@@ -13,7 +13,8 @@ const (
 	Active
 	// Flushing what it still holds.
 	Flushing
-	// Unwinding: the life has ended and its works have not; without a fence the next one must not read before they have.
+	// Unwinding: the life has ended and its works have not; without a fence the next one must not read
+	// before they have.
 	Unwinding
 	// Ended for good.
 	Ended
@@ -146,7 +147,8 @@ func (s *State) steer(e Event, dst []Effect) []Effect {
 	return dst
 }
 
-// doubt keeps the event back, and everything after it. A life that was dropped while it flushed ends all the same.
+// doubt keeps the event back, and everything after it. A life that was dropped while it flushed ends all
+// the same.
 func (s *State) doubt(e Event, dst []Effect) []Effect {
 	if e.What == Flushed && s.dropped != None {
 		return s.flushed(e, dst)
@@ -268,8 +270,8 @@ func (s *State) retire(dst []Effect) []Effect {
 	return append(dst, Effect{Do: Retire, Cause: cause})
 }
 
-// drop ends the present life without a flush. One that flushes ends when that has returned, since nothing else may touch the
-// actor before.
+// drop ends the present life without a flush. One that flushes ends when that has returned, since nothing
+// else may touch the actor before.
 func (s *State) drop(cause Cause, dst []Effect) []Effect {
 	switch s.phase {
 	case Flushing:
@@ -353,7 +355,8 @@ func (s *State) look(e Event, dst []Effect) []Effect {
 	return s.flush(e, dst)
 }
 
-// lookDrained ends a life that has done all it was asked. An answer given outside a turn is noticed a little later.
+// lookDrained ends a life that has done all it was asked. An answer given outside a turn is noticed a
+// little later.
 func (s *State) lookDrained(e Event, dst []Effect) []Effect {
 	switch {
 	case e.What != Checked || s.outstanding > 0 || s.doubted || e.Backlog:

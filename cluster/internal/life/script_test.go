@@ -8,8 +8,9 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestScripts runs the scripts of testdata. A command is an event with its arguments; the standing that was said last holds
-// until another is said. "turn" may say what the turn did: await, pipe, pin, unpin, stop, panicked, rests.
+// TestScripts runs the scripts of testdata. A command is an event with its arguments; the standing that was
+// said last holds until another is said. "turn" may say what the turn did: await, pipe, pin, unpin, stop,
+// panicked, rests.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		t.Helper()

@@ -5,12 +5,13 @@ import "time"
 const (
 	// renewals is how often a lease is renewed in its life while all is well.
 	renewals = 3
-	// margin is the part of a lease's life in which it is not trusted any more: by the time another node may own our shards, we have
-	// long stopped.
+	// margin is the part of a lease's life in which it is not trusted any more: by the time another node
+	// may own our shards, we have long stopped.
 	margin = 5
 	// attempts is how many attempts fit into the life of a lease, each of which may hang to its end.
 	attempts = 10
-	// retryAfter and retrySpread say when a failed attempt is followed by the next, so that nodes do not all come at once.
+	// retryAfter and retrySpread say when a failed attempt is followed by the next, so that nodes do not
+	// all come at once.
 	retryAfter  = 200 * time.Millisecond
 	retrySpread = 300 * time.Millisecond
 	// unlimited is the time of an attempt for a lease that does not end by time.
@@ -73,8 +74,8 @@ func (l *Lease) Joined(asked, now, ttl time.Duration) {
 	l.trust(asked, now)
 }
 
-// trust counts the life of the lease from when it was asked for, which is not after it was granted. One that has ended by now all
-// the same leaves the doubt as it is.
+// trust counts the life of the lease from when it was asked for, which is not after it was granted. One
+// that has ended by now all the same leaves the doubt as it is.
 func (l *Lease) trust(asked, now time.Duration) {
 	l.until = max(l.until, asked+l.ttl-l.ttl/margin)
 	l.next = asked + l.ttl/renewals
@@ -132,8 +133,8 @@ func (l *Lease) Began(now time.Duration, jitter float64) {
 	l.next = now + l.Limit() + l.pause(jitter) // unless it ends before
 }
 
-// Ended notes how an attempt that was begun at asked has ended. A renewal that succeeds late counts from then all the same. It does
-// not concern attempts for an earlier lease, which Forget counts.
+// Ended notes how an attempt that was begun at asked has ended. A renewal that succeeds late counts from
+// then all the same. It does not concern attempts for an earlier lease, which Forget counts.
 func (l *Lease) Ended(asked, now time.Duration, o Outcome, jitter float64) {
 	l.flying--
 	switch o {

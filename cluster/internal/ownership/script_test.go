@@ -39,7 +39,8 @@ func duration(t *testing.T, d *datadriven.TestData, name string) time.Duration {
 	return out
 }
 
-// TestLease runs the scripts of testdata/lease. Every command may name the time with at; jitter is always a half.
+// TestLease runs the scripts of testdata/lease. Every command may name the time with at; jitter is always a
+// half.
 func TestLease(t *testing.T) {
 	datadriven.Walk(t, "testdata/lease", func(t *testing.T, path string) {
 		t.Helper()

@@ -3,7 +3,8 @@ package ownership
 import "time"
 
 const (
-	// foreignFor is how long a shard that is another node's is not claimed again, failedFor one whose owner could not be settled.
+	// foreignFor is how long a shard that is another node's is not claimed again, failedFor one whose owner
+	// could not be settled.
 	foreignFor = time.Second
 	failedFor  = 250 * time.Millisecond
 )
@@ -132,7 +133,8 @@ func (s *Shard) admit(e Event, dst []Effect) []Effect {
 	return append(dst, Effect{Do: Claim})
 }
 
-// claimed takes what the store said. A grant that comes in doubt is kept, and admits nobody before the doubt is over.
+// claimed takes what the store said. A grant that comes in doubt is kept, and admits nobody before the
+// doubt is over.
 func (s *Shard) claimed(e Event, dst []Effect) []Effect {
 	switch {
 	case e.Stale, e.Outcome == Gone:

@@ -147,8 +147,8 @@ func (f *face) login(ctx context.Context, in *credentialsIn) (*grantOut, error) 
 	return f.open(ctx, a, in.Body.Cookie)
 }
 
-// open begins a session. Who was shut out while the password was looked at, and whose sessions were ended before this one
-// began, is refused as well.
+// open begins a session. Who was shut out while the password was looked at, and whose sessions were ended
+// before this one began, is refused as well.
 func (f *face) open(ctx context.Context, a account.Account, cookie bool) (*grantOut, error) {
 	r, err := f.Sessions.Open(ctx, a.User, rest.CallerOf(ctx).Device)
 	if err != nil {
@@ -242,7 +242,8 @@ func (f *face) me(ctx context.Context, _ *struct{}) (*meOut, error) {
 	return out, err
 }
 
-// changePassword ends all logins but the asker's after the old password serves no more. Guesses count as those of logins do.
+// changePassword ends all logins but the asker's after the old password serves no more. Guesses count as
+// those of logins do.
 func (f *face) changePassword(ctx context.Context, in *passwordIn) (*endedOut, error) {
 	if err := rest.RequireRight(ctx, true); err != nil {
 		return nil, err

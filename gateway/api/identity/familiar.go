@@ -8,8 +8,9 @@ import (
 // familiarPlaces is how many places are remembered; 16 bytes each and what the map needs.
 const familiarPlaces = 1 << 16
 
-// familiar remembers from where accounts were logged in to with success, so that strangers who guess at an account from many addresses lock
-// out strangers only. It is this process's memory and forgets the oldest first; who is not remembered is counted like a stranger.
+// familiar remembers from where accounts were logged in to with success, so that strangers who guess at an
+// account from many addresses lock out strangers only. It is this process's memory and forgets the oldest
+// first; who is not remembered is counted like a stranger.
 type familiar struct {
 	seed   maphash.Seed
 	mu     sync.Mutex
@@ -22,7 +23,8 @@ func newFamiliar() *familiar {
 	return &familiar{seed: maphash.MakeSeed(), places: map[uint64]struct{}{}}
 }
 
-// place is an account, by its folded handle, and an address. Two that share a place by chance (2^-64) are no harm.
+// place is an account, by its folded handle, and an address. Two that share a place by chance (2^-64) are
+// no harm.
 func (f *familiar) place(name, prefix string) uint64 {
 	return maphash.String(f.seed, name+"@"+prefix) // no handle has an @
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestFamiliarPlacesAreBounded remembers more places than there is room for: the oldest are forgotten, one by one.
+// TestFamiliarPlacesAreBounded remembers more places than there is room for: the oldest are forgotten, one
+// by one.
 func TestFamiliarPlacesAreBounded(t *testing.T) {
 	f := newFamiliar()
 	for i := range familiarPlaces + 10 {

@@ -11,7 +11,8 @@ import (
 const (
 	// fold is the factor between the limit of one account from one address and the limits of either alone.
 	fold = 5
-	// trickle is the time between two guesses that all strangers together still have at an account whose limit they have used up.
+	// trickle is the time between two guesses that all strangers together still have at an account whose
+	// limit they have used up.
 	trickle = 10 * time.Second
 )
 
@@ -24,9 +25,9 @@ func (f *face) guessLimits(ctx context.Context, handle string) []rest.Limit {
 	}
 }
 
-// loginLimits counts a guess by account as well, which bounds guessing from many addresses. It does not count where the account was
-// logged in to before, and past it is a delay and no wall: five addresses could lock the owner out for the length of the window, whose
-// telephone has a new address every day.
+// loginLimits counts a guess by account as well, which bounds guessing from many addresses. It does not
+// count where the account was logged in to before, and past it is a delay and no wall: five addresses could
+// lock the owner out for the length of the window, whose telephone has a new address every day.
 func (f *face) loginLimits(ctx context.Context, handle string) []rest.Limit {
 	limits, name := f.guessLimits(ctx, handle), folded(handle)
 	if f.familiar.knows(name, rest.CallerOf(ctx).Prefix()) {

@@ -31,7 +31,8 @@ type Members interface {
 
 // Directory lists all accounts; accountlist.Client fills it.
 type Directory interface {
-	// List gives accounts whose handle begins with prefix, by handle, after the cursor, and the next cursor ("" at the end).
+	// List gives accounts whose handle begins with prefix, by handle, after the cursor, and the next cursor
+	// ("" at the end).
 	List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error)
 }
 
@@ -62,8 +63,9 @@ type Outlets interface {
 type Config struct {
 	// Public is the URL that viewers reach the service by; empty: what the request says.
 	Public string
-	// Logins is how often one account may be tried from one address in the window, and a fifth of how often by one address on all
-	// accounts, or from all addresses that it was not logged in from before; these have to wait for each other then. Zero means 20.
+	// Logins is how often one account may be tried from one address in the window, and a fifth of how often
+	// by one address on all accounts, or from all addresses that it was not logged in from before; these
+	// have to wait for each other then. Zero means 20.
 	Logins int
 	// Registrations is how many accounts one address may ask for in the window; zero means 20.
 	Registrations int

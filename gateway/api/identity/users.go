@@ -137,8 +137,8 @@ func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, 
 	return showMember(a), nil
 }
 
-// disable shuts an account out or lets it in again. Its logins and stream keys are ended after no new ones can be had; keys
-// have to be made anew when it is let in.
+// disable shuts an account out or lets it in again. Its logins and stream keys are ended after no new ones
+// can be had; keys have to be made anew when it is let in.
 func (f *face) disable(ctx context.Context, a account.Account, disabled bool) (account.Account, error) {
 	a, err := f.Members.SetDisabled(ctx, a.User, disabled)
 	if err != nil || !disabled {

@@ -19,7 +19,8 @@ import (
 // createLimit is how often one account may try to make a channel in the window.
 const createLimit = 20
 
-// fresh is how long caches may keep what changes while one watches: long enough to make one question of a crowd's.
+// fresh is how long caches may keep what changes while one watches: long enough to make one question of a
+// crowd's.
 const fresh = time.Second
 
 // Owner names the account of a channel.

@@ -69,7 +69,8 @@ type Accounts interface {
 type Config struct {
 	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
 	Public string
-	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935. RTMPS says that it speaks TLS.
+	// RTMPPort is where streamers publish to, on the host of Public or of the request; zero means 1935.
+	// RTMPS says that it speaks TLS.
 	RTMPPort int
 	RTMPS    bool
 }

@@ -22,8 +22,9 @@ type Position struct {
 	Offset string `json:"offset" doc:"counts the danmaku of the room from 1; 64 bits in decimal" example:"42"`
 }
 
-// Danmaku is one comment, with the members that the socket gives it. Those that the socket leaves out because they are the usual are
-// here; broadcast is here only, because a page of the past may lie in several.
+// Danmaku is one comment, with the members that the socket gives it. Those that the socket leaves out
+// because they are the usual are here; broadcast is here only, because a page of the past may lie in
+// several.
 type Danmaku struct {
 	Position
 	User        string `json:"user" doc:"id of the author" example:"4503599627370497"`

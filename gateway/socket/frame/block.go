@@ -12,13 +12,15 @@ import (
 )
 
 const (
-	// elementCost is what a danmaku costs in memory besides its strings: the row, its bytes in both encodings, their places.
+	// elementCost is what a danmaku costs in memory besides its strings: the row, its bytes in both
+	// encodings, their places.
 	elementCost = 144 + 32 + 122 + 16
 	// blockCost is what a block costs besides its danmaku.
 	blockCost = 400
 )
 
-// Block is a stretch of a room's log: the danmaku of one epoch between two positions, in order, perhaps with some left out.
+// Block is a stretch of a room's log: the danmaku of one epoch between two positions, in order, perhaps
+// with some left out.
 type Block struct {
 	from, to position.Position
 	rows     []room.Danmaku
@@ -35,8 +37,8 @@ type variant struct {
 	ends  []int // of each element in bytes
 }
 
-// Blocks makes blocks of danmaku that came now and do not change any more. They lie after from and up to to, and may not be all that
-// do. A block ends where the epoch changes, and where it gets long.
+// Blocks makes blocks of danmaku that came now and do not change any more. They lie after from and up to
+// to, and may not be all that do. A block ends where the epoch changes, and where it gets long.
 func Blocks(now time.Time, from, to position.Position, danmaku []room.Danmaku) []*Block {
 	const most = 128 // danmaku in a block: few enough that what is used in part is not encoded for nothing
 	var blocks []*Block
@@ -81,7 +83,8 @@ func (b *Block) Whole() bool { return position.Offset(len(b.rows)) == b.to.Offse
 // Came is when it came to this node.
 func (b *Block) Came() time.Time { return b.came }
 
-// Cost is about how many bytes of memory the block takes once it has been encoded in every form that is in use.
+// Cost is about how many bytes of memory the block takes once it has been encoded in every form that is in
+// use.
 func (b *Block) Cost() int { return b.cost }
 
 // Epoch is that of its danmaku, or of the position at which it ends.

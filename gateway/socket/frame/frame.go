@@ -20,7 +20,8 @@ const (
 	headBytes = 512
 )
 
-// Append appends a server frame as a websocket frame: f, which lists no danmaku itself, with rows as its list.
+// Append appends a server frame as a websocket frame: f, which lists no danmaku itself, with rows as its
+// list.
 func Append(dst []byte, e wire.Encoding, f *wirepb.ServerFrame, rows Rows) []byte {
 	begin := len(dst)
 	end, lists := listEnd(f)
@@ -34,7 +35,8 @@ func Append(dst []byte, e wire.Encoding, f *wirepb.ServerFrame, rows Rows) []byt
 	return wrap(dst, begin, e)
 }
 
-// wrap writes the header of the frame whose payload stands behind the bytes left for it. Without a payload there is no frame.
+// wrap writes the header of the frame whose payload stands behind the bytes left for it. Without a payload
+// there is no frame.
 func wrap(dst []byte, begin int, e wire.Encoding) []byte {
 	n := len(dst) - begin - usual
 	if n <= 0 {
@@ -103,7 +105,8 @@ func RoomState(info *room.Info, version uint64) *wirepb.RoomState {
 	return s
 }
 
-// fill fills in a danmaku, what is usual being absent. Its epoch is not named. media holds the media time of the result.
+// fill fills in a danmaku, what is usual being absent. Its epoch is not named. media holds the media time
+// of the result.
 func fill(f *wirepb.Danmaku, d *room.Danmaku, media *uint64) {
 	f.Epoch, f.Offset, f.User = 0, uint64(d.Position.Offset), User(d.User)
 	f.Name, f.Text = d.Name, d.Text

@@ -76,8 +76,8 @@ func open(t interface{ Fatalf(string, ...any) }, e wire.Encoding, b []byte) []by
 	return nil
 }
 
-// TestAppendIsWhatTheEncodersMake puts frames together of parts of blocks, with epochs that change, and compares them with what the
-// generated encoders make of the same danmaku.
+// TestAppendIsWhatTheEncodersMake puts frames together of parts of blocks, with epochs that change, and
+// compares them with what the generated encoders make of the same danmaku.
 func TestAppendIsWhatTheEncodersMake(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		log := some(1, rapid.IntRange(0, 300).Draw(t, "danmaku"), rapid.IntRange(3, 400).Draw(t, "rises"))
@@ -194,7 +194,8 @@ func TestFramesOfOtherKinds(t *testing.T) {
 	}
 }
 
-// TestFrameAllocatesLittle holds the budget of a frame whose danmaku have their bytes: the header and the buffer.
+// TestFrameAllocatesLittle holds the budget of a frame whose danmaku have their bytes: the header and the
+// buffer.
 func TestFrameAllocatesLittle(t *testing.T) {
 	rows := RowsAfter(0, blocksOf(some(1, 100, 200)))
 	for _, e := range []wire.Encoding{wire.Proto, wire.JSON} {
@@ -206,7 +207,8 @@ func TestFrameAllocatesLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkAppend measures a frame of 100 danmaku, as a join makes it, with bytes that exist and with bytes to be made.
+// BenchmarkAppend measures a frame of 100 danmaku, as a join makes it, with bytes that exist and with bytes
+// to be made.
 func BenchmarkAppend(b *testing.B) {
 	log := some(1, 100, 200)
 	for _, e := range []wire.Encoding{wire.Proto, wire.JSON} {
@@ -227,8 +229,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// TestRoomsWeighTheirDanmakuRight ties the rooms' bounds to the frames': what a room calls a danmaku's weight bounds its bytes, and
-// what it sends at once fits into one frame.
+// TestRoomsWeighTheirDanmakuRight ties the rooms' bounds to the frames': what a room calls a danmaku's
+// weight bounds its bytes, and what it sends at once fits into one frame.
 func TestRoomsWeighTheirDanmakuRight(t *testing.T) {
 	if room.MaxBatchBytes > wire.MaxListing {
 		t.Errorf("a batch may weigh %d, a frame lists %d bytes", room.MaxBatchBytes, wire.MaxListing)

@@ -136,7 +136,8 @@ func (r Rows) Newest(e wire.Encoding, most int) Rows {
 	return r
 }
 
-// Sample are as many as fit into a number of bytes of a frame, evenly over all of them, the last one among them.
+// Sample are as many as fit into a number of bytes of a frame, evenly over all of them, the last one among
+// them.
 func (r Rows) Sample(e wire.Encoding, most int) Rows {
 	pad := r.pad(e)
 	every, countdown := (r.Size(e)+most-1)/max(most, 1), 0

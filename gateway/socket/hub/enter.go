@@ -11,8 +11,9 @@ import (
 	"github.com/barrage-live/barrage/internal/wire"
 )
 
-// Enter counts a member into a room, attaching the node if it is the first, and finds out what it missed. Whether it succeeds or
-// not, Release or Leave must follow; Leave may come before the answer. done is called once, from any goroutine; it must not block.
+// Enter counts a member into a room, attaching the node if it is the first, and finds out what it missed.
+// Whether it succeeds or not, Release or Leave must follow; Leave may come before the answer. done is
+// called once, from any goroutine; it must not block.
 func (h *Hub) Enter(deadline time.Time, m *Member, e protocol.Enter, done func(protocol.Entry, error)) {
 	f, err := h.join(m, e.Room)
 	if err != nil {
@@ -90,7 +91,8 @@ func (e *entrance) resumed(rec room.Recovery, err error) {
 	}
 }
 
-// recover answers with what was missed up to a position, as much as fits. What is here of the rest follows as batches.
+// recover answers with what was missed up to a position, as much as fits. What is here of the rest follows
+// as batches.
 func (e *entrance) recover(rows frame.Rows, to position.Position, more bool) {
 	e.entry.Recovered, e.entry.Rows, e.entry.Head = true, rows.Oldest(e.encoding, wire.MaxListing), to
 	if e.entry.Rows.Len() < rows.Len() {
@@ -128,8 +130,8 @@ func (e *entrance) finish(source string, err error) {
 	e.done(e.entry, nil)
 }
 
-// History gives a page of a room, from what is kept here if that suffices: as much of it as fits into a frame. done is called as
-// Enter's is.
+// History gives a page of a room, from what is kept here if that suffices: as much of it as fits into a
+// frame. done is called as Enter's is.
 func (h *Hub) History(deadline time.Time, m *Member, q protocol.ReadHistory, done func(rows frame.Rows, more bool, err error)) {
 	answer := func(rows frame.Rows, more bool, err error) {
 		fit := rows.Newest(m.encoding, wire.MaxListing)
@@ -147,7 +149,8 @@ func (h *Hub) History(deadline time.Time, m *Member, q protocol.ReadHistory, don
 	})
 }
 
-// Release writes the answer to an Enter, which told the state of a version, and then what follows head, as it comes.
+// Release writes the answer to an Enter, which told the state of a version, and then what follows head, as
+// it comes.
 func (h *Hub) Release(m *Member, r id.Room, head position.Position, version uint64, answer []byte) {
 	f := m.feed(r)
 	m.shard.order(func(s *shard) {

@@ -23,7 +23,8 @@ func answerJoin(h *Hub, m *Member, history int) []byte {
 	return frames
 }
 
-// TestJoinCostsLittle holds the budget of a join that is answered from what is kept: a header and a buffer, however many danmaku.
+// TestJoinCostsLittle holds the budget of a join that is answered from what is kept: a header and a buffer,
+// however many danmaku.
 func TestJoinCostsLittle(t *testing.T) {
 	for _, e := range []wire.Encoding{wire.Proto, wire.JSON} {
 		b := newBench(t)
@@ -38,7 +39,8 @@ func TestJoinCostsLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkJoin measures the answer to a join with the newest danmaku, from memory, as every one but the first is.
+// BenchmarkJoin measures the answer to a join with the newest danmaku, from memory, as every one but the
+// first is.
 func BenchmarkJoin(b *testing.B) {
 	for _, e := range []wire.Encoding{wire.Proto, wire.JSON} {
 		b.Run(fmt.Sprint("danmaku=100/", e), func(b *testing.B) {
@@ -53,7 +55,8 @@ func BenchmarkJoin(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch measures the first frame of a batch in an encoding, with the making of the bytes of its danmaku.
+// BenchmarkBatch measures the first frame of a batch in an encoding, with the making of the bytes of its
+// danmaku.
 func BenchmarkBatch(b *testing.B) {
 	for _, e := range []wire.Encoding{wire.Proto, wire.JSON} {
 		for _, n := range []int{8, 40, 100} {

@@ -14,8 +14,8 @@ import (
 // maxHeld bounds the batches held while a gap before them is filled; a room bounds the bytes of each.
 const maxHeld = 64
 
-// roomFeed is a room as this node knows it. Batches of the room and joins of connections meet under its lock, which is held
-// for memory work only; the asking is done by its keeper.
+// roomFeed is a room as this node knows it. Batches of the room and joins of connections meet under its
+// lock, which is held for memory work only; the asking is done by its keeper.
 type roomFeed struct {
 	hub  *Hub
 	room id.Room
@@ -26,8 +26,8 @@ type roomFeed struct {
 
 	mu struct {
 		sync.Mutex
-		// ready: the first attachment has succeeded or failed, and failed says why the room is not kept; until then those who want
-		// in are waiting, as many as have a join under way.
+		// ready: the first attachment has succeeded or failed, and failed says why the room is not kept;
+		// until then those who want in are waiting, as many as have a join under way.
 		ready   bool
 		failed  *fault.Error
 		waiting []func(failed error)
@@ -44,11 +44,12 @@ type roomFeed struct {
 		// here counts the connections in the room on this node. It leaves zero only under Hub.mu.
 		here   int
 		shards []int // connections per shard
-		// gap: head is not known yet, or what follows it is missing; batches are held until that has been filled.
+		// gap: head is not known yet, or what follows it is missing; batches are held until that has been
+		// filled.
 		gap  bool
 		held []*room.Batch
-		// attachment is the number of the last one that was answered; batches of earlier ones come late. ended is the highest number
-		// of one that has ended.
+		// attachment is the number of the last one that was answered; batches of earlier ones come late.
+		// ended is the highest number of one that has ended.
 		attachment, ended uint64
 	}
 }
@@ -60,7 +61,8 @@ func newFeed(h *Hub, r id.Room) *roomFeed {
 	return f
 }
 
-// whenReady calls f once the first attachment has been answered, perhaps at once; failed is why the room is not kept. f must not block.
+// whenReady calls f once the first attachment has been answered, perhaps at once; failed is why the room is
+// not kept. f must not block.
 func (f *roomFeed) whenReady(do func(failed error)) {
 	f.mu.Lock()
 	if !f.mu.ready {
@@ -179,8 +181,9 @@ func (f *roomFeed) mark() {
 	}
 }
 
-// attached takes the answer to an attachment. A position ahead of ours is a gap: batches went out while we were not attached.
-// What is said of the room's state is true whatever came before: another activation may count its versions from the start.
+// attached takes the answer to an attachment. A position ahead of ours is a gap: batches went out while we
+// were not attached. What is said of the room's state is true whatever came before: another activation may
+// count its versions from the start.
 func (f *roomFeed) attached(number uint64, a room.Attached) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -222,7 +225,8 @@ func (f *roomFeed) compare(sent position.Position) {
 	}
 }
 
-// filled takes the answer to a Resume from head: what was missing, then what was held. It reports whether more is missing.
+// filled takes the answer to a Resume from head: what was missing, then what was held. It reports whether
+// more is missing.
 func (f *roomFeed) filled(rec room.Recovery) (more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -306,7 +310,8 @@ func (f *roomFeed) here() int {
 	return f.mu.here
 }
 
-// status is what the keeper has to see to: whether the attachment has ended, and whether there is a gap after head.
+// status is what the keeper has to see to: whether the attachment has ended, and whether there is a gap
+// after head.
 func (f *roomFeed) status() (ended, gap bool, head position.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

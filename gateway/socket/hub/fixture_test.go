@@ -73,7 +73,8 @@ func (p *paper) Evict(r id.Room, why *fault.Error) {
 	p.evicted = append(p.evicted, string(r)+" "+why.Code)
 }
 
-// account is what a paper was told of a room, checked: every frame goes on from where the one before it ended.
+// account is what a paper was told of a room, checked: every frame goes on from where the one before it
+// ended.
 type account struct {
 	texts   []string
 	at      position.Offset
@@ -144,7 +145,8 @@ func someDanmaku(from, n int) []room.Danmaku {
 	return list
 }
 
-// bench is a hub whose only shard does its work when the test says so, and a room that is attached at the beginning.
+// bench is a hub whose only shard does its work when the test says so, and a room that is attached at the
+// beginning.
 type bench struct {
 	*Hub
 	*shard

@@ -15,8 +15,8 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// Rooms is what the hub needs of the room actors; room.Client is it. What connections wait for is asked by the functions that block
-// nobody; they call done once, from any goroutine.
+// Rooms is what the hub needs of the room actors; room.Client is it. What connections wait for is asked by
+// the functions that block nobody; they call done once, from any goroutine.
 type Rooms interface {
 	Attach(ctx context.Context, r id.Room, node id.Node, attachment uint64) (room.Attached, error)
 	Detach(r id.Room, node id.Node, attachment uint64) error
@@ -29,7 +29,8 @@ type Rooms interface {
 type Config struct {
 	// Shards is the number of writing goroutines; 0 means GOMAXPROCS.
 	Shards int
-	// Renew is how often the node reports to a room although nothing changed, so that it stays attached; 0 means 20 s.
+	// Renew is how often the node reports to a room although nothing changed, so that it stays attached; 0
+	// means 20 s.
 	Renew time.Duration
 	// Grace is how long a room stays attached after the last connection left; 0 means 10 s.
 	Grace time.Duration
@@ -39,7 +40,8 @@ type Config struct {
 	AskTimeout time.Duration
 	// Keep is for how long the newest danmaku of a room are kept, for those who come back; 0 means 90 s.
 	Keep time.Duration
-	// KeepBytes bounds the memory of the danmaku kept of one room, and KeepAllBytes about that of all; 0 means 8 MiB and 256 MiB.
+	// KeepBytes bounds the memory of the danmaku kept of one room, and KeepAllBytes about that of all; 0
+	// means 8 MiB and 256 MiB.
 	KeepBytes, KeepAllBytes int
 }
 
@@ -76,7 +78,8 @@ type Hub struct {
 	keepers sync.WaitGroup
 	writers sync.WaitGroup
 
-	// feeds are the rooms that are kept, by id.Room. It changes under mu only; the batches of rooms look into it without.
+	// feeds are the rooms that are kept, by id.Room. It changes under mu only; the batches of rooms look
+	// into it without.
 	feeds sync.Map // id.Room -> *roomFeed
 	count atomic.Int64
 	// kept is the memory of what all of them keep.
@@ -149,7 +152,8 @@ func (h *Hub) Admit(s Socket) *Member {
 	return &Member{socket: s, encoding: s.Encoding(), shard: shard}
 }
 
-// abandon gives up a room that cannot be kept: whoever is in it or waits for it, and whoever comes next, learns why.
+// abandon gives up a room that cannot be kept: whoever is in it or waits for it, and whoever comes next,
+// learns why.
 func (h *Hub) abandon(f *roomFeed, why error) {
 	h.mu.Lock()
 	h.forget(f)

@@ -14,7 +14,8 @@ import (
 
 var errRoomClosed = fault.New(fault.Unavailable, "room_closed", "the room has been closed")
 
-// keeper keeps one room attached. It is a goroutine of its own and the only one that asks the room for the hub itself.
+// keeper keeps one room attached. It is a goroutine of its own and the only one that asks the room for the
+// hub itself.
 type keeper struct {
 	*roomFeed
 	timer    *time.Timer
@@ -85,7 +86,8 @@ func (k *keeper) readNewest(ctx context.Context) error {
 	return nil
 }
 
-// tick does what is due and sets the timer for what is due next. It reports true when the room has been given up.
+// tick does what is due and sets the timer for what is due next. It reports true when the room has been
+// given up.
 func (k *keeper) tick(ctx context.Context, now time.Time) (done bool) {
 	if err := k.mend(ctx, now); fault.KindOf(err) == fault.NotFound && err != nil {
 		k.hub.abandon(k.roomFeed, err)
@@ -205,8 +207,8 @@ type page struct {
 	more bool
 }
 
-// report tells the room how many are here when that has changed, at most once a second, and when it is time to renew. The answer shows
-// whether batches were lost on their way.
+// report tells the room how many are here when that has changed, at most once a second, and when it is time
+// to renew. The answer shows whether batches were lost on their way.
 func (k *keeper) report(ctx context.Context, here int, now time.Time) error {
 	if ended, _, _ := k.status(); ended || now.Before(k.reportAt) || here == k.reported && now.Before(k.renewAt) {
 		return nil
@@ -230,8 +232,8 @@ func (k *keeper) report(ctx context.Context, here int, now time.Time) error {
 	return nil
 }
 
-// retire gives the room up if nobody is here. Whoever comes while the room is told is attached anew under a higher number, which what we
-// say here cannot undo.
+// retire gives the room up if nobody is here. Whoever comes while the room is told is attached anew under a
+// higher number, which what we say here cannot undo.
 func (k *keeper) retire() bool {
 	if !k.hub.retire(k.roomFeed) {
 		return false

@@ -188,7 +188,8 @@ func TestKeeperDetachesAfterTheGrace(t *testing.T) {
 	})
 }
 
-// TestDetachingHoldsUpNobody has the room of a node that goes from it not take the message: another room is entered meanwhile.
+// TestDetachingHoldsUpNobody has the room of a node that goes from it not take the message: another room is
+// entered meanwhile.
 func TestDetachingHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, l := keeping(t)
@@ -226,7 +227,8 @@ func (v *valve) Offer([]byte) Outcome {
 	return Taken
 }
 
-// TestLateOnesAreLookedAtUntilTheyTake closes a socket for a while: it is offered what it missed soon after it takes again.
+// TestLateOnesAreLookedAtUntilTheyTake closes a socket for a while: it is offered what it missed soon after
+// it takes again.
 func TestLateOnesAreLookedAtUntilTheyTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, l := keeping(t)

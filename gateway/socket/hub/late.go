@@ -48,7 +48,8 @@ func (s *shard) catchUp(l lateness) {
 	s.putOff(l)
 }
 
-// abreast reports whether a late subscriber has all that the passes have told: what comes later the next pass tells it as well.
+// abreast reports whether a late subscriber has all that the passes have told: what comes later the next
+// pass tells it as well.
 func (s *shard) abreast(r *subscribers, sub *subscriber) bool {
 	has := func(v *view) bool {
 		return sub.sentUpTo.Offset >= v.recent.head.Offset && sub.version >= v.version

@@ -10,9 +10,11 @@ import (
 
 // Socket is what the hub needs of a connection. Its methods must not block.
 type Socket interface {
-	// Write takes whole websocket frames that nobody will change, and reports whether it did. It is for what the client asked for.
+	// Write takes whole websocket frames that nobody will change, and reports whether it did. It is for
+	// what the client asked for.
 	Write(frames []byte) bool
-	// Offer is Write for what the client did not ask for: frames are taken only if hardly anything waits to be sent.
+	// Offer is Write for what the client did not ask for: frames are taken only if hardly anything waits to
+	// be sent.
 	Offer(frames []byte) Outcome
 	// Encoding is that of the connection.
 	Encoding() wire.Encoding
@@ -36,12 +38,14 @@ const (
 	Gone
 )
 
-// Member is one connection in the hub. It is made by Hub.Admit; its owner calls the hub's methods for it one at a time.
+// Member is one connection in the hub. It is made by Hub.Admit; its owner calls the hub's methods for it
+// one at a time.
 type Member struct {
 	socket   Socket
 	encoding wire.Encoding
 	shard    *shard
-	// feeds are those of the rooms it is counted in: at most wire.MaxRooms, so that a map would cost more than it saves.
+	// feeds are those of the rooms it is counted in: at most wire.MaxRooms, so that a map would cost more
+	// than it saves.
 	feeds []*roomFeed
 }
 

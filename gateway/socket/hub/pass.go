@@ -111,7 +111,8 @@ func (sub *subscriber) place(v *view) place {
 	return place{at: sub.sentUpTo, stale: sub.version < v.version, late: late, encoding: sub.member.encoding}
 }
 
-// offer offers a step, and moves the subscriber by it if it was taken. One that is closed needs nothing any more.
+// offer offers a step, and moves the subscriber by it if it was taken. One that is closed needs nothing any
+// more.
 func (s *shard) offer(sub *subscriber, st *step, version uint64) Outcome {
 	out := sub.member.socket.Offer(st.frames)
 	switch out {

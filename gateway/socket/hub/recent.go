@@ -10,7 +10,8 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 )
 
-// leastKept is how many of a room's newest danmaku are kept however old they are, so that joins are answered without asking the room.
+// leastKept is how many of a room's newest danmaku are kept however old they are, so that joins are
+// answered without asking the room.
 const leastKept = 256
 
 // bounds say what of a room is kept: what came within age, at least leastKept danmaku, at most bytes.
@@ -19,8 +20,8 @@ type bounds struct {
 	bytes int
 }
 
-// recent is the newest part of a room's log, as blocks that go on from one another, up to head. A copy of it is a snapshot: what it
-// holds stays valid and unchanged.
+// recent is the newest part of a room's log, as blocks that go on from one another, up to head. A copy of
+// it is a snapshot: what it holds stays valid and unchanged.
 type recent struct {
 	blocks     []*frame.Block
 	base, head position.Position
@@ -57,12 +58,14 @@ func (r *recent) trim(now time.Time, keep bounds) {
 	r.blocks = r.blocks[n:]
 	r.evicted += n
 	if r.evicted > len(r.blocks)/4+8 {
-		// Snapshots are still being read in the old array, so what was dropped cannot be cleared there: leave it.
+		// Snapshots are still being read in the old array, so what was dropped cannot be cleared there:
+		// leave it.
 		r.blocks, r.evicted = slices.Clone(r.blocks), 0
 	}
 }
 
-// seed puts older danmaku before what is there, if they fit without a hole; more says that there are still older ones.
+// seed puts older danmaku before what is there, if they fit without a hole; more says that there are still
+// older ones.
 func (r *recent) seed(now time.Time, older []room.Danmaku, more bool) {
 	end := sort.Search(len(older), func(i int) bool { return older[i].Position.Offset > r.base.Offset })
 	older = older[:end]
@@ -73,7 +76,8 @@ func (r *recent) seed(now time.Time, older []room.Danmaku, more bool) {
 	if last := older[end-1].Position; last.Offset != r.base.Offset || r.base.Epoch != 0 && last.Epoch != r.base.Epoch {
 		return
 	}
-	// Where the first of them begins is known by its offset only: what lies there has an epoch that is not known here.
+	// Where the first of them begins is known by its offset only: what lies there has an epoch that is not
+	// known here.
 	before := position.Position{Offset: older[0].Position.Offset - 1}
 	front := frame.Blocks(now, before, r.base, older)
 	for _, b := range front {
@@ -103,8 +107,8 @@ func (r *recent) covers(p position.Position) bool {
 	return r.blocks[i].Epoch() == p.Epoch && whole(r.blocks[i:])
 }
 
-// newest gives the last n danmaku before an offset, zero meaning the end, and whether there are older ones; false if fewer are kept
-// than there may be.
+// newest gives the last n danmaku before an offset, zero meaning the end, and whether there are older ones;
+// false if fewer are kept than there may be.
 func (r *recent) newest(before position.Offset, n int) (rows frame.Rows, more, ok bool) {
 	if before > r.head.Offset {
 		before = 0

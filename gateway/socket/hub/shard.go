@@ -30,7 +30,8 @@ type news struct {
 	since time.Time
 }
 
-// shard writes to a part of the connections. Its subscribers belong to its goroutine; only the queues are shared.
+// shard writes to a part of the connections. Its subscribers belong to its goroutine; only the queues are
+// shared.
 type shard struct {
 	index   int
 	metrics *Metrics
@@ -106,8 +107,8 @@ func (s *shard) run() {
 	}
 }
 
-// turn does everything that is ordered and one slice of writes, so that orders never wait for long and rooms take turns. It reports
-// whether there is more to write.
+// turn does everything that is ordered and one slice of writes, so that orders never wait for long and
+// rooms take turns. It reports whether there is more to write.
 func (s *shard) turn() (more, closed bool) {
 	s.mu.Lock()
 	s.orders, s.mu.orders = s.mu.orders, s.orders[:0]

@@ -19,8 +19,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire"
 )
 
-// TestSubscriberMissesNothing has connections enter anywhere, take or not take what comes, leave and come back, while the room
-// talks: what each is told goes on from where it entered, is in order and complete.
+// TestSubscriberMissesNothing has connections enter anywhere, take or not take what comes, leave and come
+// back, while the room talks: what each is told goes on from where it entered, is in order and complete.
 func TestSubscriberMissesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newBench(t)
@@ -126,8 +126,8 @@ func TestBacklogIsToldInFramesThatFit(t *testing.T) {
 	}
 }
 
-// TestHugeBacklogIsSampled has a room say more than a connection is sent after the event: it gets a sample of all of it, up to the
-// newest, and is told how much is missing.
+// TestHugeBacklogIsSampled has a room say more than a connection is sent after the event: it gets a sample
+// of all of it, up to the newest, and is told how much is missing.
 func TestHugeBacklogIsSampled(t *testing.T) {
 	for _, e := range []wire.Encoding{wire.JSON, wire.Proto} {
 		b := newBench(t)
@@ -151,7 +151,8 @@ func TestHugeBacklogIsSampled(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsToldWhatIsKept has a connection take nothing for a while: then it gets everything, and the others were not held up.
+// TestSlowReaderIsToldWhatIsKept has a connection take nothing for a while: then it gets everything, and
+// the others were not held up.
 func TestSlowReaderIsToldWhatIsKept(t *testing.T) {
 	b := newBench(t)
 	slowly, quickly := &paper{encoding: wire.JSON, full: true}, &paper{encoding: wire.JSON}
@@ -315,8 +316,8 @@ func (b *blocking) Offer([]byte) Outcome {
 	return Taken
 }
 
-// TestStalledShardLosesNobody has a shard stand still while a thousand rooms talk: nobody is taken out of a room, nobody is
-// told of a gap, and everybody has everything after a write or two.
+// TestStalledShardLosesNobody has a shard stand still while a thousand rooms talk: nobody is taken out of a
+// room, nobody is told of a gap, and everybody has everything after a write or two.
 func TestStalledShardLosesNobody(t *testing.T) {
 	const rooms, batches = 1000, 5
 	b := newBench(t)
@@ -407,8 +408,8 @@ func TestLeavingDuringAPassLeavesNobodyOut(t *testing.T) {
 	}
 }
 
-// TestLateOnesCatchUpDuringAPass has many take again in the middle of a pass that has passed them over already: they are looked at by
-// what was there before it.
+// TestLateOnesCatchUpDuringAPass has many take again in the middle of a pass that has passed them over
+// already: they are looked at by what was there before it.
 func TestLateOnesCatchUpDuringAPass(t *testing.T) {
 	b := newBench(t)
 	crowd := func() (list []*paper) {
@@ -527,7 +528,8 @@ type dummy struct {
 func (d *dummy) Offer([]byte) Outcome    { return Taken }
 func (d *dummy) Encoding() wire.Encoding { return d.encoding }
 
-// TestFanOutAllocatesNothingForAConnection holds the budget of the hot path: what a batch costs does not depend on the crowd.
+// TestFanOutAllocatesNothingForAConnection holds the budget of the hot path: what a batch costs does not
+// depend on the crowd.
 func TestFanOutAllocatesNothingForAConnection(t *testing.T) {
 	cost := func(connections int) float64 {
 		b, n := crowd(t, connections), 0
@@ -543,7 +545,8 @@ func TestFanOutAllocatesNothingForAConnection(t *testing.T) {
 	}
 }
 
-// BenchmarkFanOut measures the hub's part of a tick, without sockets: from the room's batch to an offer to every connection.
+// BenchmarkFanOut measures the hub's part of a tick, without sockets: from the room's batch to an offer to
+// every connection.
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{100, 10_000} {
 		b.Run(fmt.Sprintf("seats=%d", n), func(b *testing.B) {

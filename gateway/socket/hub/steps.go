@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxBacklog bounds the bytes of a room that connections are sent after each other when the node is slow; of more they get a
-	// sample.
+	// maxBacklog bounds the bytes of a room that connections are sent after each other when the node is
+	// slow; of more they get a sample.
 	maxBacklog = 512 << 10
 	// maxSteps bounds the steps that are kept to be shared.
 	maxSteps = 64
@@ -22,7 +22,8 @@ const (
 	lost    = "lost"
 )
 
-// step is what takes a connection in a room from where it is towards the newest: whole websocket frames, shared and immutable.
+// step is what takes a connection in a room from where it is towards the newest: whole websocket frames,
+// shared and immutable.
 type step struct {
 	frames  []byte
 	to      position.Position
@@ -34,8 +35,8 @@ type step struct {
 type place struct {
 	at    position.Position
 	stale bool // it does not know the room's state of now
-	// late: the connection did not take what came. It is told everything that is still kept, while of those that do take, but
-	// that the node cannot keep up with, the backlog is bounded.
+	// late: the connection did not take what came. It is told everything that is still kept, while of those
+	// that do take, but that the node cannot keep up with, the backlog is bounded.
 	late     bool
 	encoding wire.Encoding
 }
@@ -124,8 +125,8 @@ func (s *steps) resync(e wire.Encoding) position.Position {
 	return to
 }
 
-// batch tells as much of what follows as fits into a frame. When that is not all, the next step goes on; when it would be too many
-// steps, a sample of all of it is told at once.
+// batch tells as much of what follows as fits into a frame. When that is not all, the next step goes on;
+// when it would be too many steps, a sample of all of it is told at once.
 func (s *steps) batch(st *step, p place) {
 	r := &s.view.recent
 	rows := frame.RowsAfter(p.at.Offset, r.after(p.at.Offset))

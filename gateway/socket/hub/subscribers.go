@@ -13,7 +13,8 @@ type subscriber struct {
 	sentUpTo position.Position
 	version  uint64 // of the state it was sent
 	round    uint32 // in which it was last looked at as late
-	// late: it did not take what came last, or, if fresh, it has just joined and was not offered anything yet.
+	// late: it did not take what came last, or, if fresh, it has just joined and was not offered anything
+	// yet.
 	late, fresh bool
 }
 
@@ -23,7 +24,8 @@ type subscribers struct {
 	list []subscriber
 	at   map[*Member]int
 
-	// steps are those of the pass under way, which is at the subscriber next, and lateSteps those of the late in one round.
+	// steps are those of the pass under way, which is at the subscriber next, and lateSteps those of the
+	// late in one round.
 	steps     steps
 	next      int
 	lateSteps steps

@@ -39,6 +39,6 @@ func Cost(f *wirepb.ClientFrame) float64 {
 // CostRecovered is what the danmaku of a join or of a recovery cost.
 func CostRecovered(n int) float64 { return float64(n) / keptPerUnit }
 
-// Private reports whether a request is the connection's own affair, so that it does not count against its user and its address: a client
-// must be able to show that it lives, whatever others behind its address do.
+// Private reports whether a request is the connection's own affair, so that it does not count against its
+// user and its address: a client must be able to show that it lives, whatever others behind its address do.
 func Private(f *wirepb.ClientFrame) bool { return f.GetPing() != nil }

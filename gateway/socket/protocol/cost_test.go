@@ -36,8 +36,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestComingBackToSomeRoomsIsWithinTheBurst: who missed 1,000 danmaku in each of three rooms, and asks page by page as the
-// specification says, is refused nothing.
+// TestComingBackToSomeRoomsIsWithinTheBurst: who missed 1,000 danmaku in each of three rooms, and asks page
+// by page as the specification says, is refused nothing.
 func TestComingBackToSomeRoomsIsWithinTheBurst(t *testing.T) {
 	const burst, rooms, missed, page = 150, 3, 1000, 280 // danmaku of 170 bytes fill a page of 48 KiB
 	join, err := wire.Decode(wire.JSON, []byte(`{"join":{"room":"42","since":{"epoch":"1","offset":"5"},"history":100}}`))

@@ -14,11 +14,13 @@ import (
 // Event is something that happened to a connection.
 type Event interface{ event() }
 
-// The events. Ask is that of the effect whose answer they are; an answer that nobody waits for any more is passed over.
+// The events. Ask is that of the effect whose answer they are; an answer that nobody waits for any more is
+// passed over.
 type (
 	// Opened comes first.
 	Opened struct{}
-	// Received is a client frame of so many bytes, or the refusal of wire.Decode with the frame if it gave one.
+	// Received is a client frame of so many bytes, or the refusal of wire.Decode with the frame if it gave
+	// one.
 	Received struct {
 		Frame *wirepb.ClientFrame
 		Bytes int
@@ -63,7 +65,8 @@ type (
 	Draining struct{ Within time.Duration }
 	// Drained says that this connection's time is over once what it asked for is answered.
 	Drained struct{}
-	// Ending says that nothing more comes from the client, and how the connection is closed once what it asked for is answered.
+	// Ending says that nothing more comes from the client, and how the connection is closed once what it
+	// asked for is answered.
 	Ending struct {
 		Code   int
 		Reason string
@@ -77,7 +80,8 @@ type Entry struct {
 	// Recovered says that Rows are everything between the client's position and Head; Reason says why not.
 	Recovered bool
 	Reason    string
-	// More says that there is more after Head to recover: the client has to ask again, and is not in the room yet.
+	// More says that there is more after Head to recover: the client has to ask again, and is not in the
+	// room yet.
 	More bool
 	// Head is the newest position covered: batches go on after it.
 	Head position.Position
@@ -89,7 +93,8 @@ type Entry struct {
 // Effect is something the shell has to do.
 type Effect interface{ effect() }
 
-// The effects. Those with an Ask are questions: the shell answers each with one event that carries the same Ask, whenever it knows.
+// The effects. Those with an Ask are questions: the shell answers each with one event that carries the same
+// Ask, whenever it knows.
 type (
 	// Send sends a frame, which lists Rows.
 	Send struct {
@@ -103,7 +108,8 @@ type (
 	}
 	// ExpireAt asks for Expired at a moment; it replaces the one asked for before.
 	ExpireAt struct{ At time.Time }
-	// Enter counts the connection into a room and asks for what it missed; Entered is the answer. No batch comes before Release.
+	// Enter counts the connection into a room and asks for what it missed; Entered is the answer. No batch
+	// comes before Release.
 	Enter struct {
 		Ask  uint64
 		Room id.Room
@@ -113,7 +119,8 @@ type (
 		// History is how many of the newest danmaku are wanted otherwise.
 		History int
 	}
-	// Release sends Frame, if any, which lists Rows and tells the state of a version, and then what follows Head.
+	// Release sends Frame, if any, which lists Rows and tells the state of a version, and then what follows
+	// Head.
 	Release struct {
 		Room    id.Room
 		Head    position.Position
@@ -121,7 +128,8 @@ type (
 		Frame   *wirepb.ServerFrame
 		Rows    frame.Rows
 	}
-	// Leave takes the connection out of a room and sends Frame, if any, which lists Rows, after the last batch.
+	// Leave takes the connection out of a room and sends Frame, if any, which lists Rows, after the last
+	// batch.
 	Leave struct {
 		Room  id.Room
 		Frame *wirepb.ServerFrame

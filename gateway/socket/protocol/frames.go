@@ -58,7 +58,8 @@ func reconnectFrame(within time.Duration) *wirepb.ServerFrame {
 	}}}
 }
 
-// draftOf reads a post. Numbers that no enum has are refused here, because they would not survive the conversion.
+// draftOf reads a post. Numbers that no enum has are refused here, because they would not survive the
+// conversion.
 func draftOf(p *wirepb.Post) (room.Draft, error) {
 	if _, ok := wirepb.Mode_name[int32(p.GetMode())]; !ok {
 		return room.Draft{}, fault.New(fault.Invalid, "bad_mode", "no such mode").In("mode")

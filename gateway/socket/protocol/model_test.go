@@ -16,7 +16,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
 
-// world is what is around a State: a client that counts replies, a hub that knows who sits where, and questions that wait for an answer.
+// world is what is around a State: a client that counts replies, a hub that knows who sits where, and
+// questions that wait for an answer.
 type world struct {
 	t       *rapid.T
 	state   *State
@@ -24,13 +25,15 @@ type world struct {
 	replies map[uint64]int
 	order   map[id.Room][]uint64 // of the replies to posts and history pages
 	asked   map[id.Room][]uint64 // of their requests, those that were refused at once left out
-	// out are the questions that have no answer yet; those about a room that has been left may be answered late.
+	// out are the questions that have no answer yet; those about a room that has been left may be answered
+	// late.
 	out   map[uint64]Effect
 	seats map[id.Room]bool // false while batches wait for Release
 }
 
-// TestEveryRequestHasOneReply has a client ask, a shell answer in any order, and the hub throw the client out, all at random. Each id has one
-// reply, about one room in order and one question at a time; the hub and the machine agree on who is where; a guest never posts.
+// TestEveryRequestHasOneReply has a client ask, a shell answer in any order, and the hub throw the client
+// out, all at random. Each id has one reply, about one room in order and one question at a time; the hub
+// and the machine agree on who is where; a guest never posts.
 func TestEveryRequestHasOneReply(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{

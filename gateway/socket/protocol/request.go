@@ -6,13 +6,15 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// The bounds on requests of one connection that have no reply yet (policy: refuse), part of the specification.
+// The bounds on requests of one connection that have no reply yet (policy: refuse), part of the
+// specification.
 const (
 	maxRequests     = 32
 	maxRequestBytes = 32 << 10
 )
 
-// request is one that has no reply yet. Requests about one room, and those about none, are carried out one at a time.
+// request is one that has no reply yet. Requests about one room, and those about none, are carried out one
+// at a time.
 type request struct {
 	id     uint64 // of the client frame
 	bytes  int
@@ -70,8 +72,8 @@ func numbered(e Effect, ask uint64) Effect {
 	return e
 }
 
-// answered takes the request of a question out, has it replied to, and goes on with the next about the same room. Nothing happens when
-// the question has been given up.
+// answered takes the request of a question out, has it replied to, and goes on with the next about the same
+// room. Nothing happens when the question has been given up.
 func (s *State) answered(ask uint64, dst []Effect, tell func(request, []Effect) []Effect) []Effect {
 	i := slices.IndexFunc(s.requests.list, func(r request) bool { return r.ask == ask })
 	if ask == 0 || i < 0 {

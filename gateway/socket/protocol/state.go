@@ -17,7 +17,8 @@ import (
 
 const (
 	defaultPage = 50
-	// maxRefusedTokens in a row end a connection: each costs a signature, and whoever has a good one shows it.
+	// maxRefusedTokens in a row end a connection: each costs a signature, and whoever has a good one shows
+	// it.
 	maxRefusedTokens = 3
 )
 
@@ -172,8 +173,8 @@ func (s *State) expired(now time.Time, dst []Effect) []Effect {
 	return s.end(dst, errExpired)
 }
 
-// revoked ends the connection with its login. Where only its rights have changed it goes on as a guest's, since watching needs none, until
-// it shows a newer token.
+// revoked ends the connection with its login. Where only its rights have changed it goes on as a guest's,
+// since watching needs none, until it shows a newer token.
 func (s *State) revoked(why *fault.Error, dst []Effect) []Effect {
 	switch {
 	case !errors.Is(why, auth.ErrTokenOutdated):

@@ -11,7 +11,8 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// Tokens accepts "user-session-lifetime" or "user-session-lifetime-rights", for example "ann-s1-1h" or "ann-s1-1h-2", unless it was revoked.
+// Tokens accepts "user-session-lifetime" or "user-session-lifetime-rights", for example "ann-s1-1h" or
+// "ann-s1-1h-2", unless it was revoked.
 type Tokens struct {
 	revocations *auth.Revocations
 	held        sync.Map // token -> *hold
@@ -20,7 +21,8 @@ type Tokens struct {
 // hold keeps whoever verifies a token.
 type hold struct{ entered, free chan struct{} }
 
-// Hold has the next who verifies the token wait: entered is closed once somebody does, and release lets it go on.
+// Hold has the next who verifies the token wait: entered is closed once somebody does, and release lets it
+// go on.
 func (w *World) Hold(token string) (entered <-chan struct{}, release func()) {
 	h := &hold{make(chan struct{}), make(chan struct{})}
 	w.tokens.held.Store(token, h)

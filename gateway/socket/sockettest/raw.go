@@ -138,7 +138,8 @@ func (r *Raw) Hear(want func(*wirepb.ServerFrame) bool) *wirepb.ServerFrame {
 	}
 }
 
-// Ended reads to the end of the connection and gives the close code, 1006 without a close frame, and the error frames on the way.
+// Ended reads to the end of the connection and gives the close code, 1006 without a close frame, and the
+// error frames on the way.
 func (r *Raw) Ended() (code int, errs []*wirepb.Error) {
 	r.tb.Helper()
 	code = 1006

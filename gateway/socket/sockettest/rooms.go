@@ -1,9 +1,10 @@
-// Package sockettest runs a gateway for tests: over real sockets, with rooms that live in memory, and with clients that behave
-// and clients that do not.
+// Package sockettest runs a gateway for tests: over real sockets, with rooms that live in memory, and with
+// clients that behave and clients that do not.
 //
-// It owns nothing beyond a test, which ends everything it starts. Tests of gateway and its parts use it. Rooms keeps the promises of
-// actors/live/room (numbered without holes, keys once, batches by tick, honest recovery) and can be told to lose batches, move or
-// fail; Raw writes whatever bytes a test wants and reports how the server closes. What goes wrong fails the test.
+// It owns nothing beyond a test, which ends everything it starts. Tests of gateway and its parts use it.
+// Rooms keeps the promises of actors/live/room (numbered without holes, keys once, batches by tick, honest
+// recovery) and can be told to lose batches, move or fail; Raw writes whatever bytes a test wants and
+// reports how the server closes. What goes wrong fails the test.
 package sockettest
 
 import (
@@ -205,7 +206,8 @@ func (r *Rooms) Append(name id.Room, texts ...string) {
 	}
 }
 
-// Move ends the attachments of a room, as when another node takes it over; tell says whether the nodes hear of it.
+// Move ends the attachments of a room, as when another node takes it over; tell says whether the nodes hear
+// of it.
 func (r *Rooms) Move(name id.Room, tell bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

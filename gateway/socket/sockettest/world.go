@@ -172,8 +172,8 @@ func PositionOf(d *wirepb.Danmaku) position.Position {
 	return position.Position{Epoch: position.Epoch(d.GetEpoch()), Offset: position.Offset(d.GetOffset())}
 }
 
-// Seen is the danmaku of Room that came in batches and answers, checked to be in order, and to lie in what the frames cover, which
-// is without holes.
+// Seen is the danmaku of Room that came in batches and answers, checked to be in order, and to lie in what
+// the frames cover, which is without holes.
 func (v *Viewer) Seen() []string {
 	v.tb.Helper()
 	v.mu.Lock()

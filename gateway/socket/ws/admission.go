@@ -9,7 +9,8 @@ import (
 	"github.com/barrage-live/barrage/internal/quota"
 )
 
-// maxAddresses bounds the table of handshake rates. When it is full of busy addresses, those not in it share one bucket.
+// maxAddresses bounds the table of handshake rates. When it is full of busy addresses, those not in it
+// share one bucket.
 const maxAddresses = 16384
 
 var (

@@ -13,14 +13,16 @@ import (
 type Config struct {
 	// MaxConnections bounds the sockets; 0 means three quarters of what Budget leaves to clients.
 	MaxConnections int
-	// MaxPerAddress bounds the sockets of one address, and quota.Factor times as many those of its networks; 0 means a share of what
-	// is free.
+	// MaxPerAddress bounds the sockets of one address, and quota.Factor times as many those of its
+	// networks; 0 means a share of what is free.
 	MaxPerAddress int
-	// Public is the URL that viewers reach the node by, whose pages are our own; empty: what the request says.
+	// Public is the URL that viewers reach the node by, whose pages are our own; empty: what the request
+	// says.
 	Public string
 	// Origins may embed the client besides our own, each as scheme://host[:port].
 	Origins []string
-	// TrustedProxies are the networks whose X-Forwarded-For is believed and who may have any number of connections; empty means none.
+	// TrustedProxies are the networks whose X-Forwarded-For is believed and who may have any number of
+	// connections; empty means none.
 	TrustedProxies []netip.Prefix
 	// HandshakeRate is how many upgrades a second one address may ask for in the long run; 0 means 200.
 	HandshakeRate float64
@@ -34,13 +36,15 @@ type Config struct {
 	PingAfter time.Duration
 	// Unfinished is how long a message may take to arrive; 0 means 10 s.
 	Unfinished time.Duration
-	// CloseGrace is how long a closing connection has to send what waits and to hear the peer's close; 0 means 5 s.
+	// CloseGrace is how long a closing connection has to send what waits and to hear the peer's close; 0
+	// means 5 s.
 	CloseGrace time.Duration
 	// MaxPending bounds the bytes waiting for one socket besides those in the kernel; 0 means 256 KiB.
 	MaxPending int
 	// SendBuffer is SO_SNDBUF; 0 means 64 KiB.
 	SendBuffer int
-	// Workers bounds the goroutines that run requests, which wait for nobody; 0 means eight for each processor.
+	// Workers bounds the goroutines that run requests, which wait for nobody; 0 means eight for each
+	// processor.
 	Workers int
 	// Pollers is the number of poller goroutines; 0 means GOMAXPROCS.
 	Pollers int
@@ -94,14 +98,15 @@ func orInt(n *int, def int) {
 	}
 }
 
-// Descriptors is how many open files the process may spend on its clients: the limit less an eighth (at least 256) for
-// the storage, the media ports and the rest.
+// Descriptors is how many open files the process may spend on its clients: the limit less an eighth (at
+// least 256) for the storage, the media ports and the rest.
 func Descriptors() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return leastReserve
 	}
-	// Programs of nobody's making may see an unlimited number; a million sockets is beyond one process anyway.
+	// Programs of nobody's making may see an unlimited number; a million sockets is beyond one process
+	// anyway.
 	n := int(min(limit.Cur, 1<<20))
 	return max(n-max(n/reservePart, leastReserve), n/2)
 }

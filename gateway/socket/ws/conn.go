@@ -14,8 +14,8 @@ import (
 	"github.com/barrage-live/barrage/internal/wire"
 )
 
-// Receiver is what a Handler makes of one connection. Start, Message, Notify and Closed are called one at a time, on a
-// worker, in the order of what happened, and must not wait for anybody.
+// Receiver is what a Handler makes of one connection. Start, Message, Notify and Closed are called one at a
+// time, on a worker, in the order of what happened, and must not wait for anybody.
 type Receiver interface {
 	// Start comes first.
 	Start()
@@ -23,15 +23,16 @@ type Receiver interface {
 	Message(payload []byte)
 	// Notify brings what Conn.Post was given, and an Ending.
 	Notify(event any)
-	// Refuse tells the client that a message was not taken. It is called from the reading goroutine at any time, must do
-	// no more than Write, and does not keep the payload.
+	// Refuse tells the client that a message was not taken. It is called from the reading goroutine at any
+	// time, must do no more than Write, and does not keep the payload.
 	Refuse(payload []byte, reason error)
 	// Closed comes last, exactly once.
 	Closed()
 }
 
-// Ending is the event that comes after all messages of a client that has said goodbye or is to be closed for what it sent; nothing more is
-// taken from it. The receiver closes with this code once all it does for those messages is done; CloseGrace later it is done anyway.
+// Ending is the event that comes after all messages of a client that has said goodbye or is to be closed
+// for what it sent; nothing more is taken from it. The receiver closes with this code once all it does for
+// those messages is done; CloseGrace later it is done anyway.
 type Ending struct {
 	Code   int
 	Reason string
@@ -75,7 +76,8 @@ type Conn struct {
 	spoke   atomic.Bool  // a first message has come
 	// ending says that nothing more is taken from the client.
 	ending atomic.Bool
-	// finishing asks for the end of sending once nothing is pending; peerClosed says that the peer's close frame came.
+	// finishing asks for the end of sending once nothing is pending; peerClosed says that the peer's close
+	// frame came.
 	finishing, peerClosed atomic.Bool
 
 	in struct {
@@ -112,10 +114,10 @@ func (c *Conn) Encoding() wire.Encoding { return c.encoding }
 // Pending is how many bytes wait for the socket besides those in the kernel.
 func (c *Conn) Pending() int { return int(c.pending.Load()) }
 
-// Write hands whole websocket frames over; nobody may change the bytes from now on. It never blocks. It reports whether the
-// bytes were taken: not after a close, nor when they would wait behind too many others, which closes the connection with CloseSlow.
-// What has nothing before it is always taken, for a client cannot read what it was not sent: whoever makes frames bounds them
-// (wire.MaxServerFrame).
+// Write hands whole websocket frames over; nobody may change the bytes from now on. It never blocks. It
+// reports whether the bytes were taken: not after a close, nor when they would wait behind too many others,
+// which closes the connection with CloseSlow. What has nothing before it is always taken, for a client
+// cannot read what it was not sent: whoever makes frames bounds them (wire.MaxServerFrame).
 func (c *Conn) Write(frames []byte) bool {
 	c.out.Lock()
 	defer c.out.Unlock()
@@ -137,13 +139,15 @@ func (c *Conn) send(frames []byte) bool {
 	return c.link.write(frames) == nil
 }
 
-// Post queues an event for Receiver.Notify behind the messages that wait. It reports false once the connection has ended.
+// Post queues an event for Receiver.Notify behind the messages that wait. It reports false once the
+// connection has ended.
 func (c *Conn) Post(event any) bool {
 	return c.enqueue(job{kind: jobNotify, event: event})
 }
 
-// PostAt posts an event at a moment, at most a tenth of a second late. It replaces the one asked for before. When the wall clock
-// is set meanwhile, the event comes as much too early or too late: who needs the moment looks at the clock and asks again.
+// PostAt posts an event at a moment, at most a tenth of a second late. It replaces the one asked for
+// before. When the wall clock is set meanwhile, the event comes as much too early or too late: who needs
+// the moment looks at the clock and asks again.
 func (c *Conn) PostAt(at time.Time, event any) {
 	c.out.Lock()
 	defer c.out.Unlock()
@@ -155,15 +159,16 @@ func (c *Conn) PostAt(at time.Time, event any) {
 	c.server.lookAt(c, min(c.out.alarm, now+longestRest))
 }
 
-// Close sends a close frame behind what waits and ends the connection when the peer has answered or CloseGrace is over.
-// Only the first call counts.
+// Close sends a close frame behind what waits and ends the connection when the peer has answered or
+// CloseGrace is over. Only the first call counts.
 func (c *Conn) Close(code int, reason string) {
 	c.out.Lock()
 	defer c.out.Unlock()
 	c.close(code, reason)
 }
 
-// end stops listening to the client. What came before is still served and answered, for a while, and then the connection is closed.
+// end stops listening to the client. What came before is still served and answered, for a while, and then
+// the connection is closed.
 func (c *Conn) end(code int, reason string) {
 	c.out.Lock()
 	defer c.out.Unlock()
@@ -189,7 +194,8 @@ func (c *Conn) close(code int, reason string) {
 	now := c.server.now()
 	c.out.phase, c.out.code, c.out.closeBy = phaseClosing, code, now+c.server.cfg.CloseGrace
 	frame := rfc6455.AppendClose(nil, code, reason)
-	// One byte more is pending until the frame has been handed over, so that only the last of both sides finishes.
+	// One byte more is pending until the frame has been handed over, so that only the last of both sides
+	// finishes.
 	c.pending.Add(1)
 	c.finishing.Store(true)
 	c.send(frame)
@@ -290,8 +296,8 @@ func (c *Conn) take(m rfc6455.Message, now time.Duration) {
 	c.deliver(m.Payload, now)
 }
 
-// Excess counts a request that the receiver refuses because it asks for too much, as those are counted that are refused here. It reports
-// whether the connection goes on: too many of them close it.
+// Excess counts a request that the receiver refuses because it asks for too much, as those are counted that
+// are refused here. It reports whether the connection goes on: too many of them close it.
 func (c *Conn) Excess() bool {
 	c.in.Lock()
 	defer c.in.Unlock()

@@ -2,7 +2,8 @@ package ws
 
 import "time"
 
-// lookAt sees to it that c is looked at by the given time, not later than planned before. One clock serves all connections.
+// lookAt sees to it that c is looked at by the given time, not later than planned before. One clock serves
+// all connections.
 func (s *Server) lookAt(c *Conn, by time.Duration) {
 	s.deadlines.ArmBy(&c.timer, s.start.Add(by))
 }

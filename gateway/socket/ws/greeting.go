@@ -16,12 +16,13 @@ type greeting chan struct{}
 
 const (
 	greetTimeout = 10 * time.Second
-	// greetTries bounds how often a poller is tried: another goroutine may take the number that was meant for it.
+	// greetTries bounds how often a poller is tried: another goroutine may take the number that was meant
+	// for it.
 	greetTries = 64
 )
 
-// greet returns when every poller goroutine runs. An engine that is stopped before waits for ever: the loop of nbio begins by clearing
-// the flag that stop sets.
+// greet returns when every poller goroutine runs. An engine that is stopped before waits for ever: the loop
+// of nbio begins by clearing the flag that stop sets.
 func (p *poller) greet(pollers int) error {
 	greeted := map[int]bool{}
 	for i := range pollers {
@@ -39,7 +40,8 @@ func (p *poller) greet(pollers int) error {
 	return nil
 }
 
-// greetOne waits until a poller answers and returns which one it was: the one that is wanted, unless a number was taken meanwhile.
+// greetOne waits until a poller answers and returns which one it was: the one that is wanted, unless a
+// number was taken meanwhile.
 func (p *poller) greetOne(want, pollers int) (answered int, err error) {
 	near, far, err := socketPair()
 	if err != nil {
@@ -73,8 +75,9 @@ func (p *poller) greetOne(want, pollers int) (answered int, err error) {
 	}
 }
 
-// freeNumber sees to it that the lowest free descriptor, which the kernel hands out next, leaves the remainder want: nbio spreads
-// connections over its pollers by their number. What it opened to get there is closed by release.
+// freeNumber sees to it that the lowest free descriptor, which the kernel hands out next, leaves the
+// remainder want: nbio spreads connections over its pollers by their number. What it opened to get there is
+// closed by release.
 func freeNumber(want, pollers int) (release func(), err error) {
 	var held []*os.File
 	release = func() {

@@ -33,8 +33,8 @@ type job struct {
 	event   any
 }
 
-// backlog holds the jobs of one connection in order. Messages are bounded by maxQueued and maxQueuedBytes (policy: refuse, the
-// client is told); the other jobs are few by their nature.
+// backlog holds the jobs of one connection in order. Messages are bounded by maxQueued and maxQueuedBytes
+// (policy: refuse, the client is told); the other jobs are few by their nature.
 type backlog struct {
 	sync.Mutex
 	list      fifo.Queue[job]
@@ -44,7 +44,8 @@ type backlog struct {
 	ended     bool // jobClosed has been queued
 }
 
-// enqueue adds a job and sees to it that a worker comes. It reports false for a message too many and after the end.
+// enqueue adds a job and sees to it that a worker comes. It reports false for a message too many and after
+// the end.
 func (c *Conn) enqueue(j job) bool {
 	q := &c.jobs
 	q.Lock()
@@ -121,8 +122,8 @@ func (c *Conn) run() (more bool) {
 // turn is how many jobs a worker does for one connection before another gets its turn.
 const turn = 8
 
-// pool runs the jobs of connections on at most max goroutines, which end when nothing waits. The line of waiting connections is
-// bounded by their number.
+// pool runs the jobs of connections on at most max goroutines, which end when nothing waits. The line of
+// waiting connections is bounded by their number.
 type pool struct {
 	max     int
 	waiting interface{ Set(float64) }

@@ -12,9 +12,9 @@ import (
 	"github.com/barrage-live/barrage/internal/quota"
 )
 
-// Places limit how many connections of their listeners are open, those that became websockets included: all together and each caller's
-// share. A new one above a limit is accepted and closed at once (policy: shed), so that clients never use up the open files of the
-// process, nor one client what is there for all.
+// Places limit how many connections of their listeners are open, those that became websockets included: all
+// together and each caller's share. A new one above a limit is accepted and closed at once (policy: shed),
+// so that clients never use up the open files of the process, nor one client what is there for all.
 type Places struct {
 	places *quota.Places
 	shed   *prometheus.CounterVec

@@ -47,7 +47,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// ended counts the end of a connection. A client may close with any of 3,000 codes, so those that are not in the specification are one.
+// ended counts the end of a connection. A client may close with any of 3,000 codes, so those that are not
+// in the specification are one.
 func (m *Metrics) ended(code int) {
 	label := "other"
 	if specified(code) {

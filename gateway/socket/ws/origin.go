@@ -12,8 +12,8 @@ import (
 	"github.com/barrage-live/barrage/internal/caller"
 )
 
-// origins says whose pages may connect (RFC 6455 section 10.2): our own, those at Config.Public, and those of Config.Origins. Programs
-// send no Origin.
+// origins says whose pages may connect (RFC 6455 section 10.2): our own, those at Config.Public, and those
+// of Config.Origins. Programs send no Origin.
 type origins struct {
 	allowed map[string]bool // as canonical writes them
 	proxies []netip.Prefix
@@ -29,8 +29,9 @@ func newOrigins(cfg Config) origins {
 	return o
 }
 
-// allow judges the Origin of a request. The own one is the Host that was asked for, over https where we can know that the page must
-// have come so; a plain request may have come through something that ended TLS without saying so.
+// allow judges the Origin of a request. The own one is the Host that was asked for, over https where we can
+// know that the page must have come so; a plain request may have come through something that ended TLS
+// without saying so.
 func (o origins) allow(r *http.Request) bool {
 	if len(r.Header.Values("Origin")) == 0 {
 		return true
@@ -43,12 +44,14 @@ func (o origins) allow(r *http.Request) bool {
 	return o.allowed[origin] || origin == canonical(u.Scheme, r.Host) && (u.Scheme == "https" || !o.secure(r))
 }
 
-// secure reports whether pages of the Host that was asked for come over https: the request did, or the public address does.
+// secure reports whether pages of the Host that was asked for come over https: the request did, or the
+// public address does.
 func (o origins) secure(r *http.Request) bool {
 	return o.allowed[canonical("https", r.Host)] || caller.Of(r, o.proxies).TLS
 }
 
-// canonical writes an origin in small letters and with its port, so that https://Example.org is https://example.org:443.
+// canonical writes an origin in small letters and with its port, so that https://Example.org is
+// https://example.org:443.
 func canonical(scheme, host string) string {
 	host = strings.ToLower(host)
 	if strings.LastIndexByte(host, ':') <= strings.LastIndexByte(host, ']') { // no port, IPv6 in brackets or not

@@ -14,11 +14,13 @@ import (
 	"github.com/barrage-live/barrage/internal/fifo"
 )
 
-// poller is the nbio engine: epoll, level triggered, bytes read on the poller goroutines. nbio knows nothing of websockets here.
+// poller is the nbio engine: epoll, level triggered, bytes read on the poller goroutines. nbio knows
+// nothing of websockets here.
 type poller struct{ engine *nbio.Engine }
 
 func startPoller(cfg Config) (*poller, error) {
-	// nbio prints to the standard output; what it has to say beyond failures of epoll itself is counted by us.
+	// nbio prints to the standard output; what it has to say beyond failures of epoll itself is counted by
+	// us.
 	logging.SetLevel(logging.LevelError)
 	e := nbio.NewEngine(nbio.Config{
 		Name:           "barrage",
@@ -59,10 +61,12 @@ func startPoller(cfg Config) (*poller, error) {
 	return p, nil
 }
 
-// adopt duplicates the descriptor of a connection and lets the poller watch it; the original is closed. c.in is held, so that
-// bytes which come at once wait until the caller is ready. An error means that both are closed.
+// adopt duplicates the descriptor of a connection and lets the poller watch it; the original is closed.
+// c.in is held, so that bytes which come at once wait until the caller is ready. An error means that both
+// are closed.
 func (p *poller) adopt(c *Conn, tcp *net.TCPConn, sendBuffer int) error {
-	// nbio duplicates without close-on-exec. The lock keeps a child process (ffmpeg) from inheriting the socket in between.
+	// nbio duplicates without close-on-exec. The lock keeps a child process (ffmpeg) from inheriting the
+	// socket in between.
 	syscall.ForkLock.RLock()
 	nc, err := nbio.NBConn(tcp)
 	if err == nil {
@@ -92,18 +96,21 @@ func (p *poller) stop() { p.engine.Stop() }
 // piece is how much nbio is lent of what the kernel did not take.
 const piece = 256
 
-// polled is the link of a connection that nbio watches. It sends by itself and keeps what the kernel does not take, by reference: nbio
-// would copy it, again and again for a reader that stays slow. nbio is lent a first small piece of it, which makes it watch for the
-// moment when the kernel takes more; then the rest is sent from a worker.
+// polled is the link of a connection that nbio watches. It sends by itself and keeps what the kernel does
+// not take, by reference: nbio would copy it, again and again for a reader that stays slow. nbio is lent a
+// first small piece of it, which makes it watch for the moment when the kernel takes more; then the rest is
+// sent from a worker.
 //
-// It closes by shutting the socket down, so that nbio closes it on the goroutine of its poller, which looks at each descriptor once a
-// turn: closed elsewhere, the number might be another client's when the poller comes to an event of the old one, and ends that client.
+// It closes by shutting the socket down, so that nbio closes it on the goroutine of its poller, which looks
+// at each descriptor once a turn: closed elsewhere, the number might be another client's when the poller
+// comes to an event of the old one, and ends that client.
 type polled struct {
 	nc *nbio.Conn
 	c  *Conn
 	// queue is what waits, in order; c.out guards it.
 	queue fifo.Queue[[]byte]
-	// lent is how many bytes nbio holds; waits says that there is something in the queue. Whoever clears the one looks at the other.
+	// lent is how many bytes nbio holds; waits says that there is something in the queue. Whoever clears
+	// the one looks at the other.
 	lent  atomic.Int64
 	waits atomic.Bool
 }

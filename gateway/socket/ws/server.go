@@ -23,7 +23,8 @@ import (
 
 // Handler makes the receiver of every connection.
 type Handler interface {
-	// Open is called once for a connection before anything happens on it. It must return at once and not write.
+	// Open is called once for a connection before anything happens on it. It must return at once and not
+	// write.
 	Open(c *Conn) Receiver
 }
 
@@ -111,7 +112,8 @@ func (s *Server) takeOver(w http.ResponseWriter, up upgrade, c *Conn) {
 		(&refusal{status: http.StatusInternalServerError, reason: fault.From(err)}).write(w)
 		return
 	}
-	// What the client sent behind its request has been read by net/http already; it stays valid while rw does.
+	// What the client sent behind its request has been read by net/http already; it stays valid while rw
+	// does.
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	err = errors.Join(conn.SetDeadline(time.Now().Add(handshakeWrite)), writeAll(conn, up.acceptance()), conn.SetDeadline(time.Time{}))
 	if err != nil {
@@ -209,7 +211,8 @@ func (s *Server) forget(c *Conn, code int) {
 // Refuse makes every later upgrade answer 503 "draining".
 func (s *Server) Refuse() { s.admission.drain() }
 
-// Conns lists the open connections. Those that are being begun are waited for, so that what is posted to them comes behind Start.
+// Conns lists the open connections. Those that are being begun are waited for, so that what is posted to
+// them comes behind Start.
 func (s *Server) Conns() []*Conn {
 	s.mu.Lock()
 	list := slices.AppendSeq(make([]*Conn, 0, len(s.mu.conns)), maps.Keys(s.mu.conns))
@@ -248,7 +251,8 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends what is still open without a goodbye, refuses what comes, and returns when every Receiver has heard Closed.
+// Close ends what is still open without a goodbye, refuses what comes, and returns when every Receiver has
+// heard Closed.
 func (s *Server) Close() {
 	s.admission.drain()
 	s.mu.Lock()

@@ -84,7 +84,8 @@ func fill(tb testing.TB, c *Conn, frame []byte) (written int) {
 	return written
 }
 
-// TestWhatASlowReaderIsSentComesWholeAndInOrder has a client stop and go on again at random while frames of all sizes are written.
+// TestWhatASlowReaderIsSentComesWholeAndInOrder has a client stop and go on again at random while frames of
+// all sizes are written.
 func TestWhatASlowReaderIsSentComesWholeAndInOrder(t *testing.T) {
 	client, c := stand(t, Config{MaxPending: 64 << 20, SendBuffer: 16 << 10})
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
@@ -125,7 +126,8 @@ func TestWhatASlowReaderIsSentComesWholeAndInOrder(t *testing.T) {
 	}
 }
 
-// BenchmarkFramesThatWait measures what a frame costs that waits for a reader: it is shared by all sockets, and must not be copied.
+// BenchmarkFramesThatWait measures what a frame costs that waits for a reader: it is shared by all sockets,
+// and must not be copied.
 func BenchmarkFramesThatWait(b *testing.B) {
 	_, c := stand(b, Config{MaxPending: 1 << 50})
 	frame := rfc6455.AppendFrame(nil, rfc6455.Text, make([]byte, 1000))
@@ -138,7 +140,8 @@ func BenchmarkFramesThatWait(b *testing.B) {
 	}
 }
 
-// TestAFrameThatWaitsIsNotCopied writes many frames to a client that has stopped reading, and counts the bytes that are allocated.
+// TestAFrameThatWaitsIsNotCopied writes many frames to a client that has stopped reading, and counts the
+// bytes that are allocated.
 func TestAFrameThatWaitsIsNotCopied(t *testing.T) {
 	const frames = 250
 	_, c := stand(t, Config{})

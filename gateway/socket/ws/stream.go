@@ -14,8 +14,8 @@ const (
 	streamStall = 30 * time.Second
 )
 
-// streamed is the link of a connection that cannot be polled: TLS, pipes. A goroutine reads, another writes; both end with it.
-// Its queue is bounded by the bytes that Conn lets wait.
+// streamed is the link of a connection that cannot be polled: TLS, pipes. A goroutine reads, another
+// writes; both end with it. Its queue is bounded by the bytes that Conn lets wait.
 type streamed struct {
 	c    *Conn
 	conn net.Conn
@@ -69,7 +69,8 @@ func (l *streamed) end() {
 	l.mu.ended = true
 	l.mu.Unlock()
 	l.signal()
-	// Closing a TLS connection may wait for its last record, so the writer does it; this ends its present write and the read.
+	// Closing a TLS connection may wait for its last record, so the writer does it; this ends its present
+	// write and the read.
 	_ = l.conn.SetDeadline(time.Unix(1, 0)) // on a closed connection there is nothing to end
 }
 
@@ -121,7 +122,8 @@ func (l *streamed) writeAll() {
 	}
 }
 
-// next takes the first of the queue. The phase says whether sending goes on, is over when the queue is empty, or has ended.
+// next takes the first of the queue. The phase says whether sending goes on, is over when the queue is
+// empty, or has ended.
 func (l *streamed) next() ([]byte, phase) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

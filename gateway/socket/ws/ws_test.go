@@ -188,7 +188,8 @@ func TestPlacesShedAboveTheirLimit(t *testing.T) {
 	}
 }
 
-// TestOneAddressDoesNotTakeEveryPlace has one client open connections until it is refused, and then another come.
+// TestOneAddressDoesNotTakeEveryPlace has one client open connections until it is refused, and then another
+// come.
 func TestOneAddressDoesNotTakeEveryPlace(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
 	accepted := make(chan net.Conn, 300)
@@ -236,7 +237,8 @@ func sent(t *testing.T) (*Conn, *sink) {
 	return c, l
 }
 
-// TestOneFrameOnAnEmptyQueueIsAlwaysTaken: a frame above every bound is our bug, and not a reason to close all who should get it.
+// TestOneFrameOnAnEmptyQueueIsAlwaysTaken: a frame above every bound is our bug, and not a reason to close
+// all who should get it.
 func TestOneFrameOnAnEmptyQueueIsAlwaysTaken(t *testing.T) {
 	c, l := sent(t)
 	huge := make([]byte, 2*c.server.cfg.MaxPending)
@@ -254,8 +256,8 @@ func TestOneFrameOnAnEmptyQueueIsAlwaysTaken(t *testing.T) {
 	}
 }
 
-// TestFramesFitIntoAQueue ties what may wait for a client to what may be sent at once: some frames come together, such as the answer to
-// a join, what waited for it, and the state of the room.
+// TestFramesFitIntoAQueue ties what may wait for a client to what may be sent at once: some frames come
+// together, such as the answer to a join, what waited for it, and the state of the room.
 func TestFramesFitIntoAQueue(t *testing.T) {
 	if most := (Config{}).filled().MaxPending; most < 4*wire.MaxServerFrame {
 		t.Errorf("%d bytes may wait for a client, and a frame has up to %d", most, wire.MaxServerFrame)
@@ -282,8 +284,8 @@ func TestStoppedAtOnce(t *testing.T) {
 	}
 }
 
-// TestStartsWhateverNumbersAreFree fills the gaps among the open descriptors, so that the next numbers come in sequence, and starts at
-// every remainder: nbio spreads by number, and each poller has to be reached.
+// TestStartsWhateverNumbersAreFree fills the gaps among the open descriptors, so that the next numbers come
+// in sequence, and starts at every remainder: nbio spreads by number, and each poller has to be reached.
 func TestStartsWhateverNumbersAreFree(t *testing.T) {
 	for range 600 { // far from 512 and 1,024: where the kernel enlarges its table, a number is skipped
 		open(t)

@@ -12,8 +12,8 @@ import (
 // VideoScale is the number of ticks per second of every video track.
 const VideoScale = 90000
 
-// TimeScale is the number of ticks per second of a track: 90 kHz for video, the sampling rate for audio, so that an
-// audio frame is a whole number of ticks.
+// TimeScale is the number of ticks per second of a track: 90 kHz for video, the sampling rate for audio, so
+// that an audio frame is a whole number of ticks.
 func TimeScale(t media.Track) (uint32, error) {
 	if t.Codec.Video() {
 		return VideoScale, nil
@@ -22,8 +22,8 @@ func TimeScale(t media.Track) (uint32, error) {
 	return uint32(a.Rate), err
 }
 
-// Init writes the initialization segment (ftyp and moov) of the tracks. Track i of the slice gets track_ID i+1.
-// It fails with fault.Invalid when a track's configuration cannot be read. The caller owns the bytes.
+// Init writes the initialization segment (ftyp and moov) of the tracks. Track i of the slice gets track_ID
+// i+1. It fails with fault.Invalid when a track's configuration cannot be read. The caller owns the bytes.
 func Init(tracks []media.Track) ([]byte, error) {
 	var in fmp4.Init
 	for i, t := range tracks {

@@ -79,8 +79,8 @@ func (r *Run) dataSize() int {
 	return n
 }
 
-// AppendPart writes one moof and mdat to dst and returns the extended slice. Runs without samples are left out.
-// If dst has no room for the part, exactly one allocation of the exact size is made.
+// AppendPart writes one moof and mdat to dst and returns the extended slice. Runs without samples are left
+// out. If dst has no room for the part, exactly one allocation of the exact size is made.
 func AppendPart(dst []byte, sequence uint32, runs []Run) []byte {
 	moof, data := boxHeader+mfhdSize, 0
 	for i := range runs {

@@ -24,9 +24,10 @@ const (
 	maxPart  = 1 << 20
 )
 
-// ParseDirectives reads the delivery directives in a raw URL query. Other parameters are none of its business,
-// malformed or not. It fails with fault.Invalid: code "bad_directive" for a value that is no decimal-integer, a
-// directive given twice, or _HLS_part without _HLS_msn; code "query_too_long" over a kilobyte.
+// ParseDirectives reads the delivery directives in a raw URL query. Other parameters are none of its
+// business, malformed or not. It fails with fault.Invalid: code "bad_directive" for a value that is no
+// decimal-integer, a directive given twice, or _HLS_part without _HLS_msn; code "query_too_long" over a
+// kilobyte.
 func ParseDirectives(query string) (Directives, error) {
 	d := Directives{Part: -1}
 	if len(query) > maxQuery {

@@ -24,7 +24,8 @@ func TestLostSegmentBecomesAGap(t *testing.T) {
 	}
 }
 
-// TestSegmentLostLate loses segments whose lines are in the old text, and holds that Texts taken before stay as they were.
+// TestSegmentLostLate loses segments whose lines are in the old text, and holds that Texts taken before
+// stay as they were.
 func TestSegmentLostLate(t *testing.T) {
 	f := newFiller(config())
 	for i := range 40 {

@@ -21,8 +21,8 @@ type Text struct {
 	partTarget                time.Duration
 }
 
-// Has reports whether the playlist holds what the directives wait for (draft section 6.2.5.2). A part behind the last
-// of its segment counts as the first of the next one.
+// Has reports whether the playlist holds what the directives wait for (draft section 6.2.5.2). A part
+// behind the last of its segment counts as the first of the next one.
 func (t *Text) Has(d Directives) bool {
 	switch {
 	case !d.Block || t.Ended:
@@ -35,8 +35,8 @@ func (t *Text) Has(d Directives) bool {
 	return d.MSN == t.Next && d.Part < t.Parts
 }
 
-// TooFar reports whether the directives wait for what no player can know of: a segment more than two behind the last
-// complete one, or a part further ahead than three seconds' worth.
+// TooFar reports whether the directives wait for what no player can know of: a segment more than two behind
+// the last complete one, or a part further ahead than three seconds' worth.
 func (t *Text) TooFar(d Directives) bool {
 	if !d.Block || t.Ended {
 		return false
@@ -54,8 +54,8 @@ func (t *Text) TooFar(d Directives) bool {
 	return d.MSN > t.Next && d.Part >= limit
 }
 
-// DeltaFor reports whether a delta update serves a player that asks with these directives: it must already know every
-// segment that is left out.
+// DeltaFor reports whether a delta update serves a player that asks with these directives: it must already
+// know every segment that is left out.
 func (t *Text) DeltaFor(d Directives) bool {
 	return d.Skip && t.skipped > 0 && (!d.Block || d.MSN >= t.First+t.skipped)
 }

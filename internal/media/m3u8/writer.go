@@ -136,8 +136,9 @@ func (w *Writer) Close(hint string) {
 	w.trim()
 }
 
-// Lose marks a complete segment whose bytes will not be there as a gap (EXT-X-GAP): from now on, or from the time its parts
-// are not listed any longer, or from the end of the playlist. One that is not listed is none.
+// Lose marks a complete segment whose bytes will not be there as a gap (EXT-X-GAP): from now on, or from
+// the time its parts are not listed any longer, or from the end of the playlist. One that is not listed is
+// none.
 func (w *Writer) Lose(sequence uint64) {
 	old := len(w.listed) - w.unaged()
 	i := int(sequence - w.first)

@@ -1,9 +1,9 @@
-// Package mediatest makes deterministic publications for tests: units with exact timestamps whose payload tells which
-// unit it was. It owns nothing; the tests of every wing that takes media.Units call it.
+// Package mediatest makes deterministic publications for tests: units with exact timestamps whose payload
+// tells which unit it was. It owns nothing; the tests of every wing that takes media.Units call it.
 //
-// The pictures are not decodable, only well formed: a slice NAL unit of the right type with the picture's number in
-// it. Whoever needs real pictures runs ffmpeg (live/livetest). It promises the same units for the same Source, and
-// fails in no way.
+// The pictures are not decodable, only well formed: a slice NAL unit of the right type with the picture's
+// number in it. Whoever needs real pictures runs ffmpeg (live/livetest). It promises the same units for the
+// same Source, and fails in no way.
 package mediatest
 
 import (
@@ -43,10 +43,11 @@ func Audio() media.Track {
 	return media.Track{Codec: media.AAC, AudioConfig: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
 }
 
-// Source describes a publication. The zero value is 30 pictures a second, an IDR picture every two seconds, no
-// B-frames, and no sound.
+// Source describes a publication. The zero value is 30 pictures a second, an IDR picture every two seconds,
+// no B-frames, and no sound.
 type Source struct {
-	// FPS is the number of pictures a second; 0 means 30. Frame is the duration of one, where FPS cannot say it.
+	// FPS is the number of pictures a second; 0 means 30. Frame is the duration of one, where FPS cannot
+	// say it.
 	FPS   int
 	Frame time.Duration
 	// GOP is the number of pictures from one IDR picture to the next; 0 means two seconds' worth.
@@ -139,8 +140,9 @@ func (s Source) stamp(t time.Duration) time.Duration {
 	return s.From + t
 }
 
-// picture makes the i-th picture in decode order. References are shown BFrames+1 pictures after they are decoded
-// plus one, the B-frames between them at once; an IDR picture is the first of its GOP in both orders.
+// picture makes the i-th picture in decode order. References are shown BFrames+1 pictures after they are
+// decoded plus one, the B-frames between them at once; an IDR picture is the first of its GOP in both
+// orders.
 func (s Source) picture(i int) media.Unit {
 	at := s.time(i)
 	key := i%s.GOP == 0

@@ -12,20 +12,21 @@ const (
 	stepPause = 30 * time.Second
 	// clockWindow is the span of the running minimum.
 	clockWindow = 30 * time.Second
-	// burstPace is how much of the timeline must pass without the delay falling by burstSlack before a publication counts as
-	// having caught up with real time, and maxBurst how long that is waited for.
+	// burstPace is how much of the timeline must pass without the delay falling by burstSlack before a
+	// publication counts as having caught up with real time, and maxBurst how long that is waited for.
 	burstPace  = 250 * time.Millisecond
 	burstSlack = 40 * time.Millisecond
 	maxBurst   = 10 * time.Second
 )
 
-// clock anchors the timeline to arrival. Media time is timeline + offset, and program-date-time is the start of the
-// broadcast + media time.
+// clock anchors the timeline to arrival. Media time is timeline + offset, and program-date-time is the
+// start of the broadcast + media time.
 //
-// The truth it looks for is the smallest delay: a unit can arrive late but never before it was captured, so the
-// running minimum of (arrival - PTS) is the best estimate, and a media time above it would lie in the future. The
-// first estimate is taken only after the first part's worth of units, and not while they still come faster than real
-// time, because a publisher that has just connected sends what it had saved up in a burst, late.
+// The truth it looks for is the smallest delay: a unit can arrive late but never before it was captured, so
+// the running minimum of (arrival - PTS) is the best estimate, and a media time above it would lie in the
+// future. The first estimate is taken only after the first part's worth of units, and not while they still
+// come faster than real time, because a publisher that has just connected sends what it had saved up in a
+// burst, late.
 type clock struct {
 	start   time.Time
 	offset  time.Duration
@@ -34,10 +35,11 @@ type clock struct {
 	low, before time.Duration
 	seen        bool
 	windowFrom  time.Duration
-	// burst is when the delay last fell by burstSlack, to burstLow; first is when the publication began, latest how far it is.
+	// burst is when the delay last fell by burstSlack, to burstLow; first is when the publication began,
+	// latest how far it is.
 	burst, burstLow, first, latest time.Duration
-	// floor is the media time already given out. Where it did not let the clock go as low as the delays say, bias is
-	// what was missing: the clock stays that much above them.
+	// floor is the media time already given out. Where it did not let the clock go as low as the delays
+	// say, bias is what was missing: the clock stays that much above them.
 	floor, bias time.Duration
 	stepped     time.Duration // timeline of the last step
 	steps       bool
@@ -69,7 +71,8 @@ func (c *clock) observe(arrival time.Time, t time.Duration) {
 	c.low = min(c.low, d)
 }
 
-// catchingUp reports whether the first estimate should wait, because the publication still sends what it had saved up.
+// catchingUp reports whether the first estimate should wait, because the publication still sends what it
+// had saved up.
 func (c *clock) catchingUp() bool {
 	return !c.decided && c.latest-c.burst < burstPace && c.latest-c.first < maxBurst
 }

@@ -10,7 +10,8 @@ import (
 // jitter is what timestamps in milliseconds may lack to a round duration.
 const jitter = 20 * time.Millisecond
 
-// rounding is how much longer than its bound a segment may be and still be rounded down to it (draft section 4.4.3.1).
+// rounding is how much longer than its bound a segment may be and still be rounded down to it (draft
+// section 4.4.3.1).
 const rounding = 450 * time.Millisecond
 
 // cut is a decided end of a part.
@@ -22,8 +23,8 @@ type cut struct {
 	fresh *media.Track
 }
 
-// cutter decides where parts and segments end. It sees the samples of the leading track only: video where there is
-// any, else audio. Its decisions wait in cuts until the other track has caught up.
+// cutter decides where parts and segments end. It sees the samples of the leading track only: video where
+// there is any, else audio. Its decisions wait in cuts until the other track has caught up.
 type cutter struct {
 	target, shortest, longest time.Duration // of a part; of a segment
 	pictures                  bool          // the leading track is video
@@ -41,8 +42,8 @@ func (c *cutter) begin(s *sample) {
 	c.open, c.segment, c.part, c.independent = true, s.at, s.at, s.key
 }
 
-// ahead decides the same as before, one sample earlier, for a sample that has just begun: what kind it is is known, and
-// a part that is full need not wait for proof that the sample would not fit.
+// ahead decides the same as before, one sample earlier, for a sample that has just begun: what kind it is
+// is known, and a part that is full need not wait for proof that the sample would not fit.
 func (c *cutter) ahead(s sample, frame time.Duration) {
 	s.until = s.at
 	if c.full(s.at - c.part) {
@@ -73,8 +74,8 @@ func (c *cutter) before(s *sample) {
 	}
 }
 
-// lastPart decides whether a part that has to end is the last of its segment: because the next one might not fit,
-// because it is too short to be anything else, or because audio may be cut anywhere.
+// lastPart decides whether a part that has to end is the last of its segment: because the next one might
+// not fit, because it is too short to be anything else, or because audio may be cut anywhere.
 func (c *cutter) lastPart(segment, part time.Duration) bool {
 	next := c.target // as much of it as whole pictures fill
 	if c.frame > 0 && c.frame <= c.target {
@@ -111,8 +112,9 @@ func (c *cutter) mark(at time.Duration, last bool, s *sample) {
 	}
 }
 
-// fit chooses the part target for pictures of one duration. Whole pictures must fill at least 85 % of it; where the
-// wanted target does not allow that, it is moved to the next whole number of pictures, with a margin for jitter.
+// fit chooses the part target for pictures of one duration. Whole pictures must fill at least 85 % of it;
+// where the wanted target does not allow that, it is moved to the next whole number of pictures, with a
+// margin for jitter.
 func fit(want, frame time.Duration) time.Duration {
 	if frame <= 0 {
 		return want

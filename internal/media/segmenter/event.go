@@ -12,8 +12,8 @@ type Event interface{ event() }
 
 // Init is a change of the configuration: all segments opened after it need these bytes first.
 type Init struct {
-	// Number counts the configurations of the broadcast from 0. One that comes back has its old number and the same bytes,
-	// unless many others came between.
+	// Number counts the configurations of the broadcast from 0. One that comes back has its old number and
+	// the same bytes, unless many others came between.
 	Number int
 	Bytes  []byte
 	Tracks []media.Track
@@ -47,7 +47,8 @@ type Part struct {
 	Bytes    []byte
 }
 
-// Duration is how long the part lasts, in whole microseconds such that the durations of parts add up without error.
+// Duration is how long the part lasts, in whole microseconds such that the durations of parts add up
+// without error.
 func (p *Part) Duration() time.Duration { return span(p.Start, p.End) }
 
 // Close says that the segment's last part was its last.

@@ -243,7 +243,8 @@ func TestBurstAtTheStartIsNotInTheFuture(t *testing.T) {
 	}
 }
 
-// TestAPublisherInRealTimeIsNotHeldBack: waiting for the end of a burst that is none would delay everybody's first picture.
+// TestAPublisherInRealTimeIsNotHeldBack: waiting for the end of a burst that is none would delay
+// everybody's first picture.
 func TestAPublisherInRealTimeIsNotHeldBack(t *testing.T) {
 	for _, src := range []mediatest.Source{{Sound: true}, {}, {Sound: true, BFrames: 2}} {
 		g := segmenter.New(segmenter.Config{}, mediatest.Epoch())

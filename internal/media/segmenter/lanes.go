@@ -19,8 +19,8 @@ type sample struct {
 	fresh *media.Track
 }
 
-// ticks rounds a time to ticks. The rounding is absolute, so that the end of one sample and the start of the next
-// are the same number however many samples lie before.
+// ticks rounds a time to ticks. The rounding is absolute, so that the end of one sample and the start of
+// the next are the same number however many samples lie before.
 func ticks(t time.Duration, scale uint32) uint64 {
 	s, rest := t/time.Second, t%time.Second
 	return uint64(s)*uint64(scale) + uint64(rest*time.Duration(scale)+time.Second/2)/uint64(time.Second)
@@ -34,15 +34,16 @@ func fromTicks(n uint64, scale uint32) time.Duration {
 // nominalFrame is the duration of a picture of which nothing is known.
 const nominalFrame = 33 * time.Millisecond
 
-// earlyChanges is how many times in a publication the parameter sets may change again within SegmentMin. Each change
-// needs a segment of its own, so an encoder that alternates between two sets would otherwise make one of every picture.
+// earlyChanges is how many times in a publication the parameter sets may change again within SegmentMin.
+// Each change needs a segment of its own, so an encoder that alternates between two sets would otherwise
+// make one of every picture.
 const earlyChanges = 30
 
 // videoLane holds the last picture until the next tells how long it lasts.
 //
-// Decode times are moved by the reorder delay of the first picture (PTS - DTS), so that an IDR picture is decoded
-// and shown at the same time on the timeline and B-frames get negative offsets: then part boundaries, audio and
-// program-date-time all speak of what is seen.
+// Decode times are moved by the reorder delay of the first picture (PTS - DTS), so that an IDR picture is
+// decoded and shown at the same time on the timeline and B-frames get negative offsets: then part
+// boundaries, audio and program-date-time all speak of what is seen.
 type videoLane struct {
 	track   media.Track // of the pictures that are kept
 	coming  media.Track // of the pictures that come
@@ -82,8 +83,8 @@ func (v *videoLane) follow(at time.Duration) time.Duration {
 	return at
 }
 
-// admit decides whether a picture is kept, and gives the configuration that holds from it if that is another one.
-// segment is where the one that the picture may end began.
+// admit decides whether a picture is kept, and gives the configuration that holds from it if that is
+// another one. segment is where the one that the picture may end began.
 func (v *videoLane) admit(u *timed, segment time.Duration) (fresh *media.Track, ok bool) {
 	if !v.started && !u.Key {
 		return nil, false
@@ -138,8 +139,8 @@ func (v *videoLane) finish(until time.Duration) sample {
 	return s
 }
 
-// learn notes the parameter sets that a unit brings, if they can be read. A publisher may send them once only, with the
-// first picture they hold for, so they are remembered even when that picture is dropped.
+// learn notes the parameter sets that a unit brings, if they can be read. A publisher may send them once
+// only, with the first picture they hold for, so they are remembered even when that picture is dropped.
 func (v *videoLane) learn(u *timed) {
 	t := v.coming
 	t.SPS, t.PPS = u.SPS, u.PPS
@@ -151,14 +152,15 @@ func (v *videoLane) learn(u *timed) {
 
 func sameSets(a, b *media.Track) bool { return bytes.Equal(a.SPS, b.SPS) && bytes.Equal(a.PPS, b.PPS) }
 
-// audioTolerance is how far the timestamps of audio may stray from the count of its samples. They are rounded to
-// milliseconds by RTMP, which a decoder would hear as jitter; the count is exact.
+// audioTolerance is how far the timestamps of audio may stray from the count of its samples. They are
+// rounded to milliseconds by RTMP, which a decoder would hear as jitter; the count is exact.
 const audioTolerance = 60 * time.Millisecond
 
 // maxStretch is the largest gap that is closed by letting the frame before it last longer.
 const maxStretch = 250 * time.Millisecond
 
-// audioLane counts samples: a frame begins where the one before ended unless its timestamp says otherwise clearly.
+// audioLane counts samples: a frame begins where the one before ended unless its timestamp says otherwise
+// clearly.
 type audioLane struct {
 	number  uint32
 	rate    uint32

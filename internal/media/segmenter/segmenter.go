@@ -81,8 +81,8 @@ func (g *Segmenter) Target() time.Duration { return g.longest }
 // Counters tells what had to be put right so far.
 func (g *Segmenter) Counters() Counters { return g.count }
 
-// Begin announces a publication. One that follows another ends that one as Flush does, continues its sequence numbers
-// and opens with a discontinuity. The first video and the first audio track are used.
+// Begin announces a publication. One that follows another ends that one as Flush does, continues its
+// sequence numbers and opens with a discontinuity. The first video and the first audio track are used.
 func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 	video, audio := -1, -1
 	var sound media.Audio
@@ -120,7 +120,8 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 	return out, nil
 }
 
-// Push takes one unit of the publication and returns what it completed. The slice is valid until the next call.
+// Push takes one unit of the publication and returns what it completed. The slice is valid until the next
+// call.
 func (g *Segmenter) Push(u media.Unit) []Event {
 	g.write.events = g.write.events[:0]
 	if !g.publishes || (u.Track != g.videoTrack && u.Track != g.audioTrack) || len(u.Payload) == 0 {
@@ -169,8 +170,8 @@ func (g *Segmenter) tail() time.Duration {
 	return end
 }
 
-// resume is where a publication, or what follows a jump, starts. The margin keeps units that belong a little before
-// the first one behind everything that was written.
+// resume is where a publication, or what follows a jump, starts. The margin keeps units that belong a
+// little before the first one behind everything that was written.
 func (g *Segmenter) resume(arrival time.Time) time.Duration {
 	return max(g.tail(), g.clock.place(arrival)) + maxBack
 }
@@ -241,7 +242,8 @@ func (g *Segmenter) follow(pictures bool) {
 	}
 }
 
-// lead takes a completed sample of the leading track. The part target is fitted to the first part's worth of them.
+// lead takes a completed sample of the leading track. The part target is fitted to the first part's worth
+// of them.
 func (g *Segmenter) lead(s sample) {
 	if g.target > 0 {
 		g.place(s)

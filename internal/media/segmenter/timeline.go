@@ -13,7 +13,8 @@ const (
 	maxBack = 500 * time.Millisecond
 	// confirm is how many units of a track must agree on a new time before it is believed.
 	confirm = 3
-	// settle is how long after a jump another track may still arrive with old timestamps and be followed alone.
+	// settle is how long after a jump another track may still arrive with old timestamps and be followed
+	// alone.
 	settle = 10 * time.Second
 	// maxReorder bounds PTS - DTS; a larger one is nonsense.
 	maxReorder = 5 * time.Second
@@ -21,9 +22,9 @@ const (
 
 // timeline maps the timestamps of a publication, which are hostile, to one rising time.
 //
-// One base holds for all tracks, so that a jump moves audio and video together. A unit whose time fits nothing is held
-// as a suspect; if the next units of its track agree with it, the base moves, else it was a glitch and is dropped.
-// A track that alone jumped, while the others went on, gets an offset of its own.
+// One base holds for all tracks, so that a jump moves audio and video together. A unit whose time fits
+// nothing is held as a suspect; if the next units of its track agree with it, the base moves, else it was a
+// glitch and is dropped. A track that alone jumped, while the others went on, gets an offset of its own.
 type timeline struct {
 	base   time.Duration
 	placed bool

@@ -52,8 +52,8 @@ func (w *writer) configure(tracks []media.Track) {
 // discontinue marks the next segment.
 func (w *writer) discontinue() { w.breaks = w.any }
 
-// take moves the samples that begin before a time into a run and returns the rest. Durations inside the run follow
-// from the decode times, so that nothing drifts. A nil run drops them.
+// take moves the samples that begin before a time into a run and returns the rest. Durations inside the run
+// follow from the decode times, so that nothing drifts. A nil run drops them.
 func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample {
 	n := 0
 	for n < len(q) && q[n].at < before {

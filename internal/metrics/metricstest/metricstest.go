@@ -1,9 +1,9 @@
 // Package metricstest checks that metrics are named as the house names them.
 //
-// It owns nothing and is called from tests: of a package with its own NewMetrics on a fresh registry, and of the root
-// package with the registry of the whole process. Lint fails the test with one line for each fault and promises the
-// same answer for the same registry. It sees only metrics that have been used at least once, as a scrape does; a
-// metric with labels should be touched before.
+// It owns nothing and is called from tests: of a package with its own NewMetrics on a fresh registry, and
+// of the root package with the registry of the whole process. Lint fails the test with one line for each
+// fault and promises the same answer for the same registry. It sees only metrics that have been used at
+// least once, as a scrape does; a metric with labels should be touched before.
 package metricstest
 
 import (
@@ -30,7 +30,8 @@ func Lint(t *testing.T, g prometheus.Gatherer) {
 	}
 }
 
-// Faults lists what is wrong with the families that are ours; those of the runtime and the process are not judged.
+// Faults lists what is wrong with the families that are ours; those of the runtime and the process are not
+// judged.
 func Faults(families []*dto.MetricFamily) []string {
 	name := regexp.MustCompile(`^barrage(_[a-z0-9]+)+$`)
 	var out []string

@@ -222,8 +222,8 @@ func (c *Client) Auth(ctx context.Context, token string) (*wirepb.Welcome, error
 	return r.GetWelcome(), err
 }
 
-// Join enters a room; with resume the server is asked for everything after since, else for the newest history danmaku. An answer
-// with More asks to join again from its position.
+// Join enters a room; with resume the server is asked for everything after since, else for the newest
+// history danmaku. An answer with More asks to join again from its position.
 func (c *Client) Join(ctx context.Context, room string, since position.Position, resume bool, history int) (*wirepb.Joined, error) {
 	j := &wirepb.Join{Room: room, History: uint32(history)}
 	if resume {

@@ -25,7 +25,8 @@ const (
 	callTimeout = 10 * time.Second
 )
 
-// FollowConfig says what Follow follows and whom it tells. The callbacks run one at a time and must return soon.
+// FollowConfig says what Follow follows and whom it tells. The callbacks run one at a time and must return
+// soon.
 type FollowConfig struct {
 	// Config says where; its OnFrame hears every frame of every connection.
 	Config
@@ -37,11 +38,13 @@ type FollowConfig struct {
 	Token func(ctx context.Context) (string, error)
 	// OnDanmaku is told of danmaku in order, none twice.
 	OnDanmaku func(room string, danmaku []*wirepb.Danmaku)
-	// OnLoss says that danmaku of a room will not come: why, in the server's word, and how many; 0 where nobody knows.
+	// OnLoss says that danmaku of a room will not come: why, in the server's word, and how many; 0 where
+	// nobody knows.
 	OnLoss func(room, reason string, count int)
 	// OnClient is given every connection that has joined its rooms, for posting.
 	OnClient func(c *Client)
-	// Backoff gives the wait before an attempt; nil means that of SPEC.md. Attempts count from 0 after every settled connection.
+	// Backoff gives the wait before an attempt; nil means that of SPEC.md. Attempts count from 0 after
+	// every settled connection.
 	Backoff func(attempt int) time.Duration
 }
 
@@ -67,8 +70,9 @@ type follower struct {
 	}
 }
 
-// Follow follows rooms until ctx ends, and returns its error, or until the server answers what no later try would change: a refusal
-// of the join or the token that is final by its kind, a *Refused upgrade, or a *Closed with a code after which clients stay away.
+// Follow follows rooms until ctx ends, and returns its error, or until the server answers what no later try
+// would change: a refusal of the join or the token that is final by its kind, a *Refused upgrade, or a
+// *Closed with a code after which clients stay away.
 func Follow(ctx context.Context, cfg FollowConfig) error {
 	if cfg.Backoff == nil {
 		cfg.Backoff = FullJitter
@@ -297,7 +301,8 @@ func (f *follower) lose(room, reason string, count int) {
 	}
 }
 
-// rejoin asks the connection's goroutine to join again; when it is busy with as many rooms as there are, it will anyway.
+// rejoin asks the connection's goroutine to join again; when it is busy with as many rooms as there are, it
+// will anyway.
 func (f *follower) rejoin(room string) {
 	select {
 	case f.mu.again <- room:

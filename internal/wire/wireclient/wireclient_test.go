@@ -185,7 +185,8 @@ func socket(w http.ResponseWriter, r *http.Request, frames ...*wirepb.ServerFram
 	return c
 }
 
-// TestFollowStaysAwayAsTheSpecificationAsks closes the first connection with every code, and sees whether a second one comes.
+// TestFollowStaysAwayAsTheSpecificationAsks closes the first connection with every code, and sees whether a
+// second one comes.
 func TestFollowStaysAwayAsTheSpecificationAsks(t *testing.T) {
 	for _, code := range []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 4001, 4008, 4401, 4403, 4404, 4408, 4409, 4429, 4999} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {

@@ -10,15 +10,16 @@ import (
 const (
 	// locateTTL is how long the answer of the Locator is believed.
 	locateTTL = time.Second
-	// endedTTL is how long when the broadcast has ended: its players learn soon of the next one, and a crowd that fetches the
-	// last segments still asks the channel's actor only some ten times a second.
+	// endedTTL is how long when the broadcast has ended: its players learn soon of the next one, and a
+	// crowd that fetches the last segments still asks the channel's actor only some ten times a second.
 	endedTTL = 100 * time.Millisecond
 	// maxLocated bounds the channels remembered; when there are more, all are asked for again.
 	maxLocated = 10_000
 )
 
-// cache remembers for a moment where channels are. Only what was found is remembered, so strangers who ask for channels
-// that do not exist cannot fill it, and what is too old is dropped, because it keeps a whole broadcast in memory.
+// cache remembers for a moment where channels are. Only what was found is remembered, so strangers who ask
+// for channels that do not exist cannot fill it, and what is too old is dropped, because it keeps a whole
+// broadcast in memory.
 type cache struct {
 	locator Locator
 	mu      sync.RWMutex

@@ -18,10 +18,11 @@ import (
 // sound is the usual publication: 30 pictures a second, an IDR picture every 2 s, with audio.
 func sound() mediatest.Source { return mediatest.Source{Sound: true} }
 
-// TestConformance goes through the points of draft-pantos-hls-rfc8216bis-20 and of Apple's low-latency profile that apply
-// to a playlist of one rendition. The numbers are those of the list the packager was designed to. Not here: 24 (load) is
-// TestWakingManyWaiters, 25 (a day) is TestADay in live/packager, 26 (tokens) does not apply to public broadcasts. What players make
-// of a lost segment (21) and of the end (27) is loadtest/e2e/pages/hole.mjs, HTTP/2 (23) loadtest/e2e/tls_test.go.
+// TestConformance goes through the points of draft-pantos-hls-rfc8216bis-20 and of Apple's low-latency
+// profile that apply to a playlist of one rendition. The numbers are those of the list the packager was
+// designed to. Not here: 24 (load) is TestWakingManyWaiters, 25 (a day) is TestADay in live/packager, 26
+// (tokens) does not apply to public broadcasts. What players make of a lost segment (21) and of the end
+// (27) is loadtest/e2e/pages/hole.mjs, HTTP/2 (23) loadtest/e2e/tls_test.go.
 func TestConformance(t *testing.T) {
 	points := []struct {
 		point int

@@ -26,8 +26,8 @@ type Source interface {
 	Ended() bool
 }
 
-// Locator finds the Source of a channel, named as viewers name it: by id or by name. It fails with fault.NotFound when
-// there is no such channel or nothing is on.
+// Locator finds the Source of a channel, named as viewers name it: by id or by name. It fails with
+// fault.NotFound when there is no such channel or nothing is on.
 type Locator interface {
 	Locate(ctx context.Context, channel string) (Source, error)
 }

@@ -189,7 +189,8 @@ func (h hasty) SetWriteDeadline(t time.Time) error {
 	return http.NewResponseController(h.ResponseWriter).SetWriteDeadline(t)
 }
 
-// TestDeadlineEndsWithTheAnswer holds that a connection can be used again after the deadline of an earlier answer.
+// TestDeadlineEndsWithTheAnswer holds that a connection can be used again after the deadline of an earlier
+// answer.
 func TestDeadlineEndsWithTheAnswer(t *testing.T) {
 	h := newHandler(&fixed{segment: []byte("x")})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -13,13 +13,15 @@ import (
 )
 
 const (
-	// patience is how long a client may take for the first bytes of an answer, and minRate the bytes per second after.
+	// patience is how long a client may take for the first bytes of an answer, and minRate the bytes per
+	// second after.
 	patience = 10 * time.Second
 	minRate  = 32 << 10
 )
 
-// limitTime sets the deadline for writing a response of n bytes and gives the function that ends it. Without the end it
-// would hold for the next request on the connection, which may be somebody else's to answer.
+// limitTime sets the deadline for writing a response of n bytes and gives the function that ends it.
+// Without the end it would hold for the next request on the connection, which may be somebody else's to
+// answer.
 func limitTime(w http.ResponseWriter, n int64) (end func()) {
 	c := http.NewResponseController(w)
 	if c.SetWriteDeadline(time.Now().Add(patience+time.Duration(n)*time.Second/minRate)) != nil {
@@ -70,9 +72,9 @@ func sendMedia(w http.ResponseWriter, r *http.Request, body io.ReadSeeker) error
 	return nil
 }
 
-// singleRange leaves a request for several ranges without any, which RFC 9110 section 14.2 allows: nobody plays a multipart
-// answer, and one could make us send a segment many times over. So it does with a unit that is not bytes, which is to be
-// ignored (section 14.1) and net/http refuses.
+// singleRange leaves a request for several ranges without any, which RFC 9110 section 14.2 allows: nobody
+// plays a multipart answer, and one could make us send a segment many times over. So it does with a unit
+// that is not bytes, which is to be ignored (section 14.1) and net/http refuses.
 func singleRange(r *http.Request) *http.Request {
 	spec := r.Header.Get("Range")
 	ranges, bytes := strings.CutPrefix(spec, "bytes=")

@@ -11,8 +11,8 @@ import (
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
 
-// admission counts connections. Those without a verified key have bounds of their own, in sum and for each address:
-// whoever opens connections and says nothing keeps no publisher out.
+// admission counts connections. Those without a verified key have bounds of their own, in sum and for each
+// address: whoever opens connections and says nothing keeps no publisher out.
 type admission struct {
 	maxPublishers, maxUnverified, maxPerAddress int
 

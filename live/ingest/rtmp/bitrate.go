@@ -9,8 +9,8 @@ import (
 var errBitrate = fault.New(fault.Exhausted, "bitrate_too_high",
 	"more bits per second are sent than a channel may have; lower the encoder's bitrate")
 
-// bitrateBurst is how many seconds' worth may come at once: keyframes, and what an encoder kept while its network was
-// away.
+// bitrateBurst is how many seconds' worth may come at once: keyframes, and what an encoder kept while its
+// network was away.
 const bitrateBurst = 4
 
 // bitrate is a token bucket over the bytes of a publisher. Its zero value has no limit.

@@ -8,8 +8,8 @@ import (
 
 // Limits of what a connection may make us hold.
 const (
-	// preAuthBytes is all a connection may send before its key is verified: the handshake has 3073, the commands of
-	// known encoders under 2000.
+	// preAuthBytes is all a connection may send before its key is verified: the handshake has 3073, the
+	// commands of known encoders under 2000.
 	preAuthBytes = 64 << 10
 	// preAuthMessage is the longest message until then, and the longest that is not media after.
 	preAuthMessage = 32 << 10
@@ -41,9 +41,9 @@ const (
 	typeVideo        = 9
 )
 
-// chunks follows the chunk layer of a connection (RTMP 1.0 section 5.3) as far as lengths go. The library allocates what
-// a chunk header announces before it has come; chunks sees the header first and refuses what is too long. It is a pure
-// machine: feed it every byte in order, in pieces of any size.
+// chunks follows the chunk layer of a connection (RTMP 1.0 section 5.3) as far as lengths go. The library
+// allocates what a chunk header announces before it has come; chunks sees the header first and refuses what
+// is too long. It is a pure machine: feed it every byte in order, in pieces of any size.
 type chunks struct {
 	verified  bool
 	total     int

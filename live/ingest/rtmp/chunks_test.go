@@ -23,8 +23,8 @@ func feedAll(c *chunks, b []byte, piece int) error {
 	return nil
 }
 
-// TestChunksAgreeWithTheLibrary writes messages as the library does and holds that nothing valid is refused and that the
-// inspection ends where the messages end.
+// TestChunksAgreeWithTheLibrary writes messages as the library does and holds that nothing valid is refused
+// and that the inspection ends where the messages end.
 func TestChunksAgreeWithTheLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b bytes.Buffer
@@ -111,8 +111,8 @@ func TestCodecs(t *testing.T) {
 	}
 }
 
-// FuzzChunks holds that the library, behind the inspection, never makes more of its input than the limits allow, and that
-// neither panics.
+// FuzzChunks holds that the library, behind the inspection, never makes more of its input than the limits
+// allow, and that neither panics.
 func FuzzChunks(f *testing.F) {
 	f.Add([]byte{0x03, 0, 0, 0, 0, 0, 4, 20, 0, 0, 0, 0, 1, 2, 3, 4}, true)
 	f.Add([]byte{0x02, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 16, 0, 0xc3}, false)

@@ -95,7 +95,8 @@ func (c *client) raw(b []byte) {
 	}
 }
 
-// status reads on to the next onStatus and gives its code; the error in words when the connection ends instead.
+// status reads on to the next onStatus and gives its code; the error in words when the connection ends
+// instead.
 func (c *client) status() string {
 	c.t.Helper()
 	for {
@@ -177,7 +178,8 @@ func (c *client) unit(u media.Unit) error {
 	})
 }
 
-// unharmed sends a unit of sound behind the first second, as one does whom the troubles of others do not concern.
+// unharmed sends a unit of sound behind the first second, as one does whom the troubles of others do not
+// concern.
 func (c *client) unharmed(live bool) {
 	c.t.Helper()
 	if err := c.unit(media.Unit{Track: 1, DTS: time.Second, Payload: [][]byte{{1}}}); err != nil || !live {

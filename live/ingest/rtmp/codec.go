@@ -1,7 +1,7 @@
 package rtmp
 
-// Codecs are judged here and not by what the library makes of them: it fails to read those it does not know with errors
-// that nothing tells from those of a broken message.
+// Codecs are judged here and not by what the library makes of them: it fails to read those it does not know
+// with errors that nothing tells from those of a broken message.
 
 // mediaHead is how many bytes of a message tell its codec: the tag, and the FourCC of Enhanced RTMP.
 const mediaHead = 5
@@ -21,8 +21,8 @@ const (
 	exMultichannel = 4 // audio
 )
 
-// media collects the beginning of a message of audio or video and judges its codec. The beginning comes in one chunk,
-// since no chunk is smaller than minChunk: other messages do not come between.
+// media collects the beginning of a message of audio or video and judges its codec. The beginning comes in
+// one chunk, since no chunk is smaller than minChunk: other messages do not come between.
 func (c *chunks) media(s *chunkStream, p []byte) error {
 	have, want := len(c.control), min(mediaHead, s.length)
 	if s.got-len(p) != have || have == want { // past the beginning
@@ -35,9 +35,9 @@ func (c *chunks) media(s *chunkStream, p []byte) error {
 	return nil
 }
 
-// carried reports whether a message that begins so has a codec that we carry. Of the packet types of Enhanced RTMP those
-// are refused that the library cannot read: metadata, several tracks in one message, extensions. A message too short for
-// its FourCC passes: the library calls it malformed.
+// carried reports whether a message that begins so has a codec that we carry. Of the packet types of
+// Enhanced RTMP those are refused that the library cannot read: metadata, several tracks in one message,
+// extensions. A message too short for its FourCC passes: the library calls it malformed.
 func carried(kind byte, head []byte) bool {
 	tag := head[0]
 	packet := tag & 0x0f

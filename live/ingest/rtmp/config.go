@@ -14,11 +14,11 @@ type Config struct {
 	Metrics *Metrics
 	// MaxConns is how many connections with a verified key may be open; the next is refused. 0 means 1000.
 	MaxConns int
-	// MaxUnverified is how many others may be open, MaxPerAddress how many of these from one IPv4 address or IPv6 /64; the
-	// next is closed at once. 0 means 1000 and 16.
+	// MaxUnverified is how many others may be open, MaxPerAddress how many of these from one IPv4 address
+	// or IPv6 /64; the next is closed at once. 0 means 1000 and 16.
 	MaxUnverified, MaxPerAddress int
-	// MaxBitrate is how many bits per second a publisher may send, on average; bursts of four seconds' worth are free. 0
-	// means 60,000,000.
+	// MaxBitrate is how many bits per second a publisher may send, on average; bursts of four seconds'
+	// worth are free. 0 means 60,000,000.
 	MaxBitrate int
 	// Handshake is how long a connection may take from its start to its publish command; 0 means 10 s.
 	Handshake time.Duration

@@ -81,8 +81,8 @@ func (c *conn) serve() error {
 	return c.publish(stream, d)
 }
 
-// refuse tells the client why, if there is still somebody to tell. Whose chunks were refused hears of it when it has shown
-// a key; strangers do not.
+// refuse tells the client why, if there is still somebody to tell. Whose chunks were refused hears of it
+// when it has shown a key; strangers do not.
 func (c *conn) refuse(err error) error {
 	heard := c.guard.refused == nil || c.guard.chunks.verified
 	if e := fault.From(err); heard && e.Code != errLost.Code && e.Code != errSilent.Code && e.Code != errStopping.Code {

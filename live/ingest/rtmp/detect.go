@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// patience is how long the second track is awaited after the first media message when nothing tells that there
-	// is none.
+	// patience is how long the second track is awaited after the first media message when nothing tells
+	// that there is none.
 	patience = time.Second
-	// maxWaiting bounds the messages held until the tracks are known, maxWaitingBytes what they weigh: an access unit may
-	// have maxMessage, so that the number alone would allow gigabytes.
+	// maxWaiting bounds the messages held until the tracks are known, maxWaitingBytes what they weigh: an
+	// access unit may have maxMessage, so that the number alone would allow gigabytes.
 	maxWaiting      = 512
 	maxWaitingBytes = 16 << 20
 )
@@ -32,12 +32,13 @@ var (
 type arrived struct {
 	message.Message
 	at time.Time
-	// size is what came for it off the network; read-ahead may count a few KiB for its neighbour, the sum is right.
+	// size is what came for it off the network; read-ahead may count a few KiB for its neighbour, the sum
+	// is right.
 	size int
 }
 
-// detector finds out which tracks a publication has. Sequence headers tell what a track is, the metadata tell which
-// ones to expect; where they are silent, patience decides. It holds the messages until then.
+// detector finds out which tracks a publication has. Sequence headers tell what a track is, the metadata
+// tell which ones to expect; where they are silent, patience decides. It holds the messages until then.
 type detector struct {
 	video, audio         *media.Track
 	declared             bool // metadata came

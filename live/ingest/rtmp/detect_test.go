@@ -9,7 +9,8 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 )
 
-// TestWaitingIsBounded sends pictures without a sequence header, few that weigh much and many that weigh little.
+// TestWaitingIsBounded sends pictures without a sequence header, few that weigh much and many that weigh
+// little.
 func TestWaitingIsBounded(t *testing.T) {
 	picture := &message.Video{Codec: message.CodecH264, Type: message.VideoTypeAU, AU: []byte{0, 0, 0, 1, 0x41}}
 	sound := &message.Audio{

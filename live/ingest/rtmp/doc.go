@@ -1,29 +1,33 @@
 // Package rtmp takes publications over RTMP and Enhanced RTMP, with H.264 and AAC.
 //
-// A Server owns its listener, a bounded number of connections, and one goroutine for each plus one that watches for
-// takeover. The protocol itself is gortmplib's; around it stand a guard on the network connection, which sees every
-// chunk before the library does, a detector of tracks that does not wait longer than it must, and to_stream, which makes
-// Units. An ingest.Gate decides who may publish. The composition root starts and closes the Server.
+// A Server owns its listener, a bounded number of connections, and one goroutine for each plus one that
+// watches for takeover. The protocol itself is gortmplib's; around it stand a guard on the network
+// connection, which sees every chunk before the library does, a detector of tracks that does not wait
+// longer than it must, and to_stream, which makes Units. An ingest.Gate decides who may publish. The
+// composition root starts and closes the Server.
 //
 //	accept -> handshake -> connect, publish -> Verify -> onStatus Publish.Start -> tracks -> Begin -> units -> End
 //	          \____ Config.Handshake ________________/                \__ Config.Detect __/         \ Config.Idle
 //
 // Promises:
 //
-//  1. Before its key is verified a connection costs at most preAuthBytes of input and one message of preAuthMessage;
-//     after, one of maxMessage at a time, and until its tracks are known maxWaiting messages of maxWaitingBytes in sum.
-//     Chunks that would make more of it are refused before they are read. Connections without a verified key are
-//     bounded in sum and for each address and take no publisher's slot. A publisher has Config.MaxBitrate.
-//  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else was done.
+//  1. Before its key is verified a connection costs at most preAuthBytes of input and one message of
+//     preAuthMessage; after, one of maxMessage at a time, and until its tracks are known maxWaiting
+//     messages of maxWaitingBytes in sum. Chunks that would make more of it are refused before they are
+//     read. Connections without a verified key are bounded in sum and for each address and take no
+//     publisher's slot. A publisher has Config.MaxBitrate.
+//  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else
+//     was done.
 //  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.
-//  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody else is told
-//     why and closed. Every Begin is followed by one End.
+//  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody
+//     else is told why and closed. Every Begin is followed by one End.
 //  5. No input ends the process: a panic of the library ends its connection and is counted.
 //  6. Keys are never logged.
 //
-// What a client sees when it is refused is an onStatus of level error with one of these codes, a description in words,
-// and the end of the connection (see refuse.go): NetStream.Publish.BadName for a wrong key or path,
-// NetStream.Publish.Denied for one that may not publish now, NetStream.Publish.Rejected for media we do not carry or
-// cannot read, or too much of them, NetStream.Play.Failed for a player, NetStream.Failed when it is our fault. What is not RTMP is closed
-// without a word while no key has been verified. Codecs are judged by the first bytes of each message (see codec.go).
+// What a client sees when it is refused is an onStatus of level error with one of these codes, a
+// description in words, and the end of the connection (see refuse.go): NetStream.Publish.BadName for a
+// wrong key or path, NetStream.Publish.Denied for one that may not publish now, NetStream.Publish.Rejected
+// for media we do not carry or cannot read, or too much of them, NetStream.Play.Failed for a player,
+// NetStream.Failed when it is our fault. What is not RTMP is closed without a word while no key has been
+// verified. Codecs are judged by the first bytes of each message (see codec.go).
 package rtmp

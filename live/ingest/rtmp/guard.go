@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// guard stands between the network and the library: it notes when bytes arrive, counts them, shows them to the chunk
-// inspection first, and keeps the idle deadline. One goroutine reads and writes it.
+// guard stands between the network and the library: it notes when bytes arrive, counts them, shows them to
+// the chunk inspection first, and keeps the idle deadline. One goroutine reads and writes it.
 type guard struct {
 	net.Conn
 	chunks  *chunks
@@ -32,8 +32,8 @@ type guard struct {
 // readAhead takes a whole picture of a usual stream at once, where the library would read pages of 4 KiB.
 const readAhead = 64 << 10
 
-// wake makes the goroutine that reads stop reading. It may be called by another one. When the reader has found its reason
-// to stop already, wake leaves alone the deadline by which the client is told.
+// wake makes the goroutine that reads stop reading. It may be called by another one. When the reader has
+// found its reason to stop already, wake leaves alone the deadline by which the client is told.
 func (g *guard) wake() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/barrage-live/barrage/live/livetest"
 )
 
-// TestHostileTimestampsOverTheWire publishes what encoders in trouble send, and reads the playlist that comes of it, while somebody
-// else publishes.
+// TestHostileTimestampsOverTheWire publishes what encoders in trouble send, and reads the playlist that
+// comes of it, while somebody else publishes.
 func TestHostileTimestampsOverTheWire(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -37,7 +37,8 @@ func (c brittleConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestAPanicEndsOneConnection lets the library panic for a stranger and for a publisher, while somebody else publishes.
+// TestAPanicEndsOneConnection lets the library panic for a stranger and for a publisher, while somebody
+// else publishes.
 func TestAPanicEndsOneConnection(t *testing.T) {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,9 +12,9 @@ const maxKey = 256
 // ErrPath refuses a URL that is not /live/{key}.
 var ErrPath = fault.New(fault.Invalid, "bad_path", "publish to rtmp://host/live/{stream key}")
 
-// ParsePath reads the stream key from the path of an RTMP URL, "/live/{key}". Encoders put the slash between application
-// and key wherever they like, so empty components are passed over. A key is printable ASCII without slash, question
-// mark, quotes or backslash. It fails with ErrPath.
+// ParsePath reads the stream key from the path of an RTMP URL, "/live/{key}". Encoders put the slash
+// between application and key wherever they like, so empty components are passed over. A key is printable
+// ASCII without slash, question mark, quotes or backslash. It fails with ErrPath.
 func ParsePath(path string) (key string, err error) {
 	if len(path) > maxKey+16 {
 		return "", ErrPath

@@ -40,8 +40,9 @@ func status(err error) string {
 const (
 	// farewell is how long a refused client gets to read why.
 	farewell = time.Second
-	// farewellBytes is how much of what it still sends is read meanwhile: closing over unread bytes would reset the
-	// connection and take the refusal with it. Socket buffers of both sides may be full when a publisher sends too much.
+	// farewellBytes is how much of what it still sends is read meanwhile: closing over unread bytes would
+	// reset the connection and take the refusal with it. Socket buffers of both sides may be full when a
+	// publisher sends too much.
 	farewellBytes = 8 << 20
 )
 
@@ -88,8 +89,9 @@ func (c *conn) reason(err error) error {
 	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
-	// The library takes one SPS and one PPS. This is the only thing it says of a codec that codec.go cannot see, and it says
-	// so in words alone; should they change, the publisher is refused all the same, as errProtocol.
+	// The library takes one SPS and one PPS. This is the only thing it says of a codec that codec.go cannot
+	// see, and it says so in words alone; should they change, the publisher is refused all the same, as
+	// errProtocol.
 	if strings.Contains(err.Error(), "parameters are not supported") {
 		return errCodec
 	}

@@ -231,7 +231,8 @@ func TestConnectionLimit(t *testing.T) {
 	counted(t, w, "too_many_connections", 1)
 }
 
-// TestSilentConnectionsKeepNobodyOut opens more connections from one address than there are slots of publishers.
+// TestSilentConnectionsKeepNobodyOut opens more connections from one address than there are slots of
+// publishers.
 func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	const open, perAddress = 40, 16
 	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 2, Handshake: 20 * time.Second}})

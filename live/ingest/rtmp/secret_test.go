@@ -12,11 +12,12 @@ import (
 	"github.com/barrage-live/barrage/live/livetest"
 )
 
-// secret is a key, and part of every other one of TestKeysAreNeverLogged. The Gate's name for the channel lacks it.
+// secret is a key, and part of every other one of TestKeysAreNeverLogged. The Gate's name for the channel
+// lacks it.
 const secret = "k-sesame"
 
-// TestKeysAreNeverLogged publishes with a key wherever encoders, and people who fill in their forms, may put it, and reads
-// the whole log.
+// TestKeysAreNeverLogged publishes with a key wherever encoders, and people who fill in their forms, may
+// put it, and reads the whole log.
 func TestKeysAreNeverLogged(t *testing.T) {
 	command := func(name string, args ...any) *message.CommandAMF0 {
 		return &message.CommandAMF0{ChunkStreamID: 3, MessageStreamID: 0x1000000, Name: name, CommandID: 9, Arguments: args}

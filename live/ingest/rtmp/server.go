@@ -43,7 +43,8 @@ func Start(cfg Config, ln net.Listener) *Server {
 // Addr is where the Server listens.
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
-// Close stops listening, ends every publication with its connection, and returns when all have been told to the Gate.
+// Close stops listening, ends every publication with its connection, and returns when all have been told to
+// the Gate.
 func (s *Server) Close() error {
 	s.cancel()
 	s.mu.Lock()

@@ -12,7 +12,8 @@ import (
 	"github.com/barrage-live/barrage/internal/media"
 )
 
-// errReconfigured ends a publication whose sound changes its format: the publisher comes back with the new one.
+// errReconfigured ends a publication whose sound changes its format: the publisher comes back with the new
+// one.
 var errReconfigured = fault.New(fault.Conflict, "audio_changed", "the audio format changed; publish again")
 
 // toStream makes Units of messages.

@@ -29,8 +29,8 @@ type Sharer interface{ Shared() }
 
 // Crasher is a Harness that can take the machine's power away.
 type Crasher interface {
-	// Crash makes the storage what a machine finds after losing power now: all that was synced, and of the rest what
-	// rng decides. Drivers that are open go on with a storage that nobody will see again.
+	// Crash makes the storage what a machine finds after losing power now: all that was synced, and of the
+	// rest what rng decides. Drivers that are open go on with a storage that nobody will see again.
 	Crash(rng *rand.Rand)
 }
 

@@ -17,10 +17,11 @@ import (
 	"github.com/barrage-live/barrage/storage/blob/driver"
 )
 
-// Bucket is an object store in memory that behaves like S3 does for those who keep to the port: keys are flat, a Put is one
-// conditional request (If-None-Match: *), reading is one request for each piece (If-Match), a list comes in pages without
-// content types, and any answer may be lost on its way. What is read is what was written last: S3 is strongly consistent.
-// It is safe for concurrent use, and any number of Clients may share it.
+// Bucket is an object store in memory that behaves like S3 does for those who keep to the port: keys are
+// flat, a Put is one conditional request (If-None-Match: *), reading is one request for each piece
+// (If-Match), a list comes in pages without content types, and any answer may be lost on its way. What is
+// read is what was written last: S3 is strongly consistent. It is safe for concurrent use, and any number
+// of Clients may share it.
 type Bucket struct {
 	mu struct {
 		sync.Mutex
@@ -107,7 +108,8 @@ var (
 // Client makes a driver.
 func (b *Bucket) Client() Client { return Client{b} }
 
-// Put implements driver.Driver. When the key is taken it compares: an earlier request of the same Put may have taken it.
+// Put implements driver.Driver. When the key is taken it compares: an earlier request of the same Put may
+// have taken it.
 func (c Client) Put(ctx context.Context, key string, r io.Reader, o driver.PutOptions) (driver.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return driver.Info{}, fault.From(err)

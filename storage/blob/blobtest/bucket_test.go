@@ -23,8 +23,8 @@ func TestConformance(t *testing.T) {
 	blobtest.Run(t, func(*testing.T) blobtest.Harness { return bucket{blobtest.NewBucket(0)} })
 }
 
-// TestConformanceWithLostAnswers proves that the promises can be kept, and the suite be passed, where any change may have an
-// unknown outcome.
+// TestConformanceWithLostAnswers proves that the promises can be kept, and the suite be passed, where any
+// change may have an unknown outcome.
 func TestConformanceWithLostAnswers(t *testing.T) {
 	blobtest.Run(t, func(*testing.T) blobtest.Harness { return bucket{blobtest.NewBucket(0.2)} })
 }

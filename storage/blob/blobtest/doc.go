@@ -1,9 +1,9 @@
-// Package blobtest holds the promises of the object port, the suite that proves them for a driver, and Bucket, an object
-// store in memory that behaves like S3.
+// Package blobtest holds the promises of the object port, the suite that proves them for a driver, and
+// Bucket, an object store in memory that behaves like S3.
 //
-// Every driver calls Run with a Harness of its own; the package owns nothing but the harness it is given and fails the
-// test it is given. Any change may have an unknown outcome; then the suite does it again. Crash, damage, a full disk and
-// a second client are capabilities: a harness that has them proves more.
+// Every driver calls Run with a Harness of its own; the package owns nothing but the harness it is given
+// and fails the test it is given. Any change may have an unknown outcome; then the suite does it again.
+// Crash, damage, a full disk and a second client are capabilities: a harness that has them proves more.
 //
 //	B01  What was put is read back: bytes, size, content type, and a time of change; also the empty object and one of many
 //	     pieces, and whether or not the size was announced.

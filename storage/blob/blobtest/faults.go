@@ -14,8 +14,8 @@ import (
 	"github.com/barrage-live/barrage/storage/blob/faultblob"
 )
 
-// faults fails calls by chance, before their effect, in the midst of the data and after the effect, and looks at what is
-// there through a store that does not fail.
+// faults fails calls by chance, before their effect, in the midst of the data and after the effect, and
+// looks at what is there through a store that does not fail.
 func faults(r *rig) {
 	down := fault.New(fault.Unavailable, "storage_failed", "the disk failed")
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -79,8 +79,8 @@ func faults(r *rig) {
 	}
 }
 
-// damage flips bits: each of the last kilobyte, where an engine is likely to keep what it knows of the object, and some of
-// the rest.
+// damage flips bits: each of the last kilobyte, where an engine is likely to keep what it knows of the
+// object, and some of the rest.
 func damage(r *rig) {
 	d, ok := r.h.(Damager)
 	if !ok {

@@ -1,8 +1,10 @@
-// Package faultblob wraps any object driver and fails its calls as a script says, for tests of what stands on objects.
+// Package faultblob wraps any object driver and fails its calls as a script says, for tests of what stands
+// on objects.
 //
-// It owns the driver it wraps and closes it. Tests call it through blob.New. It promises to change nothing where the script
-// names no fault, which blobtest proves; and it can fail a Put or Delete before its effect, in the midst of the data, and
-// after its effect, so that the caller must take the outcome for unknown although it happened.
+// It owns the driver it wraps and closes it. Tests call it through blob.New. It promises to change nothing
+// where the script names no fault, which blobtest proves; and it can fail a Put or Delete before its
+// effect, in the midst of the data, and after its effect, so that the caller must take the outcome for
+// unknown although it happened.
 package faultblob
 
 import (
@@ -35,7 +37,8 @@ type Call struct {
 type Fault struct {
 	// Before is the answer instead of the effect.
 	Before error
-	// Midst breaks the data of a Put, or of an object being read, after its first byte, and a List after its first object.
+	// Midst breaks the data of a Put, or of an object being read, after its first byte, and a List after
+	// its first object.
 	Midst error
 	// After is the answer in spite of the effect.
 	After error

@@ -143,7 +143,8 @@ func (s *small) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: s.room}, nil
 }
 
-// TestReserve puts objects on a disk that is almost full: they must leave to the tables what those need to go on.
+// TestReserve puts objects on a disk that is almost full: they must leave to the tables what those need to
+// go on.
 func TestReserve(t *testing.T) {
 	fs := &small{vfs.NewMem(), 129 << 20}
 	d, err := fileblob.Open(fileblob.Config{Dir: "/b", FS: fs})
@@ -239,8 +240,8 @@ func (f *faulty) crashed(t *testing.T) *blob.Store {
 	return s
 }
 
-// TestPutOnAFailingDisk fails every operation of a Put once, in turn. What is answered must be true: a refusal has done
-// nothing, an unknown outcome may have, and the same Put afterwards succeeds and lasts.
+// TestPutOnAFailingDisk fails every operation of a Put once, in turn. What is answered must be true: a
+// refusal has done nothing, an unknown outcome may have, and the same Put afterwards succeeds and lasts.
 func TestPutOnAFailingDisk(t *testing.T) {
 	for _, c := range []struct {
 		errno syscall.Errno
@@ -289,7 +290,8 @@ func TestPutOnAFailingDisk(t *testing.T) {
 	}
 }
 
-// TestDeleteOnAFailingDisk fails every operation of a Delete and of a DeletePrefix once, in turn, and repeats them.
+// TestDeleteOnAFailingDisk fails every operation of a Delete and of a DeletePrefix once, in turn, and
+// repeats them.
 func TestDeleteOnAFailingDisk(t *testing.T) {
 	for what, remove := range map[string]func(f *faulty, dir string) error{
 		"delete": func(f *faulty, dir string) error {
@@ -330,7 +332,8 @@ func TestDeleteOnAFailingDisk(t *testing.T) {
 	}
 }
 
-// TestListReadsADirectoryOnce counts what the file system is asked, of which reading and sorting a directory is dear.
+// TestListReadsADirectoryOnce counts what the file system is asked, of which reading and sorting a
+// directory is dear.
 func TestListReadsADirectoryOnce(t *testing.T) {
 	var lists, syncs atomic.Int64
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {

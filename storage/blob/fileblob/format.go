@@ -29,7 +29,8 @@ func blocks(size int64) int64 { return (size + blockBytes - 1) / blockBytes }
 // fileSize is the size of the file of an object.
 func fileSize(size int64) int64 { return size + blocks(size)*sumBytes + trailerBytes }
 
-// contentSize is the size of the object in a file; what is no object's size gives that of the next smaller one, or less.
+// contentSize is the size of the object in a file; what is no object's size gives that of the next smaller
+// one, or less.
 func contentSize(file int64) int64 {
 	rest := file - trailerBytes
 	return rest - (rest+blockBytes+sumBytes-1)/(blockBytes+sumBytes)*sumBytes
@@ -46,8 +47,8 @@ func appendTrailer(b []byte, key string, size int64, contentType string) []byte 
 	return binary.BigEndian.AppendUint32(b, trailerSum(key, b[at:]))
 }
 
-// parseTrailer reads the trailer of the object that lies under key in a file of some size. It fails with durable.ErrNewer or
-// with what makes it damage.
+// parseTrailer reads the trailer of the object that lies under key in a file of some size. It fails with
+// durable.ErrNewer or with what makes it damage.
 func parseTrailer(t []byte, key string, file int64) (size int64, contentType string, err error) {
 	if len(t) != trailerBytes || !bytes.HasPrefix(t, []byte(magic)) || binary.BigEndian.Uint32(t[checkAt:]) != trailerSum(key, t[:checkAt]) {
 		return 0, "", errTrailer

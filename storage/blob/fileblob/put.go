@@ -64,8 +64,8 @@ func (d *Driver) write(name, key string, r io.Reader, o blob.PutOptions) (blob.I
 	return blob.Info{Key: key, Size: size, ModTime: stat.ModTime(), ContentType: o.ContentType}, nil
 }
 
-// fill writes content, checksums and trailer. It copies through a buffer of our own, because a vfs.File may scribble on
-// what it is given to write.
+// fill writes content, checksums and trailer. It copies through a buffer of our own, because a vfs.File may
+// scribble on what it is given to write.
 func (d *Driver) fill(f vfs.File, key string, r io.Reader, contentType string) (size int64, err error) {
 	buf := d.buffers.Get().(*[copyBytes]byte)
 	defer d.buffers.Put(buf)
@@ -97,8 +97,9 @@ func (d *Driver) fill(f vfs.File, key string, r io.Reader, contentType string) (
 	return size, nil
 }
 
-// place gives a finished file its key, if that is free or has the same content. In the latter case the new file takes the
-// place of the old one: then a Put that is repeated because a directory could not be synced makes a change that can be.
+// place gives a finished file its key, if that is free or has the same content. In the latter case the new
+// file takes the place of the old one: then a Put that is repeated because a directory could not be synced
+// makes a change that can be.
 func (d *Driver) place(tmp string, info blob.Info) error {
 	key := d.key(info.Key)
 	key.Lock()

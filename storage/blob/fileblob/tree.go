@@ -21,8 +21,9 @@ const maxDurable = 4096
 type tree struct {
 	sync.Mutex
 	durable map[string]struct{} // directories whose names are known to be on the disk
-	// removed are directories out of which something was removed and that could not be synced since. Who finds them without it
-	// must not take that for lasting, so they are synced before they are listed. The number tells failures apart.
+	// removed are directories out of which something was removed and that could not be synced since. Who
+	// finds them without it must not take that for lasting, so they are synced before they are listed. The
+	// number tells failures apart.
 	removed  map[string]uint64
 	failures uint64
 }
@@ -35,9 +36,9 @@ func (d *Driver) path(names ...string) string {
 // object is where an object lives.
 func (d *Driver) object(key string) string { return d.path(objectDir, key) }
 
-// makeDirs makes a directory and sees to it that its name, and those above up to the first that were there, are on the
-// disk. A directory that exists may still be lost in a crash, so existence is not enough: each is synced once per life.
-// Only Open may call it without holding d.tree.
+// makeDirs makes a directory and sees to it that its name, and those above up to the first that were there,
+// are on the disk. A directory that exists may still be lost in a crash, so existence is not enough: each
+// is synced once per life. Only Open may call it without holding d.tree.
 func (d *Driver) makeDirs(dir string) error {
 	var fresh []string
 	for at := dir; at != d.dir; at = d.fs.PathDir(at) {
@@ -81,8 +82,8 @@ func (d *Driver) move(tmp, target, parent string) error {
 	}
 }
 
-// tidy removes a directory if it is empty, and those above it. Removing one that is not empty fails, which is cheaper than
-// to look.
+// tidy removes a directory if it is empty, and those above it. Removing one that is not empty fails, which
+// is cheaper than to look.
 func (d *Driver) tidy(dir string) {
 	d.tree.Lock()
 	defer d.tree.Unlock()
@@ -154,7 +155,8 @@ func (d *Driver) settle(dir string) error {
 	return nil
 }
 
-// unsettled reports whether removals from a directory are not known to be durable, and the failure that left it so.
+// unsettled reports whether removals from a directory are not known to be durable, and the failure that
+// left it so.
 func (d *Driver) unsettled(dir string) (bool, uint64) {
 	d.tree.Lock()
 	defer d.tree.Unlock()
@@ -170,7 +172,8 @@ func (d *Driver) List(ctx context.Context, prefix, after string) iter.Seq2[blob.
 	}
 }
 
-// walk lists the tree in the order of keys, passing by what cannot hold any of the wanted. Its methods tell whether to go on.
+// walk lists the tree in the order of keys, passing by what cannot hold any of the wanted. Its methods tell
+// whether to go on.
 type walk struct {
 	d             *Driver
 	ctx           context.Context //nolint:containedctx // lives as long as one List
@@ -202,7 +205,8 @@ func (w *walk) dir(base string) bool {
 		}
 		return w.fail(durable.Refusal(err))
 	}
-	// The name of a file has a dot and that of a directory has none. A slash belongs to the latter before they are sorted.
+	// The name of a file has a dot and that of a directory has none. A slash belongs to the latter before
+	// they are sorted.
 	for i, name := range names {
 		if !strings.Contains(name, ".") {
 			names[i] = name + "/"

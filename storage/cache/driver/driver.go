@@ -1,8 +1,8 @@
 // Package driver is what a cache engine must implement; package cache is what everyone else uses.
 //
-// The portable type has already checked keys and rates, so a driver need not. A driver may be called concurrently and keeps
-// the numbered promises in package cachetest. It fails with internal/fault errors, and forgets rather than fails when it
-// can. A driver that holds resources is also an io.Closer.
+// The portable type has already checked keys and rates, so a driver need not. A driver may be called
+// concurrently and keeps the numbered promises in package cachetest. It fails with internal/fault errors,
+// and forgets rather than fails when it can. A driver that holds resources is also an io.Closer.
 package driver
 
 import (

@@ -1,8 +1,9 @@
 // Package localcache is the embedded cache engine: package cache in the memory of this process.
 //
-// It owns its memory and no goroutine and no timer. It is used through cache.New; nothing else calls it. It is bounded; its
-// policy when full is to forget the window that was used longest ago, and it counts what it forgets before its time.
-// What has expired is dropped when it is met: on its own key, or at the old end of a shard on every use there.
+// It owns its memory and no goroutine and no timer. It is used through cache.New; nothing else calls it. It
+// is bounded; its policy when full is to forget the window that was used longest ago, and it counts what it
+// forgets before its time. What has expired is dropped when it is met: on its own key, or at the old end of
+// a shard on every use there.
 //
 // It never fails.
 package localcache
@@ -102,7 +103,8 @@ func (d *Driver) Allow(_ context.Context, key string, rate driver.Rate) (ok bool
 	return ok, retryAfter, nil
 }
 
-// trim drops a few expired windows of the old end, and then the oldest until the shard is within its limit. s is locked.
+// trim drops a few expired windows of the old end, and then the oldest until the shard is within its limit.
+// s is locked.
 func (d *Driver) trim(s *shard, now time.Duration) {
 	for dropped := 0; ; dropped++ {
 		oldest := s.used.Front().Value.(*entry) // the window used last is always there

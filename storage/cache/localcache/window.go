@@ -6,8 +6,9 @@ import (
 	"github.com/barrage-live/barrage/storage/cache/driver"
 )
 
-// pieces is how many parts a window is counted in. One more is kept, so that the sum covers at least a whole window and
-// the limit is never exceeded; the price is that an event counts up to an eighth of a window too long.
+// pieces is how many parts a window is counted in. One more is kept, so that the sum covers at least a
+// whole window and the limit is never exceeded; the price is that an event counts up to an eighth of a
+// window too long.
 const pieces = 8
 
 // window counts events of the recent past in a ring of pieces. It is a value: time comes in as an argument.
@@ -25,8 +26,8 @@ func (w *window) allow(now time.Duration, rate driver.Rate) (ok bool, retryAfter
 		w.counts[w.newest%int64(len(w.counts))]++
 		return true, 0
 	}
-	// Find the piece n with whose end enough is forgotten. It falls out when n+pieces+1 begins, which is at n+1 pieces of
-	// time, because numbering begins above pieces.
+	// Find the piece n with whose end enough is forgotten. It falls out when n+pieces+1 begins, which is at
+	// n+1 pieces of time, because numbering begins above pieces.
 	for n := w.newest - pieces; ; n++ {
 		sum -= w.counts[n%int64(len(w.counts))]
 		if sum < rate.Limit {
@@ -42,8 +43,8 @@ func (w *window) sum() (sum int64) {
 	return sum
 }
 
-// advance makes the piece of now the newest and forgets those that fell out. When the length of pieces changes, all that
-// was counted counts as if it were now.
+// advance makes the piece of now the newest and forgets those that fell out. When the length of pieces
+// changes, all that was counted counts as if it were now.
 func (w *window) advance(now, piece time.Duration) {
 	// Numbering begins above pieces, so that no piece before the first has a negative number.
 	number := int64(now/piece) + pieces

@@ -15,9 +15,10 @@ import (
 	"github.com/barrage-live/barrage/storage/eventlog/eventlogtest"
 )
 
-// broker is a log as one over a network is: the events of an append are there one after the other and perhaps not all, an answer
-// may get lost, offsets have holes where markers of others lie, and retention takes whole segments. That the suite holds for it
-// shows that the suite asks for nothing that such a server cannot give.
+// broker is a log as one over a network is: the events of an append are there one after the other and
+// perhaps not all, an answer may get lost, offsets have holes where markers of others lie, and retention
+// takes whole segments. That the suite holds for it shows that the suite asks for nothing that such a
+// server cannot give.
 type broker struct {
 	mu      sync.Mutex
 	rng     *rand.Rand

@@ -1,9 +1,9 @@
 // Package eventlogtest holds the promises of the event log port and the suite that proves them for a driver.
 //
-// Every driver calls Run with a Harness of its own; the package owns nothing but the harness it is given and fails the
-// test it is given. Any Append may have an unknown outcome; then the suite appends again, as sources do, and drops
-// repetitions, as readers do. Several clients use the log at once. Crash and age are capabilities: a harness that has them
-// proves more.
+// Every driver calls Run with a Harness of its own; the package owns nothing but the harness it is given
+// and fails the test it is given. Any Append may have an unknown outcome; then the suite appends again, as
+// sources do, and drops repetitions, as readers do. Several clients use the log at once. Crash and age are
+// capabilities: a harness that has them proves more.
 //
 //	E01  An appended event is read back: key, source, number, payload, time. Asking for its partitions changes nothing.
 //	E02  Events of one key lie in one partition, in the order of their appends; it stays theirs over reopening and for all

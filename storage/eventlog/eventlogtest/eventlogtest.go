@@ -31,7 +31,8 @@ type Crasher interface {
 
 // Ager is a Harness that can let time pass.
 type Ager interface {
-	// Age lets what was appended until now outlive the retention. The log may need to be used before it shows.
+	// Age lets what was appended until now outlive the retention. The log may need to be used before it
+	// shows.
 	Age()
 }
 

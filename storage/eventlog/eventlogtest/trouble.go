@@ -15,7 +15,8 @@ import (
 	"github.com/barrage-live/barrage/storage/eventlog/driver"
 )
 
-// retention lets events outlive it, a few at a time, with a reader that has come to the end and one that has not begun.
+// retention lets events outlive it, a few at a time, with a reader that has come to the end and one that
+// has not begun.
 func retention(r *rig) {
 	ager, ok := r.h.(Ager)
 	if !ok {
@@ -138,7 +139,8 @@ func (f faulty) Append(ctx context.Context, topic, key string, events []driver.E
 	return eventlog.ErrUnknown
 }
 
-// faults is the life of an outbox: every event is appended until that is acknowledged, and only then the next.
+// faults is the life of an outbox: every event is appended until that is acknowledged, and only then the
+// next.
 func faults(r *rig) {
 	d, err := r.h.Open()
 	if err != nil {

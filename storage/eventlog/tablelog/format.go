@@ -72,8 +72,8 @@ func encodeEvent(key string, e driver.Event, at time.Time) []byte {
 	return append(b, e.Payload...)
 }
 
-// decodeEvent reads the value of an event's row, without its offset; anything else is table.ErrCorrupt. The payload
-// aliases b.
+// decodeEvent reads the value of an event's row, without its offset; anything else is table.ErrCorrupt. The
+// payload aliases b.
 func decodeEvent(b []byte) (driver.Record, error) {
 	if len(b) < 17 || b[0] != formatV1 {
 		return driver.Record{}, table.ErrCorrupt

@@ -156,7 +156,8 @@ func (l *lane) take() (group []*job) {
 	return group
 }
 
-// finish gives the room of a group free and wakes whoever waits: also after an error, since an unknown outcome may be a change.
+// finish gives the room of a group free and wakes whoever waits: also after an error, since an unknown
+// outcome may be a change.
 func (l *lane) finish(group []*job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,7 +167,8 @@ func (l *lane) finish(group []*job) {
 	l.signal()
 }
 
-// append writes a group as one batch. It has no deadline but that of the log: callers that cannot wait have left.
+// append writes a group as one batch. It has no deadline but that of the log: callers that cannot wait have
+// left.
 func (l *lane) append(group []*job) error {
 	ctx := l.d.ctx
 	for range collisions {
@@ -235,7 +237,8 @@ func (l *lane) read(ctx context.Context, r driver.Request) (driver.Page, error) 
 	if err != nil {
 		return driver.Page{}, err
 	}
-	// The head is read after the events: what was removed before or meanwhile is below its first, and is told.
+	// The head is read after the events: what was removed before or meanwhile is below its first, and is
+	// told.
 	h, _, err := l.head(ctx)
 	if err != nil {
 		return driver.Page{}, err

@@ -2,13 +2,15 @@ package tablelog
 
 import "time"
 
-// marksOf is how many marks a retention is divided into; so much older than the retention an event may become.
+// marksOf is how many marks a retention is divided into; so much older than the retention an event may
+// become.
 const marksOf = 16
 
-// age removes from the log what has outlived the retention, and marks the present; the head may be changed afterwards by
-// appending only. It reports whether anything changed.
+// age removes from the log what has outlived the retention, and marks the present; the head may be changed
+// afterwards by appending only. It reports whether anything changed.
 //
-// Events are removed by offset and all together, not each when its time has come, so that the head can say what is gone.
+// Events are removed by offset and all together, not each when its time has come, so that the head can say
+// what is gone.
 func (h *head) age(now time.Time, retention time.Duration) (changed bool) {
 	now = now.Truncate(time.Millisecond)
 	if n := len(h.marks); n > 0 && now.Before(h.marks[n-1].at) {

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAge lets a head live through appends at random times, with a clock that is put back now and then, and checks what is
-// kept.
+// TestAge lets a head live through appends at random times, with a clock that is put back now and then, and
+// checks what is kept.
 func TestAge(t *testing.T) {
 	const retention = 16 * time.Hour
 	rapid.Check(t, func(t *rapid.T) {
@@ -29,7 +29,8 @@ func TestAge(t *testing.T) {
 				h.next++
 			}
 			for offset := h.first; offset < h.next; offset++ {
-				// A mark is due a sixteenth after the last one, and made when the head is looked at, at most 4 h later.
+				// A mark is due a sixteenth after the last one, and made when the head is looked at, at
+				// most 4 h later.
 				if age := latest.Sub(appended[offset]); age > retention+retention/marksOf+4*time.Hour {
 					t.Fatalf("an event of %v is kept", age)
 				}

@@ -1,18 +1,19 @@
 // Package tablelog is the embedded event log engine: package eventlog as rows of package table.
 //
-// It owns rows in two shared tables (FORMAT.md), one lane per topic and partition in use, and in each lane a goroutine while
-// there is something to append: what queues up meanwhile becomes the next batch. It is used through eventlog.New; nothing
-// else calls it. It does not own the table store.
+// It owns rows in two shared tables (FORMAT.md), one lane per topic and partition in use, and in each lane
+// a goroutine while there is something to append: what queues up meanwhile becomes the next batch. It is
+// used through eventlog.New; nothing else calls it. It does not own the table store.
 //
-// Several processes may share one table store. Nothing is fenced, because nobody owns a partition of a log: every batch
-// requires the head of the partition to be as it was read, so that two writers cannot take one offset, and a write that comes
-// late, from a process that is believed dead or after its outcome was called unknown, is either appended after everything
-// that was, or refused. In neither case is anything lost or changed; at worst events are repeated, which is what an Append of
-// unknown outcome may do anyway. Readers are woken by appends of their own process at once and look for those of others once
-// a second.
+// Several processes may share one table store. Nothing is fenced, because nobody owns a partition of a log:
+// every batch requires the head of the partition to be as it was read, so that two writers cannot take one
+// offset, and a write that comes late, from a process that is believed dead or after its outcome was called
+// unknown, is either appended after everything that was, or refused. In neither case is anything lost or
+// changed; at worst events are repeated, which is what an Append of unknown outcome may do anyway. Readers
+// are woken by appends of their own process at once and look for those of others once a second.
 //
-// Queues are bounded: a lane takes 4 MiB of events, the next append waits until its context ends. Events are kept for the
-// retention and up to a sixteenth of it longer, in a partition that is neither read nor appended to until it is.
+// Queues are bounded: a lane takes 4 MiB of events, the next append waits until its context ends. Events
+// are kept for the retention and up to a sixteenth of it longer, in a partition that is neither read nor
+// appended to until it is.
 //
 // It fails as the table store does; an append whose outcome the store does not know is eventlog.ErrUnknown.
 package tablelog
@@ -101,7 +102,8 @@ func New(cfg Config) (*Driver, error) {
 	return d, nil
 }
 
-// Close wakes waiting readers and lets appends that are under way finish, for a while; then their outcome is unknown.
+// Close wakes waiting readers and lets appends that are under way finish, for a while; then their outcome
+// is unknown.
 func (d *Driver) Close() error {
 	if lanes := d.shut(); lanes != nil {
 		for _, l := range lanes {
@@ -153,7 +155,8 @@ func (d *Driver) known(topic string) (int, error) {
 	return d.mu.topics[topic], nil
 }
 
-// establish gives a topic its number of partitions for ever. Who asks for the number relies on it, so asking establishes it.
+// establish gives a topic its number of partitions for ever. Who asks for the number relies on it, so
+// asking establishes it.
 func (d *Driver) establish(ctx context.Context, topic string) (int, error) {
 	_, err := d.cfg.Tables.Write(ctx, table.Batch{Table: topicTable(), Partition: topic, Ops: []table.Op{
 		table.PutIfAbsent([]byte("n"), binary.BigEndian.AppendUint64(nil, uint64(d.cfg.Partitions))),
@@ -164,7 +167,8 @@ func (d *Driver) establish(ctx context.Context, topic string) (int, error) {
 	row, rerr := d.cfg.Tables.Get(ctx, topicTable(), topic, []byte("n"))
 	switch {
 	case errors.Is(rerr, table.ErrNoRow) && err != nil:
-		// The write was not done, and may be yet: nothing was asked for that could be in doubt, so it is a plain refusal.
+		// The write was not done, and may be yet: nothing was asked for that could be in doubt, so it is a
+		// plain refusal.
 		return 0, fault.Wrap(fault.Unavailable, "storage_failed", "the topic could not be made", err).After(foreignPoll)
 	case rerr != nil:
 		return 0, rerr

@@ -140,7 +140,8 @@ func TestIdlePartitionsAgeWhenTheyAreRead(t *testing.T) {
 	}
 }
 
-// TestLateWriter holds up the write of a process until another has appended: it is refused, done again and comes later.
+// TestLateWriter holds up the write of a process until another has appended: it is refused, done again and
+// comes later.
 func TestLateWriter(t *testing.T) {
 	mem := pebbletest.NewMem()
 	d, err := mem.Open()

@@ -15,8 +15,8 @@ import (
 const (
 	// groupCalls is how many calls are put into one group at most.
 	groupCalls = 512
-	// flightGroups is how many groups may wait for the disk. Enough to keep it busy, few enough that what arrives
-	// meanwhile gathers into the next group.
+	// flightGroups is how many groups may wait for the disk. Enough to keep it busy, few enough that what
+	// arrives meanwhile gathers into the next group.
 	flightGroups = 4
 	// ceilingStep is how many versions are reserved at once.
 	ceilingStep = 1 << 20

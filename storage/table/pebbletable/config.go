@@ -19,7 +19,8 @@ type Config struct {
 	FS vfs.FS
 	// CacheBytes is the block cache; zero means 256 MiB.
 	CacheBytes int64
-	// MemTableBytes is how much is written before a flush; zero means 64 MiB. A third of it must exceed a full batch.
+	// MemTableBytes is how much is written before a flush; zero means 64 MiB. A third of it must exceed a
+	// full batch.
 	MemTableBytes uint64
 	// Queue is how many calls may wait for the committer; zero means 1024. Further calls wait until their
 	// context ends.

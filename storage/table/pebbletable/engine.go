@@ -259,8 +259,8 @@ func (e *engine) warm(w *writing) {
 		}
 	}
 	for _, c := range w.conditions {
-		// Where a partition is in use, the filters say that a new key is not there, and they are in memory: this
-		// is the way of logs, whose every append would pay for a look that tells nothing.
+		// Where a partition is in use, the filters say that a new key is not there, and they are in memory:
+		// this is the way of logs, whose every append would pay for a look that tells nothing.
 		if !c.absent || !known {
 			e.touch(c.key)
 		}

@@ -15,7 +15,8 @@ import (
 const (
 	// fenceCache is how many fences are remembered; beyond it the cache starts anew.
 	fenceCache = 1 << 16
-	// fenceRest is how long a fence outlives the rows of its partition: longer than any owner that lost it can go on.
+	// fenceRest is how long a fence outlives the rows of its partition: longer than any owner that lost it
+	// can go on.
 	fenceRest = 24 * time.Hour
 	// fenceLook bounds the pause between two looks whether a fenced partition still has rows. It grows with
 	// the age of the fence.

@@ -40,8 +40,8 @@ func (h *hold) at() (err error) {
 	return err
 }
 
-// coldRows gives tables whose rows, 100 in partition "cold" that live for an hour, and 100 fences, are on the disk alone, and a hold
-// on reads of them.
+// coldRows gives tables whose rows, 100 in partition "cold" that live for an hour, and 100 fences, are on
+// the disk alone, and a hold on reads of them.
 func coldRows(t *testing.T) (*Driver, *table.Store, *hold) {
 	t.Helper()
 	h := newHold()
@@ -74,8 +74,8 @@ func coldRows(t *testing.T) (*Driver, *table.Store, *hold) {
 	return d, table.New(d), h
 }
 
-// TestAHangingReadHoldsNobodyUp reads, fences, sweeps, and writes on a condition, what the disk does not give: nobody else
-// waits for it, not even for the committer, and a Close refuses who comes later at once.
+// TestAHangingReadHoldsNobodyUp reads, fences, sweeps, and writes on a condition, what the disk does not
+// give: nobody else waits for it, not even for the committer, and a Close refuses who comes later at once.
 func TestAHangingReadHoldsNobodyUp(t *testing.T) {
 	for _, what := range []string{"read", "condition", "range", "fence", "sweep"} {
 		t.Run(what, func(t *testing.T) {
@@ -189,8 +189,8 @@ func TestARefusalMayRestOnWhatIsLost(t *testing.T) {
 	}
 }
 
-// TestAGroupThatFailed: what Pebble itself says of a group that it could not sync, which a disk that fails does not let it, is told as far
-// as it is certain.
+// TestAGroupThatFailed: what Pebble itself says of a group that it could not sync, which a disk that fails
+// does not let it, is told as far as it is certain.
 func TestAGroupThatFailed(t *testing.T) {
 	taken := func(err error) *request {
 		r := &request{err: err}

@@ -60,7 +60,8 @@ func victim(dir string) error {
 	return <-failed
 }
 
-// TestKill kills a writing process again and again: what it said was written must be there, and no batch in part.
+// TestKill kills a writing process again and again: what it said was written must be there, and no batch in
+// part.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	acked := map[string]bool{}

@@ -69,8 +69,8 @@ func (p *prepared) put(prefix []byte, op *driver.Op) {
 	d := p.pb.SetDeferred(size, headerSize+len(op.Value))
 	copy(d.Key[copy(d.Key, prefix):], op.Key)
 	copy(d.Value[headerSize:], op.Value)
-	// Summed over the copy: if the caller breaks the rules and changes its bytes meanwhile, the row is odd but
-	// not damaged.
+	// Summed over the copy: if the caller breaks the rules and changes its bytes meanwhile, the row is odd
+	// but not damaged.
 	h := hole{value: p.pb.Len() - len(d.Value), seal: begin(d.Key, d.Value[headerSize:]), ttl: op.TTL}
 	_ = d.Finish()
 	if op.TTL != 0 {

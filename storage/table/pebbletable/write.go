@@ -39,7 +39,8 @@ func (d *Driver) Write(ctx context.Context, b driver.Batch) (driver.Version, err
 	if b.Table.Class == driver.Owned {
 		w.fenceKey = appendPartition(w.prefix[len(w.prefix):], spaceFence, w.table, w.partition)
 	}
-	// What is left of the disk is for what keeps the platform going: fences, and the few rows that many compete for.
+	// What is left of the disk is for what keeps the platform going: fences, and the few rows that many
+	// compete for.
 	if d.low.Load() && b.Table.Class != driver.Shared {
 		return 0, durable.Refusal(syscall.ENOSPC)
 	}

@@ -81,7 +81,8 @@ func taggedBatch(tag string, rows int) table.Batch {
 	return b
 }
 
-// checkTags checks that every tag is there with all its rows or with none, and that those in either set are there.
+// checkTags checks that every tag is there with all its rows or with none, and that those in either set are
+// there.
 func checkTags(r *rig, stored []table.Row, acked, read map[string]bool, rows int) {
 	r.Helper()
 	count := map[string]int{}

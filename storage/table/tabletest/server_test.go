@@ -88,7 +88,8 @@ func (p *part) get(key []byte, now int64) (cell, bool) {
 	return c, ok && (c.dies == 0 || c.dies > now)
 }
 
-// lose decides whether an answer gets lost, and performs the effect, drops it or leaves it pending. s.mu is held.
+// lose decides whether an answer gets lost, and performs the effect, drops it or leaves it pending. s.mu is
+// held.
 func (s *server) lose(p *part, effect func()) error {
 	switch s.rng.IntN(24) {
 	case 0:
