@@ -31,6 +31,7 @@ type Config struct {
 	Room    Room
 	Account Account
 	Storage Storage
+	Cluster Cluster
 	Stop    Stop
 }
 
@@ -86,6 +87,11 @@ type Account struct {
 // Storage shapes the embedded engine.
 type Storage struct {
 	Cache conf.Size `default:"256MiB" min:"1MiB" doc:"memory of the table engine's block cache"`
+}
+
+// Cluster shapes how actors are run.
+type Cluster struct {
+	Encode bool `default:"false" doc:"encode what actors say to each other within the process, too, as between nodes; for tests"`
 }
 
 // Stop shapes the end of the process.

@@ -130,7 +130,9 @@ func (p *platform) makeNode(ctx context.Context) error {
 		return fmt.Errorf("data folder %s: %w", p.cfg.Data, err)
 	}
 	p.steps.add("coordination", func(context.Context) error { return leases.Close() })
-	p.node, err = cluster.New(cluster.Config{Coordination: leases, Fencer: p.tables, Log: p.log, Metrics: cluster.NewMetrics(p.registry)})
+	p.node, err = cluster.New(cluster.Config{
+		Coordination: leases, Fencer: p.tables, Encode: p.cfg.Cluster.Encode, Log: p.log, Metrics: cluster.NewMetrics(p.registry),
+	})
 	if err != nil {
 		return fmt.Errorf("actors: %w", err)
 	}
