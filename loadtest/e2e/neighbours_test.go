@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
@@ -198,24 +202,49 @@ func TestReadersOfHistory(t *testing.T) {
 	bar(t, busy <= 2*quiet, "pings within twice the quiet %v, not %v", quiet, busy)
 }
 
-// readPages asks for the longest page over one connection until it is closed.
+// readPages asks for the longest page over one connection until it is closed. It does not decode what it gets: it runs beside those whose
+// pings are timed, and would hold them up itself.
 func readPages(ctx context.Context, s *server, room string, pages, refused *atomic.Int64) {
-	conn, err := wireclient.Dial(ctx, wireclient.Config{URL: s.ws(), Encoding: wire.JSON, HTTP: from(97)})
+	conn, _, err := websocket.Dial(ctx, s.ws(), &websocket.DialOptions{HTTPClient: from(97), Subprotocols: []string{wire.SubprotocolJSON}})
 	if err != nil {
 		refused.Add(1)
 		return
 	}
-	defer conn.Abort()
-	for ctx.Err() == nil {
-		_, err := conn.History(ctx, room, position.Position{}, wire.MaxHistory)
-		switch {
-		case err == nil:
-			pages.Add(1)
-		case errors.Is(err, wireclient.ErrClosed):
+	defer func() { _ = conn.CloseNow() }()
+	conn.SetReadLimit(1 << 20)
+	for n := 1; ctx.Err() == nil; n++ {
+		request := fmt.Appendf(nil, `{"id":"%d","history":{"room":"%s","limit":%d}}`, n, room, wire.MaxHistory)
+		if conn.Write(ctx, websocket.MessageText, request) != nil {
 			return
-		default:
-			refused.Add(1)
-			pause(ctx, fault.From(err).RetryAfter)
+		}
+		answer, err := answerTo(ctx, conn, n)
+		if err != nil {
+			return
+		}
+		var refusal struct {
+			Error struct {
+				RetryAfterMS int64 `json:"retry_after_ms"`
+			}
+		}
+		if bytes.Contains(answer[:min(len(answer), 64)], []byte(`"history_page":`)) {
+			pages.Add(1)
+			continue
+		}
+		refused.Add(1)
+		if err := json.Unmarshal(answer, &refusal); err != nil {
+			return
+		}
+		pause(ctx, time.Duration(refusal.Error.RetryAfterMS)*time.Millisecond)
+	}
+}
+
+// answerTo reads until the answer to a request comes.
+func answerTo(ctx context.Context, conn *websocket.Conn, n int) ([]byte, error) {
+	id := fmt.Appendf(nil, `"id":"%d"`, n)
+	for {
+		_, message, err := conn.Read(ctx)
+		if err != nil || bytes.Contains(message[:min(len(message), 64)], id) {
+			return message, err
 		}
 	}
 }
