@@ -202,8 +202,8 @@ func TestReadersOfHistory(t *testing.T) {
 	bar(t, busy <= 2*quiet, "pings within twice the quiet %v, not %v", quiet, busy)
 }
 
-// readPages asks for the longest page over one connection until it is closed. It does not decode what it gets: it runs beside those whose
-// pings are timed, and would hold them up itself.
+// readPages asks for the longest page over one connection until it is closed. It does not decode what it
+// gets: it runs beside those whose pings are timed, and would hold them up itself.
 func readPages(ctx context.Context, s *server, room string, pages, refused *atomic.Int64) {
 	conn, _, err := websocket.Dial(ctx, s.ws(), &websocket.DialOptions{HTTPClient: from(97), Subprotocols: []string{wire.SubprotocolJSON}})
 	if err != nil {

@@ -77,7 +77,8 @@ func start(t *testing.T, data string, args ...string) *server {
 
 func launch(data string, args ...string) (*server, error) {
 	s := &server{data: data, faces: map[string]string{}, stopped: make(chan struct{})}
-	// What actors say to each other crosses as data here, as it does between nodes; figures are of the default, which is not to.
+	// What actors say to each other crosses as data here, as it does between nodes; figures are of the
+	// default, which is not to.
 	encode := strconv.FormatBool(os.Getenv("BARRAGE_BARS") == "")
 	s.cmd = exec.Command(binary, append([]string{
 		"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--rtmp", "127.0.0.1:0",
