@@ -107,7 +107,7 @@ func (a *actor) run(t *cluster.Turn) {
 	t.Pipe(func(ctx context.Context) (any, error) { return a.f.catchUp(ctx) }, func(t *cluster.Turn, v any, err error) {
 		a.running = false
 		a.f.kind.Metrics.read(a.f.kind.Name, a.f.behind, err)
-		if more, _ := v.(bool); more {
+		if more, _ := v.(bool); more && err == nil {
 			a.asked, a.askers = true, append(askers, a.askers...)
 			a.run(t)
 			return

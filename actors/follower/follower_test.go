@@ -340,3 +340,38 @@ func TestAStrangeMessage(t *testing.T) {
 		}
 	})
 }
+
+// TestAListThatCannotBeBuiltAnewIsTriedWhenAsked: the log has lost events while the disk is full, so that
+// what says that the list is whole cannot be taken away. Whoever asks is told; no round follows by itself.
+func TestAListThatCannotBeBuiltAnewIsTriedWhenAsked(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.tell("ann")
+		synctest.Wait()
+		w.failing(func(c faulttable.Call) bool { return c.Table == "names" })
+		w.tell("bea", "cat")
+		time.Sleep(20 * time.Second)
+		w.tell("dora")
+		time.Sleep(3 * time.Minute) // more than the log keeps
+		w.tell("eva")
+		synctest.Wait()
+		writes := 0
+		w.failing(func(c faulttable.Call) bool {
+			full := c.Table == "names" && c.Kind == faulttable.Write && writes < 1000
+			if full {
+				writes++
+			}
+			return full
+		})
+		if err := w.catchUp(); fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("told %v", err)
+		}
+		if writes == 0 || writes > 10 {
+			t.Errorf("%d writes are tried", writes)
+		}
+		w.failing(nil)
+		if err := w.catchUp(); err != nil {
+			t.Fatal(err)
+		}
+		w.want("when there is room", "ann", "bea", "cat", "dora", "eva")
+	})
+}

@@ -297,3 +297,12 @@ func TestConfigRefusals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestALongPathIsLoggedInPart asks for an address that is as long as a head may be.
+func TestALongPathIsLoggedInPart(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(call{method: "POST", path: "/v1/" + strings.Repeat("x", 30_000)}).want(t, http.StatusNotFound, "no_route")
+	if n := len(w.log.String()); n > 2000 {
+		t.Errorf("%d bytes are logged", n)
+	}
+}

@@ -57,8 +57,18 @@ func (rt *Router) record(log *slog.Logger, r *http.Request, w middleware.WrapRes
 	status := max(w.Status(), http.StatusOK)
 	rt.Metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	rt.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
-	log.Log(r.Context(), logLevel(r, status), "request", slog.String("route", route), slog.String("path", r.URL.Path), slog.Int("status", status),
+	log.Log(r.Context(), logLevel(r, status), "request", slog.String("route", route), slog.String("path", shortened(r.URL.Path)), slog.Int("status", status),
 		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.Addr.String()))
+}
+
+// maxLogged is how many bytes of a path are logged: whoever asks chooses it.
+const maxLogged = 256
+
+func shortened(path string) string {
+	if len(path) <= maxLogged {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxLogged], "") + "…"
 }
 
 // logLevel keeps the log of a busy service readable: reads that went well are of interest to debuggers
