@@ -72,8 +72,7 @@ func (n *Node) Status() Status {
 		s.LeaseLeft = &left
 	}
 	n.each(func(shard *shardActor) { s.add(shard, n.elapsed(now)) })
-	slices.SortFunc(s.Longest, func(a, b MailboxStatus) int { return cmp.Compare(b.Waiting, a.Waiting) })
-	s.Longest = s.Longest[:min(len(s.Longest), maxLongest)]
+	s.keepLongest()
 	return s
 }
 
@@ -96,9 +95,13 @@ func (s *Status) add(shard *shardActor, now time.Duration) {
 // note keeps a mailbox if it may be among the longest: twice as many as are told are kept before the
 // shorter half is let go.
 func (s *Status) note(m MailboxStatus) {
-	if s.Longest = append(s.Longest, m); len(s.Longest) < 2*maxLongest {
-		return
+	if s.Longest = append(s.Longest, m); len(s.Longest) == 2*maxLongest {
+		s.keepLongest()
 	}
+}
+
+// keepLongest sorts what was noted and lets go of what is too many.
+func (s *Status) keepLongest() {
 	slices.SortFunc(s.Longest, func(a, b MailboxStatus) int { return cmp.Compare(b.Waiting, a.Waiting) })
-	s.Longest = s.Longest[:maxLongest]
+	s.Longest = s.Longest[:min(len(s.Longest), maxLongest)]
 }

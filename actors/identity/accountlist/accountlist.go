@@ -77,7 +77,7 @@ func apply(ctx context.Context, r eventlog.Record, rows *projection.Rows) error 
 	if !ok { // of a version that is not known here
 		return nil
 	}
-	user := append([]byte{users}, a.User...)
+	user := userKey(a)
 	old, known, err := rows.Get(ctx, user)
 	if err != nil {
 		return err
@@ -85,14 +85,25 @@ func apply(ctx context.Context, r eventlog.Record, rows *projection.Rows) error 
 	if known && string(old) != folded {
 		rows.Delete(handleKey(string(old), a))
 	}
-	value, err := json.Marshal(a)
+	value, err := encode(a)
 	if err != nil {
-		return fault.Wrap(fault.Internal, "account_unwritable", "a listed account cannot be encoded", err)
+		return err
 	}
 	rows.Put(user, []byte(folded))
 	rows.Put(handleKey(folded, a), value)
 	return nil
 }
+
+// encode is the value of a row of an account.
+func encode(a account.Account) ([]byte, error) {
+	value, err := json.Marshal(a)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, "account_unwritable", "a listed account cannot be encoded", err)
+	}
+	return value, nil
+}
+
+func userKey(a account.Account) []byte { return append([]byte{users}, a.User...) }
 
 func handleKey(folded string, a account.Account) []byte {
 	return slices.Concat([]byte{handles}, []byte(folded), []byte{0}, []byte(a.User))
@@ -104,11 +115,11 @@ func build(ctx context.Context, s *table.Store, write func(context.Context, ...t
 		return err
 	}
 	return account.Each(ctx, s, func(a account.Account, folded string) error {
-		value, err := json.Marshal(a)
+		value, err := encode(a)
 		if err != nil {
-			return fault.Wrap(fault.Internal, "account_unwritable", "a listed account cannot be encoded", err)
+			return err
 		}
-		return write(ctx, table.Put(handleKey(folded, a), value), table.Put(append([]byte{users}, a.User...), []byte(folded)))
+		return write(ctx, table.Put(handleKey(folded, a), value), table.Put(userKey(a), []byte(folded)))
 	})
 }
 
