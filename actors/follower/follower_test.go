@@ -278,19 +278,26 @@ func TestManyEvents(t *testing.T) {
 	})
 }
 
+// loseEvents has the log lose events that the follower could not read: it knows ann, and the truth is ann,
+// bea, cat, dora and eva.
+func (w *world) loseEvents() {
+	w.Helper()
+	w.tell("ann")
+	synctest.Wait()
+	w.failing(func(c faulttable.Call) bool { return c.Table == "names" })
+	w.tell("bea", "cat")
+	time.Sleep(20 * time.Second)
+	w.tell("dora")
+	time.Sleep(3 * time.Minute) // longer than events are kept: the next one removes them
+	w.tell("eva")
+	synctest.Wait()
+}
+
 // TestWhatTheLogHasLostIsBuiltAnew also if a call fails meanwhile, whichever it is.
 func TestWhatTheLogHasLostIsBuiltAnew(t *testing.T) {
 	for k, calls := 1, 1; calls >= k; k++ {
 		bubble(t, func(t *testing.T, w *world) {
-			w.tell("ann")
-			synctest.Wait()
-			w.failing(func(c faulttable.Call) bool { return c.Table == "names" })
-			w.tell("bea", "cat")
-			time.Sleep(20 * time.Second)
-			w.tell("dora")
-			time.Sleep(3 * time.Minute) // longer than events are kept: the next one removes them
-			w.tell("eva")
-			synctest.Wait()
+			w.loseEvents()
 			calls = 0
 			w.failing(func(c faulttable.Call) bool {
 				if c.Table == "names" {
@@ -345,15 +352,7 @@ func TestAStrangeMessage(t *testing.T) {
 // what says that the list is whole cannot be taken away. Whoever asks is told; no round follows by itself.
 func TestAListThatCannotBeBuiltAnewIsTriedWhenAsked(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		w.tell("ann")
-		synctest.Wait()
-		w.failing(func(c faulttable.Call) bool { return c.Table == "names" })
-		w.tell("bea", "cat")
-		time.Sleep(20 * time.Second)
-		w.tell("dora")
-		time.Sleep(3 * time.Minute) // more than the log keeps
-		w.tell("eva")
-		synctest.Wait()
+		w.loseEvents()
 		writes := 0
 		w.failing(func(c faulttable.Call) bool {
 			full := c.Table == "names" && c.Kind == faulttable.Write && writes < 1000
