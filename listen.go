@@ -54,12 +54,8 @@ func (p *platform) listen(ctx context.Context) error {
 	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, edge.Mux(p.private())); err != nil {
 		return err
 	}
-	proxies, err := prefixes(p.cfg.Limits.Proxies)
-	if err != nil {
-		return err
-	}
-	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: proxies}, figures.WS)
-	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: proxies, Public: p.cfg.Public}, p.log)
+	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: p.proxies}, figures.WS)
+	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: p.proxies, Public: p.cfg.Public}, p.log)
 	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}
@@ -97,10 +93,7 @@ func (p *platform) tend(ctx context.Context) {
 
 // keepTending goes on until the platform stops.
 func (p *platform) keepTending() {
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	p.background("tending", func(ctx context.Context) {
 		beat := time.NewTicker(tendEvery)
 		defer beat.Stop()
 		for {
@@ -112,11 +105,6 @@ func (p *platform) keepTending() {
 				return
 			}
 		}
-	}()
-	p.steps.add("tending", func(context.Context) error {
-		stop()
-		<-ended
-		return nil
 	})
 }
 
@@ -146,12 +134,8 @@ func (v viewers) Revoke(login id.Session, user id.User) { v.gateway.Revoke(login
 
 // openSockets starts the gateway of the websockets, which the caller closes.
 func (p *platform) openSockets(figures *socket.Metrics) (*socket.Gateway, error) {
-	proxies, err := prefixes(p.cfg.Limits.Proxies)
-	if err != nil {
-		return nil, err
-	}
 	sockets, err := socket.Start(socket.Config{WS: ws.Config{
-		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Public: p.cfg.Public, Origins: p.cfg.Limits.Origins, TrustedProxies: proxies,
+		MaxConnections: p.connections() / 4 * 3, MaxPerAddress: p.cfg.Limits.Address, Public: p.cfg.Public, Origins: p.cfg.Limits.Origins, TrustedProxies: p.proxies,
 		HandshakeRate: float64(p.cfg.Limits.Handshakes), HandshakeBurst: 4 * p.cfg.Limits.Handshakes,
 	}, AddressRate: float64(p.cfg.Limits.Requests), DrainSpread: min(drainSpread, p.cfg.Stop.Timeout/4)}, socket.Deps{
 		Node: p.node.ID(), Rooms: p.rooms, Poster: p.rooms, Verifier: p.tokens, Revocations: &p.revoked, Log: p.log,
@@ -165,11 +149,7 @@ func (p *platform) openSockets(figures *socket.Metrics) (*socket.Gateway, error)
 
 // public is the face for everybody: what is not the API, the sockets or playback belongs to the pages.
 func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
-	proxies, err := prefixes(p.cfg.Limits.Proxies)
-	if err != nil {
-		return nil, err
-	}
-	programs, err := p.programs(proxies)
+	programs, err := p.programs()
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -47,6 +48,7 @@ type platform struct {
 	steps    steps
 	failed   chan error        // listeners that ended by themselves
 	open     atomic.Bool       // viewers are welcome
+	proxies  []netip.Prefix    // whose word is taken for who calls
 	faces    map[string]string // where each listener listens
 
 	engine *pebbletable.Driver // behind tables
@@ -80,7 +82,10 @@ func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (*platform,
 	return p, nil
 }
 
-func (p *platform) openAll(ctx context.Context) error {
+func (p *platform) openAll(ctx context.Context) (err error) {
+	if p.proxies, err = prefixes(p.cfg.Limits.Proxies); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(p.cfg.Data, 0o755); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
@@ -200,18 +205,23 @@ func (p *platform) openBoard(ctx context.Context, to revocation.Sockets) (*revoc
 	if err := board.Load(ctx); err != nil {
 		return nil, fmt.Errorf("revocations: %w", err)
 	}
-	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.background("revocations", board.Run)
+	return board, nil
+}
+
+// background runs something until the platform stops, which waits for its end.
+func (p *platform) background(what string, run func(ctx context.Context)) {
+	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		board.Run(reading)
+		run(ctx)
 	}()
-	p.steps.add("revocations", func(context.Context) error {
+	p.steps.add(what, func(context.Context) error {
 		stop()
 		<-ended
 		return nil
 	})
-	return board, nil
 }
 
 func (p *platform) openClients() error {

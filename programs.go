@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"net/http"
-	"net/netip"
 
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/api/identity"
@@ -12,10 +11,10 @@ import (
 )
 
 // programs is the face for programs: each wing of the API with the clients of its actors.
-func (p *platform) programs(proxies []netip.Prefix) (http.Handler, error) {
+func (p *platform) programs() (http.Handler, error) {
 	return api.New(api.Deps{
 		Config: api.Config{
-			Config:   rest.Config{Origins: p.cfg.Limits.Origins, Proxies: proxies, Public: p.cfg.Public, Reads: float64(p.cfg.Limits.Reads)},
+			Config:   rest.Config{Origins: p.cfg.Limits.Origins, Proxies: p.proxies, Public: p.cfg.Public, Reads: float64(p.cfg.Limits.Reads)},
 			RTMPPort: port(cmp.Or(p.cfg.RTMP, p.cfg.RTMPS)), RTMPS: p.cfg.RTMP == "" && p.cfg.RTMPS != "",
 			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},

@@ -176,6 +176,15 @@ func (c *Client) Handle(ctx context.Context, user id.User) (string, error) {
 	return a.Handle, nil
 }
 
+// Find finds an account by handle or id, or refuses with ErrNoAccount: a handle has a letter and an id has
+// none.
+func (c *Client) Find(ctx context.Context, handleOrID string) (Account, error) {
+	if user, err := id.ParseNumber[id.User](handleOrID); err == nil {
+		return c.Get(ctx, user)
+	}
+	return c.ByHandle(ctx, handleOrID)
+}
+
 // ByHandle finds an account, or refuses with ErrNoAccount.
 func (c *Client) ByHandle(ctx context.Context, handle string) (Account, error) {
 	h, err := auth.ParseHandle(handle)

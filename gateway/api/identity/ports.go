@@ -24,7 +24,7 @@ type Accounts interface {
 
 // Members is how administrators change accounts; account.Client fills it.
 type Members interface {
-	ByHandle(ctx context.Context, handle string) (account.Account, error)
+	Find(ctx context.Context, handleOrID string) (account.Account, error)
 	SetRoles(ctx context.Context, user id.User, roles auth.Roles) (account.Account, error)
 	SetDisabled(ctx context.Context, user id.User, disabled bool) (account.Account, error)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/id"
 )
 
 // An administrator who shut everybody out, themselves last, could only be helped at the command line.
@@ -99,7 +98,7 @@ func (f *face) getMember(ctx context.Context, in *memberIn) (*memberOut, error) 
 	if err := rest.RequireRight(ctx, false); err != nil {
 		return nil, err
 	}
-	a, err := f.account(ctx, in.User)
+	a, err := f.Members.Find(ctx, in.User)
 	return showMember(a), err
 }
 
@@ -115,7 +114,7 @@ func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, 
 	if err != nil {
 		return nil, err
 	}
-	a, err := f.account(ctx, in.User)
+	a, err := f.Members.Find(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
@@ -165,12 +164,4 @@ func parseRoles(names *[]string) (auth.Roles, error) {
 
 func showMember(a account.Account) *memberOut {
 	return &memberOut{Member{User{string(a.User), a.Handle, a.Roles.Strings()}, a.Disabled}}
-}
-
-// account finds an account by handle or id; a handle has a letter and an id has none.
-func (f *face) account(ctx context.Context, handleOrID string) (account.Account, error) {
-	if user, err := id.ParseNumber[id.User](handleOrID); err == nil {
-		return f.Accounts.Get(ctx, user)
-	}
-	return f.Members.ByHandle(ctx, handleOrID)
 }

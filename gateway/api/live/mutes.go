@@ -8,10 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/rest"
-	"github.com/barrage-live/barrage/internal/id"
 )
 
 // Mute keeps a user from posting in a room.
@@ -110,7 +108,7 @@ func (f *face) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := f.account(ctx, in.User)
+	target, err := f.Accounts.Find(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
@@ -134,19 +132,11 @@ func (f *face) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := f.account(ctx, in.User)
+	target, err := f.Accounts.Find(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
 	return nil, f.Mutes.Unmute(ctx, card.Room, target.User)
-}
-
-// account finds an account by handle or id; a handle has a letter and an id has none.
-func (f *face) account(ctx context.Context, handleOrID string) (account.Account, error) {
-	if user, err := id.ParseNumber[id.User](handleOrID); err == nil {
-		return f.Accounts.Get(ctx, user)
-	}
-	return f.Accounts.ByHandle(ctx, handleOrID)
 }
 
 func muteOf(m room.Mute) Mute {

@@ -58,8 +58,7 @@ type Audience interface {
 
 // Accounts is what the live wing asks of accounts; account.Client fills it.
 type Accounts interface {
-	Get(ctx context.Context, user id.User) (account.Account, error)
-	ByHandle(ctx context.Context, handle string) (account.Account, error)
+	Find(ctx context.Context, handleOrID string) (account.Account, error)
 	// Handle tells by which handle an account is known.
 	Handle(ctx context.Context, user id.User) (string, error)
 	GrantRole(ctx context.Context, user id.User, role auth.Role) (account.Account, error)

@@ -26,7 +26,7 @@ func TestBells(t *testing.T) {
 	if err := p.startActors(ctx, nobody{}); err != nil {
 		t.Fatal(err)
 	}
-	face, err := p.programs(nil)
+	face, err := p.programs()
 	if err != nil {
 		t.Fatal(err)
 	}
