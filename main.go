@@ -2,8 +2,9 @@
 // accounts, pages.
 //
 // `barrage serve` runs it; `barrage help` lists the rest. main.go reads the command line, config.go is the
-// tree of settings, serve.go puts the floors together; admin.go, backup.go, objects.go and demo.go are the
-// small commands beside it.
+// tree of settings. platform.go opens storage and makes the node of the actors, listen.go lets them run and
+// opens the listeners, programs.go wires the HTTP API, serve.go runs and stops it all; admin.go, backup.go,
+// objects.go and demo.go are the small commands beside it.
 package main
 
 import (

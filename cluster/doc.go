@@ -2,7 +2,7 @@
 // in memory while they are used, and are touched by one turn at a time.
 //
 // It owns the activations of this process, their mailboxes, timers and workers, and the node's lease. Actor
-// packages give it their Kinds and call each other through Ask, AskFunc and Tell; serve.go makes a node,
+// packages give it their Kinds and call each other through Ask, AskFunc and Tell; the root makes a node,
 // gives it to whoever needs its address, starts it and ends it. It is the only package that knows the actor
 // engine (protoactor), and no type of the engine leaves it. The rules are pure: cluster/internal/life is
 // the life of an activation, cluster/internal/ownership the lease of the node and what becomes of a shard.

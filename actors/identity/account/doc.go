@@ -23,6 +23,6 @@
 //
 // Refusals: fault.Conflict handle_taken; fault.Invalid for handles, passwords and roles;
 // fault.Unauthenticated bad_credentials, the same in content and time for an unknown handle and a wrong
-// password; fault.Denied account_disabled, only after the right password; fault.NotFound no_account. After
-// a failed write the activation ends and the next message reads the truth again.
+// password; fault.Denied account_disabled, only after the right password; fault.NotFound no_account;
+// and those of package document.
 package account
