@@ -73,9 +73,8 @@ func (m Marks) All(ctx context.Context, from table.Cursor) (owners []Owner, next
 
 func (m Marks) partition(ctx context.Context, name string) (owners []Owner, err error) {
 	r := table.Range{Table: marks(), Partition: name, Limit: table.MaxLimit}
-	for more := true; more; {
-		var page []table.Row
-		if page, more, err = m.Tables.Scan(ctx, r); err != nil {
+	for page, err := range m.Tables.Pages(ctx, r) {
+		if err != nil {
 			return nil, err
 		}
 		for _, row := range page {
@@ -84,7 +83,6 @@ func (m Marks) partition(ctx context.Context, name string) (owners []Owner, err 
 				owners = append(owners, o)
 			}
 		}
-		r = table.Rest(r, page)
 	}
 	return owners, nil
 }

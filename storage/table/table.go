@@ -30,6 +30,7 @@ package table
 import (
 	"bytes"
 	"context"
+	"iter"
 	"math"
 	"sync"
 
@@ -164,6 +165,21 @@ func Rest(r Range, page []Row) Range {
 		r.From = After(page[n-1].Key)
 	}
 	return r
+}
+
+// Pages reads the whole range, page by page; an error is the last of it.
+func (s *Store) Pages(ctx context.Context, r Range) iter.Seq2[[]Row, error] {
+	return func(yield func([]Row, error) bool) {
+		for more := true; more; {
+			var page []Row
+			var err error
+			page, more, err = s.Scan(ctx, r)
+			if !yield(page, err) || err != nil {
+				return
+			}
+			r = Rest(r, page)
+		}
+	}
 }
 
 // After is the smallest key greater than key.

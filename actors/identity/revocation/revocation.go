@@ -183,10 +183,8 @@ func (b *Board) catchUp(ctx context.Context) error {
 
 func (b *Board) scan(ctx context.Context, name string) error {
 	r := table.Range{Table: rows(), Partition: name, Limit: table.MaxLimit}
-	for more := true; more; {
-		var page []table.Row
-		var err error
-		if page, more, err = b.cfg.Table.Scan(ctx, r); err != nil {
+	for page, err := range b.cfg.Table.Pages(ctx, r) {
+		if err != nil {
 			return err
 		}
 		for _, stored := range page {
@@ -197,7 +195,6 @@ func (b *Board) scan(ctx context.Context, name string) error {
 			}
 			b.learn(n, until)
 		}
-		r = table.Rest(r, page)
 	}
 	return nil
 }

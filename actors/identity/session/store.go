@@ -53,16 +53,16 @@ func (s store) index(ctx context.Context, user id.User, op table.Op) error {
 func (s store) list(ctx context.Context, user id.User, limit int) ([]id.Session, error) {
 	var out []id.Session
 	r := table.Range{Table: byUser(), Partition: string(user), Limit: min(limit, table.MaxLimit)}
-	for more := true; more && len(out) < limit; {
-		var rows []table.Row
-		var err error
-		if rows, more, err = s.table.Scan(ctx, r); err != nil {
+	for rows, err := range s.table.Pages(ctx, r) {
+		if err != nil {
 			return nil, err
 		}
 		for _, row := range rows {
 			out = append(out, id.Session(row.Key))
 		}
-		r = table.Rest(r, rows)
+		if len(out) >= limit {
+			break
+		}
 	}
 	return out, nil
 }

@@ -78,10 +78,8 @@ func (s store) listed(ctx context.Context) ([]Listed, error) {
 	var all []Listed
 	for n := range lists {
 		r := table.Range{Table: listing(), Partition: strconv.Itoa(n), Limit: table.MaxLimit}
-		for more := true; more; {
-			var page []table.Row
-			var err error
-			if page, more, err = s.table.Scan(ctx, r); err != nil {
+		for page, err := range s.table.Pages(ctx, r) {
+			if err != nil {
 				return nil, err
 			}
 			for _, row := range page {
@@ -92,7 +90,7 @@ func (s store) listed(ctx context.Context) ([]Listed, error) {
 					}, v.Viewers})
 				}
 			}
-			if r = table.Rest(r, page); len(all) > 2*maxLive {
+			if len(all) > 2*maxLive {
 				all = order(all)
 			}
 		}
