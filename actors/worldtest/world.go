@@ -47,6 +47,7 @@ type Config struct {
 	Kind    func(cluster.Kind) cluster.Kind // what is made of the kind of channels; nil: nothing
 	Session session.Config
 	Channel channel.Config
+	Hasher  auth.HasherConfig // zero: the cheapest
 }
 
 // World is one running node.
@@ -120,7 +121,10 @@ func New(tb testing.TB, cfg Config) *World {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	hasher, err := auth.NewHasher(auth.HasherConfig{MemoryKiB: 64, Passes: 1})
+	if cfg.Hasher == (auth.HasherConfig{}) {
+		cfg.Hasher = auth.HasherConfig{MemoryKiB: 64, Passes: 1}
+	}
+	hasher, err := auth.NewHasher(cfg.Hasher)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -51,7 +51,13 @@ func newWorld(t *testing.T, change func(*api.Config)) *world {
 // newWorldOf is newWorld with other things to stand on.
 func newWorldOf(t *testing.T, change func(*api.Deps)) *world {
 	t.Helper()
-	w := &world{World: worldtest.New(t, worldtest.Config{}), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
+	return newWorldOn(t, worldtest.Config{}, change)
+}
+
+// newWorldOn is newWorldOf over other actors.
+func newWorldOn(t *testing.T, actors worldtest.Config, change func(*api.Deps)) *world {
+	t.Helper()
+	w := &world{World: worldtest.New(t, actors), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
 	deps := api.Deps{
 		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens,
 		Identity: identity.Ports{Accounts: w.Accounts, Members: w.Accounts, Directory: w.List, Sessions: w.Sessions, SessionViews: w.Sessions},

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // Limiter counts within sliding windows; the cache's driver fills it.
@@ -74,4 +76,15 @@ func (l *Limits) within(ctx context.Context, one Limit) error {
 // UserLimit bounds what one account makes.
 func UserLimit(name string, who auth.Identity, n int) Limit {
 	return Limit{Name: name, Key: string(who.User), Max: n}
+}
+
+// AddressLimits bounds what the address that asks may try: n times, and its networks quota.Factor as often.
+func AddressLimits(ctx context.Context, name string, n int) []Limit {
+	var levels [quota.Levels]netip.Prefix
+	around := quota.Around(&levels, CallerOf(ctx).Addr)
+	limits := make([]Limit, len(around))
+	for i, prefix := range around {
+		limits[i] = Limit{Name: name, Key: prefix.String(), Max: n * quota.Factor(i)}
+	}
+	return limits
 }

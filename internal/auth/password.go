@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -80,16 +79,17 @@ type HasherConfig struct {
 	// Slots is how many hashes are computed at once; zero means half the processors, at least one, so that
 	// a storm of logins leaves the rest of the node its share.
 	Slots int
-	// Waiting is how many callers may wait for a slot; zero means 64. The next is refused.
+	// Waiting is how many callers may wait for a slot; zero means 64. The next is refused, and so is who
+	// holds the share of an address or network (Source) already; a quarter is for familiar sources only.
 	Waiting int
 }
 
-// Hasher computes and checks password hashes with bounded memory. It is safe for concurrent use.
+// Hasher computes and checks password hashes with bounded memory, for whom the context says (WithSource). It
+// is safe for concurrent use.
 type Hasher struct {
-	params  argon2id.Params
-	slots   chan struct{}
-	waiting chan struct{}
-	dummy   string
+	params argon2id.Params
+	line   line
+	dummy  string
 }
 
 // NewHasher computes one hash, for VerifyNobody, before it returns.
@@ -98,9 +98,7 @@ func NewHasher(cfg HasherConfig) (*Hasher, error) {
 		Memory: orDefault(cfg.MemoryKiB, 19*1024), Iterations: orDefault(cfg.Passes, 2),
 		Parallelism: 1, SaltLength: 16, KeyLength: 32,
 	}}
-	slots := orDefault(cfg.Slots, max(1, runtime.NumCPU()/2))
-	h.slots = make(chan struct{}, slots)
-	h.waiting = make(chan struct{}, slots+orDefault(cfg.Waiting, 64))
+	h.line = newLine(orDefault(cfg.Slots, max(1, runtime.NumCPU()/2)), orDefault(cfg.Waiting, 64))
 	var err error
 	h.dummy, err = h.Hash(context.Background(), "nobody has this password")
 	return h, err
@@ -120,10 +118,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := h.enter(ctx); err != nil {
+	place, err := h.line.enter(ctx)
+	if err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer h.line.leave(place)
 	s, err := argon2id.CreateHash(opaque, &h.params)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, "hash_failed", "a password cannot be hashed", err)
@@ -134,10 +133,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether password has the stored hash, and whether the hash should be made anew because the
 // parameters changed. What can be no password is a wrong one, and takes the same time.
 func (h *Hasher) Verify(ctx context.Context, password, stored string) (ok, stale bool, err error) {
-	if err := h.enter(ctx); err != nil {
+	place, err := h.line.enter(ctx)
+	if err != nil {
 		return false, false, err
 	}
-	defer h.leave()
+	defer h.line.leave(place)
 	p, _, _, err := argon2id.DecodeHash(stored)
 	if err != nil || p.Memory > 1<<18 || p.Iterations > 16 {
 		return false, false, fault.New(fault.Internal, "hash_damaged", "a stored password hash cannot be read")
@@ -154,25 +154,4 @@ func (h *Hasher) Verify(ctx context.Context, password, stored string) (ok, stale
 func (h *Hasher) VerifyNobody(ctx context.Context, password string) error {
 	_, _, err := h.Verify(ctx, password, h.dummy)
 	return err
-}
-
-// enter takes a slot, waiting in a bounded line until ctx ends.
-func (h *Hasher) enter(ctx context.Context) error {
-	select {
-	case h.waiting <- struct{}{}:
-	default:
-		return fault.New(fault.Exhausted, "hash_pool_full", "too many logins at once").After(time.Second)
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		<-h.waiting
-		return fault.From(ctx.Err())
-	}
-}
-
-func (h *Hasher) leave() {
-	<-h.slots
-	<-h.waiting
 }

@@ -1,12 +1,9 @@
 package auth
 
 import (
-	"context"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -139,34 +136,6 @@ func TestHasherRefusesAStoredHashThatWouldEatTheMachine(t *testing.T) {
 			t.Errorf("%q: %v", stored, err)
 		}
 	}
-}
-
-func TestHasherLineIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := cheap(t, HasherConfig{Slots: 1, Waiting: 2})
-		if err := h.enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		var wg sync.WaitGroup
-		for range 2 {
-			wg.Go(func() {
-				if _, err := h.Hash(ctx, "waits for a slot"); fault.KindOf(err) != fault.Timeout {
-					t.Errorf("in the line: %v", err)
-				}
-			})
-		}
-		synctest.Wait()
-		if _, err := h.Hash(ctx, "one too many"); fault.CodeOf(err) != "hash_pool_full" || fault.From(err).RetryAfter == 0 {
-			t.Errorf("behind the line: %v", err)
-		}
-		wg.Wait()
-		h.leave()
-		if _, err := h.Hash(t.Context(), "free again"); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func TestCheckPassword(t *testing.T) {

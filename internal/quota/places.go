@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"sync"
@@ -20,15 +21,18 @@ var (
 	ErrCrowded = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open from this address or its network").After(retryAfter)
 )
 
-// share says what a caller may hold while nothing else is set, by level of Around: one part of so many of
-// the places that are free at that moment, and in any case the least. One address alone gets a ninth of
-// all, a network a fifth. Each one more gets a ninth of what the others left, so that a dozen greedy
-// addresses leave a quarter of the node to all others.
-func share(level int) (part, least int) {
+// leastHeld is what an address may hold however little is free, while nothing else is set.
+const leastHeld = 16
+
+// part says what a caller may hold while nothing else is set, by level of Around: one part of so many of the
+// places that are free at that moment. One address alone gets a ninth of all, a network a fifth. Each one
+// more gets a ninth of what the others left, so that a dozen greedy addresses leave a quarter of the node to
+// all others.
+func part(level int) int {
 	if level == 0 {
-		return 8, 16
+		return 8
 	}
-	return 4, 16 << level
+	return 4
 }
 
 // Config bounds places.
@@ -38,6 +42,9 @@ type Config struct {
 	// Address is how many one address may hold, and Factor times as many its networks; 0: a share of what
 	// is free.
 	Address int
+	// Least is how many of a share an address may hold however little is free, and each wider network twice
+	// as many; zero means 16.
+	Least int
 	// Exempt are networks whose callers count in the total only: proxies, behind which are many.
 	Exempt []netip.Prefix
 }
@@ -69,6 +76,7 @@ type Place struct {
 // NewPlaces makes places that nobody holds.
 func NewPlaces(cfg Config) *Places {
 	p := &Places{cfg: cfg}
+	p.cfg.Least = cmp.Or(cfg.Least, leastHeld)
 	p.mu.holders = map[netip.Prefix]*holder{}
 	return p
 }
@@ -100,8 +108,7 @@ func (p *Places) most(level, free int) int {
 	if p.cfg.Address > 0 {
 		return p.cfg.Address * Factor(level)
 	}
-	part, least := share(level)
-	return max(free/part, least)
+	return max(free/part(level), p.cfg.Least<<level)
 }
 
 // hold counts one more for a caller and the networks around it. The lock is held.

@@ -130,7 +130,24 @@ func TestAPlaceOfNobodyIsNone(t *testing.T) {
 	for range 50 {
 		_, _ = p.Take(netip.Addr{})
 	}
-	if _, least := share(0); p.Open() != least {
+	if p.Open() != leastHeld {
 		t.Errorf("callers without an address hold %d", p.Open())
+	}
+}
+
+// TestASmallHouseHasSmallShares: an address and its networks hold at least what Least says.
+func TestASmallHouseHasSmallShares(t *testing.T) {
+	for level, addr := range []func(i int) string{
+		func(int) string { return "192.0.2.1" },
+		func(i int) string { return fmt.Sprintf("192.0.2.%d", i) },
+		func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i<<8) },
+	} {
+		p := NewPlaces(Config{Total: 15, Least: 2})
+		for i := range 100 {
+			_, _ = p.Take(netip.MustParseAddr(addr(i)))
+		}
+		if p.Open() != 2<<level {
+			t.Errorf("%s and its network hold %d of 15 places, want %d", addr(0), p.Open(), 2<<level)
+		}
 	}
 }

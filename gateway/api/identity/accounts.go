@@ -129,7 +129,7 @@ func (f *face) register(ctx context.Context, in *credentialsIn) (*grantOut, erro
 	if err := f.Limits.Within(ctx, f.registerLimits(ctx)...); err != nil {
 		return nil, err
 	}
-	a, err := f.Accounts.Register(ctx, in.Body.Handle, in.Body.Password)
+	a, err := f.Accounts.Register(f.hashing(ctx, in.Body.Handle), in.Body.Handle, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (f *face) login(ctx context.Context, in *credentialsIn) (*grantOut, error) 
 	if err := f.Limits.Within(ctx, f.loginLimits(ctx, in.Body.Handle)...); err != nil {
 		return nil, err
 	}
-	a, err := f.Accounts.Authenticate(ctx, in.Body.Handle, in.Body.Password)
+	a, err := f.Accounts.Authenticate(f.hashing(ctx, in.Body.Handle), in.Body.Handle, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +259,7 @@ func (f *face) changePassword(ctx context.Context, in *passwordIn) (*endedOut, e
 	if err := f.Limits.Within(ctx, f.passwordLimits(ctx, a.Handle, i)...); err != nil {
 		return nil, err
 	}
-	if _, err := f.Accounts.ChangePassword(ctx, i.User, in.Body.Current, in.Body.New); err != nil {
+	if _, err := f.Accounts.ChangePassword(f.hashing(ctx, a.Handle), i.User, in.Body.Current, in.Body.New); err != nil {
 		return nil, passwordFault(err)
 	}
 	f.Log.InfoContext(ctx, "password changed", slog.String("user", string(i.User)))

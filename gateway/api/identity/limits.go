@@ -16,13 +16,17 @@ const (
 	trickle = 10 * time.Second
 )
 
-// guessLimits counts a guess by account and address, and by address.
+// guessLimits counts a guess by account and address, and by address and its networks.
 func (f *face) guessLimits(ctx context.Context, handle string) []rest.Limit {
-	prefix, n := rest.CallerOf(ctx).Prefix(), f.Config.Logins
-	return []rest.Limit{
-		{Name: "login_account_address", Key: folded(handle) + "@" + prefix, Max: n},
-		{Name: "login_address", Key: prefix, Max: n * fold},
-	}
+	own := rest.Limit{Name: "login_account_address", Key: folded(handle) + "@" + rest.CallerOf(ctx).Prefix(), Max: f.Config.Logins}
+	return append([]rest.Limit{own}, rest.AddressLimits(ctx, "login_address", f.Config.Logins*fold)...)
+}
+
+// hashing says for whom passwords are hashed under ctx: whom the line of the hasher knows, it keeps places
+// for.
+func (f *face) hashing(ctx context.Context, handle string) context.Context {
+	who := rest.CallerOf(ctx)
+	return auth.WithSource(ctx, auth.Source{Addr: who.Addr, Familiar: f.familiar.knows(folded(handle), who.Prefix())})
 }
 
 // loginLimits counts a guess by account as well, which bounds guessing from many addresses. It does not
@@ -54,5 +58,5 @@ func folded(handle string) string {
 }
 
 func (f *face) registerLimits(ctx context.Context) []rest.Limit {
-	return []rest.Limit{{Name: "register_address", Key: rest.CallerOf(ctx).Prefix(), Max: f.Config.Registrations}}
+	return rest.AddressLimits(ctx, "register_address", f.Config.Registrations)
 }

@@ -65,9 +65,10 @@ type Config struct {
 	Public string
 	// Logins is how often one account may be tried from one address in the window, and a fifth of how often
 	// by one address on all accounts, or from all addresses that it was not logged in from before; these
-	// have to wait for each other then. Zero means 20.
+	// have to wait for each other then. Networks may try quota.Factor as often as an address. Zero means 20.
 	Logins int
-	// Registrations is how many accounts one address may ask for in the window; zero means 20.
+	// Registrations is how many accounts one address may ask for in the window, and quota.Factor as many its
+	// networks; zero means 20.
 	Registrations int
 }
 
