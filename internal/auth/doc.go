@@ -14,8 +14,8 @@
 //
 // Promises: nothing here answers differently in time for "unknown" and "wrong"; every parser is bounded
 // before it reads; a token is refused unless its algorithm, type, key, issuer, audience and times are
-// exactly ours; hashing uses at most Hasher's slots times its memory, and no address or network holds more than
-// a share of the line that waits for it.
+// exactly ours; hashing uses at most Hasher's slots times its memory, and no address or network holds more
+// than a share of the line that waits for it.
 //
 // A token is verified without a question to anybody: what was revoked since it was minted is known to the
 // node (Revocations), which the actors tell.
