@@ -3,6 +3,7 @@ package account_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -100,9 +101,10 @@ func TestTakenHandles(t *testing.T) {
 func TestManyWantOneHandle(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	var wg sync.WaitGroup
-	results := make([]error, 60)
+	results := make([]error, 40)
 	for i := range results {
-		wg.Go(func() { _, results[i] = w.Accounts.Register(t.Context(), "ann", password) })
+		ctx := auth.WithSource(t.Context(), auth.Source{Addr: netip.AddrFrom4([4]byte{192, 0, byte(i), 1})})
+		wg.Go(func() { _, results[i] = w.Accounts.Register(ctx, "ann", password) })
 	}
 	wg.Wait()
 	won := 0
