@@ -38,7 +38,7 @@ func floors() []housetest.Floor {
 // shelves order the packages of internal: each imports lower ones only.
 func shelves() [][]string {
 	return [][]string{
-		{"docs", "fault", "fifo", "housetest", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
+		{"docs", "fault", "fifo", "housetest", "moment", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
 		{"caller", "conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
 		{"auth", "logbound", "media/fmp4", "media/m3u8", "media/mediatest", "reserved", "wire"},
 		{"media/segmenter", "wire/wireclient"},

@@ -71,7 +71,8 @@ func newCodec(k Kind) (*codec, error) {
 	return c, nil
 }
 
-// encode makes the frame of a value, nil included.
+// encode makes the frame of a value, nil included. It fails with Internal "unregistered_message" or
+// "message_unencodable".
 func (c *codec) encode(v any) ([]byte, error) {
 	if v == nil {
 		return []byte{nothing}, nil
@@ -82,7 +83,7 @@ func (c *codec) encode(v any) ([]byte, error) {
 	}
 	b, err := m.encode(v)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "unregistered_message", fmt.Sprintf("a %T of kind %q cannot be encoded", v, c.kind), err)
+		return nil, fault.Wrap(fault.Internal, "message_unencodable", fmt.Sprintf("a %T of kind %q cannot be encoded", v, c.kind), err)
 	}
 	return append(binary.AppendUvarint(nil, uint64(m.number)), b...), nil
 }
@@ -178,7 +179,8 @@ func CodecOf(k Kind) (Codec, error) {
 	return Codec{c}, err
 }
 
-// Encode gives the frame of a message, nil included. It fails with Internal "unregistered_message".
+// Encode gives the frame of a message, nil included. It fails with Internal "unregistered_message" for
+// one that is not among those of the kind, and "message_unencodable" for one that protobuf does not take.
 func (c Codec) Encode(v any) ([]byte, error) { return c.of.encode(v) }
 
 // Decode reads a frame. What is none is refused Invalid "bad_message".

@@ -54,6 +54,17 @@ func TestForeignFramesAreRefused(t *testing.T) {
 	}
 }
 
+// What protobuf does not take is our own mistake, and another one than a type that nobody registered.
+func TestWhatProtobufDoesNotTakeIsRefused(t *testing.T) {
+	_, err := wordCodec(t).encode(word("\xff"))
+	if fault.KindOf(err) != fault.Internal || fault.CodeOf(err) != "message_unencodable" {
+		t.Errorf("encoded with %v", err)
+	}
+	if _, err := wordCodec(t).encode(7); fault.CodeOf(err) != "unregistered_message" {
+		t.Errorf("a type that is not registered is encoded with %v", err)
+	}
+}
+
 func FuzzFrame(f *testing.F) {
 	c := wordCodec(f)
 	f.Add([]byte{7, 10, 1, 'a'})

@@ -38,6 +38,9 @@ type Kind[D, S any, C Core[S]] struct {
 	Name string
 	// Idle is that of cluster.Kind.
 	Idle time.Duration
+	// Messages are what crosses to and from the actors besides Wake, as in cluster.Kind, under numbers below
+	// 1000.
+	Messages []cluster.Message
 	// Tables hold the documents: row "doc" of the partition that is named as the key, in an owned table,
 	// beside the rows of the outbox.
 	Tables *table.Store
@@ -62,9 +65,10 @@ type Kind[D, S any, C Core[S]] struct {
 // Cluster is the kind as the cluster wants it.
 func (k Kind[D, S, C]) Cluster() cluster.Kind {
 	return cluster.Kind{
-		Name:  k.Name,
-		Idle:  k.Idle,
-		State: func(key string) (table.Table, string) { return k.Table, key },
+		Name:     k.Name,
+		Idle:     k.Idle,
+		Messages: messages(k.Messages),
+		State:    func(key string) (table.Table, string) { return k.Table, key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			if k.Parse != nil {
 				if err := k.Parse(a.Key); err != nil {

@@ -25,7 +25,7 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	cfg, rows := d.Config.filled(), store{d.Table, d.Revoker}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: cfg.Idle, Tables: d.Table, Table: sessions(), Around: rows.around, Settle: rows.settle,
+		Name: KindName, Idle: cfg.Idle, Messages: messages(), Tables: d.Table, Table: sessions(), Around: rows.around, Settle: rows.settle,
 		Core: func() state { return state{cfg: cfg} },
 		Actor: func(s *document.Shell[stored, state, *state]) cluster.Actor {
 			s.Own = d.Metrics.perform

@@ -2,14 +2,13 @@ package room
 
 import (
 	"math"
-	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "github.com/barrage-live/barrage/actors/live/room/roompb"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/moment"
 	"github.com/barrage-live/barrage/internal/position"
 )
 
@@ -45,20 +44,20 @@ func commands() []cluster.Message {
 		cluster.MessageOf(8, configureOut, configureIn),
 		cluster.MessageOf(9,
 			func(c mute) *pb.MuteUser {
-				return &pb.MuteUser{User: string(c.User), Until: momentOut(c.Until), By: string(c.By)}
+				return &pb.MuteUser{User: string(c.User), Until: moment.Proto(c.Until), By: string(c.By)}
 			},
 			func(m *pb.MuteUser) (mute, error) {
-				return mute{id.User(m.GetUser()), momentIn(m.GetUntil()), id.User(m.GetBy())}, nil
+				return mute{id.User(m.GetUser()), moment.Time(m.GetUntil()), id.User(m.GetBy())}, nil
 			}),
 		cluster.MessageOf(10, func(c unmute) *pb.Unmute { return &pb.Unmute{User: string(c.User)} },
 			func(m *pb.Unmute) (unmute, error) { return unmute{id.User(m.GetUser())}, nil }),
 		cluster.MessageOf(11, func(mutes) *pb.GetMutes { return &pb.GetMutes{} }, func(*pb.GetMutes) (mutes, error) { return mutes{}, nil }),
 		cluster.MessageOf(12,
 			func(c setLive) *pb.SetLive {
-				return &pb.SetLive{By: fenceOut(c.By), Broadcast: string(c.Broadcast), Start: momentOut(c.Start)}
+				return &pb.SetLive{By: fenceOut(c.By), Broadcast: string(c.Broadcast), Start: moment.Proto(c.Start)}
 			},
 			func(m *pb.SetLive) (setLive, error) {
-				return setLive{fenceIn(m.GetBy()), id.Broadcast(m.GetBroadcast()), momentIn(m.GetStart())}, nil
+				return setLive{fenceIn(m.GetBy()), id.Broadcast(m.GetBroadcast()), moment.Time(m.GetStart())}, nil
 			}),
 		cluster.MessageOf(13, func(c setOffline) *pb.SetOffline { return &pb.SetOffline{By: fenceOut(c.By)} },
 			func(m *pb.SetOffline) (setOffline, error) { return setOffline{fenceIn(m.GetBy())}, nil }),
@@ -107,21 +106,6 @@ func fenceOut(f position.Fence) *pb.Fence {
 
 func fenceIn(m *pb.Fence) position.Fence {
 	return position.Fence{Epoch: position.Epoch(m.GetEpoch()), Activation: m.GetActivation()}
-}
-
-// momentOut leaves the zero moment out.
-func momentOut(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
-}
-
-func momentIn(m *timestamppb.Timestamp) time.Time {
-	if m == nil {
-		return time.Time{}
-	}
-	return m.AsTime()
 }
 
 func postOut(c post) *pb.Post {
@@ -205,21 +189,21 @@ func recoveryIn(m *pb.Recovery) (Recovery, error) {
 func cardOut(c Card) *pb.RoomCard {
 	return &pb.RoomCard{
 		Room: string(c.Room), Channel: string(c.Channel), Owner: string(c.Owner), SlowMode: durationpb.New(c.Settings.SlowMode),
-		MaxLength: int64(c.Settings.MaxLength), Created: momentOut(c.Created),
+		MaxLength: int64(c.Settings.MaxLength), Created: moment.Proto(c.Created),
 	}
 }
 
 func cardIn(m *pb.RoomCard) (Card, error) {
 	return Card{
 		Room: id.Room(m.GetRoom()), Channel: id.Channel(m.GetChannel()), Owner: id.User(m.GetOwner()),
-		Settings: Settings{m.GetSlowMode().AsDuration(), int(m.GetMaxLength())}, Created: momentIn(m.GetCreated()),
+		Settings: Settings{m.GetSlowMode().AsDuration(), int(m.GetMaxLength())}, Created: moment.Time(m.GetCreated()),
 	}, nil
 }
 
 func infoOut(i Info) *pb.Info {
 	return &pb.Info{
 		Room: string(i.Room), Epoch: uint64(i.Epoch), Version: i.Version, Online: int64(i.Online), SlowMode: durationpb.New(i.SlowMode),
-		MaxLength: int64(i.MaxLength), Live: i.Live, Broadcast: string(i.Broadcast), BroadcastStart: momentOut(i.BroadcastStart),
+		MaxLength: int64(i.MaxLength), Live: i.Live, Broadcast: string(i.Broadcast), BroadcastStart: moment.Proto(i.BroadcastStart),
 	}
 }
 
@@ -227,7 +211,7 @@ func infoIn(m *pb.Info) (Info, error) {
 	return Info{
 		Room: id.Room(m.GetRoom()), Epoch: position.Epoch(m.GetEpoch()), Version: m.GetVersion(), Online: int(m.GetOnline()),
 		SlowMode: m.GetSlowMode().AsDuration(), MaxLength: int(m.GetMaxLength()), Live: m.GetLive(),
-		Broadcast: id.Broadcast(m.GetBroadcast()), BroadcastStart: momentIn(m.GetBroadcastStart()),
+		Broadcast: id.Broadcast(m.GetBroadcast()), BroadcastStart: moment.Time(m.GetBroadcastStart()),
 	}, nil
 }
 
@@ -235,7 +219,7 @@ func mutesOut(of []Mute) *pb.Mutes {
 	m := &pb.Mutes{}
 	for _, one := range of {
 		m.Mutes = append(m.Mutes, &pb.Muted{
-			User: string(one.User), Until: momentOut(one.Until), By: string(one.By), At: momentOut(one.At),
+			User: string(one.User), Until: moment.Proto(one.Until), By: string(one.By), At: moment.Proto(one.At),
 		})
 	}
 	return m
@@ -244,7 +228,7 @@ func mutesOut(of []Mute) *pb.Mutes {
 func mutesIn(m *pb.Mutes) ([]Mute, error) {
 	out := make([]Mute, 0, len(m.GetMutes()))
 	for _, one := range m.GetMutes() {
-		out = append(out, Mute{id.User(one.GetUser()), momentIn(one.GetUntil()), id.User(one.GetBy()), momentIn(one.GetAt())})
+		out = append(out, Mute{id.User(one.GetUser()), moment.Time(one.GetUntil()), id.User(one.GetBy()), moment.Time(one.GetAt())})
 	}
 	return out, nil
 }

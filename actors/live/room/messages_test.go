@@ -1,24 +1,16 @@
 package room
 
 import (
-	"encoding/hex"
-	"flag"
-	"fmt"
-	"os"
 	"path/filepath"
-	"reflect"
-	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/actors/actortest"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
-
-var rewriteMessages = flag.Bool("rewrite-messages", false, "write the golden vectors of the messages anew")
 
 // samples are one of every message with every field filled.
 func samples() []any {
@@ -58,55 +50,16 @@ func samples() []any {
 	}
 }
 
-func messageCodec(tb testing.TB) cluster.Codec {
-	tb.Helper()
-	c, err := cluster.CodecOf(cluster.Kind{Name: kindName, Messages: messages()})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return c
+func kindMessages() actortest.Messages {
+	return actortest.Messages{Kind: Kind(Deps{}), Samples: samples(), Golden: filepath.Join("roompb", "testdata", "messages.txt")}
 }
 
-func wantSame(tb interface{ Errorf(string, ...any) }, c cluster.Codec, v any) {
-	frame, err := c.Encode(v)
-	if err != nil {
-		tb.Errorf("%T: %v", v, err)
-		return
-	}
-	got, err := c.Decode(frame)
-	if err != nil || !reflect.DeepEqual(got, v) {
-		tb.Errorf("%T %+v crosses as %+v, %v", v, v, got, err)
-	}
-}
+func TestMessages(t *testing.T) { kindMessages().Hold(t) }
 
-// Every message is in the samples, fills every field, and arrives as it was sent.
-func TestEveryMessageArrivesAsItWasSent(t *testing.T) {
-	c, seen := messageCodec(t), map[reflect.Type]bool{}
-	for _, v := range samples() {
-		seen[reflect.TypeOf(v)] = true
-		wantFilled(t, reflect.TypeOf(v).String(), reflect.ValueOf(v))
-		wantSame(t, c, v)
-	}
-	if len(seen) != len(messages()) {
-		t.Errorf("%d types are sampled, %d are messages", len(seen), len(messages()))
-	}
-}
-
-func wantFilled(tb testing.TB, name string, v reflect.Value) {
-	tb.Helper()
-	if _, moment := reflect.TypeAssert[time.Time](v); moment || v.Kind() != reflect.Struct {
-		if v.IsZero() {
-			tb.Errorf("%s is not filled", name)
-		}
-		return
-	}
-	for i := range v.NumField() {
-		wantFilled(tb, name+"."+v.Type().Field(i).Name, v.Field(i))
-	}
-}
+func FuzzMessages(f *testing.F) { kindMessages().Fuzz(f) }
 
 func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
-	c := messageCodec(t)
+	c := kindMessages().Codec(t)
 	rapid.Check(t, func(r *rapid.T) {
 		word := func(name string) string { return rapid.String().Draw(r, name) }
 		span := func(name string) time.Duration { return time.Duration(rapid.Int64().Draw(r, name)) }
@@ -156,32 +109,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			[]Mute{{d.User, at, d.User, at}, {}},
 			[]Mute{},
 		} {
-			wantSame(r, c, v)
+			actortest.WantSame(r, c, v)
 		}
 	})
-}
-
-// The bytes of a message do not change while nodes of two versions talk.
-func TestGoldenMessages(t *testing.T) {
-	c, file := messageCodec(t), filepath.Join("roompb", "testdata", "messages.txt")
-	var b strings.Builder
-	for _, v := range samples() {
-		frame, err := c.Encode(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&b, "%s %s\n", strings.TrimPrefix(reflect.TypeOf(v).String(), "room."), hex.EncodeToString(frame))
-	}
-	if *rewriteMessages {
-		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != string(want) {
-		t.Errorf("the messages are\n%s, want\n%s", b.String(), want)
-	}
 }
