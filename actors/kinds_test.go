@@ -11,10 +11,8 @@ import (
 // being asked from another node stands here. The list only gets shorter.
 func uncoded() map[string]string {
 	return map[string]string{
-		"account":      "has no msg.proto yet",
-		"account_list": "has no msg.proto yet",
-		"channel":      "is answered with *live.Stream, which cannot leave the process",
-		"broadcast":    "is asked with *live.Stream and answers with *packager.Packager, which cannot leave the process",
+		"channel":   "is answered with *live.Stream, which cannot leave the process",
+		"broadcast": "is asked with *live.Stream and answers with *packager.Packager, which cannot leave the process",
 	}
 }
 

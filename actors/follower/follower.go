@@ -66,9 +66,10 @@ type Kind struct {
 // Cluster is the kind as the cluster wants it.
 func (k Kind) Cluster() cluster.Kind {
 	return cluster.Kind{
-		Name:  k.Name,
-		Idle:  k.Idle,
-		State: func(key string) (table.Table, string) { return k.Table, key },
+		Name:     k.Name,
+		Idle:     k.Idle,
+		Messages: messages(),
+		State:    func(key string) (table.Table, string) { return k.Table, key },
 		Activate: func(_ context.Context, a cluster.Activation) (cluster.Actor, error) {
 			return &actor{f: &follower{kind: &k, key: a.Key, fence: a.Fence}}, nil
 		},

@@ -342,7 +342,7 @@ func TestOneWhoWasSupersededStepsDown(t *testing.T) {
 
 func TestAStrangeMessage(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		if _, err := cluster.Ask[any](t.Context(), w.node, "names", "all", 7); fault.CodeOf(err) != "unknown_command" {
+		if _, err := cluster.Ask[any](t.Context(), w.node, "names", "all", 7); fault.CodeOf(err) != "unregistered_message" {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -25,7 +25,8 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, d.Revoker, d.Config.claimTTL()}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: d.Config.Idle, Tables: d.Table, Table: accounts(), Log: d.Log, Around: s.around, Settle: s.settle,
+		Name: KindName, Idle: d.Config.Idle, Messages: messages(), Tables: d.Table, Table: accounts(), Log: d.Log,
+		Around: s.around, Settle: s.settle,
 		Core: func() state { return state{} },
 		Parse: func(key string) error {
 			if _, err := id.ParseNumber[id.User](key); err != nil {
