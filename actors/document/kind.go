@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
@@ -90,9 +91,7 @@ func (k Kind[D, S, C]) Cluster() cluster.Kind {
 	}
 }
 
-func (k *Kind[D, S, C]) documents() table.Document[D] {
-	return table.Document[D]{Store: k.Tables, Table: k.Table, Key: []byte("doc"), Name: k.Name}
-}
+func (k *Kind[D, S, C]) documents() table.Document[D] { return Of[D](k.Tables, k.Table, k.Name) }
 
 // load reads what is stored.
 func (k *Kind[D, S, C]) load(ctx context.Context, key string) (s stored[D], err error) {
@@ -169,25 +168,34 @@ func (w *writing[D, S, C]) save(ctx context.Context) error {
 	return w.failure
 }
 
-// Each reads all documents of a table, in no order, where name is the word for one. One that cannot be read
-// ends it.
-func Each[D any](ctx context.Context, s *table.Store, t table.Table, name string, f func(doc D) error) error {
-	documents := table.Document[D]{Store: s, Table: t, Key: []byte("doc"), Name: name}
-	for at, first := table.Cursor(""), true; first || at != ""; first = false {
-		keys, next, err := s.Walk(ctx, t, at)
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			doc, version, err := documents.Load(ctx, key)
-			if err == nil && version != 0 {
-				err = f(doc)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		at = next
+// Of are the documents of a table for those who only read them, where name is the word for one.
+func Of[D any](s *table.Store, t table.Table, name string) table.Document[D] {
+	return table.Document[D]{Store: s, Table: t, Key: []byte("doc"), Name: name}
+}
+
+// pageSize is how many documents a page has at most. So many can be read within a work, however slow the
+// disk is.
+const pageSize = 32
+
+// Page gives f documents from a place on, "" being the beginning, at most 32, in no order; next is the place
+// to go on from, "" at the end. A document that is stored and cannot be read is given as its error, an
+// Internal one. All of them are to be seen again after an error of f, which ends the page.
+func Page[D any](ctx context.Context, of table.Document[D], from string, f func(key string, doc D, unread error) error) (next string, err error) {
+	keys, at, err := of.Store.Walk(ctx, of.Table, table.Cursor(from), pageSize)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	for _, key := range keys {
+		doc, version, err := of.Load(ctx, key)
+		switch {
+		case err != nil && fault.KindOf(err) != fault.Internal:
+			return "", err
+		case err == nil && version == 0:
+			continue
+		}
+		if err := f(key, doc, err); err != nil {
+			return "", err
+		}
+	}
+	return string(at), nil
 }

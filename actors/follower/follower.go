@@ -10,10 +10,21 @@
 //	                 +-- News -> follower: Step, Step, ... until nothing is left
 //
 // Promises: the rows hold every event up to the answer of a CatchUp; a follower that has never read, or for
-// which the log has lost events, builds its rows anew from the truth before it goes on. After an error it
-// goes on when it is told or asked the next time.
+// which the log has lost events, builds its rows anew from the truth before it goes on. It does so in parts,
+// each durable together with the place to go on from, so that a build of any length comes to its end, over
+// crashes and other owners. After an error it goes on when it is told or asked the next time. What of the
+// truth cannot be read is passed over, logged and counted.
 //
-// Refusals: those of the log, the tables and the kind's own.
+// # Storage
+//
+// Keys that begin with 0x02 are the follower's, those with 0x01 the projections'; the rows of the kind begin
+// with anything else.
+//
+//	0x02       the rows were once whole
+//	0x02 'b'   they are being built: JSON of the ends that the log had at the beginning, and of the place
+//
+// Refusals: ErrBuilding to those who ask while a build takes longer than a second; those of the log, the
+// tables and the kind's own.
 package follower
 
 import (
@@ -30,8 +41,12 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// stepsAtOnce is how many steps a worker does before others may have it.
-const stepsAtOnce = 100
+const (
+	// stepsAtOnce is how many steps a worker does before others may have it.
+	stepsAtOnce = 100
+	// buildPatience is how long a build may go on before those who wait for it are told ErrBuilding.
+	buildPatience = time.Second
+)
 
 type (
 	// News tells a follower that there are events.
@@ -57,9 +72,11 @@ type Kind struct {
 	Table  table.Table
 	// Apply puts the effect of an event into rows; what it does not understand it passes over.
 	Apply projection.Apply
-	// Build makes all rows from the truth, through write, which takes what fits into one batch. Rows that
-	// the truth does not give are to be gone after it.
-	Build   func(ctx context.Context, key string, write func(ctx context.Context, ops ...table.Op) error) error
+	// Build gives the next part of the rows from the truth: it adds to the part until that is full, and gives
+	// the place to go on from, which comes back in a later call, perhaps in another process; it is "" in the
+	// first call and after the last. Rows of before stay where it does not change them, so at the end it
+	// removes those that the truth does not give.
+	Build   func(ctx context.Context, key, place string, part *Part) (next string, err error)
 	Metrics *Metrics
 }
 
@@ -78,10 +95,11 @@ func (k Kind) Cluster() cluster.Kind {
 
 // actor runs one round after the other, and keeps who asked for the next one.
 type actor struct {
-	f       *follower
-	running bool
-	asked   bool            // for another round, after the one that runs
-	askers  []cluster.Reply // who wait for it
+	f        *follower
+	running  bool
+	asked    bool            // for another round, after the one that runs
+	askers   []cluster.Reply // who wait for it
+	building time.Time       // since when the rows are being built; zero: they are not
 }
 
 // Receive implements cluster.Actor.
@@ -89,7 +107,11 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	switch msg.(type) {
 	case News:
 	case CatchUp:
-		a.askers = append(a.askers, t.Later())
+		if a.long(t) {
+			t.Fail(ErrBuilding)
+		} else {
+			a.askers = append(a.askers, t.Later())
+		}
 	default:
 		t.Fail(fault.Newf(fault.Internal, "unknown_command", "a follower does not know %T", msg))
 		return
@@ -98,31 +120,32 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	a.run(t)
 }
 
-// run begins a round, in which all events are read that are there now.
+// long reports whether a build takes longer than anybody should wait for it.
+func (a *actor) long(t *cluster.Turn) bool {
+	return !a.building.IsZero() && t.Now().Sub(a.building) >= buildPatience
+}
+
+// run begins a round, in which all events are read that are there now, or a part of the rows is built.
 func (a *actor) run(t *cluster.Turn) {
 	if a.running || !a.asked {
 		return
 	}
-	askers := a.askers
+	askers, begun := a.askers, t.Now()
 	a.running, a.asked, a.askers = true, false, nil
 	t.Pipe(func(ctx context.Context) (any, error) { return a.f.catchUp(ctx) }, func(t *cluster.Turn, v any, err error) {
 		a.running = false
-		a.f.kind.Metrics.read(a.f.kind.Name, a.f.behind, err)
-		if more, _ := v.(bool); more && err == nil {
+		r, _ := v.(round)
+		a.note(t, r, begun, err)
+		if r.more && err == nil {
+			if a.long(t) {
+				answer(askers, ErrBuilding)
+				askers = nil
+			}
 			a.asked, a.askers = true, append(askers, a.askers...)
 			a.run(t)
 			return
 		}
-		if err != nil {
-			t.Log().Warn("events could not be followed", slog.Any("error", err))
-		}
-		for _, asker := range askers {
-			if err != nil {
-				asker.Fail(fault.From(err))
-			} else {
-				asker.Send(nil)
-			}
-		}
+		answer(askers, err)
 		if fault.KindOf(err) == fault.Fenced && err != nil {
 			t.Stop()
 			return
@@ -131,101 +154,129 @@ func (a *actor) run(t *cluster.Turn) {
 	})
 }
 
+// note tells operators what came of a round.
+func (a *actor) note(t *cluster.Turn, r round, begun time.Time, err error) {
+	kind := a.f.kind
+	kind.Metrics.read(kind.Name, r, err)
+	for _, skipped := range r.skipped {
+		t.Log().Error("a list is built without what cannot be read", slog.Any("error", skipped), slog.Int("unreadable", r.missed))
+	}
+	switch {
+	case err != nil:
+		t.Log().Warn("events could not be followed", slog.Any("error", err))
+	case r.building && a.building.IsZero():
+		a.building = begun
+		t.Log().Info("a list is being built")
+	case !r.building && !a.building.IsZero():
+		t.Log().Info("a list was built", slog.Duration("took", t.Now().Sub(a.building)))
+		a.building = time.Time{}
+	}
+}
+
+func answer(askers []cluster.Reply, err error) {
+	for _, asker := range askers {
+		if err != nil {
+			asker.Fail(fault.From(err))
+		} else {
+			asker.Send(nil)
+		}
+	}
+}
+
 // follower is what a worker uses, one at a time.
 type follower struct {
 	kind  *Kind
 	key   string
 	fence position.Fence
-	parts []*projection.Projection
-	ready bool // the rows were built
-	// behind is how many events the last round left. It is the worker's while one is out.
-	behind uint64
+	parts []*projection.Projection // nil: the partition is not fenced yet
+	ready bool                     // the rows were built
 }
 
-// builtKey is the row that says so. It is not the projections' (0x01).
-func builtKey() []byte { return []byte{0x02} }
+// round is what came of a round.
+type round struct {
+	more     bool // it is not all yet
+	building bool // the rows are not built
+	behind   uint64
+	// skipped are some of the missed things that the rows are built without.
+	skipped []error
+	missed  int
+}
 
-// catchUp reads what there is; more says that it is not all yet.
-func (f *follower) catchUp(ctx context.Context) (more bool, err error) {
-	if err := f.prepare(ctx); err != nil {
-		return false, err
+// catchUp reads what there is, or builds a part of the rows.
+func (f *follower) catchUp(ctx context.Context) (r round, err error) {
+	if err := f.prepare(ctx, &r); err != nil || r.building {
+		return r, err
 	}
 	steps := 0
-	f.behind = 0
 	for _, p := range f.parts {
 		for {
 			progress, err := p.Step(ctx, 0, f.kind.Apply)
 			if errors.Is(err, projection.ErrLost) || errors.Is(err, eventlog.ErrAhead) {
 				f.ready = false
-				return true, f.remove(ctx) // built anew in the next round
+				return round{more: true, building: true}, f.begin(ctx)
 			}
 			if err != nil {
-				return false, err
+				return r, err
 			}
 			if progress.Behind == 0 {
 				break
 			}
 			if steps++; steps == stepsAtOnce {
-				f.behind += progress.Behind
-				return true, nil
+				r.behind += progress.Behind
+				r.more = true
+				return r, nil
 			}
 		}
 	}
-	return false, nil
+	return r, nil
 }
 
-// prepare makes the projections, and the rows where they were never made or have to be made anew.
-func (f *follower) prepare(ctx context.Context) error {
+// prepare makes the projections, and the next part of the rows where they were never made or have to be
+// made anew.
+func (f *follower) prepare(ctx context.Context, r *round) error {
 	if f.ready {
 		return nil
 	}
-	n, err := f.kind.Log.Partitions(ctx, f.kind.Topic)
+	if err := f.open(ctx); err != nil {
+		return err
+	}
+	_, version, err := f.building(ctx)
 	if err != nil {
 		return err
 	}
-	f.parts = make([]*projection.Projection, 0, n)
+	if version == 0 {
+		err = Built(ctx, f.kind.Tables, f.kind.Table, f.key)
+		if err == nil {
+			f.ready = true
+			return nil
+		}
+		if !errors.Is(err, ErrBuilding) {
+			return err
+		}
+		err = f.begin(ctx)
+	} else {
+		err = f.build(ctx, r)
+	}
+	r.more, r.building = true, true
+	return err
+}
+
+// open fences the partition, which has no fence if it is new, and makes the projections.
+func (f *follower) open(ctx context.Context) error {
+	if f.parts != nil {
+		return nil
+	}
+	n, err := f.kind.Log.Partitions(ctx, f.kind.Topic)
+	if err == nil {
+		err = f.kind.Tables.Fence(ctx, f.kind.Table, f.key, f.fence)
+	}
+	if err != nil {
+		return err
+	}
 	for i := range n {
 		f.parts = append(f.parts, projection.New(projection.Config{
 			Log: f.kind.Log, Tables: f.kind.Tables, Topic: f.kind.Topic, From: i, Table: f.kind.Table, Partition: f.key, Fence: f.fence,
 		}))
 	}
-	if err := f.kind.Tables.Fence(ctx, f.kind.Table, f.key, f.fence); err != nil { // a partition that is new has none yet
-		return err
-	}
-	_, err = f.kind.Tables.Get(ctx, f.kind.Table, f.key, builtKey())
-	if errors.Is(err, table.ErrNoRow) {
-		err = f.build(ctx)
-	}
-	f.ready = err == nil
-	return err
-}
-
-// build makes the rows from the truth, and goes on from the ends that the log had before: what is told
-// meanwhile comes again.
-func (f *follower) build(ctx context.Context) error {
-	ends := make([]uint64, len(f.parts))
-	for i := range f.parts {
-		page, err := f.kind.Log.Read(ctx, eventlog.Request{Topic: f.kind.Topic, Partition: i, Max: 1})
-		if err != nil {
-			return err
-		}
-		ends[i] = page.End
-	}
-	if err := f.kind.Build(ctx, f.key, f.write); err != nil {
-		return err
-	}
-	for i, p := range f.parts {
-		if err := p.Restart(ctx, ends[i]); err != nil {
-			return err
-		}
-	}
-	return f.write(ctx, table.Put(builtKey(), nil))
-}
-
-// remove has the rows made anew, also by a successor.
-func (f *follower) remove(ctx context.Context) error { return f.write(ctx, table.Delete(builtKey())) }
-
-func (f *follower) write(ctx context.Context, ops ...table.Op) error {
-	_, err := f.kind.Tables.Write(ctx, table.Batch{Table: f.kind.Table, Partition: f.key, Fence: f.fence, Ops: ops})
-	return err
+	return nil
 }

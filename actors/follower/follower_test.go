@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,13 +48,14 @@ type world struct {
 	mu     sync.Mutex
 	truth  []string
 	builds int
+	slow   func(name string) error // is called for every name that is built
 	fail   func(faulttable.Call) bool
 	reads  atomic.Int64
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, figure: prometheus.NewRegistry()}
+	w := &world{T: t, figure: prometheus.NewRegistry(), slow: func(string) error { return nil }}
 	w.counts = follower.NewMetrics(w.figure)
 	d, err := pebbletest.NewMem().Open()
 	if err != nil {
@@ -88,22 +90,43 @@ func (w *world) boot() {
 			rows.Put([]byte("n"+string(r.Payload)), nil)
 			return nil
 		},
-		Build: func(ctx context.Context, _ string, write func(context.Context, ...table.Op) error) error {
-			w.mu.Lock()
-			w.builds++
-			truth := slices.Clone(w.truth)
-			w.mu.Unlock()
-			if err := write(ctx, table.DeleteRange([]byte("n"), []byte("o"))); err != nil {
-				return err
-			}
-			for _, name := range truth {
-				if err := write(ctx, table.Put([]byte("n"+name), nil)); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Build: w.build,
 	}.Cluster())
+}
+
+// build takes two names at once; the place is how many were taken.
+func (w *world) build(ctx context.Context, key, place string, part *follower.Part) (string, error) {
+	w.mu.Lock()
+	if place == "" {
+		w.builds++
+	}
+	truth, slow := slices.Clone(w.truth), w.slow
+	w.mu.Unlock()
+	done, _ := strconv.Atoi(place)
+	for !part.Full() {
+		for _, name := range truth[done:min(done+2, len(truth))] {
+			if err := slow(name); err != nil {
+				part.Skip(err)
+				continue
+			}
+			part.Put([]byte("n"+name), nil)
+		}
+		if done = min(done+2, len(truth)); done == len(truth) {
+			return "", w.remove(ctx, key, truth, part)
+		}
+	}
+	return strconv.Itoa(done), ctx.Err()
+}
+
+// remove removes the rows that are not true.
+func (w *world) remove(ctx context.Context, key string, truth []string, part *follower.Part) error {
+	rows, _, err := w.tables.Scan(ctx, table.Range{Table: rows(), Partition: key, From: []byte("n"), To: []byte("o"), Limit: 5000})
+	for _, r := range rows {
+		if !slices.Contains(truth, string(r.Key[1:])) {
+			part.Delete(r.Key)
+		}
+	}
+	return err
 }
 
 func (w *world) restart() {
@@ -372,5 +395,104 @@ func TestAListThatCannotBeBuiltAnewIsTriedWhenAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.want("when there is room", "ann", "bea", "cat", "dora", "eva")
+	})
+}
+
+// figured is the value of a metric that has one.
+func (w *world) figured(name string) float64 {
+	w.Helper()
+	families, err := w.figure.Gather()
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return -1
+}
+
+// TestABuildThatTakesLong takes longer than any work may, and longer than the process lives: it goes on where
+// it was. Who asks meanwhile is told so, and sees the rows of before.
+func TestABuildThatTakesLong(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var want []string
+		built := 0
+		w.slow = func(string) error { built++; time.Sleep(100 * time.Millisecond); return nil }
+		for n := range 1000 { // 100 s
+			want = append(want, fmt.Sprintf("%04d", n))
+		}
+		w.truth = slices.Clone(want)
+		w.tell("first")
+		want = append(want, "first")
+		began := time.Now()
+		for n := 0; ; n++ {
+			err := w.catchUp()
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, follower.ErrBuilding) || time.Since(began) > 3*time.Minute {
+				t.Fatalf("after %v: %v", time.Since(began), err)
+			}
+			if err := follower.Built(t.Context(), w.tables, rows(), "all"); !errors.Is(err, follower.ErrBuilding) {
+				t.Fatalf("a list that was never whole: %v", err)
+			}
+			if n == 3 {
+				w.restart()
+			}
+			time.Sleep(time.Second)
+		}
+		w.want("after a long build", want...)
+		if w.builds != 1 || built > len(want)+100 { // what the end of the process cut off is built again
+			t.Errorf("%d builds of %d rows, of %d", w.builds, built, len(want))
+		}
+		if err := follower.Built(t.Context(), w.tables, rows(), "all"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRowsAreThereWhileTheyAreBuiltAnew, also those that are not true any more, until the build ends.
+func TestRowsAreThereWhileTheyAreBuiltAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.loseEvents()
+		w.mu.Lock()
+		w.truth = w.truth[1:] // ann has gone without a word
+		w.slow = func(string) error { time.Sleep(800 * time.Millisecond); return nil }
+		w.mu.Unlock()
+		w.failing(nil)
+		if err := w.catchUp(); !errors.Is(err, follower.ErrBuilding) {
+			t.Errorf("told %v", err)
+		}
+		if err := follower.Built(t.Context(), w.tables, rows(), "all"); err != nil {
+			t.Error(err)
+		}
+		w.want("meanwhile", "ann", "bea", "cat")
+		if n := w.figured("barrage_follower_building"); n != 1 {
+			t.Errorf("building is shown as %v", n)
+		}
+		time.Sleep(time.Minute)
+		w.want("in the end", "bea", "cat", "dora", "eva")
+	})
+}
+
+// TestWhatCannotBeReadIsPassedOver and counted.
+func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.slow = func(name string) error {
+			if name == "bea" {
+				return errors.New("damaged")
+			}
+			return nil
+		}
+		w.truth = []string{"ann", "bea", "cat"}
+		if err := w.catchUp(); err != nil {
+			t.Fatal(err)
+		}
+		w.want("without one", "ann", "cat")
+		if n := w.figured("barrage_follower_unreadable_total"); n != 1 {
+			t.Errorf("%v are counted", n)
+		}
 	})
 }

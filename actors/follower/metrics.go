@@ -7,6 +7,8 @@ type Metrics struct {
 	appends *prometheus.CounterVec
 	rounds  *prometheus.CounterVec
 	behind  *prometheus.GaugeVec
+	builds  *prometheus.GaugeVec
+	skipped *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this package with r.
@@ -21,8 +23,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		behind: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "barrage_follower_behind_events", Help: "Events that a list had not read after its last round, by kind.",
 		}, []string{"kind"}),
+		builds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "barrage_follower_building", Help: "1 while a list is being built from the truth, by kind.",
+		}, []string{"kind"}),
+		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "barrage_follower_unreadable_total", Help: "What a list was built without because it cannot be read, by kind. The log names it.",
+		}, []string{"kind"}),
 	}
-	r.MustRegister(m.appends, m.rounds, m.behind)
+	r.MustRegister(m.appends, m.rounds, m.behind, m.builds, m.skipped)
 	return m
 }
 
@@ -32,14 +40,22 @@ func (m *Metrics) appended(topic string, err error) {
 	}
 }
 
-func (m *Metrics) read(kind string, behind uint64, err error) {
+func (m *Metrics) read(kind string, r round, err error) {
 	if m == nil {
 		return
 	}
 	m.rounds.WithLabelValues(kind, result(err)).Inc()
-	if err == nil {
-		m.behind.WithLabelValues(kind).Set(float64(behind))
+	m.skipped.WithLabelValues(kind).Add(float64(r.missed))
+	if err != nil {
+		return
 	}
+	building := 0.
+	if r.building {
+		building = 1
+	} else {
+		m.behind.WithLabelValues(kind).Set(float64(r.behind))
+	}
+	m.builds.WithLabelValues(kind).Set(building)
 }
 
 func result(err error) string {

@@ -60,7 +60,7 @@ func (m Marks) write(ctx context.Context, shard uint16, op table.Op) error {
 // All names all who are marked anywhere, page by page: next is the cursor to go on with, empty at the end.
 // Where marks of a shard cannot be read it names the others and gives the error besides.
 func (m Marks) All(ctx context.Context, from table.Cursor) (owners []Owner, next table.Cursor, err error) {
-	names, next, err := m.Tables.Walk(ctx, marks(), from)
+	names, next, err := m.Tables.Walk(ctx, marks(), from, 0)
 	if err != nil {
 		return nil, "", err
 	}

@@ -50,7 +50,7 @@ const (
 	MaxPage   = 8 << 20 // bytes of a page
 	pageLimit = 100     // rows of a page where the range names none
 	pageBytes = 1 << 20 // bytes of a page where the range names none
-	walkLimit = 1000    // partitions of a page
+	walkLimit = 1000    // partitions of a page, at most and by default
 )
 
 // The refusals of this package.
@@ -188,14 +188,17 @@ func After(key []byte) []byte { return append(bytes.Clone(key), 0) }
 // Cursor is a place in a walk over partitions. The zero value is the beginning, and the end.
 type Cursor string
 
-// Walk names a page of the partitions of a table, in no promised order, and the cursor of the next page,
-// which is empty after the last. A partition that has rows during the whole walk is named once; one whose
-// rows come or go may be.
-func (s *Store) Walk(ctx context.Context, t Table, from Cursor) (partitions []string, next Cursor, err error) {
-	if t.Class == 0 || len(from) > 2*MaxKey {
-		return nil, "", fault.New(fault.Invalid, "bad_walk", "the table is not declared or the cursor is not one")
+// Walk names a page of at most limit partitions of a table (0: 1000), in no promised order, and the cursor
+// of the next page, which is empty after the last; it is good in other processes too. A partition that has
+// rows during the whole walk is named once; one whose rows come or go may be.
+func (s *Store) Walk(ctx context.Context, t Table, from Cursor, limit int) (partitions []string, next Cursor, err error) {
+	if t.Class == 0 || len(from) > 2*MaxKey || limit < 0 || limit > walkLimit {
+		return nil, "", fault.New(fault.Invalid, "bad_walk", "the table is not declared, or the cursor or the limit is not one")
 	}
-	partitions, at, err := s.d.Walk(ctx, t, string(from), walkLimit)
+	if limit == 0 {
+		limit = walkLimit
+	}
+	partitions, at, err := s.d.Walk(ctx, t, string(from), limit)
 	return partitions, Cursor(at), err
 }
 

@@ -47,10 +47,31 @@ func ParseEvent(payload []byte) (a Account, folded string, ok bool) {
 	return Account{e.User, e.Handle, e.Roles, e.Disabled, e.Created, e.Rights}, e.Folded, true
 }
 
-// Each reads all accounts there are, in no order. An account that cannot be read ends it.
-func Each(ctx context.Context, s *table.Store, f func(a Account, folded string) error) error {
-	return document.Each(ctx, s, accounts(), KindName, func(d stored) error {
-		core := state{exists: true, doc: d}
-		return f(core.public(), d.Handle.Folded)
+// Listed is an account as lists know it.
+type Listed struct {
+	Account
+	// Folded is the handle as it is folded for comparing.
+	Folded string
+}
+
+func documents(s *table.Store) table.Document[stored] {
+	return document.Of[stored](s, accounts(), KindName)
+}
+
+func listed(d stored) Listed {
+	core := state{exists: true, doc: d}
+	return Listed{core.public(), d.Handle.Folded}
+}
+
+// Page gives f accounts from a place on, as document.Page does.
+func Page(ctx context.Context, s *table.Store, from string, f func(user id.User, a Listed, unread error) error) (next string, err error) {
+	return document.Page(ctx, documents(s), from, func(key string, d stored, unread error) error {
+		return f(id.User(key), listed(d), unread)
 	})
+}
+
+// Read reads an account from the table, without asking it; exists is false if there is none.
+func Read(ctx context.Context, s *table.Store, user id.User) (a Listed, exists bool, err error) {
+	d, version, err := documents(s).Load(ctx, string(user))
+	return listed(d), version != 0, err
 }

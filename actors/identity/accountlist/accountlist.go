@@ -10,10 +10,11 @@
 //
 // It promises: every change of an account is in the list a moment after it was answered, or as soon as the
 // event log takes it. Whoever reads the list has it read first what was told; if that takes too long the
-// list is shown as it is. It is built anew from the accounts if it was never built or the log has lost
-// events.
+// list is shown as it is. It is built from the accounts if it was never built or the log has lost events;
+// what it had before is shown meanwhile, and an account that cannot be read keeps the row it had.
 //
-// Refusals: Invalid bad_cursor, and those of the tables.
+// Refusals: Invalid bad_cursor, Unavailable list_being_built until the list has been built once, and those of
+// the tables.
 package accountlist
 
 import (
@@ -65,8 +66,8 @@ func Address() follower.Address { return follower.Address{Kind: kindName, Key: a
 func Kind(d Deps) cluster.Kind {
 	return follower.Kind{
 		Name: kindName, Topic: account.Topic, Log: d.Log, Tables: d.Table, Table: list(), Apply: apply, Metrics: d.Metrics,
-		Build: func(ctx context.Context, _ string, write func(context.Context, ...table.Op) error) error {
-			return build(ctx, d.Table, write)
+		Build: func(ctx context.Context, _, place string, part *follower.Part) (string, error) {
+			return build(ctx, d.Table, place, part)
 		},
 	}.Cluster()
 }
@@ -109,20 +110,6 @@ func handleKey(folded string, a account.Account) []byte {
 	return slices.Concat([]byte{handles}, []byte(folded), []byte{0}, []byte(a.User))
 }
 
-// build writes the rows of all accounts there are.
-func build(ctx context.Context, s *table.Store, write func(context.Context, ...table.Op) error) error {
-	if err := write(ctx, table.DeleteRange([]byte{handles}, []byte{handles + 1}), table.DeleteRange([]byte{users}, []byte{users + 1})); err != nil {
-		return err
-	}
-	return account.Each(ctx, s, func(a account.Account, folded string) error {
-		value, err := encode(a)
-		if err != nil {
-			return err
-		}
-		return write(ctx, table.Put(handleKey(folded, a), value), table.Put(userKey(a), []byte(folded)))
-	})
-}
-
 // Client reads the list. It is safe for concurrent use.
 type Client struct {
 	node  *cluster.Node
@@ -137,6 +124,9 @@ func NewClient(n *cluster.Node, t *table.Store) *Client { return &Client{n, t} }
 // with, "" at the end.
 func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error) {
 	c.catchUp(ctx)
+	if err := follower.Built(ctx, c.table, list(), all); err != nil {
+		return nil, "", err
+	}
 	from := append([]byte{handles}, text.Fold(prefix[:min(len(prefix), maxPrefix)])...)
 	r := table.Range{Table: list(), Partition: all, From: from, To: end(from), Limit: max(1, min(limit, MaxPage))}
 	if cursor != "" {

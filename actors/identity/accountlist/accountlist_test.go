@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/internal/auth"
@@ -188,5 +189,66 @@ func TestAListThatCannotHearTheNewestIsShownAsItIs(t *testing.T) {
 		if _, _, err := w.List.List(ctx, "", "", 10); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
+	})
+}
+
+// TestAListOfManyAccountsIsBuilt from more of them than are read at once.
+func TestAListOfManyAccountsIsBuilt(t *testing.T) {
+	w := worldtest.New(t, worldtest.Config{})
+	var want []string
+	for n := range 70 {
+		want = append(want, fmt.Sprintf("somebody%02d", n))
+		register(t, w, want[n])
+	}
+	w.Kill()
+	fence := position.Fence{Epoch: w.Node.Epoch(), Activation: 1 << 20}
+	if err := w.Table.Fence(t.Context(), table.Owned("account_list"), "all", fence); err != nil {
+		t.Fatal(err)
+	}
+	empty(t, w.Table, table.Owned("account_list"), "all", fence)
+	w = worldtest.New(t, worldtest.Config{Table: w.Table})
+	listed(t, w, want...)
+}
+
+// TestAListIsBuiltWithoutWhatCannotBeRead: a damaged account keeps the rows that it had, and rows that no
+// account has are removed.
+func TestAListIsBuiltWithoutWhatCannotBeRead(t *testing.T) {
+	w := worldtest.New(t, worldtest.Config{})
+	bea := register(t, w, "bea")
+	for _, handle := range []string{"ann", "cat"} {
+		register(t, w, handle)
+	}
+	listed(t, w, "ann", "bea", "cat")
+	w.Kill()
+	fence := position.Fence{Epoch: w.Node.Epoch(), Activation: 1 << 20}
+	put := func(of, partition string, ops ...table.Op) {
+		if err := w.Table.Fence(t.Context(), table.Owned(of), partition, fence); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Table.Write(t.Context(), table.Batch{Table: table.Owned(of), Partition: partition, Fence: fence, Ops: ops}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("account", string(bea.User), table.Put([]byte("doc"), []byte("{")))
+	ghost := []byte(`{"User":"123","Handle":"ghost"}`)
+	put("account_list", "all", table.Delete([]byte{2}), table.Put([]byte("hghost\x00123"), ghost), table.Put([]byte("u123"), []byte("ghost")),
+		table.Put([]byte("habe\x00"+string(bea.User)), []byte(`{"User":"123","Handle":"abe"}`)), table.Put([]byte("hbob"), ghost))
+	w = worldtest.New(t, worldtest.Config{Table: w.Table})
+	listed(t, w, "abe", "ann", "bea", "cat")
+}
+
+// TestAListThatWasNeverWholeIsNotShown: half a list looks like a whole one.
+func TestAListThatWasNeverWholeIsNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, disk := worldtest.NewFlaky(t)
+		disk.Fail("eventlog", worldtest.Away)
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		register(t, w, "ann")
+		if _, _, err := w.List.List(t.Context(), "", "", 10); !errors.Is(err, follower.ErrBuilding) {
+			t.Errorf("got %v", err)
+		}
+		disk.Fail("", worldtest.None)
+		time.Sleep(20 * time.Second)
+		listed(t, w, "ann")
 	})
 }

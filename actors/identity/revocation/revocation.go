@@ -135,7 +135,7 @@ func (b *Board) learn(n Notice, until time.Time) {
 func (b *Board) Load(ctx context.Context) error {
 	begun := time.Now()
 	for at, first := table.Cursor(""), true; first || at != ""; first = false {
-		names, next, err := b.cfg.Table.Walk(ctx, rows(), at)
+		names, next, err := b.cfg.Table.Walk(ctx, rows(), at, 0)
 		if err != nil {
 			return err
 		}

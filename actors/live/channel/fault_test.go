@@ -322,7 +322,7 @@ func TestAnOwnerThatWasSupersededStepsDown(t *testing.T) {
 // row is where the list has a channel, and what it says; nothing if it is not there.
 func row(t *testing.T, w *worldtest.World, ch id.Channel) (b table.Batch) {
 	t.Helper()
-	partitions, _, err := w.Table.Walk(t.Context(), table.Plain("channel_live"), "")
+	partitions, _, err := w.Table.Walk(t.Context(), table.Plain("channel_live"), "", 0)
 	for _, p := range partitions {
 		r, getErr := w.Table.Get(t.Context(), table.Plain("channel_live"), p, []byte(ch))
 		if getErr == nil {

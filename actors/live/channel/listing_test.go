@@ -139,7 +139,7 @@ func TestTheListIsSpread(t *testing.T) {
 	for i := range channels {
 		w.show(t, id.Channel(fmt.Sprint(1<<40+i)), i)
 	}
-	partitions, _, err := w.store.table.Walk(t.Context(), listing(), "")
+	partitions, _, err := w.store.table.Walk(t.Context(), listing(), "", 0)
 	if err != nil || len(partitions) != lists {
 		t.Errorf("%d channels lie in %d partitions, %v; want %d", channels, len(partitions), err, lists)
 	}

@@ -55,7 +55,7 @@ func (f *face) memberOperations() []rest.Operation {
 			ID: "list-users", Method: http.MethodGet, Path: "/v1/users",
 			Summary: "List accounts",
 			Text:    "By handle. An account or a change of one is in the list a moment after it was answered.",
-			Tag:     "users", Access: rest.Users, Right: reader(), Codes: []string{"bad_cursor"},
+			Tag:     "users", Access: rest.Users, Right: reader(), Codes: []string{"bad_cursor", "list_being_built"},
 		}, f.listMembers),
 		rest.Handle(rest.Operation{
 			ID: "get-user", Method: http.MethodGet, Path: "/v1/users/{user}",

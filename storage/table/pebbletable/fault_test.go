@@ -156,7 +156,7 @@ func isDead(t *testing.T, d *pebbletable.Driver, s *table.Store) {
 	if _, err := s.Get(t.Context(), plain(), "p", []byte("before0")); fault.CodeOf(err) != "storage_failed" {
 		t.Errorf("a read from a dead engine: %v", err)
 	}
-	if _, _, err := s.Walk(t.Context(), plain(), ""); fault.CodeOf(err) != "storage_failed" {
+	if _, _, err := s.Walk(t.Context(), plain(), "", 0); fault.CodeOf(err) != "storage_failed" {
 		t.Errorf("a walk over a dead engine: %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func cancelled(r *rig) {
 	}{{"cancelled", gone, fault.Unavailable}, {"deadline passed", late, fault.Timeout}} {
 		_, getErr := r.store.Get(c.ctx, shared(), "p", []byte("k"))
 		_, _, scanErr := r.store.Scan(c.ctx, table.Range{Table: shared(), Partition: "p"})
-		_, _, walkErr := r.store.Walk(c.ctx, shared(), "")
+		_, _, walkErr := r.store.Walk(c.ctx, shared(), "", 0)
 		_, writeErr := r.store.Write(c.ctx, table.Batch{Table: shared(), Partition: "p", Ops: []table.Op{table.Put([]byte("j"), nil)}})
 		fenceErr := r.store.Fence(c.ctx, owned(), "p", at(9, 1))
 		for what, err := range map[string]error{"get": getErr, "scan": scanErr, "walk": walkErr, "write": writeErr, "fence": fenceErr} {

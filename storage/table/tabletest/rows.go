@@ -353,12 +353,15 @@ func walk(r *rig) {
 	write(tab, "gone", table.Delete([]byte("a")))
 	write(table.Plain("suite_walk_"), "elsewhere", table.Put([]byte("a"), nil))
 	write(table.Plain("suite_wal"), "elsewhere", table.Put([]byte("a"), nil))
-	for _, s := range []*table.Store{r.store, r.other} {
+	for limit, s := range map[int]*table.Store{0: r.store, 7: r.other} {
 		seen := map[string]int{}
 		for cursor, more := table.Cursor(""), true; more; more = cursor != "" {
-			names, next, err := s.Walk(r.Context(), tab, cursor)
+			names, next, err := s.Walk(r.Context(), tab, cursor, limit)
 			if err != nil {
 				r.Fatal(err)
+			}
+			if limit > 0 && len(names) > limit {
+				r.Errorf("%d partitions of a page of %d", len(names), limit)
 			}
 			for _, name := range names {
 				seen[name]++
@@ -375,7 +378,7 @@ func walk(r *rig) {
 			r.Errorf("%d partitions were named, want %d", len(seen), n)
 		}
 	}
-	if _, _, err := r.store.Walk(r.Context(), table.Plain("No"), ""); err == nil || fault.KindOf(err) != fault.Invalid {
+	if _, _, err := r.store.Walk(r.Context(), table.Plain("No"), "", 0); err == nil || fault.KindOf(err) != fault.Invalid {
 		r.Errorf("a walk over no table: %v, want fault.Invalid", err)
 	}
 }
@@ -401,7 +404,7 @@ func reopen(r *rig) {
 	_, getErr := closed.Get(r.Context(), shared(), "p", []byte("000"))
 	_, _, scanErr := closed.Scan(r.Context(), table.Range{Table: shared(), Partition: "p"})
 	_, writeErr := closed.Write(r.Context(), table.Batch{Table: shared(), Partition: "p", Ops: []table.Op{table.Put([]byte("k"), nil)}})
-	_, _, walkErr := closed.Walk(r.Context(), shared(), "")
+	_, _, walkErr := closed.Walk(r.Context(), shared(), "", 0)
 	fenceErr := closed.Fence(r.Context(), owned(), "p", at(1, 1))
 	for what, err := range map[string]error{"get": getErr, "scan": scanErr, "walk": walkErr, "write": writeErr, "fence": fenceErr} {
 		if err == nil || fault.KindOf(err) != fault.Unavailable {

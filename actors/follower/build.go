@@ -1,0 +1,178 @@
+package follower
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/eventlog"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+const (
+	// partOps and partBytes end a part. A batch of the tables takes four times as much, so that what a Build
+	// adds after it has looked fits as well.
+	partOps   = table.MaxOps / 4
+	partBytes = table.MaxBatch / 4
+	// partTime ends a part, far before its work is given up, and soon enough for those who wait.
+	partTime = time.Second
+	// collisions is how often a part is made again because an earlier write has taken effect late.
+	collisions = 3
+	// maxNamed is how many of those that were passed over in a part are named in the log.
+	maxNamed = 10
+)
+
+// The rows of a follower. Their keys begin with 0x02: projections have 0x01.
+func builtKey() []byte { return []byte{0x02} }      // the rows were once whole
+func buildKey() []byte { return []byte{0x02, 'b'} } // they are being built: JSON of building
+
+// ErrBuilding says that the rows are being built from the truth, which takes long.
+var ErrBuilding = fault.New(fault.Unavailable, "list_being_built", "the list is being built; it is there in a while").After(5 * time.Second)
+
+// Built refuses with ErrBuilding where the rows of a follower were never whole yet. While they are built
+// anew those of before are there, and are replaced one by one.
+func Built(ctx context.Context, s *table.Store, t table.Table, key string) error {
+	_, err := s.Get(ctx, t, key, builtKey())
+	if errors.Is(err, table.ErrNoRow) {
+		return ErrBuilding
+	}
+	return err
+}
+
+// building is how far a build is.
+type building struct {
+	// Ends are where the partitions of the topic ended when it began: what was told later is read after it.
+	Ends []uint64 `json:"ends"`
+	// Place is that of the kind's Build.
+	Place []byte `json:"place,omitempty"`
+}
+
+// Part is what a Build gives at once: it is written as one batch, together with the place to go on from.
+type Part struct {
+	changes map[string]table.Op
+	bytes   int
+	until   time.Time
+	skipped []error
+	missed  int
+}
+
+func newPart() *Part {
+	return &Part{changes: map[string]table.Op{}, until: time.Now().Add(partTime)}
+}
+
+// Put sets a row.
+func (p *Part) Put(key, value []byte) { p.change(table.Put(key, value)) }
+
+// Delete removes a row.
+func (p *Part) Delete(key []byte) { p.change(table.Delete(key)) }
+
+// change keeps the last change of each row, because a batch may have only one.
+func (p *Part) change(op table.Op) {
+	old := p.changes[string(op.Key)]
+	p.bytes += len(op.Key) + len(op.Value) - len(old.Key) - len(old.Value)
+	p.changes[string(op.Key)] = op
+}
+
+// Skip says that something of the truth cannot be read, and that the list is made without it.
+func (p *Part) Skip(err error) {
+	p.missed++
+	if len(p.skipped) < maxNamed {
+		p.skipped = append(p.skipped, err)
+	}
+}
+
+// Full says that the part should end here. Between two looks a Build adds at most 1024 rows or 1 MiB.
+func (p *Part) Full() bool {
+	return len(p.changes) >= partOps || p.bytes >= partBytes || !time.Now().Before(p.until)
+}
+
+// begin has the rows built anew, also by a successor, from the ends that the log has now: what is told
+// meanwhile comes again.
+func (f *follower) begin(ctx context.Context) error {
+	_, version, err := f.building(ctx)
+	if err != nil {
+		return err
+	}
+	b := building{Ends: make([]uint64, len(f.parts))}
+	for i := range f.parts {
+		page, err := f.kind.Log.Read(ctx, eventlog.Request{Topic: f.kind.Topic, Partition: i, Max: 1})
+		if err != nil {
+			return err
+		}
+		b.Ends[i] = page.End
+	}
+	return f.moveTo(ctx, b, version)
+}
+
+// building reads how far a build is; version 0: there is none.
+func (f *follower) building(ctx context.Context) (b building, version table.Version, err error) {
+	row, err := f.kind.Tables.Get(ctx, f.kind.Table, f.key, buildKey())
+	if errors.Is(err, table.ErrNoRow) {
+		return b, 0, nil
+	}
+	if err == nil && json.Unmarshal(row.Value, &b) != nil {
+		b = building{}
+	}
+	return b, row.Version, err
+}
+
+// build makes the next part of the rows.
+func (f *follower) build(ctx context.Context, r *round) error {
+	for try := 0; ; try++ {
+		err := f.buildPart(ctx, r)
+		if !errors.Is(err, table.ErrConflict) || try == collisions {
+			return err
+		}
+	}
+}
+
+func (f *follower) buildPart(ctx context.Context, r *round) error {
+	b, version, err := f.building(ctx)
+	if err != nil || version == 0 { // a write that was given up has ended it after all
+		return err
+	}
+	if len(b.Ends) != len(f.parts) { // of a log with other partitions
+		return f.begin(ctx)
+	}
+	part := newPart()
+	next, err := f.kind.Build(ctx, f.key, string(b.Place), part)
+	if err != nil {
+		return err
+	}
+	r.skipped, r.missed = part.skipped, part.missed
+	ops := make([]table.Op, 0, len(part.changes)+2)
+	for _, op := range part.changes {
+		ops = append(ops, op)
+	}
+	if next != "" {
+		b.Place = []byte(next)
+		return f.moveTo(ctx, b, version, ops...)
+	}
+	for i, p := range f.parts {
+		if err := p.Restart(ctx, b.Ends[i]); err != nil {
+			return err
+		}
+	}
+	return f.write(ctx, append(ops, table.Put(builtKey(), nil), table.DeleteIfVersion(buildKey(), version))...)
+}
+
+// moveTo writes how far the build is, from the version that was read: one that takes effect late, after its
+// outcome was called unknown, changes nothing that came after it.
+func (f *follower) moveTo(ctx context.Context, b building, version table.Version, ops ...table.Op) error {
+	value, err := json.Marshal(b)
+	if err != nil {
+		return fault.Wrap(fault.Internal, "build_unwritable", "how far a list is built cannot be encoded", err)
+	}
+	op := table.PutIfAbsent(buildKey(), value)
+	if version != 0 {
+		op = table.PutIfVersion(buildKey(), value, version)
+	}
+	return f.write(ctx, append(ops, op)...)
+}
+
+func (f *follower) write(ctx context.Context, ops ...table.Op) error {
+	_, err := f.kind.Tables.Write(ctx, table.Batch{Table: f.kind.Table, Partition: f.key, Fence: f.fence, Ops: ops})
+	return err
+}

@@ -1,0 +1,101 @@
+package accountlist
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"strings"
+
+	"github.com/barrage-live/barrage/actors/follower"
+	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+// A place of a build is one of these with where it is: a cursor over the accounts, then a key of the list.
+const (
+	adding   = "a"
+	removing = "r"
+	// sweepPage is how many rows are looked at between two looks at the clock.
+	sweepPage = 32
+)
+
+// build writes the rows of all accounts there are, and then removes those that no account has.
+func build(ctx context.Context, s *table.Store, place string, part *follower.Part) (next string, err error) {
+	if from, ok := strings.CutPrefix(place, removing); ok {
+		return remove(ctx, s, from, part)
+	}
+	at := strings.TrimPrefix(place, adding)
+	for {
+		if at, err = account.Page(ctx, s, at, add(part)); err != nil {
+			return "", err
+		}
+		if at == "" {
+			return removing, nil
+		}
+		if part.Full() {
+			return adding + at, nil
+		}
+	}
+}
+
+// add puts the rows of an account into a part.
+func add(part *follower.Part) func(user id.User, a account.Listed, unread error) error {
+	return func(user id.User, a account.Listed, unread error) error {
+		if unread != nil {
+			part.Skip(fault.Wrap(fault.Internal, "account_unreadable", "account "+string(user)+" cannot be read", unread))
+			return nil
+		}
+		value, err := encode(a.Account)
+		if err != nil {
+			return err
+		}
+		part.Put(handleKey(a.Folded, a.Account), value)
+		part.Put(userKey(a.Account), []byte(a.Folded))
+		return nil
+	}
+}
+
+// remove removes rows of handles that their accounts do not have, from a key on. An account that cannot be
+// read keeps its row: it was there.
+func remove(ctx context.Context, s *table.Store, from string, part *follower.Part) (next string, err error) {
+	r := table.Range{Table: list(), Partition: all, From: []byte(cmp.Or(from, string(rune(handles)))), To: []byte{handles + 1}, Limit: sweepPage}
+	for {
+		rows, more, err := s.Scan(ctx, r)
+		if err != nil {
+			return "", err
+		}
+		for _, row := range rows {
+			if err := check(ctx, s, row.Key, part); err != nil {
+				return "", err
+			}
+		}
+		if !more {
+			return "", nil
+		}
+		if r = table.Rest(r, rows); part.Full() {
+			return removing + string(r.From), nil
+		}
+	}
+}
+
+// check removes one of these rows if it has to be.
+func check(ctx context.Context, s *table.Store, key []byte, part *follower.Part) error {
+	folded, user, found := bytes.Cut(key[1:], []byte{0})
+	if !found {
+		part.Delete(bytes.Clone(key))
+		return nil
+	}
+	a, exists, err := account.Read(ctx, s, id.User(user))
+	switch {
+	case err != nil && fault.KindOf(err) != fault.Internal:
+		return err
+	case err != nil || exists && a.Folded == string(folded):
+		return nil
+	case !exists:
+		part.Delete(userKey(account.Account{User: id.User(user)}))
+	}
+	part.Delete(bytes.Clone(key))
+	return nil
+}
