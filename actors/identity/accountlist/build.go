@@ -91,11 +91,11 @@ func check(ctx context.Context, s *table.Store, key []byte, part *follower.Part)
 	switch {
 	case err != nil && fault.KindOf(err) != fault.Internal:
 		return err
-	case err != nil || exists && a.Folded == string(folded):
-		return nil
-	case !exists:
+	case err == nil && !exists:
+		part.Delete(bytes.Clone(key))
 		part.Delete(userKey(account.Account{User: id.User(user)}))
+	case err == nil && a.Folded != string(folded):
+		part.Delete(bytes.Clone(key))
 	}
-	part.Delete(bytes.Clone(key))
 	return nil
 }
