@@ -164,5 +164,5 @@ func (l Log) logger(w io.Writer) *slog.Logger {
 	if level == slog.LevelDebug { // whoever looks so closely wants to see everything
 		return slog.New(lines)
 	}
-	return slog.New(logbound.New(lines, logbound.Config{}))
+	return slog.New(logbound.New(lines, logbound.Config{Apart: "route"}))
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -38,5 +40,18 @@ func TestSettingsThatCannotBe(t *testing.T) {
 	}
 	if cfg, _, err := load([]string{"--limits.proxies", "127.0.0.1"}, nil); err != nil || len(cfg.Limits.Proxies) != 1 {
 		t.Errorf("a single address: %v", err)
+	}
+}
+
+// TestTheLogBoundsEachRouteByItself logs requests of one route without end, and one of another.
+func TestTheLogBoundsEachRouteByItself(t *testing.T) {
+	var out bytes.Buffer
+	log := Log{Level: "info", Format: "json"}.logger(&out)
+	for range 1000 {
+		log.Info("request", slog.String("route", "/v1/auth/logout"))
+	}
+	log.Info("request", slog.String("route", "/v1/rooms/{room}"))
+	if flood := strings.Count(out.String(), "logout"); flood >= 1000 || !strings.Contains(out.String(), "/v1/rooms/{room}") {
+		t.Errorf("%d lines of the flood, and of the other route:\n%s", flood, out.String()[max(0, out.Len()-200):])
 	}
 }

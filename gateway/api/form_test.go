@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/rest"
+	"github.com/barrage-live/barrage/internal/logbound"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 func TestBadForms(t *testing.T) {
@@ -304,5 +307,29 @@ func TestALongPathIsLoggedInPart(t *testing.T) {
 	w.do(call{method: "POST", path: "/v1/" + strings.Repeat("x", 30_000)}).want(t, http.StatusNotFound, "no_route")
 	if n := len(w.log.String()); n > 2000 {
 		t.Errorf("%d bytes are logged", n)
+	}
+}
+
+// TestRefusalsHideNothingThatWasDone has guests ask for what there is not, for what they may not, and for the
+// end of logins that there never were; then somebody changes a room.
+func TestRefusalsHideNothingThatWasDone(t *testing.T) {
+	w := newWorldOf(t, func(d *api.Deps) {
+		d.Log = slog.New(logbound.New(d.Log.Handler(), logbound.Config{Rate: quota.Rate{PerSecond: 1e-9, Burst: 5}, Apart: "route"}))
+	})
+	p := w.join("ann")
+	room := "/v1/rooms/" + string(rid(w.own(p, "anns")))
+	for range 20 {
+		w.do(call{method: "POST", path: "/v1/nothing"})
+		w.do(call{method: "PATCH", path: room, body: `{"slow_mode_seconds":5}`})
+		w.do(call{method: "POST", path: "/v1/auth/logout", body: `{"refresh_token":"nonsense"}`})
+	}
+	if n := strings.Count(w.log.String(), "\n"); n > 30 {
+		t.Errorf("%d lines are written of the flood", n)
+	}
+	if a := w.do(call{method: "PATCH", path: room, token: p.token, body: `{"slow_mode_seconds":5}`}); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if logged := w.log.String(); !strings.Contains(logged, `"method":"PATCH","route":"/v1/rooms/{room}","path":"`+room+`","status":200`) {
+		t.Errorf("who changed the room is not in the log:\n%s", logged)
 	}
 }

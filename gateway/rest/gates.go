@@ -57,8 +57,21 @@ func (rt *Router) record(log *slog.Logger, r *http.Request, w middleware.WrapRes
 	status := max(w.Status(), http.StatusOK)
 	rt.Metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	rt.Metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
-	log.Log(r.Context(), logLevel(r, status), "request", slog.String("route", route), slog.String("path", shortened(r.URL.Path)), slog.Int("status", status),
-		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.Addr.String()))
+	level := logLevel(r, status)
+	attrs := []slog.Attr{
+		slog.String("route", route), slog.String("path", shortened(r.URL.Path)), slog.Int("status", status),
+		slog.Int("bytes", w.BytesWritten()), slog.Duration("took", took), slog.String("addr", c.Addr.String()),
+	}
+	// Three texts, because the log bounds each by itself, and each route: what anybody can have refused
+	// must not hide what was done.
+	switch {
+	case status < http.StatusBadRequest:
+		log.LogAttrs(r.Context(), level, "request", attrs...)
+	case status < http.StatusInternalServerError:
+		log.LogAttrs(r.Context(), level, "request refused", attrs...)
+	default:
+		log.LogAttrs(r.Context(), level, "request failed", attrs...)
+	}
 }
 
 // maxLogged is how many bytes of a path are logged: whoever asks chooses it.

@@ -1,11 +1,12 @@
 // Package logbound bounds how fast a log grows: a line that is logged over and over is written at a bounded
-// rate, and how many like it were left out is written with the next one.
+// rate, how many like it were left out is written with the next one, and no attribute is longer than a bound.
 //
-// It owns a bucket for each message, by its text and level. It promises that every message is written as
-// long as it does not come more often than the rate allows, that what is left out is counted and told
-// ("left_out"), and that errors are written always. What it does not bound is the number of different
-// texts: a message is a constant, and what varies belongs into attributes. Beyond 1,000 texts the rest
-// share one bucket. It fails as the handler that it stands in front of.
+// It owns a bucket for each message, by its text, its level, and the value of one attribute (Config.Apart).
+// It promises that every message is written as long as it does not come more often than the rate allows,
+// that what is left out is counted and told ("left_out"), that errors are written always, and that what is
+// cut says how much is missing. What it does not bound is the number of different texts: a message is a
+// constant, and what varies belongs into attributes. Beyond 1,000 texts the rest share one bucket. It fails
+// as the handler that it stands in front of.
 package logbound
 
 import (
@@ -25,6 +26,9 @@ type Config struct {
 	// Rate is how many lines of one message a second are written, on average after a burst; zero means 20
 	// after 200.
 	Rate quota.Rate
+	// Apart names an attribute, given with the line itself, whose values have buckets of their own: one that
+	// has few. Empty: none.
+	Apart string
 }
 
 // Handler is a slog.Handler that bounds another. It is safe for concurrent use.
@@ -37,7 +41,7 @@ var _ slog.Handler = (*Handler)(nil)
 
 // state is what all handlers made of one share.
 type state struct {
-	rate  quota.Rate
+	cfg   Config
 	begin time.Time
 
 	mu     sync.Mutex
@@ -47,8 +51,8 @@ type state struct {
 
 // text names lines that count together.
 type text struct {
-	level   slog.Level
-	message string
+	level          slog.Level
+	message, apart string
 }
 
 type line struct {
@@ -61,7 +65,7 @@ func New(next slog.Handler, c Config) *Handler {
 	if c.Rate == (quota.Rate{}) {
 		c.Rate = quota.Rate{PerSecond: 20, Burst: 200}
 	}
-	return &Handler{next, &state{rate: c.Rate, begin: time.Now(), texts: map[text]*line{}}}
+	return &Handler{next, &state{cfg: c, begin: time.Now(), texts: map[text]*line{}}}
 }
 
 // Enabled implements slog.Handler.
@@ -72,17 +76,33 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements slog.Handler.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelError {
-		return h.next.Handle(ctx, r)
+		return h.next.Handle(ctx, cutRecord(r, maxErrorValue))
 	}
-	leftOut, ok := h.state.take(text{r.Level, r.Message}, time.Now())
+	leftOut, ok := h.state.take(text{r.Level, r.Message, h.state.apart(r)}, time.Now())
 	if !ok {
 		return nil
 	}
+	r = cutRecord(r, maxValue)
 	if leftOut > 0 {
 		r = r.Clone()
 		r.AddAttrs(slog.Int("left_out", leftOut))
 	}
 	return h.next.Handle(ctx, r)
+}
+
+// apart is the value by which a line is told from others of its text.
+func (s *state) apart(r slog.Record) (value string) {
+	if s.cfg.Apart == "" {
+		return ""
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == s.cfg.Apart {
+			value = a.Value.Resolve().String()
+			return false
+		}
+		return true
+	})
+	return value
 }
 
 // take reports whether a line may be written, and how many like it were left out before it.
@@ -98,7 +118,7 @@ func (s *state) take(t text, now time.Time) (leftOut int, ok bool) {
 	default:
 		l = &s.others
 	}
-	if !l.bucket.Take(now.Sub(s.begin), s.rate, 1) {
+	if !l.bucket.Take(now.Sub(s.begin), s.cfg.Rate, 1) {
 		l.leftOut++
 		return 0, false
 	}
@@ -108,7 +128,7 @@ func (s *state) take(t text, now time.Time) (leftOut int, ok bool) {
 
 // WithAttrs implements slog.Handler.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &Handler{h.next.WithAttrs(attrs), h.state}
+	return &Handler{h.next.WithAttrs(cutAttrs(attrs, maxValue)), h.state}
 }
 
 // WithGroup implements slog.Handler.

@@ -2,6 +2,7 @@ package logbound
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -75,6 +76,63 @@ func TestManyTextsShareABucket(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "\n"); n < maxTexts+200 || n > maxTexts+300 {
 		t.Errorf("%d lines are written", n)
+	}
+}
+
+// TestLinesAreToldApartByAnAttribute floods the line of one route and writes that of another once.
+func TestLinesAreToldApartByAnAttribute(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(New(slog.NewTextHandler(&out, nil), Config{Rate: quota.Rate{PerSecond: 2, Burst: 5}, Apart: "route"}))
+	for range 1000 {
+		log.Info("request", slog.Int("status", 204), slog.String("route", "/logout"))
+	}
+	log.Info("request", slog.Int("status", 200), slog.String("route", "/room"))
+	if flood, one := strings.Count(out.String(), "route=/logout"), strings.Count(out.String(), "route=/room"); flood != 5 || one != 1 {
+		t.Errorf("%d lines of the flood, %d of the other route", flood, one)
+	}
+}
+
+// secret is logged as something else.
+type secret string
+
+func (s secret) LogValue() slog.Value { return slog.StringValue(string(s)) }
+
+// TestNoAttributeIsLong writes attributes of every kind that can be long.
+func TestNoAttributeIsLong(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	wide := strings.Repeat("\xff", 100_000)
+	for name, write := range map[string]func(log *slog.Logger){
+		"text":               func(log *slog.Logger) { log.Info("line", slog.String("a", long)) },
+		"not UTF-8":          func(log *slog.Logger) { log.Info("line", slog.String("a", wide)) },
+		"an error":           func(log *slog.Logger) { log.Warn("line", slog.Any("a", errors.New(long))) },
+		"a list":             func(log *slog.Logger) { log.Info("line", slog.Any("a", []string{long, long})) },
+		"a value of its own": func(log *slog.Logger) { log.Info("line", slog.Any("a", secret(long))) },
+		"a group":            func(log *slog.Logger) { log.Info("line", slog.Group("g", slog.Int("n", 1), slog.String("a", long))) },
+		"of the logger":      func(log *slog.Logger) { log.With(slog.String("a", long)).Info("line") },
+		"within a group":     func(log *slog.Logger) { log.WithGroup("g").Info("line", slog.String("a", long)) },
+		"of a real error":    func(log *slog.Logger) { log.Error("line", slog.String("a", long)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for form, handler := range map[string]func(*bytes.Buffer) slog.Handler{
+				"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+				"json": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+			} {
+				most := 6*maxValue + 300
+				if name == "of a real error" {
+					most = 6*maxErrorValue + 300
+				}
+				var out bytes.Buffer
+				write(slog.New(New(handler(&out), Config{})))
+				if line := out.String(); len(line) > most || !strings.Contains(line, "bytes more)") || !strings.Contains(line, "line") {
+					t.Errorf("%s: %d bytes: %.200s", form, len(line), line)
+				}
+			}
+		})
+	}
+	var out bytes.Buffer
+	slog.New(New(slog.NewTextHandler(&out, nil), Config{})).Info("line", slog.String("a", long[:maxValue]), slog.Any("b", []string{"x", "y"}))
+	if !strings.Contains(out.String(), long[:maxValue]) || strings.Contains(out.String(), "bytes more") || !strings.Contains(out.String(), `b="[x y]"`) {
+		t.Errorf("what is short enough is changed: %s", out.String())
 	}
 }
 
