@@ -88,11 +88,16 @@ func (c *cutter) lastPart(segment, part time.Duration) bool {
 // full reports whether a part is long enough to be followed by another in its segment.
 func (c *cutter) full(part time.Duration) bool { return part*100 >= c.target*85 }
 
-// within cuts inside a picture that lasts longer than a part; what follows there is audio only.
+// within cuts inside a picture that lasts longer than a part; what follows there is audio only. What is left
+// of the picture is made long enough for a frame of audio to begin in it, where there is sound.
 func (c *cutter) within(s *sample) {
 	for s.until-c.part > c.target {
-		at := c.part + c.target
-		c.mark(at, c.lastPart(at-c.segment, c.target), nil)
+		part := c.target
+		if slack := c.target * 15 / 100; s.until-c.part < c.target+slack {
+			part -= slack
+		}
+		at := c.part + part
+		c.mark(at, c.lastPart(at-c.segment, part), nil)
 	}
 }
 

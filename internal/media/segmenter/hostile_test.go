@@ -282,6 +282,20 @@ func TestTheClockFollowsADriftingPublisher(t *testing.T) {
 	}
 }
 
+// TestWhereNothingBeginsThereIsNoPart: a picture that stands for longer than a part is cut, and where sound
+// is lost too nothing begins in what follows the cut.
+func TestWhereNothingBeginsThereIsNoPart(t *testing.T) {
+	src := mediatest.Source{Frame: 251 * time.Millisecond, GOP: 1, Sound: true}
+	units := src.Units(20 * time.Second)
+	units = mediatest.Shift(units, 1, 174*time.Millisecond)
+	units = append(units[:268], units[281:]...) // a picture, and the sound around it
+	b := run(t, src.Tracks(), units)
+	b.check()
+	if d := b.discontinuities(); len(d) != 1 || b.g.Counters().Holes != 1 {
+		t.Errorf("discontinuities: got %v and %d holes, want one", d, b.g.Counters().Holes)
+	}
+}
+
 // TestAnythingGoes feeds arbitrary timestamps and holds the promises that know no source.
 func TestAnythingGoes(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {

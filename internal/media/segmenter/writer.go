@@ -84,9 +84,12 @@ func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample 
 	return q[:rest]
 }
 
-// part writes the runs as the part that ends at the cut, opening its segment if it is the first.
+// part writes the runs as the part that ends at the cut, opening its segment if it is the first. Where
+// nothing begins there is no part: the segment ends before it, and the next does not continue it. Counted
+// into the next part instead, it could make that one longer than the target.
 func (w *writer) part(k cut, g *Segmenter) {
-	if w.full() {
+	hole := !w.full()
+	if !hole {
 		if !w.open {
 			w.openSegment(g)
 		}
@@ -103,10 +106,17 @@ func (w *writer) part(k cut, g *Segmenter) {
 	for i := range w.samples {
 		clear(w.samples[i])
 	}
-	if k.last && w.open {
+	if (k.last || hole) && w.open {
 		w.events = append(w.events, &Close{Sequence: w.sequence, Start: w.opened, End: w.from, Parts: w.index})
 		w.open = false
 		w.sequence++
+	}
+	if hole {
+		if k.at > w.from {
+			g.count.Holes++
+		}
+		w.from = k.at
+		w.discontinue()
 	}
 }
 
