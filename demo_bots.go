@@ -35,7 +35,7 @@ func (p *platform) bot(ctx context.Context, i int) (who auth.Identity, err error
 	if err != nil {
 		return who, err
 	}
-	login, err := p.sessions.Open(ctx, account.User, "demo bot")
+	login, err := p.sessions.Open(ctx, account.User, account.Logins, "demo bot")
 	if err != nil {
 		return who, err
 	}

@@ -153,11 +153,11 @@ func TestChangePassword(t *testing.T) {
 		"too short":        {password, "horse", "password_short"},
 		"the handle in it": {password, "ANNbonny", "password_is_handle"},
 	} {
-		if _, err := w.Accounts.ChangePassword(t.Context(), a.User, x.old, x.next); fault.CodeOf(err) != x.code {
+		if _, err := w.Accounts.ChangePassword(t.Context(), a.User, "", x.old, x.next); fault.CodeOf(err) != x.code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got, err := w.Accounts.ChangePassword(t.Context(), a.User, password, next); err != nil || got.User != a.User {
+	if got, err := w.Accounts.ChangePassword(t.Context(), a.User, "", password, next); err != nil || got.User != a.User {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if _, err := w.Accounts.Authenticate(t.Context(), "annbonny", password); !errors.Is(err, account.ErrCredentials) {
@@ -166,13 +166,13 @@ func TestChangePassword(t *testing.T) {
 	if _, err := w.Accounts.Authenticate(t.Context(), "annbonny", next); err != nil {
 		t.Errorf("the new one: %v", err)
 	}
-	if _, err := w.Accounts.ChangePassword(t.Context(), "4503599627370497", password, next); !errors.Is(err, account.ErrNoAccount) {
+	if _, err := w.Accounts.ChangePassword(t.Context(), "4503599627370497", "", password, next); !errors.Is(err, account.ErrNoAccount) {
 		t.Errorf("of nobody: %v", err)
 	}
 	if _, err := w.Accounts.SetDisabled(t.Context(), a.User, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Accounts.ChangePassword(t.Context(), a.User, next, password); !errors.Is(err, account.ErrDisabled) {
+	if _, err := w.Accounts.ChangePassword(t.Context(), a.User, "", next, password); !errors.Is(err, account.ErrDisabled) {
 		t.Errorf("of one who is shut out: %v", err)
 	}
 }
@@ -185,7 +185,7 @@ func TestManyChangeOnePassword(t *testing.T) {
 	results := make([]error, 8)
 	for i := range results {
 		wg.Go(func() {
-			_, results[i] = w.Accounts.ChangePassword(t.Context(), a.User, password, fmt.Sprint("another horse ", i))
+			_, results[i] = w.Accounts.ChangePassword(t.Context(), a.User, "", password, fmt.Sprint("another horse ", i))
 		})
 	}
 	wg.Wait()

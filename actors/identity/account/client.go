@@ -111,8 +111,9 @@ func (c *Client) verify(ctx context.Context, known credentials, password string)
 }
 
 // ChangePassword replaces the password of one who knows it, and refuses ErrCredentials to one who does not.
-// Logins go on until they are ended, which is for the caller to do.
-func (c *Client) ChangePassword(ctx context.Context, user id.User, old, next string) (Account, error) {
+// All logins but the one to keep are over from then on (Account.Ends). Their tokens serve until they expire
+// unless the logins are ended, which is for the caller to do.
+func (c *Client) ChangePassword(ctx context.Context, user id.User, keep id.Session, old, next string) (Account, error) {
 	known, err := c.secrets(ctx, user)
 	if err != nil {
 		return Account{}, err
@@ -127,7 +128,7 @@ func (c *Client) ChangePassword(ctx context.Context, user id.User, old, next str
 	if err != nil {
 		return Account{}, err
 	}
-	return ask(ctx, c.node, user, changePassword{known.hash, hash})
+	return ask(ctx, c.node, user, changePassword{known.hash, hash, keep})
 }
 
 // credentials reads what a login needs; a text that is no handle is nobody's.

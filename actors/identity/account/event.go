@@ -44,7 +44,9 @@ func ParseEvent(payload []byte) (a Account, folded string, ok bool) {
 	if err := json.Unmarshal(payload, &e); err != nil || e.User == "" || e.Folded == "" {
 		return a, "", false
 	}
-	return Account{e.User, e.Handle, e.Roles, e.Disabled, e.Created, e.Rights}, e.Folded, true
+	return Account{
+		User: e.User, Handle: e.Handle, Roles: e.Roles, Disabled: e.Disabled, Created: e.Created, RightsVersion: e.Rights,
+	}, e.Folded, true
 }
 
 // Listed is an account as lists know it.

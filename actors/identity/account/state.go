@@ -27,9 +27,19 @@ type Account struct {
 	Roles    auth.Roles
 	Disabled bool
 	Created  time.Time
+	// Logins is the version of logins that hold: one that was opened with a lower one is over (Ends).
+	Logins uint64
+	// Kept is the login that holds all the same, as the one that made the others end.
+	Kept id.Session
 	// RightsVersion grows when an administrator changes the roles or shuts the account out or lets it in;
 	// tokens with a lower one are out of date.
 	RightsVersion uint64
+}
+
+// Ends reports whether a login that was opened with this version of Logins is over. It is asked at every
+// refresh, so that what ends logins is one write, and no crash leaves an old one alive.
+func (a Account) Ends(login id.Session, version uint64) bool {
+	return version < a.Logins && login != a.Kept
 }
 
 // stored is the document.
@@ -41,6 +51,8 @@ type stored struct {
 	Disabled bool        `json:"disabled,omitempty"`
 	Created  time.Time   `json:"created"`
 	Rights   uint64      `json:"rights,omitempty"` // the version of roles and disabled
+	Logins   uint64      `json:"logins,omitempty"` // see Account
+	Kept     id.Session  `json:"kept,omitempty"`
 }
 
 // Commands. Each may be refused.
@@ -53,8 +65,12 @@ type (
 	}
 	// rehash replaces the password hash, unless it has changed since it was read.
 	rehash struct{ old, hash string }
-	// changePassword replaces the password hash, and refuses if it has changed since it was read.
-	changePassword struct{ old, hash string }
+	// changePassword replaces the password hash, and refuses if it has changed since it was read. All
+	// logins but one are over.
+	changePassword struct {
+		old, hash string
+		keep      id.Session
+	}
 	setRoles       struct{ roles auth.Roles }
 	grantRole      struct{ role auth.Role }
 	setDisabled    struct{ disabled bool }
@@ -117,6 +133,7 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 			return append(dst, document.Refuse{Err: ErrCredentials})
 		}
 		s.doc.Hash = c.hash
+		s.doc.Logins, s.doc.Kept = s.doc.Logins+1, c.keep
 		return append(dst, save{Doc: s.doc}, document.Reply{Value: s.public()})
 	case setRoles:
 		return s.change(auth.NewRoles(c.roles...), s.doc.Disabled, dst)
@@ -143,9 +160,13 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 	return append(dst, save{Doc: s.doc, Fragile: true, Events: s.events()}, document.Reply{Value: s.public()})
 }
 
-// change gives the account other rights, and makes tokens that carry the old ones out of date. What is so
-// already is written and told again, because what followed the first write may not have happened.
+// change gives the account other rights, and makes tokens that carry the old ones out of date. The logins of
+// one that is shut out are over, and stay so when it is let in again. What is so already is written and told
+// again, because what followed the first write may not have happened.
 func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
+	if disabled && !s.doc.Disabled {
+		s.doc.Logins, s.doc.Kept = s.doc.Logins+1, ""
+	}
 	if s.doc.Disabled != disabled || !slices.Equal(s.doc.Roles, roles) {
 		s.doc.Roles, s.doc.Disabled = roles, disabled
 		s.doc.Rights++
@@ -157,5 +178,8 @@ func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
 }
 
 func (s *state) public() Account {
-	return Account{s.doc.User, s.doc.Handle.Shown, slices.Clone(s.doc.Roles), s.doc.Disabled, s.doc.Created, s.doc.Rights}
+	return Account{
+		User: s.doc.User, Handle: s.doc.Handle.Shown, Roles: slices.Clone(s.doc.Roles), Disabled: s.doc.Disabled,
+		Created: s.doc.Created, Logins: s.doc.Logins, Kept: s.doc.Kept, RightsVersion: s.doc.Rights,
+	}
 }

@@ -121,7 +121,7 @@ func NewClient(n *cluster.Node, t *table.Store) *Client { return &Client{n, t} }
 
 // List gives the accounts whose handle begins with a prefix ("": all), in the order of their handles, at
 // most limit and MaxPage of them, after the cursor ("": from the beginning); next is the cursor to go on
-// with, "" at the end.
+// with, "" at the end. Which logins hold (Account.Logins and Kept) is not in the list.
 func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (page []account.Account, next string, err error) {
 	c.catchUp(ctx)
 	if err := follower.Built(ctx, c.table, list(), all); err != nil {

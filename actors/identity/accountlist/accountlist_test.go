@@ -119,6 +119,7 @@ func TestTheListKnowsWhatAnAccountHasBecome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	want.Logins = 0 // an account answers that itself only, see List
 	eventually(t, "the list has the account as it is", func() bool {
 		page, _, err := w.List.List(t.Context(), "", "", 10)
 		return err == nil && len(page) == 1 && fmt.Sprint(page[0]) == fmt.Sprint(want)

@@ -15,7 +15,7 @@ import (
 
 func open(t *testing.T, w *worldtest.World, user id.User) session.Rotation {
 	t.Helper()
-	r, err := w.Sessions.Open(t.Context(), user, "a phone")
+	r, err := w.Sessions.Open(t.Context(), user, 0, "a phone")
 	if err != nil {
 		t.Fatal(err)
 	}

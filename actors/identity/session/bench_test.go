@@ -18,7 +18,7 @@ func BenchmarkRefresh(b *testing.B) {
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
 		user := id.User("4" + string(rune('0'+users.Add(1)%10)))
-		r, err := w.Sessions.Open(b.Context(), user, "")
+		r, err := w.Sessions.Open(b.Context(), user, 0, "")
 		if err != nil {
 			b.Error(err)
 			return

@@ -33,13 +33,13 @@ func NewClient(n *cluster.Node, t *table.Store, cfg Config) *Client {
 }
 
 // Open begins a session and gives its first refresh token when it is durable. Device is what the device
-// says of itself.
-func (c *Client) Open(ctx context.Context, user id.User, device string) (Rotation, error) {
+// says of itself; logins is the account's version of logins that the password was looked at with.
+func (c *Client) Open(ctx context.Context, user id.User, logins uint64, device string) (Rotation, error) {
 	if err := c.makeRoom(ctx, user); err != nil {
 		return Rotation{}, err
 	}
 	s, family := id.NewSession(), auth.NewFamilyKey()
-	cmd := open{s, user, printable(device), family, auth.FirstRefresh(s, family)}
+	cmd := open{s, user, printable(device), logins, family, auth.FirstRefresh(s, family)}
 	return cluster.Ask[Rotation](ctx, c.node, KindName, string(s), cmd)
 }
 

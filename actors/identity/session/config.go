@@ -10,7 +10,9 @@ type Config struct {
 	RefreshTTL time.Duration
 	// MaxAge is how long a session lives at all; zero means 90 days.
 	MaxAge time.Duration
-	// RetryWindow is how long the previous refresh token yields the identical successor; zero means 10 s.
+	// RetryWindow is how long the previous refresh token yields the identical successor; zero means 5 min. A
+	// client whose answer was lost repeats for as long as the outage or the tunnel lasts, and ends its own
+	// login as a theft when it comes back later; a thief within the window is found out at the next token.
 	RetryWindow time.Duration
 	// MaxPerUser is how many sessions an account may have; zero means 64. Opening one more ends the oldest.
 	MaxPerUser int
@@ -22,7 +24,7 @@ func (c Config) filled() Config {
 		v *time.Duration
 		d time.Duration
 	}{
-		{&c.RefreshTTL, 14 * 24 * time.Hour}, {&c.MaxAge, 90 * 24 * time.Hour}, {&c.RetryWindow, 10 * time.Second},
+		{&c.RefreshTTL, 14 * 24 * time.Hour}, {&c.MaxAge, 90 * 24 * time.Hour}, {&c.RetryWindow, 5 * time.Minute},
 	} {
 		if *f.v == 0 {
 			*f.v = f.d

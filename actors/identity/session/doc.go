@@ -8,7 +8,7 @@
 //	        refresh with the current token
 //	            +------------+
 //	            v            |
-//	open --> [ live ] -------+--- the previous token within 10 s: the identical successor, nothing changes
+//	open --> [ live ] -------+--- the previous token within 5 min: the identical successor, nothing changes
 //	            |
 //	            +-- logout, revoke, an older token of ours --> [ ended ] access tokens revoked, row kept a day
 //	            +-- idle or absolute life over ------------->  expired (no write: the row has a time to live)

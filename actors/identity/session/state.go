@@ -41,6 +41,7 @@ type Info struct {
 type Rotation struct {
 	Session id.Session
 	User    id.User
+	Logins  uint64 // as given to Open
 	Token   auth.Refresh
 	Expires time.Time // of the token, unless it is refreshed before
 }
@@ -56,7 +57,8 @@ type stored struct {
 	Previous auth.KeyHash   `json:"previous"` // zero before the first rotation
 	Salt     auth.Salt      `json:"salt"`     // that led from previous to current
 	Rotated  time.Time      `json:"rotated"`  // or opened
-	Listed   time.Time      `json:"listed"`   // when the row was written by which the user's sessions are found
+	Logins   uint64         `json:"logins,omitempty"`
+	Listed   time.Time      `json:"listed"` // when the row was written by which the user's sessions are found
 	Ended    Reason         `json:"ended,omitempty"`
 }
 
@@ -66,6 +68,7 @@ type (
 		session id.Session
 		user    id.User
 		device  string
+		logins  uint64
 		family  auth.FamilyKey
 		token   auth.Refresh
 	}
@@ -180,7 +183,7 @@ func (s *state) open(now time.Time, c open, dst []effect) []effect {
 	now = now.UTC()
 	s.exists = true
 	s.doc = stored{
-		Session: c.session, User: c.user, Device: c.device, Opened: now, Rotated: now,
+		Session: c.session, User: c.user, Device: c.device, Logins: c.logins, Opened: now, Rotated: now,
 		Family: c.family, Current: c.token.Hash(),
 	}
 	return append(dst, s.save(now), opened{}, document.Reply{Value: s.rotation(c.token)})
@@ -233,7 +236,7 @@ func (s *state) save(now time.Time) save {
 }
 
 func (s *state) rotation(token auth.Refresh) Rotation {
-	return Rotation{s.doc.Session, s.doc.User, token, s.expires()}
+	return Rotation{s.doc.Session, s.doc.User, s.doc.Logins, token, s.expires()}
 }
 
 func (s *state) info() Info {

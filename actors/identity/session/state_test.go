@@ -77,7 +77,7 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 	case "open":
 		first := auth.FirstRefresh(sid, g.family)
 		g.name(first)
-		return open{sid, "42", "a phone", g.family, first}
+		return open{sid, "42", "a phone", 1, g.family, first}
 	case "refresh":
 		g.salts++
 		return refresh{g.token(word("token")), auth.Salt{g.salts}}
@@ -128,10 +128,10 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 		g := newStage()
 		g.state.cfg.RefreshTTL, g.state.cfg.MaxAge = time.Hour, 24*time.Hour
 		born := []auth.Refresh{auth.FirstRefresh(sid, g.family)}
-		g.state.Apply(g.now, open{sid, "42", "", g.family, born[0]}, nil)
+		g.state.Apply(g.now, open{sid, "42", "", 0, g.family, born[0]}, nil)
 		opened, rotated, ended := g.now, g.now, false
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 15).Draw(t, "seconds")) * time.Second)
+			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 8).Draw(t, "minutes")) * time.Minute)
 			if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
 				g.now = g.now.Add(50 * time.Minute)
 			}
@@ -152,7 +152,7 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 				want = "token_expired"
 			case pick == 0:
 				want = "new"
-			case pick == 1 && g.now.Sub(rotated) <= 10*time.Second:
+			case pick == 1 && g.now.Sub(rotated) <= 5*time.Minute:
 				want = "same"
 			default:
 				want, ended = "token_reused", true
@@ -190,7 +190,7 @@ func TestTheListOutlivesNoSessionForLong(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newStage()
 		token := auth.FirstRefresh(sid, g.family)
-		effects := g.state.Apply(g.now, open{sid, "42", "", g.family, token}, nil)
+		effects := g.state.Apply(g.now, open{sid, "42", "", 0, g.family, token}, nil)
 		var listedUntil time.Time
 		for range rapid.IntRange(1, 30).Draw(t, "refreshes") {
 			e, ok := effects[0].(save)

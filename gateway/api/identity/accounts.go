@@ -119,7 +119,7 @@ func (f *face) accountOperations() []rest.Operation {
 		rest.Handle(rest.Operation{
 			ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password",
 			Summary: "Change one's own password",
-			Text:    "All other logins of the account are ended. If the answer is 5xx, they may not be: use logout-all.",
+			Text:    "All other logins of the account are ended. If the answer is 5xx, they may go on for as long as an access token serves: log in with the new password and use logout-all.",
 			Tag:     "me", Access: rest.Users, Right: rest.Enabled(), Limited: true, Codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
 		}, f.changePassword),
 	}
@@ -147,27 +147,39 @@ func (f *face) login(ctx context.Context, in *credentialsIn) (*grantOut, error) 
 	return f.open(ctx, a, in.Body.Cookie)
 }
 
-// open begins a session. Who was shut out while the password was looked at, and whose sessions were ended
-// before this one began, is refused as well.
+// open begins a session. Who was shut out, or whose password was changed, while the password was looked at is
+// refused as well, although other sessions were ended before this one began.
 func (f *face) open(ctx context.Context, a account.Account, cookie bool) (*grantOut, error) {
-	r, err := f.Sessions.Open(ctx, a.User, rest.CallerOf(ctx).Device)
+	r, err := f.Sessions.Open(ctx, a.User, a.Logins, rest.CallerOf(ctx).Device)
 	if err != nil {
 		return nil, err
 	}
 	f.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
-	if a, err = f.present(ctx, r); err != nil {
+	a, err = f.present(ctx, r)
+	if errors.Is(err, auth.ErrSessionEnded) {
+		err = account.ErrCredentials // they were right, and are no longer
+	}
+	if err != nil {
 		return nil, err
 	}
 	return f.grant(ctx, a, r, cookie)
 }
 
-// present gives the account of a session as it is now; if it is shut out the session is ended.
+// present gives the account of a session as it is now. One that may not go on is ended: its account is shut
+// out, or what ended the account's logins did not get as far as this one.
 func (f *face) present(ctx context.Context, r session.Rotation) (account.Account, error) {
 	a, err := f.Accounts.Get(ctx, r.User)
-	if err == nil && a.Disabled {
-		err = errors.Join(account.ErrDisabled, f.Sessions.Revoke(ctx, a.User, r.Session))
+	switch {
+	case err != nil:
+		return a, err
+	case a.Disabled:
+		err = account.ErrDisabled
+	case a.Ends(r.Session, r.Logins):
+		err = auth.ErrSessionEnded
+	default:
+		return a, nil
 	}
-	return a, err
+	return a, errors.Join(err, f.Sessions.Revoke(ctx, a.User, r.Session))
 }
 
 // refresh rotates the token, and looks at the account as it is now.
@@ -259,7 +271,7 @@ func (f *face) changePassword(ctx context.Context, in *passwordIn) (*endedOut, e
 	if err := f.Limits.Within(ctx, f.passwordLimits(ctx, a.Handle, i)...); err != nil {
 		return nil, err
 	}
-	if _, err := f.Accounts.ChangePassword(f.hashing(ctx, a.Handle), i.User, in.Body.Current, in.Body.New); err != nil {
+	if _, err := f.Accounts.ChangePassword(f.hashing(ctx, a.Handle), i.User, i.Session, in.Body.Current, in.Body.New); err != nil {
 		return nil, passwordFault(err)
 	}
 	f.Log.InfoContext(ctx, "password changed", slog.String("user", string(i.User)))

@@ -19,7 +19,7 @@ type Accounts interface {
 	Register(ctx context.Context, handle, password string) (account.Account, error)
 	Authenticate(ctx context.Context, handle, password string) (account.Account, error)
 	Get(ctx context.Context, user id.User) (account.Account, error)
-	ChangePassword(ctx context.Context, user id.User, current, password string) (account.Account, error)
+	ChangePassword(ctx context.Context, user id.User, keep id.Session, current, password string) (account.Account, error)
 }
 
 // Members is how administrators change accounts; account.Client fills it.
@@ -38,7 +38,7 @@ type Directory interface {
 
 // Sessions begins and ends logins; session.Client fills it.
 type Sessions interface {
-	Open(ctx context.Context, user id.User, device string) (session.Rotation, error)
+	Open(ctx context.Context, user id.User, logins uint64, device string) (session.Rotation, error)
 	Refresh(ctx context.Context, token string) (session.Rotation, error)
 	Logout(ctx context.Context, token string) error
 	Revoke(ctx context.Context, user id.User, s id.Session) error

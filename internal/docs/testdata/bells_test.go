@@ -34,7 +34,7 @@ func TestBells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := p.sessions.Open(ctx, ann.User, "")
+	login, err := p.sessions.Open(ctx, ann.User, ann.Logins, "")
 	if err != nil {
 		t.Fatal(err)
 	}
