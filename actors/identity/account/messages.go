@@ -21,9 +21,12 @@ func messages() []cluster.Message {
 			}),
 		cluster.MessageOf(2, func(c rehash) *pb.Rehash { return &pb.Rehash{Old: c.old, Hash: c.hash} },
 			func(m *pb.Rehash) (rehash, error) { return rehash{m.GetOld(), m.GetHash()}, nil }),
-		cluster.MessageOf(3, func(c changePassword) *pb.ChangePassword { return &pb.ChangePassword{Old: c.old, Hash: c.hash} },
+		cluster.MessageOf(3,
+			func(c changePassword) *pb.ChangePassword {
+				return &pb.ChangePassword{Old: c.old, Hash: c.hash, Keep: string(c.keep)}
+			},
 			func(m *pb.ChangePassword) (changePassword, error) {
-				return changePassword{m.GetOld(), m.GetHash()}, nil
+				return changePassword{m.GetOld(), m.GetHash(), id.Session(m.GetKeep())}, nil
 			}),
 		cluster.MessageOf(4, func(c setRoles) *pb.SetRoles { return &pb.SetRoles{Roles: c.roles.Strings()} },
 			func(m *pb.SetRoles) (setRoles, error) { return setRoles{rolesIn(m.GetRoles())}, nil }),
@@ -69,13 +72,13 @@ func rolesIn(words []string) auth.Roles {
 func accountOut(a Account) *pb.Account {
 	return &pb.Account{
 		User: string(a.User), Handle: a.Handle, Roles: a.Roles.Strings(), Disabled: a.Disabled, Created: moment.Proto(a.Created),
-		RightsVersion: a.RightsVersion,
+		Logins: a.Logins, Kept: string(a.Kept), RightsVersion: a.RightsVersion,
 	}
 }
 
 func accountIn(m *pb.Account) Account {
 	return Account{
 		User: id.User(m.GetUser()), Handle: m.GetHandle(), Roles: rolesIn(m.GetRoles()), Disabled: m.GetDisabled(),
-		Created: moment.Time(m.GetCreated()), RightsVersion: m.GetRightsVersion(),
+		Created: moment.Time(m.GetCreated()), Logins: m.GetLogins(), Kept: id.Session(m.GetKept()), RightsVersion: m.GetRightsVersion(),
 	}
 }

@@ -36,12 +36,12 @@ func messages() []cluster.Message {
 
 func openOut(c open) *pb.Open {
 	return &pb.Open{
-		Session: string(c.session), User: string(c.user), Device: []byte(c.device), Family: c.family[:], Token: c.token.Reveal(),
+		Session: string(c.session), User: string(c.user), Device: []byte(c.device), Logins: c.logins, Family: c.family[:], Token: c.token.Reveal(),
 	}
 }
 
 func openIn(m *pb.Open) (open, error) {
-	c := open{session: id.Session(m.GetSession()), user: id.User(m.GetUser()), device: string(m.GetDevice())}
+	c := open{session: id.Session(m.GetSession()), user: id.User(m.GetUser()), device: string(m.GetDevice()), logins: m.GetLogins()}
 	if !fill(c.family[:], m.GetFamily()) {
 		return c, errLength
 	}
@@ -75,12 +75,14 @@ func infoIn(m *pb.Info) (Info, error) {
 }
 
 func rotationOut(r Rotation) *pb.Rotation {
-	return &pb.Rotation{Session: string(r.Session), User: string(r.User), Token: r.Token.Reveal(), Expires: moment.Proto(r.Expires)}
+	return &pb.Rotation{
+		Session: string(r.Session), User: string(r.User), Logins: r.Logins, Token: r.Token.Reveal(), Expires: moment.Proto(r.Expires),
+	}
 }
 
 func rotationIn(m *pb.Rotation) (Rotation, error) {
 	token, err := auth.ParseRefresh(m.GetToken())
-	return Rotation{id.Session(m.GetSession()), id.User(m.GetUser()), token, moment.Time(m.GetExpires())}, err
+	return Rotation{id.Session(m.GetSession()), id.User(m.GetUser()), m.GetLogins(), token, moment.Time(m.GetExpires())}, err
 }
 
 // fill copies what is as long as its place.

@@ -29,13 +29,13 @@ func samples(tb testing.TB) []any {
 	at, token := time.Date(2026, 11, 27, 12, 0, 0, 1_000_000, time.UTC), sampleToken(tb)
 	return []any{
 		document.Wake{},
-		open{token.Session, "u1", "\xff is not UTF-8", auth.FamilyKey{1, 2}, token},
+		open{token.Session, "u1", "\xff is not UTF-8", 7, auth.FamilyKey{1, 2}, token},
 		refresh{token, auth.Salt{3, 4}},
 		logout{token},
 		revoke{"u1", Replaced},
 		get{},
 		Info{token.Session, "u1", "a phone", at, at.Add(time.Hour)},
-		Rotation{token.Session, "u1", token, at},
+		Rotation{token.Session, "u1", 7, token, at},
 	}
 }
 
@@ -60,7 +60,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			token = token.Successor(family, salt)
 		}
 		for _, v := range []any{
-			open{session, user, device, family, token},
+			open{session, user, device, uint64(len(device)), family, token},
 			open{session: session, token: token},
 			refresh{token, salt},
 			logout{token},
@@ -68,7 +68,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			revoke{},
 			Info{session, user, device, at, at},
 			Info{},
-			Rotation{session, user, token, at},
+			Rotation{session, user, uint64(len(device)), token, at},
 			Rotation{Token: token},
 		} {
 			actortest.WantSame(r, c, v)

@@ -218,6 +218,7 @@ type ChangePassword struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Old           string                 `protobuf:"bytes,1,opt,name=old,proto3" json:"old,omitempty"`
 	Hash          string                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	Keep          string                 `protobuf:"bytes,3,opt,name=keep,proto3" json:"keep,omitempty"` // the login that holds all the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -262,6 +263,13 @@ func (x *ChangePassword) GetOld() string {
 func (x *ChangePassword) GetHash() string {
 	if x != nil {
 		return x.Hash
+	}
+	return ""
+}
+
+func (x *ChangePassword) GetKeep() string {
+	if x != nil {
+		return x.Keep
 	}
 	return ""
 }
@@ -478,6 +486,8 @@ type Account struct {
 	Disabled      bool                   `protobuf:"varint,4,opt,name=disabled,proto3" json:"disabled,omitempty"`
 	Created       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
 	RightsVersion uint64                 `protobuf:"varint,6,opt,name=rights_version,json=rightsVersion,proto3" json:"rights_version,omitempty"`
+	Logins        uint64                 `protobuf:"varint,7,opt,name=logins,proto3" json:"logins,omitempty"` // the version of logins that hold
+	Kept          string                 `protobuf:"bytes,8,opt,name=kept,proto3" json:"kept,omitempty"`      // the login that holds all the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,6 +562,20 @@ func (x *Account) GetRightsVersion() uint64 {
 		return x.RightsVersion
 	}
 	return 0
+}
+
+func (x *Account) GetLogins() uint64 {
+	if x != nil {
+		return x.Logins
+	}
+	return 0
+}
+
+func (x *Account) GetKept() string {
+	if x != nil {
+		return x.Kept
+	}
+	return ""
 }
 
 // Credentials leave the account only for its client.
@@ -632,10 +656,11 @@ const file_account_proto_rawDesc = "" +
 	"\x05roles\x18\x04 \x03(\tR\x05roles\".\n" +
 	"\x06Rehash\x12\x10\n" +
 	"\x03old\x18\x01 \x01(\tR\x03old\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\tR\x04hash\"6\n" +
+	"\x04hash\x18\x02 \x01(\tR\x04hash\"J\n" +
 	"\x0eChangePassword\x12\x10\n" +
 	"\x03old\x18\x01 \x01(\tR\x03old\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\tR\x04hash\" \n" +
+	"\x04hash\x18\x02 \x01(\tR\x04hash\x12\x12\n" +
+	"\x04keep\x18\x03 \x01(\tR\x04keep\" \n" +
 	"\bSetRoles\x12\x14\n" +
 	"\x05roles\x18\x01 \x03(\tR\x05roles\"\x1f\n" +
 	"\tGrantRole\x12\x12\n" +
@@ -643,14 +668,16 @@ const file_account_proto_rawDesc = "" +
 	"\vSetDisabled\x12\x1a\n" +
 	"\bdisabled\x18\x01 \x01(\bR\bdisabled\"\x05\n" +
 	"\x03Get\"\x10\n" +
-	"\x0eGetCredentials\"\xc4\x01\n" +
+	"\x0eGetCredentials\"\xf0\x01\n" +
 	"\aAccount\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
 	"\x06handle\x18\x02 \x01(\tR\x06handle\x12\x14\n" +
 	"\x05roles\x18\x03 \x03(\tR\x05roles\x12\x1a\n" +
 	"\bdisabled\x18\x04 \x01(\bR\bdisabled\x124\n" +
 	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12%\n" +
-	"\x0erights_version\x18\x06 \x01(\x04R\rrightsVersion\"\x8c\x01\n" +
+	"\x0erights_version\x18\x06 \x01(\x04R\rrightsVersion\x12\x16\n" +
+	"\x06logins\x18\a \x01(\x04R\x06logins\x12\x12\n" +
+	"\x04kept\x18\b \x01(\tR\x04kept\"\x8c\x01\n" +
 	"\vCredentials\x125\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1b.barrage.account.v1.AccountR\aaccount\x122\n" +
 	"\x06handle\x18\x02 \x01(\v2\x1a.barrage.account.v1.HandleR\x06handle\x12\x12\n" +

@@ -32,6 +32,7 @@ type Open struct {
 	Device        []byte                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"` // as the device calls itself
 	Family        []byte                 `protobuf:"bytes,4,opt,name=family,proto3" json:"family,omitempty"` // 32 bytes
 	Token         string                 `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
+	Logins        uint64                 `protobuf:"varint,6,opt,name=logins,proto3" json:"logins,omitempty"` // the account's version of logins
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -99,6 +100,13 @@ func (x *Open) GetToken() string {
 		return x.Token
 	}
 	return ""
+}
+
+func (x *Open) GetLogins() uint64 {
+	if x != nil {
+		return x.Logins
+	}
+	return 0
 }
 
 type Refresh struct {
@@ -367,6 +375,7 @@ type Rotation struct {
 	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
 	Expires       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
+	Logins        uint64                 `protobuf:"varint,5,opt,name=logins,proto3" json:"logins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,17 +438,25 @@ func (x *Rotation) GetExpires() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Rotation) GetLogins() uint64 {
+	if x != nil {
+		return x.Logins
+	}
+	return 0
+}
+
 var File_session_proto protoreflect.FileDescriptor
 
 const file_session_proto_rawDesc = "" +
 	"\n" +
-	"\rsession.proto\x12\x12barrage.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n" +
+	"\rsession.proto\x12\x12barrage.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n" +
 	"\x04Open\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\fR\x06device\x12\x16\n" +
 	"\x06family\x18\x04 \x01(\fR\x06family\x12\x14\n" +
-	"\x05token\x18\x05 \x01(\tR\x05token\"3\n" +
+	"\x05token\x18\x05 \x01(\tR\x05token\x12\x16\n" +
+	"\x06logins\x18\x06 \x01(\x04R\x06logins\"3\n" +
 	"\aRefresh\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\fR\x04salt\"\x1e\n" +
@@ -454,12 +471,13 @@ const file_session_proto_rawDesc = "" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\fR\x06device\x122\n" +
 	"\x06opened\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06opened\x12.\n" +
-	"\x04used\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04used\"\x84\x01\n" +
+	"\x04used\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04used\"\x9c\x01\n" +
 	"\bRotation\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x14\n" +
 	"\x05token\x18\x03 \x01(\tR\x05token\x124\n" +
-	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpiresBCZAgithub.com/barrage-live/barrage/actors/identity/session/sessionpbb\x06proto3"
+	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x16\n" +
+	"\x06logins\x18\x05 \x01(\x04R\x06loginsBCZAgithub.com/barrage-live/barrage/actors/identity/session/sessionpbb\x06proto3"
 
 var (
 	file_session_proto_rawDescOnce sync.Once
