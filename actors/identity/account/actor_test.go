@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"

@@ -71,11 +71,11 @@ type (
 		old, hash string
 		keep      id.Session
 	}
-	setRoles       struct{ roles auth.Roles }
-	grantRole      struct{ role auth.Role }
-	setDisabled    struct{ disabled bool }
-	get            struct{}
-	secrets        struct{}
+	setRoles    struct{ roles auth.Roles }
+	grantRole   struct{ role auth.Role }
+	setDisabled struct{ disabled bool }
+	get         struct{}
+	secrets     struct{}
 )
 
 // credentials answers secrets; it never leaves this package.
