@@ -38,7 +38,6 @@ func shared() map[string]string {
 		"account_unreadable": "a row of an account cannot be read", "account_unwritable": "a row of an account cannot be written",
 		"bad_audio_config":     "the codec and the adapter read the same configuration",
 		"bad_config":           "a setting of a component is refused before anything starts; it never reaches a client",
-		"bad_cursor":           "a cursor of a list is not one, in the API and in the list of live channels",
 		"bad_mode":             "a danmaku has no such mode, on the socket and in the room",
 		"bad_object_range":     "the port and a driver refuse the same",
 		"bad_reply":            "an actor answered with something else, seen by a client of it",

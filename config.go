@@ -148,7 +148,7 @@ func printConfig(args, environ []string, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return conf.PrintOrigins(stdout, &cfg, origins)
+		return conf.Print(stdout, &cfg, origins)
 	})
 }
 

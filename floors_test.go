@@ -18,10 +18,9 @@ func floors() []housetest.Floor {
 		{Folder: "internal", Why: "shared vocabulary knows nobody"},
 		{Folder: "storage", May: []string{"internal"}, Why: "ports of storage know no feature"},
 		{Folder: "live", May: []string{"internal", "storage"}, Why: "what media needs decided above it asks through a port of its own"},
-		{Folder: "vod", May: []string{"internal", "storage"}, Why: "what media needs decided above it asks through a port of its own"},
 		{Folder: "cluster", May: []string{"internal", "storage"}, Why: "placement does not know what it places"},
 		{Folder: "cluster/coordination", May: []string{"internal", "storage"}, Why: "the agreement on owners does not know how actors run"},
-		{Folder: "actors", May: []string{"internal", "storage", "live", "vod", "cluster"}, Why: "rules do not know who is connected and how"},
+		{Folder: "actors", May: []string{"internal", "storage", "live", "cluster"}, Why: "rules do not know who is connected and how"},
 		{Folder: "gateway", May: []string{"internal", "actors"}, Why: "the edge talks to clients of actors; the root plugs in the rest"},
 		{Folder: "gateway/socket", May: []string{"internal", "actors"}, Why: "the faces do not know each other"},
 		{Folder: "gateway/rest", May: []string{"internal"}, Why: "the chassis knows no actor"},
@@ -31,7 +30,7 @@ func floors() []housetest.Floor {
 		{Folder: "gateway/edge", May: []string{"internal"}, Why: "what the faces have in common knows none of them"},
 		{Folder: "gateway/web", May: []string{"internal"}, Why: "the pages use the public interfaces only"},
 		{Folder: "loadtest", May: []string{"internal"}, Why: "it talks to the binary from outside and knows what is on the wire, nothing else"},
-		{Folder: ".", May: []string{"internal", "storage", "live", "vod", "cluster", "actors", "gateway"}, Why: "the root puts the floors together"},
+		{Folder: ".", May: []string{"internal", "storage", "live", "cluster", "actors", "gateway"}, Why: "the root puts the floors together"},
 	}
 }
 
@@ -47,7 +46,7 @@ func shelves() [][]string {
 
 // kinds order the kinds of actors, wing after wing: a kind may import clients of the wings before its own,
 // and of what stands lower in its own; a new kind stands with its wing. What every kind is built with comes
-// first, the test world of them all and their list last.
+// first, their list and the test world of them all last.
 func kinds() [][]string {
 	return [][]string{
 		{"actortest", "document", "follower"},
@@ -56,8 +55,8 @@ func kinds() [][]string {
 		{"identity/accountlist"},
 		{"live"},
 		{"live/broadcast"},
-		{"worldtest"},
 		{"actors"},
+		{"worldtest"},
 	}
 }
 

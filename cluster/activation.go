@@ -46,7 +46,7 @@ type checkDrained struct{}
 // checkPause is how long a drain waits before it looks again.
 const checkPause = 5 * grain
 
-// activation is one actor in memory: the process behind an address, the shell of a life.State. One process
+// activation is one actor in memory: the process at an address, the shell of a life.State. One process
 // may live several lives, one after the other; each has its own Actor and fence. All fields below held
 // belong to its turns.
 type activation struct {

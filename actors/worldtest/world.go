@@ -15,7 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/barrage-live/barrage/actors/follower"
+	"github.com/barrage-live/barrage/actors"
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/identity/accountlist"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
@@ -110,15 +110,19 @@ func New(tb testing.TB, cfg Config) *World {
 		tb.Fatal(err)
 	}
 	w.Events = eventlog.New(events)
-	appender := follower.Appender{Log: w.Events, Node: w.Node, Followers: map[string][]follower.Address{account.Topic: {accountlist.Address()}}}
-	err = w.Node.Start(tb.Context(), []cluster.Kind{
-		account.Kind(account.Deps{Table: w.Table, Log: appender, Revoker: w.Board}),
-		accountlist.Kind(accountlist.Deps{Table: w.Table, Log: w.Events}),
-		session.Kind(session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)}),
-		cfg.Kind(channel.Kind(channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels})),
-		room.Kind(room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)}),
+	kinds := actors.Kinds(w.Node, actors.Deps{
+		Account: account.Deps{Table: w.Table, Revoker: w.Board},
+		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
+		Channel: channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels},
+		Room:    room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)},
+		Events:  w.Events, Tables: w.Table,
 	})
-	if err != nil {
+	for i, k := range kinds {
+		if k.Name == channel.KindName {
+			kinds[i] = cfg.Kind(k)
+		}
+	}
+	if err := w.Node.Start(tb.Context(), kinds); err != nil {
 		tb.Fatal(err)
 	}
 	if cfg.Hasher == (auth.HasherConfig{}) {

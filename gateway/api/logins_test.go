@@ -78,4 +78,3 @@ func TestALoginWithThePasswordOfBefore(t *testing.T) {
 		t.Errorf("logins that live: %v, %v", live, err)
 	}
 }
-

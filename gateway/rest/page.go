@@ -14,13 +14,11 @@ type PageQuery struct {
 	Cursor string `query:"cursor" maxLength:"256" doc:"next of the answer before; absent: from the beginning" example:"NDIxMQ"`
 }
 
-var errBadCursor = fault.New(fault.Invalid, "bad_cursor", "a cursor is the next of an earlier answer").In("cursor")
-
 // After is the key that the cursor stands for, "" at the beginning.
 func (in PageQuery) After() (string, error) {
 	key, err := base64.RawURLEncoding.DecodeString(in.Cursor)
 	if err != nil {
-		return "", errBadCursor
+		return "", fault.ErrCursor
 	}
 	return string(key), nil
 }

@@ -106,7 +106,7 @@ func (g *Gateway) Connections() int { return g.server.Len() }
 func (g *Gateway) Open(c *ws.Conn) ws.Receiver { return newViewer(g, c) }
 
 // Drain lets the clients go: new ones are refused, those here are asked to come back within DrainSpread,
-// and each is closed 1012 at a random moment of that time, behind the answers to what it had sent. Those
+// and each is closed 1012 at a random moment of that time, after the answers to what it had sent. Those
 // that take longer than that time again, and those that came while it was told, are closed without waiting
 // for answers. It returns when all are gone, or with the error of ctx.
 func (g *Gateway) Drain(ctx context.Context) error {

@@ -2,7 +2,7 @@
 //
 // It owns the TypeScript sources in app, the build they leave in dist (embedded into the binary) and the
 // HTTP rules they are served under: which paths are pages, how long browsers may keep a file, which
-// compressed copy is sent, and the security headers. The root mounts New's Handler behind every other route
+// compressed copy is sent, and the security headers. The root mounts New's Handler after every other route
 // of the public port.
 //
 // It promises that a path no asset has and no backend route claims answers with the application (which then

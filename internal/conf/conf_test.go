@@ -192,7 +192,7 @@ func TestASecretNeverShows(t *testing.T) {
 	const secret = "hunter2-hunter2"
 	cfg := sample{Auth: sampleAuth{Secret: secret}}
 	var b strings.Builder
-	if err := Print(&b, &cfg); err != nil {
+	if err := Print(&b, &cfg, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := Usage(&b, &cfg); err != nil {
@@ -221,7 +221,7 @@ func TestPrintedConfigurationLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	if err := PrintOrigins(&b, &first, origins); err != nil {
+	if err := Print(&b, &first, origins); err != nil {
 		t.Fatal(err)
 	}
 	if err := Load(&second, Sources{File: inFile(t, b.String())}); err != nil {

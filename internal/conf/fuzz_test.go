@@ -33,7 +33,7 @@ func FuzzYAML(f *testing.F) {
 			return
 		}
 		var b strings.Builder
-		if err := Print(&b, &got); err != nil {
+		if err := Print(&b, &got, nil); err != nil {
 			t.Fatal(err)
 		}
 		if got.Auth.Secret != "" {

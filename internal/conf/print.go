@@ -14,12 +14,10 @@ import (
 // redacted stands for a secret that is set.
 const redacted = "(redacted)"
 
-// Print writes the settings of the struct that v points to as YAML that Load reads back. A secret that is
-// set is written as "(redacted)", one that is not as an empty text.
-func Print(w io.Writer, v any) error { return PrintOrigins(w, v, nil) }
-
-// PrintOrigins is Print with the origin of each value as a comment.
-func PrintOrigins(w io.Writer, v any, origins Origins) error {
+// Print writes the settings of the struct that v points to as YAML that Load reads back, with the origin of
+// each value as a comment where origins has it. A secret that is set is written as "(redacted)", one that is
+// not as an empty text.
+func Print(w io.Writer, v any, origins Origins) error {
 	root, leaves, err := planOf(v)
 	if err != nil {
 		return err

@@ -12,10 +12,9 @@ import (
 
 // H.264 NAL unit types (ITU-T H.264 table 7-1) that the wings look for.
 const (
-	NALSlice = 1
-	NALIDR   = 5
-	NALSPS   = 7
-	NALPPS   = 8
+	NALIDR = 5
+	NALSPS = 7
+	NALPPS = 8
 )
 
 // NALType is the type of an H.264 NAL unit, zero for an empty one.
@@ -89,7 +88,7 @@ func (t Track) CodecString() string {
 	return a.Codec
 }
 
-// Validate reports whether the track's configuration can be read, so that nothing behind the ingest has to
+// Validate reports whether the track's configuration can be read, so that nothing after the ingest has to
 // fail.
 func (t Track) Validate() error {
 	switch t.Codec {

@@ -26,7 +26,6 @@ func (o Opcode) control() bool { return o&0x8 != 0 }
 // Close codes of section 7.4.1 that a server uses. Those of the application come from package fault.
 const (
 	CloseNormal      = 1000
-	CloseGoingAway   = 1001
 	CloseProtocol    = 1002
 	CloseUnsupported = 1003
 	CloseNotUTF8     = 1007
@@ -34,7 +33,6 @@ const (
 	CloseTooBig      = 1009
 	CloseInternal    = 1011
 	CloseRestart     = 1012
-	CloseTryLater    = 1013
 	maxControl       = 125
 	maxReason        = maxControl - 2
 	finBit           = 0x80

@@ -37,9 +37,6 @@ type Timer[T any] struct {
 	armed      bool
 }
 
-// Armed reports whether the timer waits in a wheel.
-func (t *Timer[T]) Armed() bool { return t.armed }
-
 type list[T any] struct{ head, tail *Timer[T] }
 
 // Wheel holds armed timers. It is not safe for concurrent use.

@@ -3,7 +3,7 @@ package wire
 import "strconv"
 
 // object writes the members of a JSON object as protojson writes them, by their order and only those that
-// are not at their default. It begins behind the opening brace.
+// are not at their default. It begins after the opening brace.
 type object struct{ b []byte }
 
 // name begins a member.

@@ -32,7 +32,7 @@ func AppendElement(dst []byte, e Encoding, d *wirepb.Danmaku) []byte {
 	return insertLength(dst, at)
 }
 
-// insertLength puts the length of what stands behind at before it.
+// insertLength puts the length of what stands after at before it.
 func insertLength(dst []byte, at int) []byte {
 	n := len(dst) - at
 	size := protowire.SizeVarint(uint64(n))

@@ -26,7 +26,7 @@
 //     bounded by 64 objects and by 128 MiB, and a segment that could not be kept is counted, logged and
 //     becomes a gap. The archive may learn of it minutes later: until then the segment is served from
 //     memory. A player that has it in its list and asks for delta updates does not hear of the gap; it gets
-//     "no_media" and goes on behind it.
+//     "no_media" and goes on after it.
 //
 // Refusals: fault.Invalid "playlist_too_far" and what m3u8.ParseDirectives refuses; fault.NotFound
 // "no_media" and "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed,

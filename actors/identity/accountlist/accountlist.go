@@ -48,8 +48,6 @@ const (
 	users    = 'u'
 )
 
-var errBadCursor = fault.New(fault.Invalid, "bad_cursor", "a cursor is the next of an earlier answer").In("cursor")
-
 func list() table.Table { return table.Owned("account_list") }
 
 // Deps is what the kind needs.
@@ -132,7 +130,7 @@ func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (pa
 	if cursor != "" {
 		after := append([]byte{handles}, cursor...)
 		if len(after) > table.MaxKey || !bytes.HasPrefix(after, from) {
-			return nil, "", errBadCursor
+			return nil, "", fault.ErrCursor
 		}
 		r.From = table.After(after)
 	}

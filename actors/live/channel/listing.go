@@ -28,8 +28,6 @@ const (
 	readTimeout = 5 * time.Second
 )
 
-var errBadCursor = fault.New(fault.Invalid, "bad_cursor", "a cursor is the next of an earlier answer").In("cursor")
-
 // Listed is a channel in the list of those that are live or interrupted, as it was at its last beat.
 type Listed struct {
 	Channel
@@ -122,11 +120,11 @@ func parsePlace(s string) (p listPlace, err error) {
 	viewers, ch, _ := strings.Cut(s, "-")
 	n, err := strconv.Atoi(viewers)
 	if err != nil {
-		return p, errBadCursor
+		return p, fault.ErrCursor
 	}
 	channel, err := id.ParseNumber[id.Channel](ch)
 	if err != nil {
-		return p, errBadCursor
+		return p, fault.ErrCursor
 	}
 	return listPlace{n, channel}, nil
 }

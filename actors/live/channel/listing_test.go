@@ -198,7 +198,7 @@ func TestARowThatCannotBeReadHidesNoOther(t *testing.T) {
 func TestABadCursor(t *testing.T) {
 	w := newListWorld(t)
 	for _, cursor := range []string{"x", "1", "1-", "-1", "1-x", "1-4503599627370497-2", "99999999999999999999-4503599627370497"} {
-		if _, _, err := w.ListLive(t.Context(), cursor, 10); !errors.Is(err, errBadCursor) {
+		if _, _, err := w.ListLive(t.Context(), cursor, 10); !errors.Is(err, fault.ErrCursor) {
 			t.Errorf("%q: %v", cursor, err)
 		}
 	}

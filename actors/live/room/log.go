@@ -123,7 +123,7 @@ func (s *state) acknowledge() {
 }
 
 // suspect keeps an append of unknown outcome in flight until it is settled. Its authors are told that
-// nobody knows, those behind it that nothing was done: their places may be taken by whoever comes after.
+// nobody knows, those after it that nothing was done: their places may be taken by whoever comes after.
 func (s *state) suspect(now instant) {
 	for i := range s.queue.inflight {
 		e := &s.queue.inflight[i]

@@ -49,7 +49,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "barrage_room_recoveries_total", Help: "Resumes answered, by result: recovered or the reason why not.",
 		}, []string{"result"}),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "barrage_room_reads_total", Help: "Reads of the log behind the ring, by result.",
+			Name: "barrage_room_reads_total", Help: "Reads of what the ring no longer holds, by result.",
 		}, []string{"result"}),
 		forgotten: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_room_keys_forgotten_total", Help: "Keys forgotten before their time because too many were posted.",

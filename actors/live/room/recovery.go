@@ -10,8 +10,8 @@ const (
 	RecoveryLimit = 1000
 	// HistoryLimit is the most danmaku of one page of history.
 	HistoryLimit = 200
-	// maxReads bounds the reads of the log one room has out; a storm that is behind the ring is told to
-	// come later.
+	// maxReads bounds the reads of the log one room has out; a storm of positions older than the ring is
+	// told to come later.
 	maxReads = 16
 )
 

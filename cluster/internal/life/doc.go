@@ -4,7 +4,7 @@
 //
 // It is pure: Event in, Effects out, without clock, lock, goroutine or I/O. The shell, package cluster,
 // carries messages, workers and timers, looks at the clock before it hands an event in, and performs the
-// effects in order. One process behind an address may live several lives, one after the other, so that
+// effects in order. One process at an address may live several lives, one after the other, so that
 // messages that wait survive a panic, a Stop or a lost lease in their order:
 //
 //	           Granted           Loaded            Flushed

@@ -59,12 +59,6 @@ func (s *State) Number() uint32 { return s.number }
 // Held reports whether something was kept back because the ownership is in doubt.
 func (s *State) Held() bool { return s.doubted }
 
-// Pinned reports whether the actor asked not to be passivated.
-func (s *State) Pinned() bool { return s.pinned }
-
-// Works is how many works are under way.
-func (s *State) Works() int { return int(s.outstanding) }
-
 // Pin is Turn.Pin.
 func (s *State) Pin(on bool) { s.pinned = on }
 

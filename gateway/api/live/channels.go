@@ -277,7 +277,7 @@ func (f *face) viewAll(ctx context.Context, list []channel.Channel) (*channelsOu
 // watched is view with the channel's audience.
 func (f *face) watched(ctx context.Context, ch channel.Channel) (Channel, error) {
 	v, err := f.view(ctx, ch)
-	if err == nil && f.Audience != nil {
+	if err == nil {
 		if info, err := f.Audience.Info(ctx, ch.Room); err == nil { // a channel without a count is better than none
 			v.Viewers = info.Online
 		}

@@ -74,7 +74,7 @@ type Config struct {
 	RTMPS    bool
 }
 
-// Ports is everything the operations stand on. Audience may be nil: then nobody is known to watch.
+// Ports is everything the operations stand on.
 type Ports struct {
 	Config       Config
 	Accounts     Accounts

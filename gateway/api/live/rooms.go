@@ -171,9 +171,6 @@ func (f *face) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
 		ID: string(card.Room), Channel: string(card.Channel), CreatedMS: card.Created.UnixMilli(),
 		SlowModeSeconds: int(card.Settings.SlowMode / time.Second), MaxLength: card.Settings.MaxLength,
 	}
-	if f.Audience == nil {
-		return &roomOut{out}, nil
-	}
 	now, err := f.Audience.Info(ctx, r)
 	if err != nil {
 		return nil, err

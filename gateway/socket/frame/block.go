@@ -95,7 +95,7 @@ func (b *Block) Epoch() position.Epoch {
 	return b.to.Epoch
 }
 
-// after is the index of the first danmaku behind an offset.
+// after is the index of the first danmaku after an offset.
 func (b *Block) after(o position.Offset) int {
 	if len(b.rows) == 0 || o < b.rows[0].Position.Offset {
 		return 0

@@ -35,7 +35,7 @@ func Append(dst []byte, e wire.Encoding, f *wirepb.ServerFrame, rows Rows) []byt
 	return wrap(dst, begin, e)
 }
 
-// wrap writes the header of the frame whose payload stands behind the bytes left for it. Without a payload
+// wrap writes the header of the frame whose payload stands after the bytes left for it. Without a payload
 // there is no frame.
 func wrap(dst []byte, begin int, e wire.Encoding) []byte {
 	n := len(dst) - begin - usual

@@ -33,7 +33,7 @@ func RowsOf(danmaku []room.Danmaku) Rows {
 	return r
 }
 
-// RowsAfter are all danmaku of the blocks behind an offset.
+// RowsAfter are all danmaku of the blocks after an offset.
 func RowsAfter(o position.Offset, blocks []*Block) Rows {
 	var r Rows
 	for _, b := range blocks {

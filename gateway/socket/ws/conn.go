@@ -115,7 +115,7 @@ func (c *Conn) Encoding() wire.Encoding { return c.encoding }
 func (c *Conn) Pending() int { return int(c.pending.Load()) }
 
 // Write hands whole websocket frames over; nobody may change the bytes from now on. It never blocks. It
-// reports whether the bytes were taken: not after a close, nor when they would wait behind too many others,
+// reports whether the bytes were taken: not after a close, nor when they would wait after too many others,
 // which closes the connection with CloseSlow. What has nothing before it is always taken, for a client
 // cannot read what it was not sent: whoever makes frames bounds them (wire.MaxServerFrame).
 func (c *Conn) Write(frames []byte) bool {
@@ -139,7 +139,7 @@ func (c *Conn) send(frames []byte) bool {
 	return c.link.write(frames) == nil
 }
 
-// Post queues an event for Receiver.Notify behind the messages that wait. It reports false once the
+// Post queues an event for Receiver.Notify after the messages that wait. It reports false once the
 // connection has ended.
 func (c *Conn) Post(event any) bool {
 	return c.enqueue(job{kind: jobNotify, event: event})
@@ -159,7 +159,7 @@ func (c *Conn) PostAt(at time.Time, event any) {
 	c.server.lookAt(c, min(c.out.alarm, now+longestRest))
 }
 
-// Close sends a close frame behind what waits and ends the connection when the peer has answered or
+// Close sends a close frame after what waits and ends the connection when the peer has answered or
 // CloseGrace is over. Only the first call counts.
 func (c *Conn) Close(code int, reason string) {
 	c.out.Lock()

@@ -112,7 +112,7 @@ func (s *Server) takeOver(w http.ResponseWriter, up upgrade, c *Conn) {
 		(&refusal{status: http.StatusInternalServerError, reason: fault.From(err)}).write(w)
 		return
 	}
-	// What the client sent behind its request has been read by net/http already; it stays valid while rw
+	// What the client sent after its request has been read by net/http already; it stays valid while rw
 	// does.
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	err = errors.Join(conn.SetDeadline(time.Now().Add(handshakeWrite)), writeAll(conn, up.acceptance()), conn.SetDeadline(time.Time{}))
@@ -212,7 +212,7 @@ func (s *Server) forget(c *Conn, code int) {
 func (s *Server) Refuse() { s.admission.drain() }
 
 // Conns lists the open connections. Those that are being begun are waited for, so that what is posted to
-// them comes behind Start.
+// them comes after Start.
 func (s *Server) Conns() []*Conn {
 	s.mu.Lock()
 	list := slices.AppendSeq(make([]*Conn, 0, len(s.mu.conns)), maps.Keys(s.mu.conns))

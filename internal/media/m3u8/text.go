@@ -22,7 +22,7 @@ type Text struct {
 }
 
 // Has reports whether the playlist holds what the directives wait for (draft section 6.2.5.2). A part
-// behind the last of its segment counts as the first of the next one.
+// after the last of its segment counts as the first of the next one.
 func (t *Text) Has(d Directives) bool {
 	switch {
 	case !d.Block || t.Ended:
@@ -35,7 +35,7 @@ func (t *Text) Has(d Directives) bool {
 	return d.MSN == t.Next && d.Part < t.Parts
 }
 
-// TooFar reports whether the directives wait for what no player can know of: a segment more than two behind
+// TooFar reports whether the directives wait for what no player can know of: a segment more than two after
 // the last complete one, or a part further ahead than three seconds' worth.
 func (t *Text) TooFar(d Directives) bool {
 	if !d.Block || t.Ended {

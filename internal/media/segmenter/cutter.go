@@ -19,7 +19,7 @@ type cut struct {
 	at time.Duration
 	// last says that the part is the last of its segment.
 	last bool
-	// fresh is the configuration that holds behind it.
+	// fresh is the configuration that holds after it.
 	fresh *media.Track
 }
 

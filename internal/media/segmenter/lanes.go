@@ -70,7 +70,7 @@ func (v *videoLane) restart(t media.Track, number int, end time.Duration) {
 	}
 }
 
-// follow moves a decode time that does not rise behind the last one.
+// follow moves a decode time that does not rise to just after the last one.
 func (v *videoLane) follow(at time.Duration) time.Duration {
 	switch {
 	case v.held && at <= v.pending.at:

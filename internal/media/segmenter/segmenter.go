@@ -171,7 +171,7 @@ func (g *Segmenter) tail() time.Duration {
 }
 
 // resume is where a publication, or what follows a jump, starts. The margin keeps units that belong a
-// little before the first one behind everything that was written.
+// little before the first one after everything that was written.
 func (g *Segmenter) resume(arrival time.Time) time.Duration {
 	return max(g.tail(), g.clock.place(arrival)) + maxBack
 }
