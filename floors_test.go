@@ -53,6 +53,7 @@ func kinds() [][]string {
 		{"identity/revocation"},
 		{"identity"},
 		{"identity/accountlist"},
+		{"live/livepb"},
 		{"live"},
 		{"live/broadcast"},
 		{"actors"},

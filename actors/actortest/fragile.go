@@ -2,6 +2,10 @@ package actortest
 
 import (
 	"context"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/barrage-live/barrage/cluster"
 )
@@ -16,7 +20,15 @@ func Fragile(k cluster.Kind) cluster.Kind {
 		}
 		return fragile{actor}, nil
 	}
+	if k.Messages != nil {
+		k.Messages = append(slices.Clip(k.Messages), told())
+	}
 	return k
+}
+
+// told is how Panic crosses to them.
+func told() cluster.Message {
+	return cluster.MessageOf(math.MaxUint32, wrapperspb.String, func(m *wrapperspb.StringValue) (string, error) { return m.GetValue(), nil })
 }
 
 type fragile struct{ cluster.Actor }

@@ -18,7 +18,8 @@ type Messages struct {
 	Kind cluster.Kind
 	// Samples are one of every message, with every field filled.
 	Samples []any
-	// Golden is the file of the bytes of the samples: "type bytes in hexadecimal", a line each.
+	// Golden is the file of the bytes of the samples: "type bytes in hexadecimal", a line each, and "and a
+	// type" where something is handed over beside them.
 	Golden string
 }
 
@@ -43,11 +44,15 @@ func (m Messages) Hold(t *testing.T) {
 		seen[reflect.TypeOf(v)] = true
 		WantFilled(t, reflect.TypeOf(v).String(), reflect.ValueOf(v))
 		WantSame(t, c, v)
-		frame, err := c.Encode(v)
+		frame, local, err := c.Encode(v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&golden, "%s %s\n", strings.TrimPrefix(reflect.TypeOf(v).String(), m.Kind.Name+"."), hex.EncodeToString(frame))
+		fmt.Fprintf(&golden, "%s %s", strings.TrimPrefix(reflect.TypeOf(v).String(), m.Kind.Name+"."), hex.EncodeToString(frame))
+		if local != nil {
+			fmt.Fprintf(&golden, " and a %T", local)
+		}
+		golden.WriteByte('\n')
 	}
 	if len(seen) != len(m.Kind.Messages) {
 		t.Errorf("%d types are sampled, %d are messages", len(seen), len(m.Kind.Messages))
@@ -71,14 +76,14 @@ func (m Messages) Fuzz(f *testing.F) {
 	f.Helper()
 	c := m.Codec(f)
 	for _, v := range m.Samples {
-		frame, err := c.Encode(v)
+		frame, _, err := c.Encode(v)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(frame)
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		if v, err := c.Decode(frame); err == nil {
+		if v, err := c.Decode(frame, nil); err == nil {
 			WantSame(t, c, v)
 		}
 	})
@@ -86,12 +91,12 @@ func (m Messages) Fuzz(f *testing.F) {
 
 // WantSame fails the test unless a message arrives as it was sent.
 func WantSame(tb interface{ Errorf(string, ...any) }, c cluster.Codec, v any) {
-	frame, err := c.Encode(v)
+	frame, local, err := c.Encode(v)
 	if err != nil {
 		tb.Errorf("%T: %v", v, err)
 		return
 	}
-	got, err := c.Decode(frame)
+	got, err := c.Decode(frame, local)
 	if err != nil || !reflect.DeepEqual(got, v) {
 		tb.Errorf("%T %#v crosses as %#v, %v", v, v, got, err)
 	}

@@ -21,7 +21,7 @@ func Kind(d Deps) cluster.Kind {
 		d.Config.Linger = defaultLinger
 	}
 	return cluster.Kind{
-		Name: KindName,
+		Name: KindName, Messages: messages(), Local: local(),
 		Activate: func(_ context.Context, a cluster.Activation) (cluster.Actor, error) {
 			ch, err := id.ParseNumber[id.Channel](a.Key)
 			if err != nil {

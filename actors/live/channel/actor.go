@@ -42,7 +42,8 @@ func Kind(d Deps) cluster.Kind {
 	cfg := d.Config.filled()
 	s := store{d.Table, cfg, d.Rooms}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: cfg.Idle, Tables: d.Table, Table: channels(), Around: s.around, Settle: s.settle,
+		Name: KindName, Idle: cfg.Idle, Messages: messages(), Local: local(), Tables: d.Table, Table: channels(),
+		Around: s.around, Settle: s.settle,
 		Core: func() state { return state{cfg: cfg, phase: Offline} },
 		Parse: func(key string) error {
 			if _, err := id.ParseNumber[id.Channel](key); err != nil {

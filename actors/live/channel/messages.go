@@ -1,0 +1,138 @@
+package channel
+
+import (
+	"errors"
+	"reflect"
+
+	pb "github.com/barrage-live/barrage/actors/live/channel/channelpb"
+	"github.com/barrage-live/barrage/actors/live/livepb"
+	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/moment"
+	"github.com/barrage-live/barrage/live"
+)
+
+var errNoStream = errors.New("a lease is nothing without its stream")
+
+// local is what messages of channels hold and is handed over as it is: the publisher writes the stream.
+func local() []reflect.Type { return []reflect.Type{reflect.TypeFor[*live.Stream]()} }
+
+// messages are what crosses between channels and those who ask them. A number is never given a second
+// meaning.
+func messages() []cluster.Message {
+	return append(commands(), answers()...)
+}
+
+func commands() []cluster.Message {
+	return []cluster.Message{
+		cluster.MessageOf(1,
+			func(c create) *pb.Create {
+				return &pb.Create{Channel: string(c.id), Name: c.name, Title: c.title, Owner: string(c.owner), Room: string(c.room)}
+			},
+			func(m *pb.Create) (create, error) {
+				return create{id.Channel(m.GetChannel()), m.GetName(), m.GetTitle(), id.User(m.GetOwner()), id.Room(m.GetRoom())}, nil
+			}),
+		cluster.MessageOf(2, func(c setTitle) *pb.SetTitle { return &pb.SetTitle{Title: c.title} },
+			func(m *pb.SetTitle) (setTitle, error) { return setTitle{m.GetTitle()}, nil }),
+		cluster.MessageOf(3, func(get) *pb.Get { return &pb.Get{} }, func(*pb.Get) (get, error) { return get{}, nil }),
+		cluster.MessageOf(4, func(c mintKey) *pb.MintKey { return &pb.MintKey{Id: c.id, Key: c.key.Reveal()} },
+			func(m *pb.MintKey) (mintKey, error) {
+				key, err := auth.ParseStreamKey(m.GetKey())
+				return mintKey{m.GetId(), key}, err
+			}),
+		cluster.MessageOf(5, func(listKeys) *pb.GetKeys { return &pb.GetKeys{} },
+			func(*pb.GetKeys) (listKeys, error) { return listKeys{}, nil }),
+		cluster.MessageOf(6, func(c revokeKey) *pb.RevokeKey { return &pb.RevokeKey{Id: []byte(c.id)} },
+			func(m *pb.RevokeKey) (revokeKey, error) { return revokeKey{string(m.GetId())}, nil }),
+		cluster.MessageOf(7, func(revokeKeys) *pb.RevokeKeys { return &pb.RevokeKeys{} },
+			func(*pb.RevokeKeys) (revokeKeys, error) { return revokeKeys{}, nil }),
+		cluster.MessageOf(8, func(c check) *pb.Check { return &pb.Check{Key: c.key.Reveal()} },
+			func(m *pb.Check) (check, error) {
+				key, err := auth.ParseStreamKey(m.GetKey())
+				return check{key}, err
+			}),
+		cluster.MessageOf(9,
+			func(c begin) *pb.Begin {
+				return &pb.Begin{Key: c.key.Reveal(), Broadcast: string(c.broadcast), Tracks: livepb.OfTracks(c.tracks)}
+			},
+			func(m *pb.Begin) (begin, error) {
+				key, err := auth.ParseStreamKey(m.GetKey())
+				return begin{key, id.Broadcast(m.GetBroadcast()), livepb.ToTracks(m.GetTracks())}, err
+			}),
+		cluster.MessageOf(10, func(c ended) *pb.Ended { return &pb.Ended{Fence: c.fence} },
+			func(m *pb.Ended) (ended, error) { return ended{m.GetFence()}, nil }),
+		cluster.MessageOf(11, func(c abandoned) *pb.Abandoned { return &pb.Abandoned{Request: string(c.request)} },
+			func(m *pb.Abandoned) (abandoned, error) { return abandoned{id.Broadcast(m.GetRequest())}, nil }),
+		cluster.MessageOf(12, func(measure) *pb.Measure { return &pb.Measure{} }, func(*pb.Measure) (measure, error) { return measure{}, nil }),
+	}
+}
+
+func answers() []cluster.Message {
+	return []cluster.Message{
+		cluster.MessageOf(32, channelOut, channelIn),
+		cluster.MessageOf(33, keyOut, func(m *pb.Key) (Key, error) { return keyIn(m), nil }),
+		cluster.MessageOf(34, keysOut, keysIn),
+		cluster.MessageOf(35,
+			func(i Ingest) *pb.Ingest {
+				return &pb.Ingest{Phase: string(i.Phase), Since: moment.Proto(i.Since), Health: livepb.OfHealth(i.Health)}
+			},
+			func(m *pb.Ingest) (Ingest, error) {
+				health, err := livepb.ToHealth(m.GetHealth())
+				return Ingest{Phase(m.GetPhase()), moment.Time(m.GetSince()), health}, err
+			}),
+		cluster.LocalOf(36, func(a leased) (*pb.Leased, *live.Stream) { return &pb.Leased{Fence: a.fence}, a.stream },
+			func(m *pb.Leased, s *live.Stream) (leased, error) {
+				if s == nil {
+					return leased{}, errNoStream
+				}
+				return leased{s, m.GetFence()}, nil
+			}),
+	}
+}
+
+func channelOut(c Channel) *pb.Channel {
+	return &pb.Channel{
+		Channel: string(c.ID), Name: c.Name, Title: c.Title, Owner: string(c.Owner), Room: string(c.Room), Created: moment.Proto(c.Created),
+		Phase: string(c.Phase), Broadcast: string(c.Broadcast), Start: moment.Proto(c.Start), Since: moment.Proto(c.Since),
+	}
+}
+
+func channelIn(m *pb.Channel) (Channel, error) {
+	return Channel{
+		ID: id.Channel(m.GetChannel()), Name: m.GetName(), Title: m.GetTitle(), Owner: id.User(m.GetOwner()), Room: id.Room(m.GetRoom()),
+		Created: moment.Time(m.GetCreated()), Phase: Phase(m.GetPhase()), Broadcast: id.Broadcast(m.GetBroadcast()),
+		Start: moment.Time(m.GetStart()), Since: moment.Time(m.GetSince()),
+	}, nil
+}
+
+func keyOut(k Key) *pb.Key {
+	return &pb.Key{
+		Id: k.ID, Hint: k.Hint, Created: moment.Proto(k.Created), Used: moment.Proto(k.Used), Expires: moment.Proto(k.Expires),
+		Revoked: moment.Proto(k.Revoked), InUse: k.InUse,
+	}
+}
+
+func keyIn(m *pb.Key) Key {
+	return Key{
+		ID: m.GetId(), Hint: m.GetHint(), Created: moment.Time(m.GetCreated()), Used: moment.Time(m.GetUsed()),
+		Expires: moment.Time(m.GetExpires()), Revoked: moment.Time(m.GetRevoked()), InUse: m.GetInUse(),
+	}
+}
+
+func keysOut(of []Key) *pb.Keys {
+	m := &pb.Keys{Keys: make([]*pb.Key, len(of))}
+	for i, k := range of {
+		m.Keys[i] = keyOut(k)
+	}
+	return m
+}
+
+// keysIn gives no keys as an empty list, as channels do.
+func keysIn(m *pb.Keys) ([]Key, error) {
+	out := make([]Key, len(m.GetKeys()))
+	for i, k := range m.GetKeys() {
+		out[i] = keyIn(k)
+	}
+	return out, nil
+}

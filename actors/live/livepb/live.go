@@ -1,0 +1,97 @@
+// Package livepb is what the messages of channels and of broadcasts have in common, and how it is made of
+// the values that it stands for.
+//
+// It owns the form alone. It promises that what one side puts in, the other side takes out. It refuses only
+// what no publication could have, with an error for the decoder of the message around it.
+package livepb
+
+import (
+	"errors"
+	"math"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/internal/moment"
+	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/packager"
+)
+
+var errRate = errors.New("a rate of pictures is a number")
+
+// OfTracks makes the tracks of a message.
+func OfTracks(of []media.Track) []*Track {
+	out := make([]*Track, len(of))
+	for i, t := range of {
+		out[i] = &Track{
+			Codec: string(t.Codec), Sps: t.SPS, Pps: t.PPS, AudioConfig: t.AudioConfig,
+			SampleRate: int64(t.SampleRate), Channels: int64(t.Channels),
+		}
+	}
+	return out
+}
+
+// ToTracks takes them out; no tracks are nil.
+func ToTracks(of []*Track) []media.Track {
+	if len(of) == 0 {
+		return nil
+	}
+	out := make([]media.Track, len(of))
+	for i, m := range of {
+		out[i] = media.Track{
+			Codec: media.Codec(m.GetCodec()), SPS: some(m.GetSps()), PPS: some(m.GetPps()), AudioConfig: some(m.GetAudioConfig()),
+			SampleRate: int(m.GetSampleRate()), Channels: int(m.GetChannels()),
+		}
+	}
+	return out
+}
+
+// some are bytes, nil if there are none.
+func some(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// OfHealth makes the health of a message.
+func OfHealth(h packager.Health) *Health {
+	m := &Health{
+		BitrateBps: int64(h.BitrateBPS), Fps: h.FPS, KeyframeInterval: durationpb.New(h.KeyframeInterval), BFrames: h.BFrames,
+		FirstArrival: moment.Proto(h.FirstArrival), LastArrival: moment.Proto(h.LastArrival), Units: h.Units, Bytes: h.Bytes,
+		Width: int64(h.Width), Height: int64(h.Height), VideoCodec: h.VideoCodec, AudioCodec: h.AudioCodec,
+		Counters: &Counters{
+			Jumps: h.Counters.Jumps, Glitches: h.Counters.Glitches, Clamped: h.Counters.Clamped, AudioDropped: h.Counters.AudioDropped,
+			Holes: h.Counters.Holes, HardCuts: h.Counters.HardCuts, PicturesDropped: h.Counters.PicturesDropped,
+			ClockSteps: h.Counters.ClockSteps,
+		},
+	}
+	for _, w := range h.Warnings {
+		m.Warnings = append(m.Warnings, &Warning{Code: w.Code, Message: w.Message})
+	}
+	return m
+}
+
+// ToHealth takes it out; no warnings are nil.
+func ToHealth(m *Health) (packager.Health, error) {
+	if math.IsNaN(m.GetFps()) {
+		return packager.Health{}, errRate
+	}
+	c := m.GetCounters()
+	h := packager.Health{
+		Stats: live.Stats{
+			BitrateBPS: int(m.GetBitrateBps()), FPS: m.GetFps(), KeyframeInterval: m.GetKeyframeInterval().AsDuration(), BFrames: m.GetBFrames(),
+			FirstArrival: moment.Time(m.GetFirstArrival()), LastArrival: moment.Time(m.GetLastArrival()), Units: m.GetUnits(), Bytes: m.GetBytes(),
+		},
+		Width: int(m.GetWidth()), Height: int(m.GetHeight()), VideoCodec: m.GetVideoCodec(), AudioCodec: m.GetAudioCodec(),
+		Counters: segmenter.Counters{
+			Jumps: c.GetJumps(), Glitches: c.GetGlitches(), Clamped: c.GetClamped(), AudioDropped: c.GetAudioDropped(),
+			Holes: c.GetHoles(), HardCuts: c.GetHardCuts(), PicturesDropped: c.GetPicturesDropped(), ClockSteps: c.GetClockSteps(),
+		},
+	}
+	for _, w := range m.GetWarnings() {
+		h.Warnings = append(h.Warnings, packager.Warning{Code: w.GetCode(), Message: w.GetMessage()})
+	}
+	return h, nil
+}
