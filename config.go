@@ -54,6 +54,7 @@ type Limits struct {
 	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
 	Requests      int           `default:"1000" min:"100" doc:"what sockets of one address may ask for per second, in the units of the socket protocol, after a burst of ten times as much"`
 	Reads         int           `default:"500" min:"10" doc:"what one address may read over the API without a login per second, in units of 0.1 ms, after a burst of ten times as much, and four times as much for its network"`
+	Writes        int           `default:"2" min:"1" doc:"changes that one account may ask for over the API per second, after a burst of thirty times as many; one address sixteen times as many, and its network four times as many as that"`
 	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window, and four times as many of its network"`
 	Logins        int           `default:"20" min:"1" doc:"login attempts of one account from one address, and five times as many of one address, in limits.window, and four times as many of its network; more strangers than that wait for each other"`
 	Window        time.Duration `default:"10m" min:"1s" doc:"the window of the limits above"`

@@ -14,7 +14,7 @@ import (
 func (p *platform) programs() (http.Handler, error) {
 	return api.New(api.Deps{
 		Config: api.Config{
-			Config:   rest.Config{Origins: p.cfg.Limits.Origins, Proxies: p.proxies, Public: p.cfg.Public, Reads: float64(p.cfg.Limits.Reads)},
+			Config:   rest.Config{Origins: p.cfg.Limits.Origins, Proxies: p.proxies, Public: p.cfg.Public, Reads: float64(p.cfg.Limits.Reads), Writes: float64(p.cfg.Limits.Writes)},
 			RTMPPort: port(cmp.Or(p.cfg.RTMP, p.cfg.RTMPS)), RTMPS: p.cfg.RTMP == "" && p.cfg.RTMPS != "",
 			Logins: p.cfg.Limits.Logins, Registrations: p.cfg.Limits.Registrations, Window: p.cfg.Limits.Window,
 		},

@@ -81,7 +81,8 @@ Refusals are problem documents (RFC 9457): GET /v1/errors explains every code. A
 An input that an operation does not know is refused.
 
 HEAD is GET without the body. What everybody may read has an ETag, and caches may keep it as long as Cache-Control says; nobody keeps the rest.
-Such reads count by what they cost against the address that asks and its networks: a short answer 1, each row of a list a tenth.`
+Such reads count by what they cost against the address that asks and its networks: a short answer 1, each row of a list a tenth. What is no
+read counts as one change of the account, and of the address and its networks.`
 
 func tags() []*huma.Tag {
 	return []*huma.Tag{

@@ -59,7 +59,7 @@ func newWorldOn(t *testing.T, actors worldtest.Config, change func(*api.Deps)) *
 	t.Helper()
 	w := &world{World: worldtest.New(t, actors), t: t, log: &logBuffer{}, registry: prometheus.NewRegistry(), limits: &counter{}}
 	deps := api.Deps{
-		Config: api.Config{Logins: 1000, Registrations: 1000}, Tokens: w.Tokens,
+		Config: api.Config{Config: rest.Config{Writes: 1e6}, Logins: 1000, Registrations: 1000}, Tokens: w.Tokens,
 		Identity: identity.Ports{Accounts: w.Accounts, Members: w.Accounts, Directory: w.List, Sessions: w.Sessions, SessionViews: w.Sessions},
 		Live: live.Ports{
 			Accounts: w.Accounts, Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Mutes: w.Rooms,

@@ -26,6 +26,9 @@ type Config struct {
 	// Reads is what one address may ask of public reads in a second, in the units of Costly, after a burst
 	// of ten times as much; its networks may ask for quota.Factor as much. Zero means 500.
 	Reads float64
+	// Writes is how often one account may ask for a change in a second, after a burst of thirty times as
+	// much; one address may sixteen times as often, its networks quota.Factor as often as that. Zero means 2.
+	Writes float64
 }
 
 // filled replaces the zeros.
@@ -38,6 +41,9 @@ func (c Config) filled() Config {
 	}
 	if c.Reads == 0 {
 		c.Reads = 500
+	}
+	if c.Writes == 0 {
+		c.Writes = 2
 	}
 	return c
 }

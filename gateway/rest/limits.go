@@ -68,9 +68,14 @@ func (l *Limits) within(ctx context.Context, one Limit) error {
 		return l.within(ctx, *one.Past)
 	case !ok:
 		l.Metrics.limited.WithLabelValues(one.Name, "refused").Inc()
-		return fault.New(fault.Exhausted, "rate_limited", "too many attempts; try again later").After(max(after, time.Second))
+		return TooOften("too many attempts; try again later", max(after, time.Second))
 	}
 	return nil
+}
+
+// TooOften refuses what was asked for too often, Exhausted "rate_limited", until so much time has gone by.
+func TooOften(message string, after time.Duration) error {
+	return fault.New(fault.Exhausted, "rate_limited", message).After(after)
 }
 
 // UserLimit bounds what one account makes.

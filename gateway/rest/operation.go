@@ -28,10 +28,13 @@ type Operation struct {
 	// long, in whole seconds, and it counts as a read of the address (Config.Reads). Zero: the answer is
 	// the asker's alone and nobody keeps it.
 	Cached   time.Duration
-	Limited  bool     // answers 429 to who asks too often
 	Codes    []string // of refusals, beside those of the form, of the token and of the right
 	register func(*Router, Operation)
 }
+
+// writes says that the operation may change something: none that does is a GET, which caches and browsers
+// repeat as they like (RFC 9110, 9.2.1).
+func (o Operation) writes() bool { return o.Method != http.MethodGet }
 
 // Handle binds an operation to its handler, whose input and output say by their tags what is read and
 // written (package huma).
@@ -52,8 +55,8 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	if o.Cached > 0 {
 		op.Middlewares = slices.Insert(op.Middlewares, 0, cached(o.Cached))
 	}
-	if o.Method != http.MethodGet {
-		op.Middlewares = append(op.Middlewares, r.whole)
+	if o.writes() {
+		op.Middlewares = append(op.Middlewares, r.counted, r.whole)
 	}
 	switch o.Access {
 	case Users:
@@ -64,9 +67,9 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
 		if o.Cached > 0 {
-			if err := r.reads.take(ctx, in); err != nil {
+			if !r.reads.take(CallerOf(ctx).Addr, costOf(in)) {
 				r.Metrics.limited.WithLabelValues("reads", "refused").Inc()
-				return nil, refusal{problem.Of(err)}
+				return nil, refusal{problem.Of(errTooMuch)}
 			}
 		}
 		out, err := handler(context.WithValue(ctx, demandKey{}, demand{r, o.Right}), in)
@@ -90,7 +93,7 @@ func (r *Router) refusals(o Operation) map[string]*huma.Response {
 	if o.Right != nil {
 		codes = append([]string{"account_disabled", "not_allowed"}, codes...)
 	}
-	if o.Limited || o.Cached > 0 {
+	if o.writes() || o.Cached > 0 {
 		codes = append([]string{"rate_limited"}, codes...)
 	}
 	known := map[string]problem.Code{}

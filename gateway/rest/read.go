@@ -2,27 +2,16 @@ package rest
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
-
-	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/quota"
-	"github.com/barrage-live/barrage/internal/subnet"
 )
-
-// maxCallers bounds how many addresses and networks are counted.
-const maxCallers = 1 << 16
-
-var errReads = fault.New(fault.Exhausted, "rate_limited", "too much was asked for; wait a little").After(time.Second)
 
 // Costly is an input that says what it costs to answer, in units of a tenth of a millisecond; other inputs
 // cost 1.
@@ -34,36 +23,12 @@ func (in PageQuery) Cost() float64 { return RowsCost(in.Limit) }
 // RowsCost is what an answer of so many rows costs.
 func RowsCost(rows int) float64 { return 1 + float64(rows)/10 }
 
-// reads are what addresses may still ask of public reads.
-type reads struct {
-	start   time.Time
-	rate    quota.Rate
-	callers *quota.Rates[netip.Prefix]
-	proxies []netip.Prefix // callers that are many: not counted
-}
-
-func newReads(cfg Config) *reads {
-	return &reads{
-		start: time.Now(), rate: quota.Rate{PerSecond: cfg.Reads, Burst: 10 * cfg.Reads},
-		callers: quota.NewRates[netip.Prefix](maxCallers), proxies: cfg.Proxies,
-	}
-}
-
-// take counts a read of whoever asks, or refuses it.
-func (r *reads) take(ctx context.Context, in any) error {
-	addr := CallerOf(ctx).Addr
-	if subnet.Inside(r.proxies, addr) {
-		return nil
-	}
-	cost := 1.0
+// costOf is what answering an input costs.
+func costOf(in any) float64 {
 	if c, ok := in.(Costly); ok {
-		cost = c.Cost()
+		return c.Cost()
 	}
-	var levels [quota.Levels]quota.Demand[netip.Prefix]
-	if !r.callers.Take(time.Since(r.start), cost, quota.Demands(&levels, addr, r.rate)...) {
-		return errReads
-	}
-	return nil
+	return 1
 }
 
 // cached lets caches keep the answer of a public read, and does not send one again to who has it.

@@ -17,6 +17,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/problem"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // documentLife is how long caches may keep the description and the public keys.
@@ -45,7 +46,8 @@ type Router struct {
 	Deps
 	api     huma.API
 	refusal *huma.Response
-	reads   *reads
+	reads   *callers
+	writes  *writes
 }
 
 // New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json,
@@ -55,7 +57,8 @@ func New(d Deps, operations []Operation) (http.Handler, error) {
 	if err := d.Config.Validate(); err != nil {
 		return nil, err
 	}
-	rt := &Router{Deps: d, reads: newReads(d.Config)}
+	rt := &Router{Deps: d, writes: newWrites(d.Config)}
+	rt.reads = newCallers(quota.Rate{PerSecond: d.Config.Reads, Burst: 10 * d.Config.Reads}, d.Config.Proxies)
 	mux := chi.NewRouter()
 	mux.Use(rt.observe, rt.harden, rt.cors, rt.csrf, rt.bound, middleware.GetHead)
 	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {

@@ -57,7 +57,7 @@ func (l *ledger) post(ctx context.Context, conn *wireclient.Client, room, name s
 func TestBackupUnderLoad(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "backups", "tonight")
-	s := start(t, filepath.Join(root, "data"), "--limits.registrations", "1000")
+	s := start(t, filepath.Join(root, "data"), "--limits.writes", "100000", "--limits.registrations", "1000")
 	admin := s.faces["admin"]
 	st := s.streamer(t, "keeper")
 	l := &ledger{places: map[string]position.Position{}}

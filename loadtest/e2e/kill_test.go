@@ -84,7 +84,7 @@ func newKillWorld(t *testing.T) *killWorld {
 	w := &killWorld{origin: time.Now()}
 	w.log = history.NewLog(&w.raw)
 	data := filepath.Join(t.TempDir(), "data")
-	w.args = []string{"--limits.registrations", "1000", "--limits.handshakes", "1000", "--room.posts", "100"}
+	w.args = []string{"--limits.writes", "100000", "--limits.registrations", "1000", "--limits.handshakes", "1000", "--room.posts", "100"}
 	w.server = start(t, data, w.args...)
 	for _, face := range []string{"http", "rtmp"} {
 		w.args = append(w.args, "--"+face, w.server.faces[face])

@@ -62,6 +62,9 @@ func (c *Client) Refresh(ctx context.Context, token string) (Rotation, error) {
 	if err != nil {
 		return Rotation{}, err
 	}
+	if !c.store.known(ctx, r.Session) {
+		return Rotation{}, auth.ErrTokenInvalid
+	}
 	return cluster.Ask[Rotation](ctx, c.node, KindName, string(r.Session), refresh{r, auth.NewSalt()})
 }
 
@@ -71,11 +74,17 @@ func (c *Client) Logout(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
+	if !c.store.known(ctx, r.Session) {
+		return auth.ErrTokenInvalid
+	}
 	return c.end(ctx, r.Session, logout{r})
 }
 
 // Revoke ends a session of the user: auth.ErrSessionEnded if there is no such session of this user.
 func (c *Client) Revoke(ctx context.Context, user id.User, s id.Session) error {
+	if !c.store.known(ctx, s) {
+		return auth.ErrSessionEnded
+	}
 	return c.end(ctx, s, revoke{user, Revoked})
 }
 

@@ -90,13 +90,13 @@ func (f *face) accountOperations() []rest.Operation {
 			ID: "register", Method: http.MethodPost, Path: "/v1/auth/register",
 			Summary: "Make an account and log in",
 			Text:    "The handle is what others see; one that looks like another one is taken. With cookie the refresh token goes into an HttpOnly cookie.",
-			Tag:     "auth", Status: http.StatusCreated, Access: rest.Anyone, Limited: true, Codes: []string{"handle_taken", "handle_reserved", "handle_length", "handle_edge", "handle_charset", "handle_mixed_scripts", "handle_no_letter", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
+			Tag:     "auth", Status: http.StatusCreated, Access: rest.Anyone, Codes: []string{"handle_taken", "handle_reserved", "handle_length", "handle_edge", "handle_charset", "handle_mixed_scripts", "handle_no_letter", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
 		}, f.register),
 		rest.Handle(rest.Operation{
 			ID: "login", Method: http.MethodPost, Path: "/v1/auth/login",
 			Summary: "Log in",
 			Text:    "An unknown handle and a wrong password are refused alike.",
-			Tag:     "auth", Access: rest.Anyone, Limited: true, Codes: []string{"bad_credentials", "account_disabled", "hash_pool_full"},
+			Tag:     "auth", Access: rest.Anyone, Codes: []string{"bad_credentials", "account_disabled", "hash_pool_full"},
 		}, f.login),
 		rest.Handle(rest.Operation{
 			ID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
@@ -120,7 +120,7 @@ func (f *face) accountOperations() []rest.Operation {
 			ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password",
 			Summary: "Change one's own password",
 			Text:    "All other logins of the account are ended. If the answer is 5xx, they may go on for as long as an access token serves: log in with the new password and use logout-all.",
-			Tag:     "me", Access: rest.Users, Right: rest.Enabled(), Limited: true, Codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
+			Tag:     "me", Access: rest.Users, Right: rest.Enabled(), Codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
 		}, f.changePassword),
 	}
 }
@@ -188,10 +188,14 @@ func (f *face) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) {
 	if token == "" {
 		return nil, rest.ErrLogin
 	}
+	if err := f.refreshes.allow(token); err != nil {
+		return nil, err
+	}
 	r, err := f.Sessions.Refresh(ctx, token)
 	if err != nil {
 		return nil, err
 	}
+	f.refreshes.note(r.Session)
 	a, err := f.present(ctx, r)
 	if err != nil {
 		return nil, err

@@ -86,17 +86,19 @@ type Ports struct {
 	Log          *slog.Logger
 }
 
-// face holds the ports, which do not change, and remembers from where people come.
+// face holds the ports, which do not change, and remembers from where people come and what was
+// refreshed.
 type face struct {
 	Ports
-	familiar *familiar
+	familiar  *familiar
+	refreshes refreshes
 }
 
 // Operations is what can be asked of this wing.
 func Operations(p Ports) []rest.Operation {
 	p.Config.Logins = cmp.Or(p.Config.Logins, 20)
 	p.Config.Registrations = cmp.Or(p.Config.Registrations, 20)
-	f := &face{p, newFamiliar()}
+	f := &face{p, newFamiliar(), newRefreshes()}
 	return slices.Concat(f.accountOperations(), f.sessionOperations(), f.memberOperations())
 }
 

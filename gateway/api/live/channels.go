@@ -116,7 +116,7 @@ func (f *face) channelOperations() []rest.Operation {
 			ID: "create-channel", Method: http.MethodPost, Path: "/v1/channels",
 			Summary: "Make one's channel and its room",
 			Text:    "An account has one channel, and becomes a streamer by it.",
-			Tag:     "channels", Status: http.StatusCreated, Access: rest.Users, Right: rest.Enabled(), Limited: true, Codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter", "bad_text", "text_marks", "text_too_long"},
+			Tag:     "channels", Status: http.StatusCreated, Access: rest.Users, Right: rest.Enabled(), Codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter", "bad_text", "text_marks", "text_too_long"},
 		}, f.createChannel),
 		rest.Handle(rest.Operation{
 			ID: "list-my-channels", Method: http.MethodGet, Path: "/v1/me/channels",

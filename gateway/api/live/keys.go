@@ -58,7 +58,7 @@ func (f *face) keyOperations() []rest.Operation {
 			ID: "create-key", Method: http.MethodPost, Path: "/v1/channels/{channel}/keys",
 			Summary: "Make a stream key",
 			Text:    "The secret is shown this once. Older keys go on for a while, so that an encoder can be changed over.",
-			Tag:     "keys", Status: http.StatusCreated, Access: rest.Users, Right: channelOwner(), Limited: true, Codes: []string{"no_channel", "too_many_keys"},
+			Tag:     "keys", Status: http.StatusCreated, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "too_many_keys"},
 		}, f.mintKey),
 		rest.Handle(rest.Operation{
 			ID: "revoke-key", Method: http.MethodDelete, Path: "/v1/channels/{channel}/keys/{key}",
