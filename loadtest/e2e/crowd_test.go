@@ -29,9 +29,10 @@ type crowd struct {
 
 // healthy is one of them.
 type healthy struct {
-	name string
-	room string
-	conn *wireclient.Client
+	name  string
+	room  string
+	conn  *wireclient.Client
+	every time.Duration // how often it pings
 
 	mu      sync.Mutex
 	at      position.Offset // everything up to here has come or was announced as missing
@@ -48,22 +49,27 @@ func gather(t *testing.T, s *server, st streamer, guests, members int) *crowd {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &crowd{cancel: cancel}
 	for i := range guests {
-		c.admit(t, s, fmt.Sprintf("proto guest %d", i), st.Room, "", wire.Proto, uint8(10+i%8))
-		c.admit(t, s, fmt.Sprintf("json guest %d", i), st.Room, "", wire.JSON, uint8(10+i%8))
+		c.admit(t, s, fmt.Sprintf("proto guest %d", i), st.Room, "", wire.Proto, from(uint8(10+i%8)))
+		c.admit(t, s, fmt.Sprintf("json guest %d", i), st.Room, "", wire.JSON, from(uint8(10+i%8)))
 	}
 	for i := range members {
-		c.admit(t, s, fmt.Sprintf("member %d", i), st.Room, st.Token, wire.JSON, uint8(20+i%8))
+		c.admit(t, s, fmt.Sprintf("member %d", i), st.Room, st.Token, wire.JSON, from(uint8(20+i%8)))
 	}
-	for _, v := range c.viewers {
-		c.all.Go(func() { v.ping(ctx) })
-	}
+	c.ping(ctx)
 	return c
 }
 
-func (c *crowd) admit(t *testing.T, s *server, name, room, token string, encoding wire.Encoding, host uint8) {
+// ping has everybody ask for signs of life until ctx ends.
+func (c *crowd) ping(ctx context.Context) {
+	for _, v := range c.viewers {
+		c.all.Go(func() { v.ping(ctx) })
+	}
+}
+
+func (c *crowd) admit(t *testing.T, s *server, name, room, token string, encoding wire.Encoding, client *http.Client) *healthy {
 	t.Helper()
-	v := &healthy{name: name, room: room}
-	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: encoding, OnFrame: v.hear, HTTP: from(host)})
+	v := &healthy{name: name, room: room, every: crowdPing}
+	conn, err := wireclient.Dial(t.Context(), wireclient.Config{URL: s.ws(), Encoding: encoding, OnFrame: v.hear, HTTP: client})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -78,11 +84,15 @@ func (c *crowd) admit(t *testing.T, s *server, name, room, token string, encodin
 		t.Fatalf("%s: %v", name, err)
 	}
 	c.viewers = append(c.viewers, v)
+	return v
 }
 
 // from is a client whose connections come from an address of its own on the loopback.
-func from(host uint8) *http.Client {
-	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, host)}, Timeout: 10 * time.Second}
+func from(host uint8) *http.Client { return fromNetwork(256, host) }
+
+// fromNetwork is from with an address in another network of 256 addresses, of which the loopback has 65,536.
+func fromNetwork(network uint16, host uint8) *http.Client {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(network), byte(network>>8), host)}, Timeout: 10 * time.Second}
 	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
 }
 
@@ -121,7 +131,7 @@ func (v *healthy) ping(ctx context.Context) {
 		v.mu.Lock()
 		v.pings = append(v.pings, time.Since(begin))
 		v.mu.Unlock()
-		pause(ctx, crowdPing)
+		pause(ctx, v.every)
 	}
 }
 

@@ -170,6 +170,11 @@ func (s *server) rtmp(key string) string { return "rtmp://" + s.faces["rtmp"] + 
 
 // call sends JSON and decodes the JSON answer into out; want is the status expected.
 func (s *server) call(ctx context.Context, method, path, token string, in, out any, want int) error {
+	return s.callBy(ctx, http.DefaultClient, method, path, token, in, out, want)
+}
+
+// callBy is call from wherever the client is.
+func (s *server) callBy(ctx context.Context, client *http.Client, method, path, token string, in, out any, want int) error {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -186,7 +191,7 @@ func (s *server) call(ctx context.Context, method, path, token string, in, out a
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -218,19 +223,24 @@ const password = "correct horse battery"
 // account registers and returns the access token and the user id.
 func (s *server) account(t *testing.T, handle string) (token, user string) {
 	t.Helper()
+	token, user, err := s.register(t.Context(), http.DefaultClient, handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token, user
+}
+
+func (s *server) register(ctx context.Context, client *http.Client, handle string) (token, user string, err error) {
 	var reply struct {
 		AccessToken string `json:"access_token"`
 		User        struct{ ID string }
 	}
 	in := map[string]string{"handle": handle, "password": password}
-	err := s.call(t.Context(), http.MethodPost, "/v1/auth/register", "", in, &reply, http.StatusCreated)
-	if err != nil {
-		t.Fatal(err)
+	err = s.callBy(ctx, client, http.MethodPost, "/v1/auth/register", "", in, &reply, http.StatusCreated)
+	if err == nil && (reply.AccessToken == "" || reply.User.ID == "") {
+		err = errors.New("register answered without token or user")
 	}
-	if reply.AccessToken == "" || reply.User.ID == "" {
-		t.Fatal(errors.New("register answered without token or user"))
-	}
-	return reply.AccessToken, reply.User.ID
+	return reply.AccessToken, reply.User.ID, err
 }
 
 // streamer registers an account with a channel of the same name and mints a key.
