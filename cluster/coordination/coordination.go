@@ -8,8 +8,8 @@
 //
 // The caller is the node of package cluster. Drivers are in the folders below; package coordinationtest
 // lists, in numbered sentences, what every driver promises, and checks it. Errors are of package fault:
-// Conflict "shard_owned" and "node_joined", Fenced "lease_lost", NotFound "no_owner", and what the driver's
-// medium adds (Unavailable).
+// Conflict "shard_owned" and "node_joined", Fenced "lease_lost", and what the driver's medium adds
+// (Unavailable).
 package coordination
 
 import (
@@ -59,8 +59,6 @@ type Store interface {
 	// Release gives the shards back, or with none named the lease with all its shards. What is not owned is
 	// left alone.
 	Release(ctx context.Context, lease Lease, shards ...Shard) error
-	// Owner is the present grant of the shard; NotFound "no_owner" if nobody living holds it.
-	Owner(ctx context.Context, shard Shard) (Grant, error)
 }
 
 // ErrLeaseLost is what a driver answers to a lease that ran out or was released.
@@ -71,6 +69,3 @@ var ErrShardOwned = fault.New(fault.Conflict, "shard_owned", "another node owns 
 
 // ErrNodeJoined is what a driver answers to a second Join.
 var ErrNodeJoined = fault.New(fault.Conflict, "node_joined", "a node of this name holds a lease")
-
-// ErrNoOwner is what a driver answers when nobody living owns a shard.
-var ErrNoOwner = fault.New(fault.NotFound, "no_owner", "no node owns the shard")

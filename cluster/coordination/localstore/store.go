@@ -177,19 +177,6 @@ func (s *Store) Release(ctx context.Context, of coordination.Lease, shards ...co
 	return nil
 }
 
-// Owner implements coordination.Store.
-func (s *Store) Owner(ctx context.Context, shard coordination.Shard) (coordination.Grant, error) {
-	if err := s.begin(ctx); err != nil {
-		return coordination.Grant{}, err
-	}
-	defer s.mu.Unlock()
-	g, used := s.mu.grants[shard]
-	if !used || s.owner(g, time.Now()) == nil {
-		return coordination.Grant{}, coordination.ErrNoOwner
-	}
-	return g, nil
-}
-
 // owner is the living lease under which a grant was given, nil if it ended.
 func (s *Store) owner(g coordination.Grant, now time.Time) *lease {
 	l := s.mu.leases[g.Node]
