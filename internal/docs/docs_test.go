@@ -119,10 +119,10 @@ func TestTheSmallestKindWorks(t *testing.T) {
 	copyInto(t, work, "actors/bell_test.go", "testdata/bell_test.go")
 	copyInto(t, work, "bells_test.go", "testdata/bells_test.go")
 	// vet would go into the new folder, which only the compiler sees.
-	run := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay(t, work), "-v", "-run", "^TestBells?$", ".", "./actors")
+	run := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay(t, work), "-v", "-run", "^(TestBells?|TestMessagesOfEveryKindAreData)$", ".", "./actors")
 	run.Dir = root
 	out, err := run.CombinedOutput()
-	for _, want := range []string{"--- PASS: TestBell ", "--- PASS: TestBells "} {
+	for _, want := range []string{"--- PASS: TestBell ", "--- PASS: TestBells ", "--- PASS: TestMessagesOfEveryKindAreData "} {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("the new kind does not work: %v\n%s", err, out)
 		}
