@@ -55,7 +55,7 @@ func (p *platform) listen(ctx context.Context) error {
 		return err
 	}
 	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: p.proxies}, figures.WS)
-	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: p.proxies, Public: p.cfg.Public}, p.log)
+	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: p.proxies, Public: p.cfg.Public}, p.allowance(), p.log)
 	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}
@@ -175,6 +175,17 @@ func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 		{Pattern: "/.well-known/", Handler: programs},
 		{Pattern: "/", Handler: pages},
 	}, nil
+}
+
+// allowance is what one address may ask of the public face. Playlists and segments count a fifth, because a
+// player asks for several a second and people who watch share addresses; handshakes of sockets have a rate
+// of their own.
+func (p *platform) allowance() edge.Allowance {
+	perSecond := float64(p.cfg.Limits.HTTP)
+	return edge.Allowance{
+		Rate:  quota.Rate{PerSecond: perSecond, Burst: 10 * perSecond},
+		Costs: []edge.Cost{{Path: "/live/", Cost: 0.2}, {Path: "/ws", Cost: 0}}, Refused: edge.NewRefused(p.registry),
+	}
 }
 
 // private is what only operators see: it listens on loopback unless told otherwise.

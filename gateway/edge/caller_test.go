@@ -15,7 +15,7 @@ import (
 func TestEveryFaceIsToldWhoCalls(t *testing.T) {
 	var got caller.Caller
 	face := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = caller.Of(r, nil) })
-	h := Public(Mux([]Mount{{"/", face}}), Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, slog.New(slog.DiscardHandler))
+	h := Public(Mux([]Mount{{"/", face}}), Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, Allowance{}, slog.New(slog.DiscardHandler))
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 	r.RemoteAddr = "10.0.0.1:99"
 	r.Header.Set("X-Forwarded-For", "203.0.113.9")
@@ -32,7 +32,7 @@ func TestEveryFaceIsToldWhoCalls(t *testing.T) {
 func TestAProxyThatIsNotTrustedIsNamed(t *testing.T) {
 	var log strings.Builder
 	trust := Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
-	h := Public(http.NotFoundHandler(), trust, slog.New(slog.NewTextHandler(&log, nil)))
+	h := Public(http.NotFoundHandler(), trust, Allowance{}, slog.New(slog.NewTextHandler(&log, nil)))
 	ask := func(from, path string, header bool) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 		r.RemoteAddr = from

@@ -23,6 +23,7 @@ type Trust struct {
 type front struct {
 	next   http.Handler
 	trust  Trust
+	counts *counts
 	log    *slog.Logger
 	warned atomic.Int64 // when a proxy that is not trusted was told of, in Unix seconds
 }
@@ -43,7 +44,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if who.TLS || strings.HasPrefix(f.trust.Public, "https:") {
 		h.Set("Strict-Transport-Security", "max-age=31536000") // browsers ignore it without TLS (RFC 6797 section 8.1)
 	}
-	f.next.ServeHTTP(w, r)
+	if f.counts.take(w, r, who.Addr, f.trust.Proxies) {
+		f.next.ServeHTTP(w, r)
+	}
 }
 
 // warnOfProxy tells the operator of a proxy that is not trusted, behind which everybody shares the limits

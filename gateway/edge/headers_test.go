@@ -16,7 +16,7 @@ func TestEveryAnswerSaysWhatBrowsersMayDo(t *testing.T) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'")
 		_, _ = io.WriteString(w, "page")
 	})
-	h := Public(Mux([]Mount{{"GET /page/", own}}), Trust{}, slog.New(slog.DiscardHandler))
+	h := Public(Mux([]Mount{{"GET /page/", own}}), Trust{}, Allowance{}, slog.New(slog.DiscardHandler))
 	for _, c := range []struct {
 		name, method, path string
 		status             int
@@ -74,7 +74,7 @@ func TestBrowsersThatSpeakTLSAreToldToStayWithIt(t *testing.T) {
 			r.Header.Set("X-Forwarded-Proto", c.proto)
 		}
 		w := httptest.NewRecorder()
-		Public(http.NotFoundHandler(), c.trust, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
+		Public(http.NotFoundHandler(), c.trust, Allowance{}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 		if got := w.Header().Get("Strict-Transport-Security") != ""; got != c.want {
 			t.Errorf("%s: told %v, want %v", c.name, got, c.want)
 		}

@@ -5,7 +5,7 @@
 // behind the gates that every request goes through, from the outside in:
 //
 //	observe    metrics by route pattern, one log line without query or secrets, a request id; a panic becomes a 500
-//	harden     security headers, no-store unless the operation is a public read
+//	private    no-store and same-origin, unless the operation is a public read or the origin is allowed
 //	cors       off unless an origin is allowed by name
 //	csrf       a browser's request from another origin must not change anything (Sec-Fetch-Site, else Origin)
 //	bound      a deadline, a body limit, application/json and nothing else

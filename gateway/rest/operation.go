@@ -120,7 +120,7 @@ func (r *Router) refusals(o Operation) map[string]*huma.Response {
 }
 
 // refusal is a problem as huma writes it, which adds headers to those that are there: that nobody keeps it
-// is said already (harden).
+// is said already (private).
 type refusal struct{ *problem.Problem }
 
 // GetHeaders gives the headers that are not there.

@@ -60,7 +60,7 @@ func New(d Deps, operations []Operation) (http.Handler, error) {
 	rt := &Router{Deps: d, writes: newWrites(d.Config)}
 	rt.reads = newCallers(quota.Rate{PerSecond: d.Config.Reads, Burst: 10 * d.Config.Reads}, d.Config.Proxies)
 	mux := chi.NewRouter()
-	mux.Use(rt.observe, rt.harden, rt.cors, rt.csrf, rt.bound, middleware.GetHead)
+	mux.Use(rt.observe, rt.private, rt.cors, rt.csrf, rt.bound, middleware.GetHead)
 	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		badForm(http.StatusNotFound, "no_route", "there is nothing at this address").Write(w)
 	})

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/barrage-live/barrage/internal/caller"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/internal/reserved"
@@ -46,7 +47,7 @@ func (h *Handler) Built() bool { return h.assets[index] != nil }
 // ServeHTTP answers with an asset, with the application for a path that may be one of its pages, or with a
 // problem.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header(), r.TLS != nil)
+	secure(w.Header(), caller.Of(r, nil).TLS)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		problem.At(http.StatusMethodNotAllowed, fault.New(fault.Invalid, "method_not_allowed", "pages are only read")).Write(w)

@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/barrage-live/barrage/internal/caller"
 )
 
 var pages = fstest.MapFS{
@@ -212,6 +215,22 @@ func TestOverTLSThePageIsKeptApartFromItsOpener(t *testing.T) {
 	header := ask(newHandler(t, pages), http.MethodGet, "https://example.com/").Header
 	if got := header.Get("Cross-Origin-Opener-Policy"); got != "same-origin" {
 		t.Fatalf("got %q", got)
+	}
+}
+
+// TestBehindATLSProxyThePageIsKeptApartFromItsOpener: whether the browser speaks TLS is what the edge has
+// noted, and what anybody says is not believed.
+func TestBehindATLSProxyThePageIsKeptApartFromItsOpener(t *testing.T) {
+	for remote, want := range map[string]string{"10.0.0.1:99": "same-origin", "192.0.2.1:99": ""} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = remote
+		r.Header.Set("X-Forwarded-Proto", "https")
+		_, r = caller.Note(r, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")})
+		w := httptest.NewRecorder()
+		newHandler(t, pages).ServeHTTP(w, r)
+		if got := w.Header().Get("Cross-Origin-Opener-Policy"); got != want {
+			t.Errorf("from %s: %q, want %q", remote, got, want)
+		}
 	}
 }
 

@@ -35,8 +35,8 @@ func TestAckedEditsSurviveKill(t *testing.T) {
 	if !ok {
 		t.Fatalf("admin create: %+v", root)
 	}
-	s := start(t, data, "--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000")
-	args := []string{"--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000", "--http", s.faces["http"]}
+	s := start(t, data, "--limits.http", "100000", "--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000")
+	args := []string{"--limits.http", "100000", "--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000", "--http", s.faces["http"]}
 	var acked atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
 	all := make([]*editor, editors)

@@ -1,0 +1,83 @@
+package edge
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/problem"
+	"github.com/barrage-live/barrage/internal/quota"
+	"github.com/barrage-live/barrage/internal/subnet"
+)
+
+// maxCallers bounds how many addresses and networks are counted.
+const maxCallers = 1 << 16
+
+var errTooMany = fault.New(fault.Exhausted, "too_many_requests", "too many requests come from this address or its network").After(time.Second)
+
+// Allowance is what one address may ask for. The zero value has no bound.
+type Allowance struct {
+	// Rate is that of one address; its networks have quota.Factor as much.
+	Rate quota.Rate
+	// Costs are of requests that do not cost 1.
+	Costs []Cost
+	// Refused counts who asked for more; nil: nobody.
+	Refused prometheus.Counter
+}
+
+// Cost is that of the requests for a path, or, if it ends with a slash, for all that is under it. Those that
+// the handler counts by itself cost 0.
+type Cost struct {
+	Path string
+	Cost float64
+}
+
+// NewRefused is the counter of an Allowance, registered with r.
+func NewRefused(r prometheus.Registerer) prometheus.Counter {
+	c := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "barrage_http_refused_total", Help: "HTTP requests that were refused because their address or network asked for too many.",
+	})
+	r.MustRegister(c)
+	return c
+}
+
+// counts are what addresses have asked for.
+type counts struct {
+	Allowance
+	start time.Time
+	rates *quota.Rates[netip.Prefix]
+}
+
+func newCounts(a Allowance) *counts {
+	return &counts{a, time.Now(), quota.NewRates[netip.Prefix](maxCallers)}
+}
+
+// take counts a request, or answers it.
+func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr, proxies []netip.Prefix) bool {
+	cost := c.cost(r.URL.Path)
+	if c.Rate == (quota.Rate{}) || cost == 0 || subnet.Inside(proxies, addr) { // behind a proxy are many
+		return true
+	}
+	var levels [quota.Levels]quota.Demand[netip.Prefix]
+	if c.rates.Take(time.Since(c.start), cost, quota.Demands(&levels, addr, c.Rate)...) {
+		return true
+	}
+	if c.Refused != nil {
+		c.Refused.Inc()
+	}
+	problem.Of(errTooMany).Write(w)
+	return false
+}
+
+func (c *counts) cost(path string) float64 {
+	for _, one := range c.Costs {
+		if path == one.Path || strings.HasSuffix(one.Path, "/") && strings.HasPrefix(path, one.Path) {
+			return one.Cost
+		}
+	}
+	return 1
+}
