@@ -8,6 +8,9 @@
 package actors
 
 import (
+	"context"
+	"errors"
+
 	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/identity/accountlist"
@@ -16,6 +19,7 @@ import (
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/table"
 )
@@ -41,6 +45,10 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	}
 	if d.Channel.Packager == nil {
 		d.Channel.Packager = broadcast.NewClient(n)
+	}
+	sessions, channels := session.NewClient(n, d.Session.Table, d.Session.Config), channel.NewClient(n, d.Channel.Table)
+	d.Account.Shut = func(ctx context.Context, user id.User) error {
+		return errors.Join(sessions.EndAll(ctx, user), channels.RevokeOwned(ctx, user))
 	}
 	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: followers(), Metrics: d.Followers}
 	return []cluster.Kind{

@@ -30,6 +30,8 @@ type tally struct {
 
 type (
 	begin struct{}
+	// found begins with a number, which is told and noted as those that are added.
+	found struct{ n int }
 	// add adds a number, which is told, and noted in a row beside the document.
 	add  struct{ n int }
 	list struct{}
@@ -64,6 +66,9 @@ func (c *core) Apply(_ time.Time, cmd any, dst []document.Effect) []document.Eff
 		}
 		c.exists = true
 		return append(dst, document.Save[tally]{Doc: c.doc}, document.Reply{})
+	case found:
+		c.exists = true
+		return c.add(m.n, dst)
 	}
 	if !c.exists {
 		return append(dst, document.Refuse{Err: errNone})
@@ -73,13 +78,17 @@ func (c *core) Apply(_ time.Time, cmd any, dst []document.Effect) []document.Eff
 		if slices.Contains(c.doc.Numbers, m.n) {
 			return append(dst, document.Reply{Value: c.doc.Numbers})
 		}
-		c.doc.Numbers = append(slices.Clone(c.doc.Numbers), m.n)
-		told := outbox.Event{Topic: "tally", Key: "a", Payload: []byte(strconv.Itoa(m.n))}
-		return append(dst, document.Save[tally]{Doc: c.doc, Note: m.n, Events: []outbox.Event{told}, Fragile: true}, noted(m), document.Reply{Value: c.doc.Numbers})
+		return c.add(m.n, dst)
 	case list:
 		return append(dst, document.Reply{Value: c.doc.Numbers})
 	}
 	return append(dst, document.Refuse{Err: errors.New("unknown")})
+}
+
+func (c *core) add(n int, dst []document.Effect) []document.Effect {
+	c.doc.Numbers = append(slices.Clone(c.doc.Numbers), n)
+	told := outbox.Event{Topic: "tally", Key: "a", Payload: []byte(strconv.Itoa(n))}
+	return append(dst, document.Save[tally]{Doc: c.doc, Note: n, Events: []outbox.Event{told}, Fragile: true}, noted{n}, document.Reply{Value: c.doc.Numbers})
 }
 
 // world is one tally, named "a", over a store whose calls a script fails.

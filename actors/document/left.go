@@ -22,6 +22,7 @@ type left struct {
 	untidy bool   // marks of this activation or rows may be there that are not needed any more
 	woken  bool   // what earlier activations left was done, so that their marks are not needed any more either
 	half   int    // so many changes are stored, and what belongs to them may not be
+	stuck  bool   // that has failed, so that events have their turn before it is tried again
 	works  bool   // something of it is under way
 	waits  bool   // until it is tried again
 	pause  time.Duration
@@ -46,9 +47,10 @@ func (s *Shell[D, S, C]) tend(t *cluster.Turn) {
 	s.pin(t)
 	switch l := &s.left; {
 	case l.works || l.waits || !C(&s.core).Exists():
-	case l.half > 0 && !s.doubt.on:
+	case l.half > 0 && !s.doubt.on && !(l.stuck && len(s.stored.box.Pending()) > 0):
 		s.settle(t)
 	case len(s.stored.box.Pending()) > 0:
+		l.stuck = false
 		s.tell(t)
 	case l.untidy && !l.tidies:
 		l.tidies = true
@@ -65,7 +67,7 @@ func (s *Shell[D, S, C]) settle(t *cluster.Turn) {
 		}
 		return nil, s.kind.Settle(ctx, doc)
 	}, func(_ any, err error) {
-		if err == nil {
+		if s.left.stuck = err != nil; err == nil {
 			s.left.half -= half
 		}
 	})

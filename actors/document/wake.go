@@ -27,10 +27,8 @@ type Wake struct{}
 func (s *Shell[D, S, C]) wake(t *cluster.Turn) {
 	kind, key, to := s.kind, s.key, outbox.Place{Fence: t.Fence(), N: s.left.marks}
 	if !C(&s.core).Exists() { // it was to be created, and is not
-		t.Await(func(ctx context.Context) (any, error) {
-			shard, owner := kind.owner(key)
-			return nil, kind.marks().Remove(ctx, shard, owner, outbox.Place{}, to)
-		}, func(t *cluster.Turn, _ any, err error) { answer(t, err) })
+		t.Await(func(ctx context.Context) (any, error) { return nil, kind.forget(ctx, key, to) },
+			func(t *cluster.Turn, _ any, err error) { answer(t, err) })
 		t.Stop()
 		return
 	}
@@ -48,6 +46,21 @@ func (s *Shell[D, S, C]) wake(t *cluster.Turn) {
 		}
 		s.tend(t)
 	})
+}
+
+// forget takes down the marks of one that was to be created and is not. A partition that nobody has fenced
+// yet was not fenced for this activation either, so a former owner may be about to create it: after the
+// fence it cannot any more, or it has, and the next who wakes it does what is left.
+func (k *Kind[D, S, C]) forget(ctx context.Context, key string, to outbox.Place) error {
+	found, err := k.settle(ctx, key, to.Fence)
+	if err != nil {
+		return err
+	}
+	if found.version != 0 {
+		return errUnsettled
+	}
+	shard, owner := k.owner(key)
+	return k.marks().Remove(ctx, shard, owner, outbox.Place{}, to)
 }
 
 func answer(t *cluster.Turn, err error) {

@@ -209,8 +209,8 @@ func TestRightsAreOfNow(t *testing.T) {
 	if _, err := s.Accounts.SetDisabled(t.Context(), s.people["owner"].account.User, true); err != nil {
 		t.Fatal(err)
 	}
-	s.send(mute, s.people["owner"].token).want(t, http.StatusUnauthorized, "token_outdated")
+	s.send(mute, s.people["owner"].token).want(t, http.StatusUnauthorized, "session_ended")
 	s.do(call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": s.people["owner"].refresh}}).
-		want(t, http.StatusForbidden, "account_disabled")
+		want(t, http.StatusUnauthorized, "session_ended")
 	s.do(call{method: "GET", path: "/v1/me", token: s.people["owner"].token}).want(t, http.StatusUnauthorized, "session_ended")
 }

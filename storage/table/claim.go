@@ -18,6 +18,9 @@ const (
 // ErrClaimed says that the name belongs to somebody else, or the claim on it has expired.
 var ErrClaimed = fault.New(fault.Conflict, "claimed", "the name belongs to somebody else")
 
+// ErrContested says that somebody else is about to have the name, and may yet lose it.
+var ErrContested = fault.New(fault.Unavailable, "name_contested", "somebody else is about to have the name").After(time.Second)
+
 // Claim gives names to owners, each name to one at a time: a row in a partition of a shared table, named as
 // the partition. A name is taken for a while, then, when that which it names is stored, confirmed for ever.
 // A crash in between leaves a claim that expires.
@@ -98,14 +101,70 @@ func (c Claim) During(ctx context.Context, name string, owner []byte, work func(
 	return nil
 }
 
-// Keep confirms a name for an owner that is there already, and takes it before if the claim on it has
-// expired. Somebody else's is refused with ErrClaimed.
-func (c Claim) Keep(ctx context.Context, name string, owner []byte) error {
-	err := c.Confirm(ctx, name, owner)
-	if errors.Is(err, ErrClaimed) {
-		err = c.During(ctx, name, owner, func(context.Context) error { return nil })
+// Held is a name and who is to have it.
+type Held struct {
+	Claim Claim
+	Name  string
+	Owner []byte
+}
+
+// DuringAll is During over several names: the work is done while all of them are taken, in their order. Who
+// claims several gives them in an order that others give them in too.
+func DuringAll(ctx context.Context, names []Held, work func(ctx context.Context) error) error {
+	if len(names) == 0 {
+		return work(ctx)
 	}
-	return err
+	first := names[0]
+	return first.Claim.During(ctx, first.Name, first.Owner, func(ctx context.Context) error {
+		return DuringAll(ctx, names[1:], work)
+	})
+}
+
+// KeepAll confirms the names of something that is there already, and takes those before whose claims have
+// expired. If somebody else has confirmed one of them, it gives all of them up and refuses with ErrClaimed:
+// what is known by a part of its names keeps others from it and cannot be found by the rest. If somebody
+// has taken one without confirming it yet, it refuses with ErrContested. After that, and after any other
+// error, it may be repeated, and what it has is kept until then.
+func KeepAll(ctx context.Context, names []Held) error {
+	err := keep(ctx, names)
+	if !errors.Is(err, ErrClaimed) {
+		return err
+	}
+	for _, n := range names {
+		owner, confirmed, err := n.Claim.Look(ctx, n.Name)
+		switch {
+		case err != nil && !errors.Is(err, ErrNoRow):
+			return err
+		case err == nil && confirmed && !bytes.Equal(owner, n.Owner):
+			return giveUp(ctx, names)
+		}
+	}
+	return ErrContested
+}
+
+// keep takes the names in their order, and confirms them when all are taken.
+func keep(ctx context.Context, names []Held) error {
+	for _, n := range names {
+		if err := n.Claim.Take(ctx, n.Name, n.Owner); err != nil {
+			return err
+		}
+	}
+	for _, n := range names {
+		if err := n.Claim.Confirm(ctx, n.Name, n.Owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveUp releases what of the names is their owner's.
+func giveUp(ctx context.Context, names []Held) error {
+	for _, n := range names {
+		if err := n.Claim.Release(ctx, n.Name, n.Owner); err != nil && !errors.Is(err, ErrClaimed) {
+			return err
+		}
+	}
+	return ErrClaimed
 }
 
 // Owner is whose a name is, taken or confirmed; ErrNoRow if it is nobody's.

@@ -234,3 +234,50 @@ func TestANameIsKeptForWhatIsThere(t *testing.T) {
 		t.Errorf("the first name is %q's, %v", owner, err)
 	}
 }
+
+// TestAllNamesAreKeptOrNone of what is there already.
+func TestAllNamesAreKeptOrNone(t *testing.T) {
+	ann, bob := []byte("ann"), []byte("bob")
+	for name, x := range map[string]struct {
+		before func(ctx context.Context, one, two table.Claim) error
+		want   error
+		left   [2]string // whose the names are then
+	}{
+		"nobody has them":          {nil, nil, [2]string{"ann", "ann"}},
+		"one is confirmed already": {func(ctx context.Context, one, _ table.Claim) error { return during(ctx, one, ann) }, nil, [2]string{"ann", "ann"}},
+		"the first is lost":        {func(ctx context.Context, one, _ table.Claim) error { return during(ctx, one, bob) }, table.ErrClaimed, [2]string{"bob", ""}},
+		"the second is lost":       {func(ctx context.Context, _, two table.Claim) error { return during(ctx, two, bob) }, table.ErrClaimed, [2]string{"", "bob"}},
+		"one is lost, the other one confirmed": {func(ctx context.Context, one, two table.Claim) error {
+			return errors.Join(during(ctx, one, bob), during(ctx, two, ann))
+		}, table.ErrClaimed, [2]string{"bob", ""}},
+		"somebody is about to have one": {func(ctx context.Context, _, two table.Claim) error {
+			return two.Take(ctx, "a", bob)
+		}, table.ErrContested, [2]string{"ann", "bob"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := pebbletest.Open(t)
+			one := table.Claim{Store: store, Table: table.Shared("one"), Key: []byte("owner"), TTL: time.Minute}
+			two := table.Claim{Store: store, Table: table.Shared("two"), Key: []byte("owner"), TTL: time.Minute}
+			if x.before != nil {
+				if err := x.before(t.Context(), one, two); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, when := range []string{"once", "again"} {
+				if err := table.KeepAll(t.Context(), []table.Held{{one, "a", ann}, {two, "a", ann}}); !errors.Is(err, x.want) || (err == nil) != (x.want == nil) {
+					t.Errorf("%s: %v, want %v", when, err, x.want)
+				}
+			}
+			for i, c := range []table.Claim{one, two} {
+				owner, confirmed, err := c.Look(t.Context(), "a")
+				if string(owner) != x.left[i] || (err != nil) != (x.left[i] == "") || x.want == nil && !confirmed {
+					t.Errorf("name %d is %q's (confirmed: %v), %v; want %q", i, owner, confirmed, err, x.left[i])
+				}
+			}
+		})
+	}
+}
+
+func during(ctx context.Context, c table.Claim, owner []byte) error {
+	return c.During(ctx, "a", owner, func(context.Context) error { return nil })
+}

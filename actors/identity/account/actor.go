@@ -1,6 +1,8 @@
 package account
 
 import (
+	"context"
+
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
 	"github.com/barrage-live/barrage/cluster"
@@ -17,13 +19,16 @@ type Deps struct {
 	Table   *table.Store
 	Log     outbox.Log // nil: nobody is told
 	Revoker revocation.Revoker
-	Config  Config
+	// Shut ends what an account that is shut out has elsewhere: its logins and stream keys. It may be
+	// repeated. Nil: there is nothing.
+	Shut   func(ctx context.Context, user id.User) error
+	Config Config
 }
 
 // Kind makes accounts. The key is the user id; an activation without a stored document answers no_account
 // until it is created.
 func Kind(d Deps) cluster.Kind {
-	s := store{d.Table, d.Revoker, d.Config.claimTTL()}
+	s := store{d.Table, d.Revoker, d.Shut, d.Config.claimTTL()}
 	return document.Kind[stored, state, *state]{
 		Name: KindName, Idle: d.Config.Idle, Messages: messages(), Tables: d.Table, Table: accounts(), Log: d.Log,
 		Around: s.around, Settle: s.settle,

@@ -18,6 +18,9 @@
 // revocation); if the second half fails it is fault.Timeout outcome_unknown, and may be repeated. A refresh
 // gives a token with the present rights. A role that is only granted outdates nothing.
 //
+// An account that is shut out loses what it has elsewhere (Deps.Shut) in the same way: after the change is
+// durable, and again until it has succeeded. It is let in again only when all of that is gone.
+//
 // Passwords are hashed and compared in the caller's goroutine, in auth.Hasher's bounded pool, never in the
 // mailbox.
 //

@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -19,6 +20,9 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/faulttable"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
@@ -190,6 +194,164 @@ func TestARegistrationThatACrashCutOff(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestHalfANameIsNoName: while a registration was cut off somebody else has got one of the two things that
+// its handle looks like. Then the other one is free, also if it was confirmed already.
+func TestHalfANameIsNoName(t *testing.T) {
+	for _, x := range []struct {
+		taken, free string
+		from, to    int // the calls of the table at which the crash comes, as above
+	}{
+		{"lvan", "ivan", 3, 4}, // nothing is confirmed
+		{"ivan", "lvan", 3, 6},
+	} {
+		for at := x.from; at <= x.to; at++ {
+			synctest.Test(t, func(t *testing.T) {
+				store, disk := worldtest.NewFlaky(t)
+				w := worldtest.New(t, worldtest.Config{Table: store})
+				disk.FailFrom("account_handle", at, worldtest.Lost)
+				if _, err := w.Accounts.Register(t.Context(), "Ivan", password); err == nil {
+					t.Errorf("%d: the registration is said to be done", at)
+				}
+				disk.Fail("", worldtest.None)
+				w.Kill()
+				time.Sleep(2 * time.Minute)
+				w = worldtest.New(t, worldtest.Config{Table: store})
+				register(t, w, x.taken)
+				if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
+					t.Errorf("%s, %d: woken: %v", x.taken, at, err)
+				}
+				register(t, w, x.free)
+			})
+		}
+	}
+}
+
+// TestARevocationDoesNotWaitForAName that cannot be read.
+func TestARevocationDoesNotWaitForAName(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	a := register(t, w, "ann")
+	disk.Fail("revocation", worldtest.Lost)
+	if _, err := w.Accounts.SetRoles(t.Context(), a.User, auth.NewRoles(auth.Moderator)); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	w.Kill()
+	disk.Fail("account_handle", worldtest.Away)
+	w = worldtest.New(t, worldtest.Config{Table: store})
+	if _, err := document.WakeAll(t.Context(), w.Node, store); err == nil {
+		t.Error("the name is said to be kept")
+	}
+	who := auth.Identity{User: a.User, Expires: time.Now().Add(time.Minute)}
+	if err := w.Revoked.Check(who); !errors.Is(err, auth.ErrTokenOutdated) {
+		t.Errorf("a token from before: %v", err)
+	}
+}
+
+// TestAnAccountOfBeforeLikenesses has one name, which is kept.
+func TestAnAccountOfBeforeLikenesses(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	a := register(t, w, "ann")
+	disk.Fail("revocation", worldtest.Lost)
+	if _, err := w.Accounts.SetRoles(t.Context(), a.User, auth.NewRoles(auth.Moderator)); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	w.Kill()
+	disk.Fail("", worldtest.None)
+	row, err := store.Get(t.Context(), table.Owned("account"), string(a.User), []byte("doc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := bytes.Replace(row.Value, []byte(`"Likeness":"ann"`), []byte(`"Likeness":""`), 1)
+	if bytes.Equal(old, row.Value) {
+		t.Fatalf("no likeness in %s", row.Value)
+	}
+	fence := position.Fence{Epoch: w.Node.Epoch(), Activation: 1 << 20}
+	if err := store.Fence(t.Context(), table.Owned("account"), string(a.User), fence); err != nil {
+		t.Fatal(err)
+	}
+	batch := table.Batch{Table: table.Owned("account"), Partition: string(a.User), Fence: fence, Ops: []table.Op{table.Put([]byte("doc"), old)}}
+	if _, err := store.Write(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	w = worldtest.New(t, worldtest.Config{Table: store})
+	if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+		t.Errorf("woken: %d, %v", n, err)
+	}
+	if _, err := w.Accounts.Authenticate(t.Context(), "ann", password); err != nil {
+		t.Error(err)
+	}
+}
+
+// shutOut makes an account with a login and a stream key, and shuts it out while its logins cannot be ended.
+func shutOut(t *testing.T) (*worldtest.World, *worldtest.Flaky, account.Account, id.Session, auth.StreamKey) {
+	t.Helper()
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	a := register(t, w, "ann")
+	login, err := w.Sessions.Open(t.Context(), a.User, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := w.Channels.Create(t.Context(), a.User, "annas", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := w.Channels.MintKey(t.Context(), ch.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fail("", worldtest.None)
+	disk.FailFrom("revocation", 2, worldtest.Lost) // after that of the rights
+	if _, err := w.Accounts.SetDisabled(t.Context(), a.User, true); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	return w, disk, a, login.Session, key
+}
+
+// TestWhoIsShutOutLosesEverything also if a crash comes in between.
+func TestWhoIsShutOutLosesEverything(t *testing.T) {
+	w, disk, a, login, key := shutOut(t)
+	w.Kill()
+	disk.Fail("", worldtest.None)
+	w = worldtest.New(t, worldtest.Config{Table: w.Table})
+	if _, err := document.WakeAll(t.Context(), w.Node, w.Table); err != nil {
+		t.Error(err)
+	}
+	gone(t, w, a, login, key)
+}
+
+// TestNobodyIsLetInWithWhatTheyHad before they were shut out, and not at all while that cannot be ended.
+func TestNobodyIsLetInWithWhatTheyHad(t *testing.T) {
+	w, disk, a, login, key := shutOut(t)
+	w.Kill()
+	w = worldtest.New(t, worldtest.Config{Table: w.Table})
+	if got, err := w.Accounts.SetDisabled(t.Context(), a.User, false); err == nil {
+		t.Errorf("it is let in: %+v", got)
+	}
+	disk.Fail("", worldtest.None)
+	if got, err := w.Accounts.Get(t.Context(), a.User); err != nil || !got.Disabled {
+		t.Errorf("the account is %+v, %v", got, err)
+	}
+	if got, err := w.Accounts.SetDisabled(t.Context(), a.User, false); err != nil || got.Disabled {
+		t.Errorf("let in: %+v, %v", got, err)
+	}
+	gone(t, w, a, login, key)
+}
+
+func gone(t *testing.T, w *worldtest.World, a account.Account, login id.Session, key auth.StreamKey) {
+	t.Helper()
+	if _, err := w.Sessions.Get(t.Context(), login); !errors.Is(err, auth.ErrSessionEnded) {
+		t.Errorf("the login: %v", err)
+	}
+	if names, err := w.Sessions.List(t.Context(), a.User); err != nil || len(names) > 0 {
+		t.Errorf("logins %v, %v", names, err)
+	}
+	if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key.Reveal(), Protocol: "rtmp"}); fault.CodeOf(err) != "key_revoked" {
+		t.Errorf("the stream key: %v", err)
 	}
 }
 

@@ -86,7 +86,10 @@ type credentials struct {
 }
 
 // rightsChanged is the note of a save after which older tokens are out of date.
-type rightsChanged struct{}
+type rightsChanged struct {
+	// letIn says that the account was shut out until now.
+	letIn bool
+}
 
 type (
 	effect = document.Effect
@@ -164,6 +167,7 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 // one that is shut out are over, and stay so when it is let in again. What is so already is written and told
 // again, because what followed the first write may not have happened.
 func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
+	note := rightsChanged{letIn: s.doc.Disabled && !disabled}
 	if disabled && !s.doc.Disabled {
 		s.doc.Logins, s.doc.Kept = s.doc.Logins+1, ""
 	}
@@ -172,7 +176,7 @@ func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
 		s.doc.Rights++
 	}
 	if s.doc.Rights > 0 {
-		dst = append(dst, save{Doc: s.doc, Note: rightsChanged{}, Fragile: true, Events: s.events()})
+		dst = append(dst, save{Doc: s.doc, Note: note, Fragile: true, Events: s.events()})
 	}
 	return append(dst, document.Reply{Value: s.public()})
 }

@@ -30,6 +30,7 @@ type claim struct {
 type store struct {
 	table   *table.Store
 	revoker revocation.Revoker
+	shut    func(ctx context.Context, user id.User) error
 	ttl     time.Duration // of an unconfirmed claim
 }
 
@@ -38,63 +39,75 @@ func (s store) claims() table.Claim {
 }
 
 // around claims the handle of a new account, and has every node refuse the tokens that carry rights which
-// were changed.
+// were changed. An account that is let in has nothing left of the time before it was shut out: if what was
+// to be ended then is not, it is not let in.
 func (s store) around(ctx context.Context, w document.Write[stored], save func(context.Context) error) error {
 	if w.First {
-		owner, err := ownerOf(w.Doc)
+		names, err := s.names(w.Doc)
 		if err == nil {
-			err = s.during(ctx, w.Doc.Handle.Skeletons(), owner, save)
+			err = table.DuringAll(ctx, names, save)
 		}
 		if errors.Is(err, table.ErrClaimed) {
 			return ErrHandleTaken
 		}
 		return err
 	}
-	if err := save(ctx); err != nil || w.Note == nil {
-		return err
-	}
-	return s.revoke(ctx, w.Doc)
-}
-
-// during claims all names while it does the work. They are sorted, so that of many who want the same ones
-// the first to come gets them.
-func (s store) during(ctx context.Context, names []string, owner []byte, work func(context.Context) error) error {
-	if len(names) == 0 {
-		return work(ctx)
-	}
-	return s.claims().During(ctx, names[0], owner, func(ctx context.Context) error {
-		return s.during(ctx, names[1:], owner, work)
-	})
-}
-
-// settle gives an account whose creation was cut off its handle, unless somebody else has it by now, and
-// repeats what may have been cut off of a change of its rights.
-func (s store) settle(ctx context.Context, d stored) error {
-	owner, err := ownerOf(d)
-	if err != nil {
-		return err
-	}
-	for _, name := range d.Handle.Skeletons() {
-		if err := s.claims().Keep(ctx, name, owner); err != nil && !errors.Is(err, table.ErrClaimed) {
+	note, changed := w.Note.(rightsChanged)
+	if note.letIn && s.shut != nil {
+		if err := s.shut(ctx, w.Doc.User); err != nil {
 			return err
 		}
 	}
-	if d.Rights == 0 {
-		return nil
+	if err := save(ctx); err != nil || !changed {
+		return err
 	}
-	return s.revoke(ctx, d)
+	return s.enforce(ctx, w.Doc)
 }
 
-func (s store) revoke(ctx context.Context, d stored) error {
-	return s.revoker.Revoke(ctx, revocation.Notice{User: d.User, Rights: d.Rights})
-}
-
-func ownerOf(d stored) ([]byte, error) {
+// names are what an account has to have, sorted, so that of many who want the same ones the first to come
+// gets them.
+func (s store) names(d stored) ([]table.Held, error) {
 	owner, err := json.Marshal(claim{d.User, d.Handle.Folded})
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, "account_unwritable", "a handle cannot be encoded", err)
 	}
-	return owner, nil
+	var names []table.Held
+	for _, skeleton := range d.Handle.Skeletons() {
+		if skeleton != "" { // one that was stored before there were likenesses has none
+			names = append(names, table.Held{Claim: s.claims(), Name: skeleton, Owner: owner})
+		}
+	}
+	return names, nil
+}
+
+// settle repeats what may have been cut off of a change of an account's rights, and gives an account whose
+// creation was cut off its names. Neither waits for the other.
+func (s store) settle(ctx context.Context, d stored) error {
+	return errors.Join(s.enforce(ctx, d), s.claim(ctx, d))
+}
+
+// enforce makes the rights of an account known and ends what it may not have any more.
+func (s store) enforce(ctx context.Context, d stored) error {
+	if d.Rights == 0 {
+		return nil
+	}
+	err := s.revoker.Revoke(ctx, revocation.Notice{User: d.User, Rights: d.Rights})
+	if d.Disabled && s.shut != nil {
+		err = errors.Join(err, s.shut(ctx, d.User))
+	}
+	return err
+}
+
+// claim makes good all names of an account, or none if somebody else has one of them by now.
+func (s store) claim(ctx context.Context, d stored) error {
+	names, err := s.names(d)
+	if err == nil {
+		err = table.KeepAll(ctx, names)
+	}
+	if errors.Is(err, table.ErrClaimed) {
+		return nil
+	}
+	return err
 }
 
 // owner finds the account of a handle, and whether the handle is confirmed: ErrNoAccount if nobody has

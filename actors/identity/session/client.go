@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -88,13 +89,22 @@ func (c *Client) Revoke(ctx context.Context, user id.User, s id.Session) error {
 	return c.end(ctx, s, revoke{user, Revoked})
 }
 
-// RevokeAll ends every session of the user but the one to keep (none if empty) and says how many.
+// RevokeAll ends every session of the user but the one to keep (none if empty) and says how many. One that
+// cannot be ended keeps no other alive.
 func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (int, error) {
+	ended, failed, err := c.endAll(ctx, user, keep)
+	return ended, errors.Join(append(failed, err)...)
+}
+
+// EndAll ends every session of the user. One that is damaged, which nobody can refresh, is left alone.
+func (c *Client) EndAll(ctx context.Context, user id.User) error {
+	_, failed, err := c.endAll(ctx, user, "")
+	failed = slices.DeleteFunc(failed, func(err error) bool { return fault.KindOf(err) == fault.Internal })
+	return errors.Join(append(failed, err)...)
+}
+
+func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session) (ended int, failed []error, err error) {
 	names, err := c.store.list(ctx, user, unlimited)
-	if err != nil {
-		return 0, err
-	}
-	ended := 0
 	for _, s := range names {
 		if s == keep {
 			continue
@@ -102,11 +112,13 @@ func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (
 		switch err := c.end(ctx, s, revoke{user, Revoked}); {
 		case err == nil:
 			ended++
+		case ctx.Err() != nil:
+			return ended, failed, err
 		case !dead(err):
-			return ended, err
+			failed = append(failed, err)
 		}
 	}
-	return ended, nil
+	return ended, failed, err
 }
 
 // List gives the living sessions of a user, the oldest first.

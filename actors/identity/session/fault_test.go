@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/actors/identity/session"
 	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/outbox"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
 // A refresh whose write has an unknown outcome may be tried again with the same token, and the family goes
@@ -113,5 +116,30 @@ func TestALogoutThatWasLostIsRefused(t *testing.T) {
 	disk.Fail("", worldtest.None)
 	if err := w.Sessions.Logout(t.Context(), r.Token.Reveal()); err != nil || len(w.Sockets.Logins()) != 1 {
 		t.Errorf("afterwards: %v, closed %v", err, w.Sockets.Logins())
+	}
+}
+
+// TestADamagedSessionKeepsNoOtherAlive, wherever among them it is.
+func TestADamagedSessionKeepsNoOtherAlive(t *testing.T) {
+	for damaged := range 3 {
+		w := worldtest.New(t, worldtest.Config{})
+		opened := []session.Rotation{open(t, w, "42"), open(t, w, "42"), open(t, w, "42")}
+		w.Kill()
+		fence := position.Fence{Epoch: w.Node.Epoch(), Activation: 1 << 20}
+		partition := string(opened[damaged].Session)
+		if err := w.Table.Fence(t.Context(), table.Owned("session"), partition, fence); err != nil {
+			t.Fatal(err)
+		}
+		batch := table.Batch{Table: table.Owned("session"), Partition: partition, Fence: fence, Ops: []table.Op{table.Put([]byte("doc"), []byte("{"))}}
+		if _, err := w.Table.Write(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		w = worldtest.New(t, worldtest.Config{Table: w.Table})
+		if n, err := w.Sessions.RevokeAll(t.Context(), "42", ""); n != 2 || fault.CodeOf(err) != "session_unreadable" {
+			t.Errorf("%d ended, %v", n, err)
+		}
+		if err := w.Sessions.EndAll(t.Context(), "42"); err != nil {
+			t.Errorf("all that can be ended: %v", err)
+		}
 	}
 }

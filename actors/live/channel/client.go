@@ -142,6 +142,18 @@ func (c *Client) RevokeKeys(ctx context.Context, ch id.Channel) error {
 	return err
 }
 
+// RevokeOwned is RevokeKeys for the channel of an account, if it has one.
+func (c *Client) RevokeOwned(ctx context.Context, owner id.User) error {
+	ch, err := c.found(c.store.ownedBy(ctx, owner))
+	if err == nil {
+		err = c.RevokeKeys(ctx, ch)
+	}
+	if errors.Is(err, ErrNoChannel) {
+		return nil
+	}
+	return err
+}
+
 // Ingest measures the publisher of a channel.
 func (c *Client) Ingest(ctx context.Context, ch id.Channel) (Ingest, error) {
 	return ask[Ingest](ctx, c.node, ch, measure{})

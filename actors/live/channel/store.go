@@ -52,12 +52,13 @@ func (s store) establish(ctx context.Context, d stored, save func(context.Contex
 }
 
 // settle confirms the claims of a channel whose creation was cut off, and takes them again if they have
-// expired. What somebody else has by now stays theirs.
+// expired. What somebody else has by now stays theirs, and the channel has neither then, so that its owner
+// can make another one.
 func (s store) settle(ctx context.Context, d stored) error {
-	if err := instead(s.claim(names()).Keep(ctx, text.Skeleton(d.Name), named(d)), nil); err != nil {
-		return err
-	}
-	return instead(s.claim(byOwner()).Keep(ctx, string(d.Owner), []byte(d.ID)), nil)
+	return instead(table.KeepAll(ctx, []table.Held{
+		{Claim: s.claim(byOwner()), Name: string(d.Owner), Owner: []byte(d.ID)},
+		{Claim: s.claim(names()), Name: text.Skeleton(d.Name), Owner: named(d)},
+	}), nil)
 }
 
 func (s store) claim(t table.Table) table.Claim {

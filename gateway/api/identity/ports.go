@@ -55,8 +55,6 @@ type SessionViews interface {
 type Outlets interface {
 	// Owned shows the channel of a user, nil if there is none.
 	Owned(ctx context.Context, user id.User) (*live.Channel, error)
-	// RevokeKeys ends every stream key of a user's channel, and with them a broadcast that goes on.
-	RevokeKeys(ctx context.Context, user id.User) error
 }
 
 // Config bounds what is tried. The zero value works.

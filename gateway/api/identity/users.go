@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 
@@ -127,24 +126,13 @@ func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, 
 		}
 	}
 	if in.Body.Disabled != nil {
-		if a, err = f.disable(ctx, a, *in.Body.Disabled); err != nil {
+		if a, err = f.Members.SetDisabled(ctx, a.User, *in.Body.Disabled); err != nil {
 			return nil, err
 		}
 	}
 	f.Log.Info("account changed", slog.String("user", string(a.User)), slog.Any("roles", a.Roles.Strings()),
 		slog.Bool("disabled", a.Disabled), slog.String("by", string(i.User)))
 	return showMember(a), nil
-}
-
-// disable shuts an account out or lets it in again. Its logins and stream keys are ended after no new ones
-// can be had; keys have to be made anew when it is let in.
-func (f *face) disable(ctx context.Context, a account.Account, disabled bool) (account.Account, error) {
-	a, err := f.Members.SetDisabled(ctx, a.User, disabled)
-	if err != nil || !disabled {
-		return a, err
-	}
-	_, err = f.Sessions.RevokeAll(ctx, a.User, "")
-	return a, errors.Join(err, f.Outlets.RevokeKeys(ctx, a.User))
 }
 
 func parseRoles(names *[]string) (auth.Roles, error) {

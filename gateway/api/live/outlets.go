@@ -28,18 +28,6 @@ func (o *Outlets) Owned(ctx context.Context, user id.User) (*Channel, error) {
 	return &view, err
 }
 
-// RevokeKeys ends every stream key of a user's channel, and with them a broadcast that goes on.
-func (o *Outlets) RevokeKeys(ctx context.Context, user id.User) error {
-	ch, err := o.ChannelViews.Owned(ctx, user)
-	if errors.Is(err, channel.ErrNoChannel) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return o.StreamKeys.RevokeKeys(ctx, ch.ID)
-}
-
 // own finds a channel on which the asker has the right of the operation.
 func (f *face) own(ctx context.Context, nameOrID string) (channel.Channel, error) {
 	i, err := rest.RequireIdentity(ctx)

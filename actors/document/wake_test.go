@@ -1,0 +1,155 @@
+package document_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/storage/outbox"
+	"github.com/barrage-live/barrage/storage/table/driver"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
+)
+
+// open gives an engine for two processes.
+func open(t *testing.T) driver.Driver {
+	t.Helper()
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// nth counts calls of one sort, and holds the n-th up until it is let go.
+type nth struct {
+	kind  faulttable.Kind
+	n     int64
+	calls atomic.Int64
+	let   chan struct{}
+}
+
+func (x *nth) script(c faulttable.Call) faulttable.Fault {
+	if c.Table == "tally" && c.Kind == x.kind && x.calls.Add(1) == x.n {
+		<-x.let
+	}
+	return faulttable.Fault{}
+}
+
+func (p *process) wakeAll(t *testing.T) (woken int, err error) {
+	t.Helper()
+	return document.WakeAll(t.Context(), p.node, p.tables)
+}
+
+// TestOneWhoStallsCreatesNothingAfterItWasLookedFor: a node is about to create a document, which it has
+// marked, and stalls. Another one takes over, finds no document, and takes down the mark. The former one
+// must not create it then: nobody would know that it has something left to do.
+func TestOneWhoStallsCreatesNothingAfterItWasLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		stall := &nth{kind: faulttable.Fence, n: 2, let: make(chan struct{})} // the first one is of the activation
+		former := boot(t, d, stall.script)
+		defer former.end()
+		answer := make(chan error, 1)
+		go func() {
+			_, err := former.ask(found{1})
+			answer <- err
+		}()
+		synctest.Wait()
+		next := boot(t, d, alive)
+		defer next.end()
+		if woken, err := next.wakeAll(t); woken != 1 || err != nil {
+			t.Errorf("%d woken, %v", woken, err)
+		}
+		marks, _, err := (outbox.Marks{Tables: next.tables}).All(t.Context(), "")
+		if len(marks) != 0 || err != nil {
+			t.Errorf("marks %v, %v", marks, err)
+		}
+		close(stall.let)
+		if err := <-answer; err == nil || fault.KindOf(err) != fault.Fenced {
+			t.Errorf("the former one is told %v", err)
+		}
+		next.look(t).check(t, "in the end", nil)
+	})
+}
+
+// TestOneWhoCreatesWhileItIsLookedForKeepsItsMark: the document comes after the next one has read, and
+// before it has fenced.
+func TestOneWhoCreatesWhileItIsLookedForKeepsItsMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		quiet := fault.New(fault.Unavailable, "away", "the log is away")
+		stall := &nth{kind: faulttable.Fence, n: 2, let: make(chan struct{})}
+		former := boot(t, d, func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "eventlog" {
+				return faulttable.Refused(quiet)
+			}
+			return stall.script(c)
+		})
+		answer := make(chan error, 1)
+		go func() {
+			_, err := former.ask(found{1})
+			answer <- err
+		}()
+		synctest.Wait()
+		look := &nth{kind: faulttable.Fence, n: 2, let: make(chan struct{})}
+		next := boot(t, d, look.script)
+		defer next.end()
+		woken := make(chan error, 1)
+		go func() {
+			_, err := next.wakeAll(t)
+			woken <- err
+		}()
+		synctest.Wait()
+		close(stall.let)
+		if err := <-answer; err != nil {
+			t.Fatal(err)
+		}
+		former.end()
+		close(look.let)
+		if err := <-woken; err == nil {
+			t.Error("it is said to have been woken")
+		}
+		if n, err := next.wakeAll(t); n != 1 || err != nil {
+			t.Errorf("%d woken, %v", n, err)
+		}
+		time.Sleep(10 * time.Second)
+		next.look(t).check(t, "in the end", []int{1})
+	})
+}
+
+// TestEventsDoNotWaitForWhatCannotBeSettled, for however long that is.
+func TestEventsDoNotWaitForWhatCannotBeSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		away.Store(true)
+		p := boot(t, open(t), func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "beside" && c.Kind == faulttable.Write && away.Load() {
+				return faulttable.Refused(errAway)
+			}
+			return faulttable.Fault{}
+		})
+		defer p.end()
+		for n := range 3 {
+			_, _ = p.ask(begin{})
+			if _, err := p.ask(add{n}); fault.KindOf(err) != fault.Timeout {
+				t.Errorf("what cannot be settled is answered %v", err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if r := p.look(t); len(r.events) != 3 || len(r.beside) != 0 || len(r.marks) != 1 {
+			t.Errorf("told are %v, beside lie %v, marks %v", r.events, r.beside, r.marks)
+		}
+		away.Store(false)
+		time.Sleep(20 * time.Second)
+		p.look(t).check(t, "in the end", []int{0, 1, 2})
+	})
+}
