@@ -292,7 +292,7 @@ func shutOut(t *testing.T) (*worldtest.World, *worldtest.Flaky, account.Account,
 	store, disk := worldtest.NewFlaky(t)
 	w := worldtest.New(t, worldtest.Config{Table: store})
 	a := register(t, w, "ann")
-	login, err := w.Sessions.Open(t.Context(), a.User, "")
+	login, err := w.Sessions.Open(t.Context(), a.User, a.Logins, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,6 @@ type StreamKeys interface {
 	MintKey(ctx context.Context, ch id.Channel) (channel.Key, auth.StreamKey, error)
 	Keys(ctx context.Context, ch id.Channel) ([]channel.Key, error)
 	RevokeKey(ctx context.Context, ch id.Channel, key string) (channel.Key, error)
-	RevokeKeys(ctx context.Context, ch id.Channel) error
 }
 
 // Rooms reads and governs rooms; room.Client fills it.
