@@ -116,6 +116,7 @@ func TestMadeUpLoginsWakeNobody(t *testing.T) {
 		s := w.Node.Status()
 		return fmt.Sprintf("%d sessions are awake and %d shards in use", s.Active["session"], len(s.Shards))
 	}
+	eventually(t, "the list of accounts hears of her", func() bool { return w.Node.Status().Active["account_list"] > 0 })
 	before := awake()
 	for range 50 {
 		token := auth.FirstRefresh(id.NewSession(), auth.NewFamilyKey()).Reveal()
