@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/gateway/api"
@@ -258,7 +260,9 @@ func TestGuessingFromManyAddressesLocksOutStrangersOnly(t *testing.T) {
 
 // TestStrangersDelayTheOwnerOnly: while strangers guess, the owner gets in from a new address by trying
 // again soon, and changes the password with a token from anywhere.
-func TestStrangersDelayTheOwnerOnly(t *testing.T) {
+func TestStrangersDelayTheOwnerOnly(t *testing.T) { synctest.Test(t, strangersDelayTheOwnerOnly) }
+
+func strangersDelayTheOwnerOnly(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) { c.Logins = 5 })
 	p := w.join("ann")
 	at := func(from, password string) answer {
@@ -283,8 +287,46 @@ func TestStrangersDelayTheOwnerOnly(t *testing.T) {
 	if change.status != http.StatusOK {
 		t.Errorf("a change of the password: %d %s", change.status, change.body)
 	}
-	w.limits.forget("login_account_slow:") // ten seconds go by
+	time.Sleep(10 * time.Second)
 	if a := at("203.0.113.9", "battery staple"); a.status != http.StatusOK {
 		t.Errorf("the owner tried again: %d %s", a.status, a.body)
+	}
+}
+
+// TestWhoPollsDoesNotWinEveryGuess has a whole /48 ask all the time for what strangers still have at an
+// account: the owner gets in from a new address within a minute.
+func TestWhoPollsDoesNotWinEveryGuess(t *testing.T) { synctest.Test(t, whoPollsDoesNotWinEveryGuess) }
+
+func whoPollsDoesNotWinEveryGuess(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Logins = 100_000 })
+	w.join("ann")
+	w.limits.use("login_account:ann", 500_000)
+	house := 0
+	poll := func() (n int) {
+		for range 10 {
+			house++
+			c := loginAs("ann", "wrong horse")
+			c.from = fmt.Sprintf("[2001:db8:0:%x::1]:99", house)
+			if a := w.do(c); a.status == http.StatusUnauthorized {
+				n++
+			}
+		}
+		return n
+	}
+	guesses, in := 0, false
+	for second := range 120 {
+		guesses += poll()
+		time.Sleep(time.Second)
+		if second > 60 && second%7 == 0 && !in { // after they had the first minute for themselves
+			c := loginAs("ann", password)
+			c.from = "203.0.113.9:99"
+			in = w.do(c).status == http.StatusOK
+		}
+	}
+	if !in {
+		t.Error("the owner did not get in")
+	}
+	if guesses != 3 {
+		t.Errorf("the network had %d guesses in two minutes", guesses)
 	}
 }

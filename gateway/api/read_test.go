@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -208,6 +209,25 @@ func TestPublicReadsAreLimitedByCost(t *testing.T) {
 	}
 	if a := w.do(call{method: "GET", path: "/v1/channels/anns", from: "203.0.113.9:99"}); a.status != http.StatusOK {
 		t.Errorf("a neighbour: %d %s", a.status, a.body)
+	}
+}
+
+// TestTheDescriptionIsNotMadeForWhoHasIt: it is large, and costs nothing to say that it is the same.
+func TestTheDescriptionIsNotMadeForWhoHasIt(t *testing.T) {
+	w := newWorld(t, nil)
+	whole := w.do(call{method: "GET", path: "/openapi.json"})
+	const n = 200
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range n {
+		again := w.do(call{method: "GET", path: "/openapi.json", header: map[string]string{"If-None-Match": whole.header.Get("Etag")}})
+		if again.status != http.StatusNotModified {
+			t.Fatalf("%d", again.status)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / n; each > uint64(len(whole.body)/2) {
+		t.Errorf("304 takes %d bytes each, where the whole has %d", each, len(whole.body))
 	}
 }
 

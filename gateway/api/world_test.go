@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -101,11 +100,14 @@ func (c *counter) Allow(_ context.Context, key string, limit int, window time.Du
 	return true, 0, nil
 }
 
-// forget lets the windows of the keys that begin so go by.
-func (c *counter) forget(prefix string) {
+// use counts n events of a key.
+func (c *counter) use(key string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.counts, func(key string, _ int) bool { return strings.HasPrefix(key, prefix) })
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	c.counts[key] += n
 }
 
 type logBuffer struct {

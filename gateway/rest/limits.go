@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -38,11 +37,10 @@ type Limits struct {
 // Limit is one counted window.
 type Limit struct {
 	Name, Key string
-	Max       int
-	Window    time.Duration // zero: that of Limits
-	// Past counts instead when this one is used up, so that there is a delay where there would be a wall;
-	// nil: refused.
-	Past *Limit
+	Max       int // in the window of Limits
+	// Past is asked when this one is used up, and may allow it all the same or say when to try again, so that
+	// there is a delay where there would be a wall; nil: refused.
+	Past func() (ok bool, retryAfter time.Duration)
 }
 
 // Within counts an event in each limit in turn, up to the first that is used up, which refuses Exhausted
@@ -59,18 +57,20 @@ func (l *Limits) Within(ctx context.Context, limits ...Limit) error {
 }
 
 func (l *Limits) within(ctx context.Context, one Limit) error {
-	ok, after, err := l.Limiter.Allow(ctx, one.Name+":"+one.Key, one.Max, cmp.Or(one.Window, l.Window))
-	switch {
-	case err != nil:
+	ok, after, err := l.Limiter.Allow(ctx, one.Name+":"+one.Key, one.Max, l.Window)
+	if err != nil {
 		l.Metrics.limited.WithLabelValues(one.Name, "failed").Inc()
 		l.Log.WarnContext(ctx, "a rate limit could not be asked", slog.String("limit", one.Name), slog.Any("error", err))
-	case !ok && one.Past != nil:
-		return l.within(ctx, *one.Past)
-	case !ok:
-		l.Metrics.limited.WithLabelValues(one.Name, "refused").Inc()
-		return TooOften("too many attempts; try again later", max(after, time.Second))
+		return nil
 	}
-	return nil
+	if !ok && one.Past != nil {
+		ok, after = one.Past()
+	}
+	if ok {
+		return nil
+	}
+	l.Metrics.limited.WithLabelValues(one.Name, "refused").Inc()
+	return TooOften("too many attempts; try again later", max(after, time.Second))
 }
 
 // TooOften refuses what was asked for too often, Exhausted "rate_limited", until so much time has gone by.

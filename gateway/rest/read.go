@@ -54,26 +54,50 @@ func (p *page) WriteHeader(status int) { p.status = status }
 // Write keeps the bytes.
 func (p *page) Write(b []byte) (int, error) { return p.body.Write(b) }
 
-// send answers 304 to who has the same (RFC 9110, 13.1.2). Refusals go out as they are: nobody keeps them.
+// send answers 304 to who has the same. Refusals go out as they are: nobody keeps them.
 func (p *page) send(r *http.Request, keep time.Duration) {
-	h := p.Header()
 	if p.status == 0 {
 		p.status = http.StatusOK
 	}
-	if p.status == http.StatusOK {
-		sum := sha256.Sum256(p.body.Bytes())
-		tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-		h.Set("ETag", tag)
-		h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keep.Seconds())))
-		if hasTag(r.Header.Values("If-None-Match"), tag) {
-			h.Del("Content-Type")
-			p.ResponseWriter.WriteHeader(http.StatusNotModified)
-			return
-		}
+	if p.status == http.StatusOK && unchanged(p.ResponseWriter, r, tagOf(p.body.Bytes()), keep) {
+		return
 	}
-	h.Set("Content-Length", strconv.Itoa(p.body.Len()))
+	p.Header().Set("Content-Length", strconv.Itoa(p.body.Len()))
 	p.ResponseWriter.WriteHeader(p.status)
 	_, _ = p.ResponseWriter.Write(p.body.Bytes()) // the client is gone if this fails
+}
+
+// document answers with the same for everybody until it is made anew.
+func document(contentType string, made func() (body []byte, tag string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, tag := made()
+		w.Header().Set("Content-Type", contentType)
+		if unchanged(w, r, tag, documentLife) {
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body) // the client is gone if this fails
+	}
+}
+
+// tagOf is the entity tag of a body.
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// unchanged tells caches what they may keep and for how long, and answers 304 to who has it already (RFC
+// 9110, 13.1.2).
+func unchanged(w http.ResponseWriter, r *http.Request, tag string, keep time.Duration) bool {
+	h := w.Header()
+	h.Set("ETag", tag)
+	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keep.Seconds())))
+	if !hasTag(r.Header.Values("If-None-Match"), tag) {
+		return false
+	}
+	h.Del("Content-Type")
+	w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // hasTag reports whether one of the lists of entity tags names the tag, compared weakly. No tag of ours has

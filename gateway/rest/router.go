@@ -121,18 +121,12 @@ func (rt *Router) publish(mux chi.Router) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, "openapi", "the description cannot be encoded", err)
 	}
-	document := func(contentType string, body func() []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			p := &page{ResponseWriter: w}
-			p.Header().Set("Content-Type", contentType)
-			_, _ = p.Write(body()) // a buffer takes everything
-			p.send(r, documentLife)
-		}
-	}
-	mux.Get("/openapi.json", document("application/openapi+json", func() []byte { return append(spec, '\n') }))
-	mux.Get("/.well-known/jwks.json", document("application/jwk-set+json", func() []byte {
+	spec = append(spec, '\n')
+	tag := tagOf(spec)
+	mux.Get("/openapi.json", document("application/openapi+json", func() ([]byte, string) { return spec, tag }))
+	mux.Get("/.well-known/jwks.json", document("application/jwk-set+json", func() ([]byte, string) {
 		b, _ := json.Marshal(rt.Tokens.JWKS()) // strings only
-		return b
+		return b, tagOf(b)
 	}))
 	return nil
 }

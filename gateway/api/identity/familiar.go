@@ -1,57 +1,73 @@
 package identity
 
 import (
+	"container/list"
 	"hash/maphash"
+	"slices"
 	"sync"
 )
 
-// familiarPlaces is how many places are remembered; 16 bytes each and what the map needs.
-const familiarPlaces = 1 << 16
+const (
+	// familiarAccounts is how many accounts are remembered, about 300 bytes each.
+	familiarAccounts = 1 << 14
+	// familiarPlaces is how many places of one account are: who makes up places crowds out only the own.
+	familiarPlaces = 16
+)
 
 // familiar remembers from where accounts were logged in to with success, so that strangers who guess at an
-// account from many addresses lock out strangers only. It is this process's memory and forgets the oldest
-// first; who is not remembered is counted like a stranger.
+// account from many addresses lock out strangers only. It is this process's memory: of accounts, and of an
+// account's places, the one whose last login is longest ago is forgotten first; who is not remembered is
+// counted like a stranger.
 type familiar struct {
-	seed   maphash.Seed
-	mu     sync.Mutex
-	places map[uint64]struct{}
-	oldest []uint64 // a ring
-	next   int
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	accounts map[uint64]*list.Element
+	recent   *list.List // of *regular, the latest login first
+}
+
+// regular is an account and where it was logged in to, the latest last. Accounts and places are hashes: two
+// that share one by chance (2^-64) are no harm.
+type regular struct {
+	account uint64
+	places  []uint64
 }
 
 func newFamiliar() *familiar {
-	return &familiar{seed: maphash.MakeSeed(), places: map[uint64]struct{}{}}
-}
-
-// place is an account, by its folded handle, and an address. Two that share a place by chance (2^-64) are
-// no harm.
-func (f *familiar) place(name, prefix string) uint64 {
-	return maphash.String(f.seed, name+"@"+prefix) // no handle has an @
+	return &familiar{seed: maphash.MakeSeed(), accounts: map[uint64]*list.Element{}, recent: list.New()}
 }
 
 // note remembers a place.
 func (f *familiar) note(name, prefix string) {
-	at := f.place(name, prefix)
+	account, place := maphash.String(f.seed, name), maphash.String(f.seed, prefix)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, known := f.places[at]; known {
-		return
+	at, known := f.accounts[account]
+	if !known {
+		if f.recent.Len() >= familiarAccounts {
+			gone, _ := f.recent.Remove(f.recent.Back()).(*regular)
+			delete(f.accounts, gone.account)
+		}
+		at = f.recent.PushFront(&regular{account: account})
+		f.accounts[account] = at
 	}
-	if len(f.oldest) < familiarPlaces {
-		f.oldest = append(f.oldest, at)
-	} else {
-		delete(f.places, f.oldest[f.next])
-		f.oldest[f.next] = at
-		f.next = (f.next + 1) % familiarPlaces
+	f.recent.MoveToFront(at)
+	r, _ := at.Value.(*regular)
+	r.places = slices.DeleteFunc(r.places, func(p uint64) bool { return p == place })
+	if len(r.places) == familiarPlaces {
+		r.places = slices.Delete(r.places, 0, 1)
 	}
-	f.places[at] = struct{}{}
+	r.places = append(r.places, place)
 }
 
 // knows reports whether a place is remembered.
 func (f *familiar) knows(name, prefix string) bool {
-	at := f.place(name, prefix)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, known := f.places[at]
-	return known
+	at, known := f.accounts[maphash.String(f.seed, name)]
+	if !known {
+		return false
+	}
+	r, _ := at.Value.(*regular)
+	return slices.Contains(r.places, maphash.String(f.seed, prefix))
 }

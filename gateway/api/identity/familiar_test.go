@@ -5,23 +5,46 @@ import (
 	"testing"
 )
 
-// TestFamiliarPlacesAreBounded remembers more places than there is room for: the oldest are forgotten, one
-// by one.
+// TestFamiliarPlacesAreBounded remembers more accounts than there is room for: those that were logged in to
+// longest ago are forgotten, one by one.
 func TestFamiliarPlacesAreBounded(t *testing.T) {
 	f := newFamiliar()
-	for i := range familiarPlaces + 10 {
-		f.note("ann", fmt.Sprint(i))
-		f.note("ann", fmt.Sprint(i)) // which takes no place
-	}
-	if len(f.places) != familiarPlaces || len(f.oldest) != familiarPlaces {
-		t.Errorf("%d places in a ring of %d, want %d", len(f.places), len(f.oldest), familiarPlaces)
-	}
-	for i, want := range map[int]bool{0: false, 9: false, 10: true, familiarPlaces + 9: true} {
-		if got := f.knows("ann", fmt.Sprint(i)); got != want {
-			t.Errorf("place %d is known: %v", i, got)
+	f.note("regular", "home")
+	for i := range familiarAccounts + 10 {
+		f.note(fmt.Sprint(i), "home")
+		f.note(fmt.Sprint(i), "home") // which takes no place
+		if i == familiarAccounts/2 {
+			f.note("regular", "home") // comes back, and is not the oldest any more
 		}
 	}
-	if f.knows("bea", "10") {
-		t.Error("another account is known there")
+	if len(f.accounts) != familiarAccounts || f.recent.Len() != familiarAccounts {
+		t.Errorf("%d accounts, %d in order, want %d", len(f.accounts), f.recent.Len(), familiarAccounts)
+	}
+	for name, want := range map[string]bool{"0": false, "10": false, "11": true, fmt.Sprint(familiarAccounts + 9): true, "regular": true} {
+		if got := f.knows(name, "home"); got != want {
+			t.Errorf("account %s is known: %v", name, got)
+		}
+	}
+	if f.knows("11", "elsewhere") || f.knows("bea", "home") {
+		t.Error("what nobody noted is known")
+	}
+}
+
+// TestNobodyCrowdsOutThePlacesOfOthers has ninety accounts log in from everywhere.
+func TestNobodyCrowdsOutThePlacesOfOthers(t *testing.T) {
+	f := newFamiliar()
+	f.note("ann", "home")
+	for account := range 90 {
+		for place := range 1000 {
+			f.note(fmt.Sprint("sybil", account), fmt.Sprint(place))
+		}
+	}
+	if !f.knows("ann", "home") {
+		t.Error("the place of another account is forgotten")
+	}
+	for place, want := range map[int]bool{1000 - familiarPlaces - 1: false, 1000 - familiarPlaces: true, 999: true} {
+		if got := f.knows("sybil7", fmt.Sprint(place)); got != want {
+			t.Errorf("place %d is known: %v", place, got)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/barrage-live/barrage/gateway/rest"
@@ -13,10 +14,31 @@ import (
 const (
 	// fold is the factor between the limit of one account from one address and the limits of either alone.
 	fold = 5
-	// trickle is the time between two guesses that all strangers together still have at an account whose
+	// trickleEvery is the time between two guesses that all strangers together still have at an account whose
 	// limit they have used up.
-	trickle = 10 * time.Second
+	trickleEvery = 10 * time.Second
 )
+
+// networkTrickle is what one network, an IPv4 /24 or an IPv6 /48, gets of these: three of them, and one in
+// five minutes. Who asks without end from a few networks wins few, and leaves the others to the owner.
+func networkTrickle() quota.Rate { return quota.Rate{PerSecond: 1.0 / 300, Burst: 3} }
+
+// trickle counts what strangers still have. It is this process's memory.
+type trickle struct {
+	start time.Time
+	taken *quota.Rates[string] // by account, and by account and network
+}
+
+func newTrickle() trickle { return trickle{time.Now(), quota.NewRates[string](1 << 16)} }
+
+// take takes the next guess at an account, or says when to try again.
+func (t trickle) take(name string, addr netip.Addr) (ok bool, retryAfter time.Duration) {
+	var levels [quota.Levels]netip.Prefix
+	around := quota.Around(&levels, addr)
+	all := quota.Demand[string]{Key: name, Rate: quota.Rate{PerSecond: 1 / trickleEvery.Seconds(), Burst: 1}}
+	own := quota.Demand[string]{Key: name + "@" + around[len(around)-1].String(), Rate: networkTrickle()} // no handle has an @
+	return t.taken.Take(time.Since(t.start), 1, all, own), trickleEvery
+}
 
 // guessLimits counts a guess by account and address, and by address and its networks.
 func (f *face) guessLimits(ctx context.Context, handle string) []rest.Limit {
@@ -35,13 +57,13 @@ func (f *face) hashing(ctx context.Context, handle string) context.Context {
 // count where the account was logged in to before, and past it is a delay and no wall: five addresses could
 // lock the owner out for the length of the window, whose telephone has a new address every day.
 func (f *face) loginLimits(ctx context.Context, handle string) []rest.Limit {
-	limits, name := f.guessLimits(ctx, handle), folded(handle)
-	if f.familiar.knows(name, rest.CallerOf(ctx).Prefix()) {
+	limits, name, who := f.guessLimits(ctx, handle), folded(handle), rest.CallerOf(ctx)
+	if f.familiar.knows(name, who.Prefix()) {
 		return limits
 	}
 	return append(limits, rest.Limit{
 		Name: "login_account", Key: name, Max: f.Config.Logins * fold,
-		Past: &rest.Limit{Name: "login_account_slow", Key: name, Max: 1, Window: trickle},
+		Past: func() (bool, time.Duration) { return f.trickle.take(name, who.Addr) },
 	})
 }
 

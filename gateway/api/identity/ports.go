@@ -84,19 +84,20 @@ type Ports struct {
 	Log          *slog.Logger
 }
 
-// face holds the ports, which do not change, and remembers from where people come and what was
-// refreshed.
+// face holds the ports, which do not change, and remembers from where people come, what was refreshed and
+// what strangers have guessed.
 type face struct {
 	Ports
 	familiar  *familiar
 	refreshes refreshes
+	trickle   trickle
 }
 
 // Operations is what can be asked of this wing.
 func Operations(p Ports) []rest.Operation {
 	p.Config.Logins = cmp.Or(p.Config.Logins, 20)
 	p.Config.Registrations = cmp.Or(p.Config.Registrations, 20)
-	f := &face{p, newFamiliar(), newRefreshes()}
+	f := &face{p, newFamiliar(), newRefreshes(), newTrickle()}
 	return slices.Concat(f.accountOperations(), f.sessionOperations(), f.memberOperations())
 }
 
