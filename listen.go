@@ -77,7 +77,8 @@ func (p *platform) listen(ctx context.Context) error {
 	return nil
 }
 
-// tendEvery is how often what was left undone is looked for. After a crash it is done at the start.
+// tendEvery is how often what was left undone is looked for, and the age of the signing key. After a crash
+// it is done at the start.
 const tendEvery = time.Minute
 
 // tend has actors do what an earlier run, or another node, left them with.
@@ -91,16 +92,21 @@ func (p *platform) tend(ctx context.Context) {
 	}
 }
 
-// keepTending goes on until the platform stops.
+// keepTending goes on until the platform stops. What hangs holds nothing else up.
 func (p *platform) keepTending() {
-	p.background("tending", func(ctx context.Context) {
-		beat := time.NewTicker(tendEvery)
+	p.every("tending", tendEvery, p.tend)
+	p.every("keys", tendEvery, p.rotateKeys)
+}
+
+// every does something again and again until the platform stops.
+func (p *platform) every(what string, pause time.Duration, do func(ctx context.Context)) {
+	p.background(what, func(ctx context.Context) {
+		beat := time.NewTicker(pause)
 		defer beat.Stop()
 		for {
 			select {
 			case <-beat.C:
-				p.tend(ctx)
-				p.rotateKeys()
+				do(ctx)
 			case <-ctx.Done():
 				return
 			}
@@ -113,7 +119,7 @@ func (p *platform) keepTending() {
 const keyReign = 30 * 24 * time.Hour
 
 // rotateKeys gives the tokens a fresh key when the present one is old.
-func (p *platform) rotateKeys() {
+func (p *platform) rotateKeys(context.Context) {
 	rotated, err := p.tokens.Rotate(keysOf(p.cfg.Data), time.Now(), keyReign)
 	if err != nil { // the present key goes on, and it is tried again
 		p.log.Error("the signing key of the tokens could not be replaced", slog.Any("error", err))

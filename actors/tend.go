@@ -10,16 +10,17 @@ import (
 	"github.com/barrage-live/barrage/storage/table"
 )
 
-// Tend has done what nobody asks for: who is marked to have something left to do is woken
-// (document.WakeAll), and lists read on. Call it when a node has started and every now and then after that:
-// what a crash, the end of another node or an outage of a table or of the log has left lies there until
-// then. It says how many were woken.
+// Tend has done what nobody asks for: lists read on, and who is marked to have something left to do is woken
+// (document.WakeAll), which waits for them. Call it when a node has started and every now and then after
+// that: what a crash, the end of another node or an outage of a table or of the log has left lies there
+// until then. It says how many were woken.
 func Tend(ctx context.Context, n *cluster.Node, tables *table.Store) (woken int, err error) {
-	woken, err = document.WakeAll(ctx, n, tables)
+	var untold error
 	for _, heard := range followers() {
 		for _, f := range heard {
-			err = errors.Join(err, cluster.Tell(n, f.Kind, f.Key, follower.CatchUp{}))
+			untold = errors.Join(untold, cluster.Tell(n, f.Kind, f.Key, follower.CatchUp{}))
 		}
 	}
-	return woken, err
+	woken, err = document.WakeAll(ctx, n, tables)
+	return woken, errors.Join(untold, err)
 }

@@ -17,8 +17,12 @@ type key struct {
 	created time.Time
 }
 
-// maxKeys is how many keys a ring has at most.
-const maxKeys = 8
+const (
+	// maxKeys is how many keys a ring has at most.
+	maxKeys = 8
+	// clockSkew is how far the clock that made a key may have been ahead of this one.
+	clockSkew = 5 * time.Minute
+)
 
 // Ring holds the key that signs and those that signed before it, whose tokens are still honoured. A Ring
 // never changes; Rotate makes a new one. The zero Ring verifies nothing.
@@ -55,9 +59,14 @@ func (r Ring) Rotate(now time.Time, keep time.Duration) (Ring, error) {
 	return next, nil
 }
 
-// due reports whether the key that signs is older than every.
+// due reports whether the key that signs is older than every, or was made by a clock so far ahead that
+// nobody can tell.
 func (r Ring) due(now time.Time, every time.Duration) bool {
-	return len(r.keys) > 0 && now.Sub(r.keys[0].created) >= every
+	if len(r.keys) == 0 {
+		return false
+	}
+	age := now.Sub(r.keys[0].created)
+	return age >= every || age < -clockSkew
 }
 
 func newKey(private ed25519.PrivateKey, created time.Time) key {

@@ -108,3 +108,37 @@ func TestAFullRingIsNotRotated(t *testing.T) {
 		t.Errorf("read back: %d keys, %v", len(again.keys), err)
 	}
 }
+
+// TestAKeyOfAClockThatWasAheadIsReplaced: its age says nothing, so it signs no longer; a clock that differs
+// by minutes is as good as any. Older keys are forgotten in time all the same.
+func TestAKeyOfAClockThatWasAheadIsReplaced(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for ahead, want := range map[time.Duration]bool{0: false, time.Minute: false, time.Hour: true, 365 * 24 * time.Hour: true} {
+		store := &memoryStore{}
+		ring, err := OpenRing(store, now.Add(ahead))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens := NewTokens(TokenConfig{TTL: time.Hour}, ring)
+		token, err := tokens.Mint(Identity{User: "7", Session: "9f86d081884c7d659a2feaa0c55ad015"}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rotated, err := tokens.Rotate(store, now, 24*time.Hour); rotated != want || err != nil {
+			t.Errorf("%v ahead: rotated %v, %v", ahead, rotated, err)
+		}
+		if _, err := tokens.VerifyAt(token, now); err != nil {
+			t.Errorf("%v ahead: a token of before: %v", ahead, err)
+		}
+		later := now
+		for day := range 2 * maxKeys {
+			later = later.Add(25 * time.Hour)
+			if rotated, err := tokens.Rotate(store, later, 24*time.Hour); !rotated || err != nil {
+				t.Errorf("%v ahead, day %d: %v, %v", ahead, day, rotated, err)
+			}
+		}
+		if n := len(tokens.JWKS().Keys); n > 3 {
+			t.Errorf("%v ahead: %d keys are kept", ahead, n)
+		}
+	}
+}
