@@ -84,8 +84,11 @@ func TestNetworksCountTogether(t *testing.T) {
 				r := call{method: "POST", path: "/v1/auth/register", body: map[string]any{"handle": fmt.Sprintf("new%d", i), "password": password}, from: from}
 				return w.do(r)
 			}
-			const each = 10 // of one address: five times Logins, and Registrations
-			for i := range c.most * each {
+			home := c.from(30)
+			r := call{method: "POST", path: "/v1/auth/register", body: map[string]any{"handle": "ann", "password": password}, from: home}
+			ann := w.do(r)
+			const each = 10                  // of one address: five times Logins, and Registrations
+			for i := range c.most*each - 1 { // the first was ann's
 				if a := guess(i, c.from(i)); a.status != http.StatusUnauthorized {
 					t.Fatalf("guess %d: %d %s", i, a.status, a.body)
 				}
@@ -93,8 +96,19 @@ func TestNetworksCountTogether(t *testing.T) {
 					t.Fatalf("registration %d: %d %s", i, a.status, a.body)
 				}
 			}
+			guess(999, c.from(250)).want(t, http.StatusUnauthorized, "bad_credentials")
 			guess(1000, c.from(250)).want(t, http.StatusTooManyRequests, "rate_limited")
 			register(1000, c.from(250)).want(t, http.StatusTooManyRequests, "rate_limited")
+			owner := loginAs("ann", password)
+			owner.from = home
+			if a := w.do(owner); a.status != http.StatusOK {
+				t.Errorf("who has been there before: %d %s", a.status, a.body)
+			}
+			change := call{method: "POST", path: "/v1/me/password", token: ann.text("access_token"), from: c.from(250)}
+			change.body = map[string]any{"current": password, "new": "battery staple"}
+			if a := w.do(change); a.status != http.StatusOK {
+				t.Errorf("who has a token: %d %s", a.status, a.body)
+			}
 			guess(1000, c.outside).want(t, http.StatusUnauthorized, "bad_credentials")
 			if a := register(1000, c.outside); a.status != http.StatusCreated {
 				t.Errorf("a neighbour: %d %s", a.status, a.body)

@@ -18,8 +18,10 @@ func TestWritesAreLimited(t *testing.T) {
 	ann, bea := w.join("ann"), w.join("bea")
 	room := "/v1/rooms/" + string(rid(w.own(ann, "anns")))
 	changes := []call{
-		{method: "PATCH", path: "/v1/channels/anns", body: `{"title":"Changed"}`}, {method: "PATCH", path: room, body: `{"slow_mode_seconds":1}`},
-		{method: "PUT", path: room + "/mutes/bea", body: `{"until_ms":4000000000000}`}, {method: "DELETE", path: room + "/mutes/bea"},
+		{method: "PATCH", path: "/v1/channels/anns", body: `{"title":"Changed"}`},
+		{method: "PATCH", path: room, body: `{"slow_mode_seconds":1}`},
+		{method: "PUT", path: room + "/mutes/bea", body: `{"until_ms":4000000000000}`},
+		{method: "DELETE", path: room + "/mutes/bea"},
 		{method: "POST", path: "/v1/channels", body: `{"name":"again"}`},
 	}
 	done := 0

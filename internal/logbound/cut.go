@@ -58,9 +58,8 @@ func cutValue(v slog.Value, most int) (out slog.Value, whole bool) {
 	case slog.KindGroup:
 		group, whole := make([]slog.Attr, 0, len(v.Group())), true
 		for _, a := range v.Group() {
-			short := false
-			a.Value, short = cutValue(a.Value, most)
-			group, whole = append(group, a), whole && short
+			cut, short := cutValue(a.Value, most)
+			group, whole = append(group, slog.Attr{Key: a.Key, Value: cut}), whole && short
 		}
 		return slog.GroupValue(group...), whole
 	}

@@ -40,10 +40,9 @@ func (t trickle) take(name string, addr netip.Addr) (ok bool, retryAfter time.Du
 	return t.taken.Take(time.Since(t.start), 1, all, own), trickleEvery
 }
 
-// guessLimits counts a guess by account and address, and by address and its networks.
-func (f *face) guessLimits(ctx context.Context, handle string) []rest.Limit {
-	own := rest.Limit{Name: "login_account_address", Key: folded(handle) + "@" + rest.CallerOf(ctx).Prefix(), Max: f.Config.Logins}
-	return append([]rest.Limit{own}, rest.AddressLimits(ctx, "login_address", f.Config.Logins*fold)...)
+// ownLimit counts a guess by account and address.
+func (f *face) ownLimit(ctx context.Context, handle string) rest.Limit {
+	return rest.Limit{Name: "login_account_address", Key: folded(handle) + "@" + rest.CallerOf(ctx).Prefix(), Max: f.Config.Logins}
 }
 
 // hashing says for whom passwords are hashed under ctx: whom the line of the hasher knows, it keeps places
@@ -53,23 +52,26 @@ func (f *face) hashing(ctx context.Context, handle string) context.Context {
 	return auth.WithSource(ctx, auth.Source{Addr: who.Addr, Familiar: f.familiar.knows(folded(handle), who.Prefix())})
 }
 
-// loginLimits counts a guess by account as well, which bounds guessing from many addresses. It does not
-// count where the account was logged in to before, and past it is a delay and no wall: five addresses could
+// loginLimits counts a guess by account and address, by address and its networks, and by account, which
+// bounds guessing from many addresses. Where the account was logged in to before only the first counts, or
+// neighbours could lock the owner out at home. Past the last is a delay and no wall: five addresses could
 // lock the owner out for the length of the window, whose telephone has a new address every day.
 func (f *face) loginLimits(ctx context.Context, handle string) []rest.Limit {
-	limits, name, who := f.guessLimits(ctx, handle), folded(handle), rest.CallerOf(ctx)
+	own, name, who := f.ownLimit(ctx, handle), folded(handle), rest.CallerOf(ctx)
 	if f.familiar.knows(name, who.Prefix()) {
-		return limits
+		return []rest.Limit{own}
 	}
+	limits := append([]rest.Limit{own}, rest.AddressLimits(ctx, "login_address", f.Config.Logins*fold)...)
 	return append(limits, rest.Limit{
 		Name: "login_account", Key: name, Max: f.Config.Logins * fold,
 		Past: func() (bool, time.Duration) { return f.trickle.take(name, who.Addr) },
 	})
 }
 
-// passwordLimits counts the guesses of who has a token, which strangers have not: they cannot use these up.
+// passwordLimits counts the guesses of who has a token, which strangers and neighbours have not: they cannot
+// use these up.
 func (f *face) passwordLimits(ctx context.Context, handle string, who auth.Identity) []rest.Limit {
-	return append(f.guessLimits(ctx, handle), rest.UserLimit("change_password", who, f.Config.Logins*fold))
+	return []rest.Limit{f.ownLimit(ctx, handle), rest.UserLimit("change_password", who, f.Config.Logins*fold)}
 }
 
 // folded is the name by which guesses at an account are counted; what is no handle counts as one.
