@@ -83,7 +83,7 @@ const tendEvery = time.Minute
 
 // tend has actors do what an earlier run, or another node, left them with.
 func (p *platform) tend(ctx context.Context) {
-	woken, err := actors.Tend(ctx, p.node, p.tables)
+	woken, err := actors.Tend(ctx, p.node, p.tables, p.backlog)
 	if err != nil && ctx.Err() == nil { // the others can go on, and it is tried again
 		p.log.Error("not all actors could be woken that were left with something to do", slog.Any("error", err))
 	}

@@ -41,7 +41,7 @@ func TestListsDoNotWaitForWhoHangs(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			_, _ = Tend(t.Context(), n, tables)
+			_, _ = Tend(t.Context(), n, tables, nil)
 		}()
 		synctest.Wait()
 		if heard != 1 {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/barrage-live/barrage/actors/actortest"
@@ -30,10 +31,12 @@ func beside() table.Table { return table.Plain("beside") }
 
 // process is one run of a node with a tally, over an engine that outlives it.
 type process struct {
-	node   *cluster.Node
-	tables *table.Store
-	log    *eventlog.Log
-	end    func()
+	node    *cluster.Node
+	tables  *table.Store
+	log     *eventlog.Log
+	figure  *prometheus.Registry
+	backlog *outbox.Backlog
+	end     func()
 }
 
 // kept is an engine that nobody closes with a process.
@@ -50,6 +53,8 @@ func boot(t *testing.T, d driver.Driver, script faulttable.Script) *process {
 		}
 		return faulttable.Fault{}
 	}))}
+	p.figure = prometheus.NewRegistry()
+	p.backlog = outbox.NewBacklog(p.figure)
 	l, err := tablelog.New(tablelog.Config{Tables: p.tables, Partitions: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +73,7 @@ func boot(t *testing.T, d driver.Driver, script faulttable.Script) *process {
 	}
 	k := document.Kind[tally, core, *core]{
 		Name: "tally", Idle: time.Hour, Tables: p.tables, Table: tallies(), Core: func() core { return core{} }, Log: p.log,
+		Backlog: p.backlog,
 		Around: func(ctx context.Context, x document.Write[tally], save func(context.Context) error) error {
 			if err := save(ctx); err != nil || x.Note == nil {
 				return err
@@ -235,7 +241,7 @@ func crashAt(t *testing.T, k int64, after bool) int64 {
 	p.end()
 	next := boot(t, d, alive)
 	defer next.end()
-	if _, err := document.WakeAll(t.Context(), next.node, next.tables); err != nil {
+	if _, err := document.WakeAll(t.Context(), next.node, next.tables, nil); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(10 * time.Second)
@@ -290,7 +296,7 @@ func TestFaultsOfEverySort(t *testing.T) {
 			p.end()
 			p = boot(t, d, alive)
 			defer p.end()
-			if _, err := document.WakeAll(t.Context(), p.node, p.tables); err != nil {
+			if _, err := document.WakeAll(t.Context(), p.node, p.tables, nil); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(20 * time.Second)

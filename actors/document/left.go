@@ -45,6 +45,7 @@ func (s *Shell[D, S, C]) pin(t *cluster.Turn) {
 // tend does what is left to do, one thing after the other.
 func (s *Shell[D, S, C]) tend(t *cluster.Turn) {
 	s.pin(t)
+	s.entry.Set(t.Now(), len(s.stored.box.Pending()), s.left.half > 0)
 	switch l := &s.left; {
 	case l.works || l.waits || !C(&s.core).Exists():
 	case l.half > 0 && !s.doubt.on && !(l.stuck && len(s.stored.box.Pending()) > 0):

@@ -3,6 +3,7 @@ package document
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
@@ -26,6 +27,7 @@ type Shell[D, S any, C Core[S]] struct {
 	doubt  doubt
 	left   left
 	pinned bool // by the core
+	entry  *outbox.Entry
 }
 
 // stored is what the table holds.
@@ -48,6 +50,9 @@ func (s *Shell[D, S, C]) Start(t *cluster.Turn) {
 	s.left.untidy = C(&s.core).Busy() || !s.stored.box.Clean()
 	s.tend(t)
 }
+
+// Close implements cluster.Closer. A kind's own shell that has one calls it.
+func (s *Shell[D, S, C]) Close(error) { s.entry.Set(time.Time{}, 0, false) }
 
 // Receive implements cluster.Actor.
 func (s *Shell[D, S, C]) Receive(t *cluster.Turn, msg any) {

@@ -74,12 +74,13 @@ func answer(t *cluster.Turn, err error) {
 // WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a
 // node has started, and every now and then. It says how many were woken; those that could not be are
 // counted and some of them named in the error, stay marked, and do it when somebody asks them for
-// something.
-func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store) (woken int, err error) {
+// something. The backlog is told how many are marked.
+func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog *outbox.Backlog) (woken int, err error) {
 	marks := outbox.Marks{Tables: tables}
 	free := make(chan error, wakers) // the results of those that are done
 	var failed []error
-	missed, out := 0, 0
+	missed, out, marked := 0, 0, map[string]int{}
+	whole := false // all marks were read
 	collect := func() {
 		if err := <-free; err != nil {
 			missed++
@@ -93,10 +94,12 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store) (woken i
 	}
 	for at, first := table.Cursor(""), true; (first || at != "") && ctx.Err() == nil; first = false {
 		owners, next, err := marks.All(ctx, at)
+		whole = err == nil && (first || whole)
 		if err != nil {
 			failed = append(failed, err) // what could be read is woken all the same
 		}
 		for _, o := range owners {
+			marked[o.Kind]++
 			if out == wakers {
 				collect()
 			}
@@ -109,6 +112,9 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store) (woken i
 			})
 		}
 		at = next
+	}
+	if whole && ctx.Err() == nil {
+		backlog.Marked(marked)
 	}
 	for out > 0 {
 		collect()

@@ -1,13 +1,17 @@
 package document_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/metrics/metricstest"
 	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table/driver"
 	"github.com/barrage-live/barrage/storage/table/faulttable"
@@ -46,7 +50,7 @@ func (x *nth) script(c faulttable.Call) faulttable.Fault {
 
 func (p *process) wakeAll(t *testing.T) (woken int, err error) {
 	t.Helper()
-	return document.WakeAll(t.Context(), p.node, p.tables)
+	return document.WakeAll(t.Context(), p.node, p.tables, p.backlog)
 }
 
 // TestOneWhoStallsCreatesNothingAfterItWasLookedFor: a node is about to create a document, which it has
@@ -151,5 +155,73 @@ func TestEventsDoNotWaitForWhatCannotBeSettled(t *testing.T) {
 		away.Store(false)
 		time.Sleep(20 * time.Second)
 		p.look(t).check(t, "in the end", []int{0, 1, 2})
+	})
+}
+
+// figures are the metrics of what is left to do.
+func (p *process) figures(t *testing.T, events, actors, oldest, marked string) {
+	t.Helper()
+	want := `
+		# HELP barrage_outbox_marked_actors Actors anywhere that would be woken after a crash, by kind, as of the last minute: those that have something left, have just changed, or are live.
+		# TYPE barrage_outbox_marked_actors gauge
+		barrage_outbox_marked_actors{kind="tally"} ` + marked + `
+		# HELP barrage_outbox_oldest_seconds For how long one of these actors has had something left to do without a break, by kind; 0: none has.
+		# TYPE barrage_outbox_oldest_seconds gauge
+		barrage_outbox_oldest_seconds{kind="tally"} ` + oldest + `
+		# HELP barrage_outbox_staged_events Events that actors of this node have stored and not yet appended to the log, by kind.
+		# TYPE barrage_outbox_staged_events gauge
+		barrage_outbox_staged_events{kind="tally"} ` + events + `
+		# HELP barrage_outbox_waiting_actors Actors of this node that have events to append or something to write beside their document, by kind.
+		# TYPE barrage_outbox_waiting_actors gauge
+		barrage_outbox_waiting_actors{kind="tally"} ` + actors + `
+	`
+	if err := testutil.GatherAndCompare(p.figure, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatIsLeftToDoIsShown for as long as it is.
+func TestWhatIsLeftToDoIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Pointer[string]
+		nothing, log, rows := "", "eventlog", "beside"
+		away.Store(&nothing)
+		p := boot(t, open(t), func(c faulttable.Call) faulttable.Fault {
+			if c.Table == *away.Load() && c.Kind == faulttable.Write {
+				return faulttable.Refused(errAway)
+			}
+			return faulttable.Fault{}
+		})
+		defer p.end()
+		do := func(n int) {
+			_, _ = p.ask(add{n})
+			synctest.Wait()
+		}
+		if _, err := p.ask(begin{}); err != nil {
+			t.Fatal(err)
+		}
+		p.figures(t, "0", "0", "0", "0")
+		away.Store(&log)
+		do(1)
+		time.Sleep(40 * time.Second)
+		do(2)
+		time.Sleep(20 * time.Second)
+		if _, err := p.wakeAll(t); err != nil {
+			t.Error(err)
+		}
+		p.figures(t, "2", "1", "60", "1")
+		away.Store(&nothing)
+		time.Sleep(20 * time.Second)
+		if _, err := p.wakeAll(t); err != nil {
+			t.Error(err)
+		}
+		p.figures(t, "0", "0", "0", "0")
+		away.Store(&rows)
+		do(3)
+		time.Sleep(30 * time.Second)
+		p.figures(t, "0", "1", "30", "0")
+		metricstest.Lint(t, p.figure)
+		p.end()
+		p.figures(t, "0", "0", "0", "0")
 	})
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
@@ -66,6 +67,8 @@ type World struct {
 	Board    *revocation.Board
 	Packager *Packager
 	Sockets  *Sockets
+	// Backlog has the metrics of what is left to do.
+	Backlog *prometheus.Registry
 
 	stop func()
 }
@@ -73,7 +76,7 @@ type World struct {
 // New starts a world.
 func New(tb testing.TB, cfg Config) *World {
 	tb.Helper()
-	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}, Revoked: &auth.Revocations{}}
+	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}, Revoked: &auth.Revocations{}, Backlog: prometheus.NewRegistry()}
 	if w.Table == nil {
 		w.Table = pebbletest.Open(tb)
 	}
@@ -115,7 +118,7 @@ func New(tb testing.TB, cfg Config) *World {
 		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
 		Channel: channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels},
 		Room:    room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)},
-		Events:  w.Events, Tables: w.Table,
+		Events:  w.Events, Tables: w.Table, Backlog: outbox.NewBacklog(w.Backlog),
 	})
 	for i, k := range kinds {
 		if k.Name == channel.KindName {

@@ -149,7 +149,7 @@ func TestAChangeOfRightsThatACrashCutOff(t *testing.T) {
 	w.Kill()
 	disk.Fail("", worldtest.None)
 	w = worldtest.New(t, worldtest.Config{Table: store})
-	if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+	if n, err := document.WakeAll(t.Context(), w.Node, store, nil); n != 1 || err != nil {
 		t.Errorf("woken: %d, %v", n, err)
 	}
 	who := auth.Identity{User: a.User, Expires: time.Now().Add(time.Minute)}
@@ -183,7 +183,7 @@ func TestARegistrationThatACrashCutOff(t *testing.T) {
 				w.Kill()
 				time.Sleep(2 * time.Minute)
 				w = worldtest.New(t, worldtest.Config{Table: store})
-				if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
+				if _, err := document.WakeAll(t.Context(), w.Node, store, nil); err != nil {
 					t.Errorf("%s, %d: woken: %v", x.handle, at, err)
 				}
 				if _, err := w.Accounts.Authenticate(t.Context(), x.handle, password); err != nil {
@@ -220,7 +220,7 @@ func TestHalfANameIsNoName(t *testing.T) {
 				time.Sleep(2 * time.Minute)
 				w = worldtest.New(t, worldtest.Config{Table: store})
 				register(t, w, x.taken)
-				if _, err := document.WakeAll(t.Context(), w.Node, store); err != nil {
+				if _, err := document.WakeAll(t.Context(), w.Node, store, nil); err != nil {
 					t.Errorf("%s, %d: woken: %v", x.taken, at, err)
 				}
 				register(t, w, x.free)
@@ -241,7 +241,7 @@ func TestARevocationDoesNotWaitForAName(t *testing.T) {
 	w.Kill()
 	disk.Fail("account_handle", worldtest.Away)
 	w = worldtest.New(t, worldtest.Config{Table: store})
-	if _, err := document.WakeAll(t.Context(), w.Node, store); err == nil {
+	if _, err := document.WakeAll(t.Context(), w.Node, store, nil); err == nil {
 		t.Error("the name is said to be kept")
 	}
 	who := auth.Identity{User: a.User, Expires: time.Now().Add(time.Minute)}
@@ -278,7 +278,7 @@ func TestAnAccountOfBeforeLikenesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	w = worldtest.New(t, worldtest.Config{Table: store})
-	if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+	if n, err := document.WakeAll(t.Context(), w.Node, store, nil); n != 1 || err != nil {
 		t.Errorf("woken: %d, %v", n, err)
 	}
 	if _, err := w.Accounts.Authenticate(t.Context(), "ann", password); err != nil {
@@ -318,7 +318,7 @@ func TestWhoIsShutOutLosesEverything(t *testing.T) {
 	w.Kill()
 	disk.Fail("", worldtest.None)
 	w = worldtest.New(t, worldtest.Config{Table: w.Table})
-	if _, err := document.WakeAll(t.Context(), w.Node, w.Table); err != nil {
+	if _, err := document.WakeAll(t.Context(), w.Node, w.Table, nil); err != nil {
 		t.Error(err)
 	}
 	gone(t, w, a, login, key)

@@ -6,6 +6,7 @@ import (
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
 	"github.com/barrage-live/barrage/cluster"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -18,6 +19,7 @@ type Deps struct {
 	Revoker revocation.Revoker
 	Config  Config
 	Metrics *Metrics
+	Backlog *outbox.Backlog
 }
 
 // Kind makes sessions. The key is the session id; an activation without a stored document refuses
@@ -25,7 +27,7 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	cfg, rows := d.Config.filled(), store{d.Table, d.Revoker}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: cfg.Idle, Messages: messages(), Tables: d.Table, Table: sessions(), Around: rows.around, Settle: rows.settle,
+		Name: KindName, Idle: cfg.Idle, Messages: messages(), Tables: d.Table, Table: sessions(), Backlog: d.Backlog, Around: rows.around, Settle: rows.settle,
 		Core: func() state { return state{cfg: cfg} },
 		Actor: func(s *document.Shell[stored, state, *state]) cluster.Actor {
 			s.Own = d.Metrics.perform

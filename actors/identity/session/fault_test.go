@@ -79,7 +79,7 @@ func TestALogoutThatACrashCutOff(t *testing.T) {
 				disk.Fail("", worldtest.None)
 				if crash {
 					w = worldtest.New(t, worldtest.Config{Table: store})
-					if n, err := document.WakeAll(t.Context(), w.Node, store); n != 1 || err != nil {
+					if n, err := document.WakeAll(t.Context(), w.Node, store, nil); n != 1 || err != nil {
 						t.Errorf("woken: %d, %v", n, err)
 					}
 				} else {

@@ -8,6 +8,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -32,6 +33,7 @@ type Deps struct {
 	Packager Packager
 	Config   Config
 	Metrics  *Metrics
+	Backlog  *outbox.Backlog
 }
 
 type shell = document.Shell[stored, state, *state]
@@ -43,7 +45,7 @@ func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, cfg, d.Rooms}
 	return document.Kind[stored, state, *state]{
 		Name: KindName, Idle: cfg.Idle, Messages: messages(), Local: local(), Tables: d.Table, Table: channels(),
-		Around: s.around, Settle: s.settle,
+		Backlog: d.Backlog, Around: s.around, Settle: s.settle,
 		Core: func() state { return state{cfg: cfg, phase: Offline} },
 		Parse: func(key string) error {
 			if _, err := id.ParseNumber[id.Channel](key); err != nil {
@@ -119,6 +121,7 @@ func (a *actor) Close(cause error) {
 		a.endPublisher(cause)
 	}
 	a.count(false)
+	a.shell.Close(cause)
 }
 
 // checkPublisher looks whether anybody writes the stream of the lease. The one who does tells the end, but

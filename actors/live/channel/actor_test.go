@@ -346,7 +346,7 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 		w.Kill()
 
 		w = worldtest.New(t, worldtest.Config{Table: w.Table})
-		if n, err := document.WakeAll(t.Context(), w.Node, w.Table); n != 1 || err != nil {
+		if n, err := document.WakeAll(t.Context(), w.Node, w.Table, nil); n != 1 || err != nil {
 			t.Errorf("woken: %d, %v", n, err)
 		}
 		eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
@@ -392,7 +392,7 @@ func TestANameThatWasNotConfirmed(t *testing.T) {
 	if _, err := w.Channels.Resolve(t.Context(), "ann"); !errors.Is(err, channel.ErrNoChannel) {
 		t.Fatalf("the name is there: %v", err)
 	}
-	if n, err := document.WakeAll(t.Context(), w.Node, w.Table); n != 2 || err != nil {
+	if n, err := document.WakeAll(t.Context(), w.Node, w.Table, nil); n != 2 || err != nil {
 		t.Fatalf("woken: %d, %v", n, err)
 	}
 	if own, err := w.Channels.Owned(t.Context(), "42"); err != nil || own.ID != c.ID {
@@ -430,7 +430,7 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	}
 
 	w = worldtest.New(t, worldtest.Config{Table: w.Table})
-	n, err := document.WakeAll(t.Context(), w.Node, w.Table)
+	n, err := document.WakeAll(t.Context(), w.Node, w.Table, nil)
 	if n != 1 || err == nil || !strings.Contains(err.Error(), string(damaged.ID)) {
 		t.Errorf("woken: %d, %v", n, err)
 	}

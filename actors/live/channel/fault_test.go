@@ -247,7 +247,7 @@ func TestARoomThatCouldNotBeToldIsToldAfterARestart(t *testing.T) {
 	w.Kill()
 	disk.Fail("", worldtest.None)
 	w = worldtest.New(t, worldtest.Config{Table: w.Table})
-	if _, err := document.WakeAll(t.Context(), w.Node, w.Table); err != nil {
+	if _, err := document.WakeAll(t.Context(), w.Node, w.Table, nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the room is told", func() bool { return !roomLive(t, w, c) })
@@ -478,5 +478,38 @@ func TestAFailedCreationMayBeTriedAgain(t *testing.T) {
 				create(t, w, "42", "bob") // so is its owner
 			})
 		})
+	}
+}
+
+// TestAChannelThatIsGoneHasNothingLeftToDo in the metrics of this node.
+func TestAChannelThatIsGoneHasNothingLeftToDo(t *testing.T) {
+	store, disk := worldtest.NewFlaky(t)
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	waiting := func() (n float64) {
+		families, err := w.Backlog.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "barrage_outbox_waiting_actors" {
+				for _, m := range f.GetMetric() {
+					n += m.GetGauge().GetValue()
+				}
+			}
+		}
+		return n
+	}
+	disk.FailFrom("channel_name", 2, worldtest.Lost)
+	if _, err := w.Channels.Create(t.Context(), "42", "ann", ""); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("got %v", err)
+	}
+	for end := time.Now().Add(10 * time.Second); waiting() == 0; {
+		if time.Now().After(end) {
+			t.Fatal("what is left of its creation is not shown")
+		}
+	}
+	w.Kill()
+	if n := waiting(); n != 0 {
+		t.Errorf("%v are left", n)
 	}
 }
