@@ -58,7 +58,7 @@ type Limits struct {
 	Writes        int           `default:"2" min:"1" doc:"changes that one account may ask for over the API per second, after a burst of thirty times as many; one address sixteen times as many, and its network four times as many as that"`
 	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window, and four times as many of its network"`
 	Logins        int           `default:"20" min:"1" doc:"login attempts of one account from one address, and five times as many of one address, in limits.window, and four times as many of its network; more strangers than that wait for each other"`
-	Window        time.Duration `default:"10m" min:"1s" doc:"the window of the limits above"`
+	Window        time.Duration `default:"10m" min:"1s" max:"720h" doc:"the window of the limits above"`
 	Origins       []string      `doc:"origins besides our own whose pages may open sockets and call the API"`
 	Proxies       []string      `doc:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 }

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/storage/cache"
 )
 
 // TestTheExampleIsRead loads the settings that are shown to operators.
@@ -40,6 +43,15 @@ func TestSettingsThatCannotBe(t *testing.T) {
 	}
 	if cfg, _, err := load([]string{"--limits.proxies", "127.0.0.1"}, nil); err != nil || len(cfg.Limits.Proxies) != 1 {
 		t.Errorf("a single address: %v", err)
+	}
+}
+
+// TestAWindowIsOneThatTheCacheCounts: a longer one would be an error there, which lets everybody through.
+func TestAWindowIsOneThatTheCacheCounts(t *testing.T) {
+	for window, want := range map[time.Duration]bool{cache.MaxWindow: true, cache.MaxWindow + time.Hour: false} {
+		if _, _, err := load([]string{"--limits.window", window.String()}, nil); (err == nil) != want {
+			t.Errorf("a window of %v: %v", window, err)
+		}
 	}
 }
 

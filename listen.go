@@ -318,9 +318,10 @@ func (p *platform) connections() int {
 	return ws.Descriptors()
 }
 
-// allow is the window count of the API on the cache.
+// allow is the window count of the API on the cache. Limits are products of settings: one that is too large
+// for the cache is the largest, or it would be an error, which lets everybody through.
 func (p *platform) allow(ctx context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error) {
-	return p.cache.Allow(ctx, key, cache.Rate{Limit: int64(limit), Window: window})
+	return p.cache.Allow(ctx, key, cache.Rate{Limit: int64(min(limit, cache.MaxLimit)), Window: window})
 }
 
 // showCluster tells what the node owns, what lives on it and where messages wait.

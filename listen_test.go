@@ -20,6 +20,9 @@ func TestThePublicFace(t *testing.T) {
 	}
 	if err := serveUntil(t.Context(), cfg, slog.New(slog.DiscardHandler), func(p *platform) error {
 		visitor{t, "http://" + p.faces["http"]}.visit()
+		if ok, _, err := p.allow(t.Context(), "a limit that many settings made", 1<<40, p.cfg.Limits.Window); !ok || err != nil {
+			t.Errorf("a limit larger than the cache's: %v, %v", ok, err)
+		}
 		return nil
 	}); err != nil {
 		t.Error(err)

@@ -28,6 +28,9 @@ func WithSource(ctx context.Context, s Source) context.Context {
 const (
 	// keptPart of the places in the line are kept for familiar sources.
 	keptPart = 4
+	// sharePart is which part of the free places an address or a network may hold. A class that logs in at
+	// the same moment behind one address needs some; three greedy networks leave two fifths of them.
+	sharePart = 3
 	// leastPlaces is how many places one address may hold however few are free.
 	leastPlaces = 2
 )
@@ -49,8 +52,8 @@ func newLine(slots, waiting int) line {
 	kept := waiting / keptPart
 	return line{
 		slots: make(chan struct{}, slots),
-		open:  quota.NewPlaces(quota.Config{Total: slots + waiting - kept, Least: leastPlaces}),
-		kept:  quota.NewPlaces(quota.Config{Total: kept, Least: leastPlaces}),
+		open:  quota.NewPlaces(quota.Config{Total: slots + waiting - kept, Part: sharePart, Least: leastPlaces}),
+		kept:  quota.NewPlaces(quota.Config{Total: kept, Part: sharePart, Least: leastPlaces}),
 	}
 }
 

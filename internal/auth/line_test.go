@@ -57,11 +57,11 @@ func TestNobodyTakesTheWholeLine(t *testing.T) {
 		addr func(i int) string
 		most int // places of the 65 that they may hold, all together
 	}{
-		{"one address", func(int) string { return "192.0.2.1" }, 6},
-		{"an IPv4 /24", func(i int) string { return fmt.Sprintf("192.0.2.%d", i%256) }, 10},
-		{"an IPv6 /56", func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i%256) }, 10},
-		{"an IPv6 /48", func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i) }, 10},
-		{"without an address", func(int) string { return "" }, 6},
+		{"one address", func(int) string { return "192.0.2.1" }, 12},
+		{"an IPv4 /24", func(i int) string { return fmt.Sprintf("192.0.2.%d", i%256) }, 12},
+		{"an IPv6 /56", func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i%256) }, 12},
+		{"an IPv6 /48", func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i) }, 12},
+		{"without an address", func(int) string { return "" }, 12},
 		{"everybody", func(i int) string { return fmt.Sprintf("%d.%d.2.1", 20+i/250, i%250) }, 49},
 	} {
 		t.Run(c.name, func(t *testing.T) {

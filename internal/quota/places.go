@@ -42,6 +42,9 @@ type Config struct {
 	// Address is how many one address may hold, and Factor times as many its networks; 0: a share of what
 	// is free.
 	Address int
+	// Part bounds the share of an address, and that of a network, to one part of so many of what is free;
+	// zero means 8 for an address and 4 for a network.
+	Part int
 	// Least is how many of a share an address may hold however little is free, and each wider network twice
 	// as many; zero means 16.
 	Least int
@@ -108,7 +111,7 @@ func (p *Places) most(level, free int) int {
 	if p.cfg.Address > 0 {
 		return p.cfg.Address * Factor(level)
 	}
-	return max(free/part(level), p.cfg.Least<<level)
+	return max(free/cmp.Or(p.cfg.Part, part(level)), p.cfg.Least<<level)
 }
 
 // hold counts one more for a caller and the networks around it. The lock is held.

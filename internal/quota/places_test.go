@@ -135,6 +135,20 @@ func TestAPlaceOfNobodyIsNone(t *testing.T) {
 	}
 }
 
+// TestSharesAreTheOnesThatAreSet: one part of so many of what is free, for an address and a network alike.
+func TestSharesAreTheOnesThatAreSet(t *testing.T) {
+	p := NewPlaces(Config{Total: 400, Part: 3, Least: 2})
+	for i := range 1000 {
+		_, _ = p.Take(netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", i%2)))
+	}
+	if p.Open() != 100 {
+		t.Errorf("a network holds %d of 400 places, want 100", p.Open())
+	}
+	if held, _ := fill(p, "198.51.100.1"); len(held) != 75 {
+		t.Errorf("an address holds %d of the 300 left, want 75", len(held))
+	}
+}
+
 // TestASmallHouseHasSmallShares: an address and its networks hold at least what Least says.
 func TestASmallHouseHasSmallShares(t *testing.T) {
 	for level, addr := range []func(i int) string{
