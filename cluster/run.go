@@ -63,6 +63,9 @@ func (a *activation) takeTurn(e *envelope, now time.Time, then func(*Turn)) {
 			a.log().Error("actor did not answer", slog.String("message_type", typeOf(e.msg)))
 		}
 	}
+	if sound && a.state.Steady() {
+		return
+	}
 	ended := life.Event{What: life.TurnEnded}
 	if !sound {
 		ended.Outcome = life.Panicked

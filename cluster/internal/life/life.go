@@ -73,6 +73,12 @@ func (s *State) Begin(await bool) {
 	}
 }
 
+// Steady reports whether a turn that ended in order changes nothing, as nearly all do: the shell need not
+// come back with it.
+func (s *State) Steady() bool {
+	return s.phase == Active && s.ending == endNone && s.level == PauseNone && s.awaiting == 0 && !s.doubted
+}
+
 // Step takes one event and appends what is to be done.
 func (s *State) Step(e Event, dst []Effect) []Effect {
 	if s.phase == Ended {

@@ -30,6 +30,13 @@ type world struct {
 
 func (w *world) step(e Event) {
 	e.Standing, e.Idle = w.standing, time.Minute
+	if e.What == TurnEnded && e.Outcome == OK && w.s.Steady() {
+		before := w.s
+		if got := w.s.Step(e, nil); len(got) > 0 || w.s != before {
+			w.t.Fatalf("a turn ended in a steady %+v, and led to %v and %+v", before, got, w.s)
+		}
+		return
+	}
 	for _, f := range w.s.Step(e, nil) {
 		if w.ended && f.Do != Discard {
 			w.t.Fatalf("%s after the end", f)
