@@ -51,17 +51,12 @@ func (w *object) flag(name string, v bool) {
 	}
 }
 
-// enum writes the name of a value, or its number if it has none.
-func (w *object) enum(name string, v int32, names map[int32]string) {
-	if v == 0 {
-		return
-	}
-	w.name(name)
+// appendEnum writes the name of a value, or its number if it has none.
+func appendEnum(dst []byte, v int32, names map[int32]string) []byte {
 	if s, known := names[v]; known {
-		w.b = append(append(append(w.b, '"'), s...), '"')
-		return
+		return append(append(append(dst, '"'), s...), '"')
 	}
-	w.b = strconv.AppendInt(w.b, int64(v), 10)
+	return strconv.AppendInt(dst, int64(v), 10)
 }
 
 func (w *object) text(name, s string) {
@@ -71,6 +66,15 @@ func (w *object) text(name, s string) {
 	}
 }
 
+// escaped are the bytes that a JSON string cannot hold as they are.
+var escaped = func() (is [256]bool) {
+	for c := range ' ' {
+		is[c] = true
+	}
+	is['"'], is['\\'] = true, true
+	return is
+}()
+
 // appendQuoted writes a JSON string. What must be escaped is; everything else stays as it is.
 func appendQuoted(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
@@ -78,7 +82,7 @@ func appendQuoted(dst []byte, s string) []byte {
 	begin := 0
 	for i := range len(s) {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
+		if !escaped[c] {
 			continue
 		}
 		dst = append(append(dst, s[begin:i]...), '\\')

@@ -233,23 +233,43 @@ func (w *object) position(name string, p *wirepb.Position) {
 	w.b = append(w.b, '}')
 }
 
+// appendDanmakuJSON writes what an object would, with the names as one piece each: danmaku are most of what
+// a node encodes. Every member begins with a comma, and the first one makes way for the brace.
 func appendDanmakuJSON(dst []byte, d *wirepb.Danmaku) []byte {
-	w := object{append(dst, '{')}
-	w.uint64("epoch", d.GetEpoch())
-	w.uint64("offset", d.GetOffset())
-	w.uint64("user", d.GetUser())
-	w.text("name", d.GetName())
-	w.text("text", d.GetText())
-	w.enum("mode", int32(d.GetMode()), wirepb.Mode_name)
+	begin := len(dst)
+	if v := d.GetEpoch(); v != 0 {
+		dst = append(strconv.AppendUint(append(dst, `,"epoch":"`...), v, 10), '"')
+	}
+	if v := d.GetOffset(); v != 0 {
+		dst = append(strconv.AppendUint(append(dst, `,"offset":"`...), v, 10), '"')
+	}
+	if v := d.GetUser(); v != 0 {
+		dst = append(strconv.AppendUint(append(dst, `,"user":"`...), v, 10), '"')
+	}
+	if v := d.GetName(); v != "" {
+		dst = appendQuoted(append(dst, `,"name":`...), valid(v))
+	}
+	if v := d.GetText(); v != "" {
+		dst = appendQuoted(append(dst, `,"text":`...), valid(v))
+	}
+	if v := d.GetMode(); v != 0 {
+		dst = appendEnum(append(dst, `,"mode":`...), int32(v), wirepb.Mode_name)
+	}
 	if d.Colour != nil {
-		w.name("colour")
-		w.b = strconv.AppendUint(w.b, uint64(d.GetColour()), 10)
+		dst = strconv.AppendUint(append(dst, `,"colour":`...), uint64(d.GetColour()), 10)
 	}
-	w.enum("size", int32(d.GetSize()), wirepb.Size_name)
+	if v := d.GetSize(); v != 0 {
+		dst = appendEnum(append(dst, `,"size":`...), int32(v), wirepb.Size_name)
+	}
 	if d.MediaTimeMs != nil {
-		w.name("media_time_ms")
-		w.b = append(strconv.AppendUint(append(w.b, '"'), d.GetMediaTimeMs(), 10), '"')
+		dst = append(strconv.AppendUint(append(dst, `,"media_time_ms":"`...), d.GetMediaTimeMs(), 10), '"')
 	}
-	w.int64("sent_at_ms", d.GetSentAtMs())
-	return append(w.b, '}')
+	if v := d.GetSentAtMs(); v != 0 {
+		dst = append(strconv.AppendInt(append(dst, `,"sent_at_ms":"`...), v, 10), '"')
+	}
+	if len(dst) == begin {
+		return append(dst, '{', '}')
+	}
+	dst[begin] = '{'
+	return append(dst, '}')
 }

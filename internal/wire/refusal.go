@@ -31,10 +31,16 @@ func milliseconds(d time.Duration) uint32 {
 
 // FromPosition is the wire form of a position; nil for the place before everything.
 func FromPosition(p position.Position) *wirepb.Position {
+	return PutPosition(&wirepb.Position{}, p)
+}
+
+// PutPosition is FromPosition in memory that is there already.
+func PutPosition(dst *wirepb.Position, p position.Position) *wirepb.Position {
 	if p.IsZero() {
 		return nil
 	}
-	return &wirepb.Position{Epoch: uint64(p.Epoch), Offset: uint64(p.Offset)}
+	dst.Epoch, dst.Offset = uint64(p.Epoch), uint64(p.Offset)
+	return dst
 }
 
 // ToPosition reads the wire form; absent is the place before everything.

@@ -72,11 +72,20 @@ func listEnd(f *wirepb.ServerFrame) (end position.Epoch, lists bool) {
 
 // Batch is the head of a batch of n danmaku over a range; why tells of those that were left out.
 func Batch(r id.Room, from, to position.Position, n int, why string) *wirepb.ServerFrame {
-	b := &wirepb.Batch{Room: string(r), From: wire.FromPosition(from), To: wire.FromPosition(to)}
-	if skipped := int(to.Offset-from.Offset) - n; skipped > 0 {
-		b.Skipped, b.Why = uint32(skipped), why
+	var head struct { // one piece of memory: there is a head for every tick of every room
+		frame    wirepb.ServerFrame
+		body     wirepb.ServerFrame_Batch
+		batch    wirepb.Batch
+		from, to wirepb.Position
 	}
-	return &wirepb.ServerFrame{Body: &wirepb.ServerFrame_Batch{Batch: b}}
+	head.batch.Room = string(r)
+	head.batch.From, head.batch.To = wire.PutPosition(&head.from, from), wire.PutPosition(&head.to, to)
+	if skipped := int(to.Offset-from.Offset) - n; skipped > 0 {
+		head.batch.Skipped, head.batch.Why = uint32(skipped), why
+	}
+	head.body.Batch = &head.batch
+	head.frame.Body = &head.body
+	return &head.frame
 }
 
 // Gap says that a range does not come, or, without to, that the connection is in the room no longer.

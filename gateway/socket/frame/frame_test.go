@@ -194,6 +194,14 @@ func TestFramesOfOtherKinds(t *testing.T) {
 	}
 }
 
+// TestABatchFromTheBeginningHasNoFrom: the place before everything is not named.
+func TestABatchFromTheBeginningHasNoFrom(t *testing.T) {
+	to := position.Position{Epoch: 1, Offset: 2}
+	if b := Batch("42", position.Position{}, to, 2, "").GetBatch(); b.From != nil || b.GetTo().GetOffset() != 2 || b.GetSkipped() != 0 {
+		t.Errorf("%v", b)
+	}
+}
+
 // TestFrameAllocatesLittle holds the budget of a frame whose danmaku have their bytes: the header and the
 // buffer.
 func TestFrameAllocatesLittle(t *testing.T) {
