@@ -64,7 +64,7 @@ func (p *platform) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	p.tend(ctx)
+	p.tendFirst(ctx)
 	p.keepTending()
 	if err := p.openIngest(ctx); err != nil {
 		return err
@@ -77,6 +77,16 @@ func (p *platform) listen(ctx context.Context) error {
 	return nil
 }
 
+// firstTend is how long the start waits for what an earlier run has left. Actors that hang do not keep the
+// platform closed: they are tried again a minute later.
+const firstTend = 20 * time.Second
+
+func (p *platform) tendFirst(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstTend)
+	defer cancel()
+	p.tend(ctx)
+}
+
 // tendEvery is how often what was left undone is looked for, and the age of the signing key. After a crash
 // it is done at the start.
 const tendEvery = time.Minute
@@ -84,7 +94,7 @@ const tendEvery = time.Minute
 // tend has actors do what an earlier run, or another node, left them with.
 func (p *platform) tend(ctx context.Context) {
 	woken, err := actors.Tend(ctx, p.node, p.tables, p.backlog)
-	if err != nil && ctx.Err() == nil { // the others can go on, and it is tried again
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // the others can go on, and it is tried again
 		p.log.Error("not all actors could be woken that were left with something to do", slog.Any("error", err))
 	}
 	if woken > 0 {

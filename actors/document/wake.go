@@ -74,7 +74,7 @@ func answer(t *cluster.Turn, err error) {
 // WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a
 // node has started, and every now and then. It says how many were woken; those that could not be are
 // counted and some of them named in the error, stay marked, and do it when somebody asks them for
-// something. The backlog is told how many are marked.
+// something. Nobody more is woken when ctx has ended. The backlog is told how many are marked.
 func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog *outbox.Backlog) (woken int, err error) {
 	marks := outbox.Marks{Tables: tables}
 	free := make(chan error, wakers) // the results of those that are done
@@ -92,7 +92,8 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog 
 		}
 		out--
 	}
-	for at, first := table.Cursor(""), true; (first || at != "") && ctx.Err() == nil; first = false {
+	at := table.Cursor("")
+	for first := true; (first || at != "") && ctx.Err() == nil; first = false {
 		owners, next, err := marks.All(ctx, at)
 		whole = err == nil && (first || whole)
 		if err != nil {
@@ -102,6 +103,9 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog 
 			marked[o.Kind]++
 			if out == wakers {
 				collect()
+			}
+			if ctx.Err() != nil { // may be so after the wait
+				continue
 			}
 			out++
 			cluster.AskFunc(n, time.Now().Add(cluster.MaxAsk), o.Kind, o.Key, Wake{}, func(_ any, err error) {
@@ -113,7 +117,7 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog 
 		}
 		at = next
 	}
-	if whole && ctx.Err() == nil {
+	if whole && at == "" {
 		backlog.Marked(marked)
 	}
 	for out > 0 {

@@ -1,6 +1,9 @@
 package document_test
 
 import (
+	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/barrage-live/barrage/actors/document"
+	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/metrics/metricstest"
 	"github.com/barrage-live/barrage/storage/outbox"
@@ -223,5 +227,34 @@ func TestWhatIsLeftToDoIsShown(t *testing.T) {
 		metricstest.Lint(t, p.figure)
 		p.end()
 		p.figures(t, "0", "0", "0", "0")
+	})
+}
+
+// TestWakingEndsWithItsContext though those who are marked hang, each for as long as it may.
+func TestWakingEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		p := boot(t, open(t), func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "tally" {
+				<-let
+			}
+			return faulttable.Fault{}
+		})
+		defer p.end()
+		defer close(let)
+		marks := outbox.Marks{Tables: p.tables}
+		for n := range 1000 {
+			owner := outbox.Owner{Kind: "tally", Key: strconv.Itoa(n)}
+			if err := marks.Put(t.Context(), 1, owner, outbox.Place{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := document.WakeAll(ctx, p.node, p.tables, nil)
+		if took := time.Since(began); took > 12*time.Second+cluster.MaxAsk || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it took %v, %v", took, err)
+		}
 	})
 }

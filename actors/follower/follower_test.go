@@ -428,9 +428,13 @@ func TestABuildThatTakesLong(t *testing.T) {
 		want = append(want, "first")
 		began := time.Now()
 		for n := 0; ; n++ {
+			asked := time.Now()
 			err := w.catchUp()
 			if err == nil {
 				break
+			}
+			if waited := time.Since(asked); n > 0 && n < 4 && waited > 0 {
+				t.Errorf("who asks while it is known that it takes long waits %v", waited)
 			}
 			if !errors.Is(err, follower.ErrBuilding) || time.Since(began) > 3*time.Minute {
 				t.Fatalf("after %v: %v", time.Since(began), err)
