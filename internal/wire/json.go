@@ -66,15 +66,6 @@ func (w *object) text(name, s string) {
 	}
 }
 
-// escaped are the bytes that a JSON string cannot hold as they are.
-var escaped = func() (is [256]bool) {
-	for c := range ' ' {
-		is[c] = true
-	}
-	is['"'], is['\\'] = true, true
-	return is
-}()
-
 // appendQuoted writes a JSON string. What must be escaped is; everything else stays as it is.
 func appendQuoted(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
@@ -82,7 +73,7 @@ func appendQuoted(dst []byte, s string) []byte {
 	begin := 0
 	for i := range len(s) {
 		c := s[i]
-		if !escaped[c] {
+		if c >= ' ' && c != '"' && c != '\\' {
 			continue
 		}
 		dst = append(append(dst, s[begin:i]...), '\\')
