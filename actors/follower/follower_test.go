@@ -26,6 +26,7 @@ import (
 	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
 	"github.com/barrage-live/barrage/storage/projection"
 	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/driver"
 	"github.com/barrage-live/barrage/storage/table/faulttable"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
@@ -55,13 +56,19 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOn(t, func(d driver.Driver) driver.Driver { return d })
+}
+
+// newWorldOn is newWorld on what is made of the engine.
+func newWorldOn(t *testing.T, wrap func(driver.Driver) driver.Driver) *world {
+	t.Helper()
 	w := &world{T: t, figure: prometheus.NewRegistry(), slow: func(string) error { return nil }}
 	w.counts = follower.NewMetrics(w.figure)
 	d, err := pebbletest.NewMem().Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.tables = table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+	w.tables = table.New(faulttable.Wrap(wrap(d), func(c faulttable.Call) faulttable.Fault {
 		w.mu.Lock()
 		fail := w.fail
 		w.mu.Unlock()
