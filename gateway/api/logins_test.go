@@ -19,6 +19,7 @@ func TestNoLoginOutlivesWhatEndsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	t.Run("a change of the password", func(t *testing.T) {
+		t.Parallel()
 		mine := w.join("ann")
 		other := w.do(loginAs("ann", password))
 		if _, err := w.Accounts.ChangePassword(t.Context(), mine.account.User, mine.session, password, "battery staple"); err != nil {
@@ -34,6 +35,7 @@ func TestNoLoginOutlivesWhatEndsIt(t *testing.T) {
 		w.refresh(again.text("refresh_token")).want(t, http.StatusUnauthorized, "session_ended")
 	})
 	t.Run("being shut out and let in again", func(t *testing.T) {
+		t.Parallel()
 		bea := w.join("bea")
 		for _, disabled := range []bool{true, false} {
 			if _, err := w.Accounts.SetDisabled(t.Context(), bea.account.User, disabled); err != nil {
