@@ -48,10 +48,14 @@ type Deps struct {
 func New(d Deps) (http.Handler, error) {
 	d.Config.Public = strings.TrimSuffix(d.Config.Public, "/")
 	limits := &rest.Limits{Limiter: d.Limiter, Window: cmp.Or(d.Config.Window, 10*time.Minute), Log: d.Log, Metrics: d.Metrics}
-	d.Live.Config = live.Config{Public: d.Config.Public, RTMPPort: d.Config.RTMPPort, RTMPS: d.Config.RTMPS}
-	d.Live.Limits = limits
-	d.Identity.Config = identity.Config{Public: d.Config.Public, Logins: d.Config.Logins, Registrations: d.Config.Registrations}
-	d.Identity.Tokens, d.Identity.Outlets, d.Identity.Limits, d.Identity.Log = d.Tokens, live.NewOutlets(d.Live), limits, d.Log
+	liveDeps := live.Deps{
+		Ports: d.Live, Limits: limits,
+		Config: live.Config{Public: d.Config.Public, RTMPPort: d.Config.RTMPPort, RTMPS: d.Config.RTMPS},
+	}
+	identityDeps := identity.Deps{
+		Ports: d.Identity, Tokens: d.Tokens, Outlets: live.NewOutlets(liveDeps), Limits: limits, Log: d.Log,
+		Config: identity.Config{Public: d.Config.Public, Logins: d.Config.Logins, Registrations: d.Config.Registrations},
+	}
 	return rest.New(rest.Deps{
 		Config: d.Config.Config, Tokens: d.Tokens, Log: d.Log, Metrics: d.Metrics,
 		Description: rest.Description{Title: "Barrage", Version: "1", Text: overview, Tags: tags()},
@@ -62,16 +66,16 @@ func New(d Deps) (http.Handler, error) {
 			}
 			return a.Roles, err
 		},
-	}, operations(d))
+	}, operations(identityDeps, liveDeps))
 }
 
 // operations is everything that can be asked, wing after wing.
-func operations(d Deps) []rest.Operation {
-	return slices.Concat(identity.Operations(d.Identity), live.Operations(d.Live), errorCodes())
+func operations(i identity.Deps, l live.Deps) []rest.Operation {
+	return slices.Concat(identity.Operations(i), live.Operations(l), errorCodes())
 }
 
 // Rights is a table of who may do what: see rest.Rights.
-func Rights() string { return rest.Rights(operations(Deps{})) }
+func Rights() string { return rest.Rights(operations(identity.Deps{}, live.Deps{})) }
 
 const overview = `Accounts, channels, stream keys and rooms. Danmaku are posted and pushed on the socket at /ws; here their past is read.
 

@@ -84,91 +84,91 @@ type cookieOut struct {
 	SetCookie []http.Cookie `header:"Set-Cookie"`
 }
 
-func (f *face) accountOperations() []rest.Operation {
+func (h *handlers) accountOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "register", Method: http.MethodPost, Path: "/v1/auth/register",
 			Summary: "Make an account and log in",
 			Text:    "The handle is what others see; one that looks like another one is taken. With cookie the refresh token goes into an HttpOnly cookie.",
 			Tag:     "auth", Status: http.StatusCreated, Access: rest.Anyone, Codes: []string{"handle_taken", "handle_reserved", "handle_length", "handle_edge", "handle_charset", "handle_mixed_scripts", "handle_no_letter", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
-		}, f.register),
+		}, h.register),
 		rest.Handle(rest.Operation{
 			ID: "login", Method: http.MethodPost, Path: "/v1/auth/login",
 			Summary: "Log in",
 			Text:    "An unknown handle and a wrong password are refused alike.",
 			Tag:     "auth", Access: rest.Anyone, Codes: []string{"bad_credentials", "account_disabled", "hash_pool_full"},
-		}, f.login),
+		}, h.login),
 		rest.Handle(rest.Operation{
 			ID: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
 			Summary: "Exchange the refresh token for new tokens",
 			Text:    "A refresh token serves once; a retry within a short time gets the same answer, later use ends the login.",
 			Tag:     "auth", Access: rest.Anyone, Codes: []string{"login_required", "token_invalid", "token_reused", "session_ended", "account_disabled"},
-		}, f.refresh),
+		}, h.refresh),
 		rest.Handle(rest.Operation{
 			ID: "logout", Method: http.MethodPost, Path: "/v1/auth/logout",
 			Summary: "End the login of a refresh token",
 			Text:    "Its sockets are closed. A login that has ended already is no error.",
 			Tag:     "auth", Status: http.StatusNoContent, Access: rest.Anyone, Codes: []string{"login_required"},
-		}, f.logout),
+		}, h.logout),
 		rest.Handle(rest.Operation{
 			ID: "get-me", Method: http.MethodGet, Path: "/v1/me",
 			Summary: "Look at one's own account",
 			Text:    "With the channel, if there is one.",
 			Tag:     "me", Access: rest.Users, Codes: []string{"no_account"},
-		}, f.me),
+		}, h.me),
 		rest.Handle(rest.Operation{
 			ID: "change-password", Method: http.MethodPost, Path: "/v1/me/password",
 			Summary: "Change one's own password",
 			Text:    "All other logins of the account are ended. If the answer is 5xx, they may go on for as long as an access token serves: log in with the new password and use logout-all.",
 			Tag:     "me", Access: rest.Users, Right: rest.Enabled(), Codes: []string{"wrong_password", "password_short", "password_long", "password_not_text", "password_is_handle", "password_common", "hash_pool_full"},
-		}, f.changePassword),
+		}, h.changePassword),
 	}
 }
 
-func (f *face) register(ctx context.Context, in *credentialsIn) (*grantOut, error) {
-	if err := f.Limits.Within(ctx, f.registerLimits(ctx)...); err != nil {
+func (h *handlers) register(ctx context.Context, in *credentialsIn) (*grantOut, error) {
+	if err := h.Limits.Within(ctx, h.registerLimits(ctx)...); err != nil {
 		return nil, err
 	}
-	a, err := f.Accounts.Register(f.hashing(ctx, in.Body.Handle), in.Body.Handle, in.Body.Password)
+	a, err := h.Accounts.Register(h.hashing(ctx, in.Body.Handle), in.Body.Handle, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(ctx, a, in.Body.Cookie)
+	return h.open(ctx, a, in.Body.Cookie)
 }
 
-func (f *face) login(ctx context.Context, in *credentialsIn) (*grantOut, error) {
-	if err := f.Limits.Within(ctx, f.loginLimits(ctx, in.Body.Handle)...); err != nil {
+func (h *handlers) login(ctx context.Context, in *credentialsIn) (*grantOut, error) {
+	if err := h.Limits.Within(ctx, h.loginLimits(ctx, in.Body.Handle)...); err != nil {
 		return nil, err
 	}
-	a, err := f.Accounts.Authenticate(f.hashing(ctx, in.Body.Handle), in.Body.Handle, in.Body.Password)
+	a, err := h.Accounts.Authenticate(h.hashing(ctx, in.Body.Handle), in.Body.Handle, in.Body.Password)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(ctx, a, in.Body.Cookie)
+	return h.open(ctx, a, in.Body.Cookie)
 }
 
 // open begins a session. Who was shut out, or whose password was changed, while the password was looked at is
 // refused as well, although other sessions were ended before this one began.
-func (f *face) open(ctx context.Context, a account.Account, cookie bool) (*grantOut, error) {
-	r, err := f.Sessions.Open(ctx, a.User, a.Logins, rest.CallerOf(ctx).Device)
+func (h *handlers) open(ctx context.Context, a account.Account, cookie bool) (*grantOut, error) {
+	r, err := h.Sessions.Open(ctx, a.User, a.Logins, rest.CallerOf(ctx).Device)
 	if err != nil {
 		return nil, err
 	}
-	f.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
-	a, err = f.present(ctx, r)
+	h.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
+	a, err = h.present(ctx, r)
 	if errors.Is(err, auth.ErrSessionEnded) {
 		err = account.ErrCredentials // they were right, and are no longer
 	}
 	if err != nil {
 		return nil, err
 	}
-	return f.grant(ctx, a, r, cookie)
+	return h.grant(ctx, a, r, cookie)
 }
 
 // present gives the account of a session as it is now. One that may not go on is ended: its account is shut
 // out, or what ended the account's logins did not get as far as this one.
-func (f *face) present(ctx context.Context, r session.Rotation) (account.Account, error) {
-	a, err := f.Accounts.Get(ctx, r.User)
+func (h *handlers) present(ctx context.Context, r session.Rotation) (account.Account, error) {
+	a, err := h.Accounts.Get(ctx, r.User)
 	switch {
 	case err != nil:
 		return a, err
@@ -179,41 +179,41 @@ func (f *face) present(ctx context.Context, r session.Rotation) (account.Account
 	default:
 		return a, nil
 	}
-	return a, errors.Join(err, f.Sessions.Revoke(ctx, a.User, r.Session))
+	return a, errors.Join(err, h.Sessions.Revoke(ctx, a.User, r.Session))
 }
 
 // refresh rotates the token, and looks at the account as it is now.
-func (f *face) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) {
+func (h *handlers) refresh(ctx context.Context, in *refreshIn) (*grantOut, error) {
 	token, cookie := in.token()
 	if token == "" {
 		return nil, rest.ErrLogin
 	}
-	if err := f.refreshes.allow(token); err != nil {
+	if err := h.refreshes.allow(token); err != nil {
 		return nil, err
 	}
-	r, err := f.Sessions.Refresh(ctx, token)
+	r, err := h.Sessions.Refresh(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	f.refreshes.note(r.Session)
-	a, err := f.present(ctx, r)
+	h.refreshes.note(r.Session)
+	a, err := h.present(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return f.grant(ctx, a, r, cookie)
+	return h.grant(ctx, a, r, cookie)
 }
 
-func (f *face) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
+func (h *handlers) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
 	now := time.Now()
-	token, err := f.Tokens.Mint(auth.Identity{
+	token, err := h.Tokens.Mint(auth.Identity{
 		User: a.User, Session: r.Session, Name: a.Handle, Roles: a.Roles, RightsVersion: a.RightsVersion,
 	}, now)
 	if err != nil {
 		return nil, err
 	}
-	out := &grantOut{Body: Grant{User: userOf(a), AccessToken: token, ExpiresIn: int(f.Tokens.TTL().Seconds())}}
+	out := &grantOut{Body: Grant{User: userOf(a), AccessToken: token, ExpiresIn: int(h.Tokens.TTL().Seconds())}}
 	if cookie {
-		out.SetCookie = []http.Cookie{f.cookie(ctx, r.Token.Reveal(), int(r.Expires.Sub(now).Seconds()))}
+		out.SetCookie = []http.Cookie{h.cookie(ctx, r.Token.Reveal(), int(r.Expires.Sub(now).Seconds()))}
 	} else {
 		out.Body.RefreshToken = r.Token.Reveal()
 	}
@@ -221,46 +221,46 @@ func (f *face) grant(ctx context.Context, a account.Account, r session.Rotation,
 }
 
 // cookie keeps the refresh token from scripts, from other sites and from every path but its own.
-func (f *face) cookie(ctx context.Context, value string, maxAge int) http.Cookie {
+func (h *handlers) cookie(ctx context.Context, value string, maxAge int) http.Cookie {
 	return http.Cookie{
 		Name: "barrage_refresh", Value: value, Path: "/v1/auth", MaxAge: maxAge,
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: f.secure(ctx),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: h.secure(ctx),
 	}
 }
 
 // logout is done when the session is ended, whoever ended it: a token that is no good is no reason to stay.
-func (f *face) logout(ctx context.Context, in *refreshIn) (*cookieOut, error) {
+func (h *handlers) logout(ctx context.Context, in *refreshIn) (*cookieOut, error) {
 	token, cookie := in.token()
 	if token == "" {
 		return nil, rest.ErrLogin
 	}
-	if err := f.Sessions.Logout(ctx, token); err != nil && fault.KindOf(err) != fault.Unauthenticated {
+	if err := h.Sessions.Logout(ctx, token); err != nil && fault.KindOf(err) != fault.Unauthenticated {
 		return nil, err
 	}
 	out := &cookieOut{}
 	if cookie {
-		out.SetCookie = []http.Cookie{f.cookie(ctx, "", -1)}
+		out.SetCookie = []http.Cookie{h.cookie(ctx, "", -1)}
 	}
 	return out, nil
 }
 
-func (f *face) me(ctx context.Context, _ *struct{}) (*meOut, error) {
+func (h *handlers) me(ctx context.Context, _ *struct{}) (*meOut, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a, err := f.Accounts.Get(ctx, i.User)
+	a, err := h.Accounts.Get(ctx, i.User)
 	if err != nil {
 		return nil, err
 	}
 	out := &meOut{Me{User: userOf(a)}}
-	out.Body.Channel, err = f.Outlets.Owned(ctx, i.User)
+	out.Body.Channel, err = h.Outlets.Owned(ctx, i.User)
 	return out, err
 }
 
 // changePassword ends all logins but the asker's after the old password serves no more. Guesses count as
 // those of logins do.
-func (f *face) changePassword(ctx context.Context, in *passwordIn) (*endedOut, error) {
+func (h *handlers) changePassword(ctx context.Context, in *passwordIn) (*endedOut, error) {
 	if err := rest.RequireRight(ctx, true); err != nil {
 		return nil, err
 	}
@@ -268,18 +268,18 @@ func (f *face) changePassword(ctx context.Context, in *passwordIn) (*endedOut, e
 	if err != nil {
 		return nil, err
 	}
-	a, err := f.Accounts.Get(ctx, i.User)
+	a, err := h.Accounts.Get(ctx, i.User)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Limits.Within(ctx, f.passwordLimits(ctx, a.Handle, i)...); err != nil {
+	if err := h.Limits.Within(ctx, h.passwordLimits(ctx, a.Handle, i)...); err != nil {
 		return nil, err
 	}
-	if _, err := f.Accounts.ChangePassword(f.hashing(ctx, a.Handle), i.User, i.Session, in.Body.Current, in.Body.New); err != nil {
+	if _, err := h.Accounts.ChangePassword(h.hashing(ctx, a.Handle), i.User, i.Session, in.Body.Current, in.Body.New); err != nil {
 		return nil, passwordFault(err)
 	}
-	f.Log.InfoContext(ctx, "password changed", slog.String("user", string(i.User)))
-	return f.endSessions(ctx, nil)
+	h.Log.InfoContext(ctx, "password changed", slog.String("user", string(i.User)))
+	return h.endSessions(ctx, nil)
 }
 
 // errPassword is not account.ErrCredentials: the token was good, and another would not help.
@@ -299,6 +299,6 @@ func passwordFault(err error) error {
 func userOf(a account.Account) User { return User{string(a.User), a.Handle, a.Roles.Strings()} }
 
 // secure tells whether the browser reaches us by TLS.
-func (f *face) secure(ctx context.Context) bool {
-	return rest.CallerOf(ctx).Secure || strings.HasPrefix(f.Config.Public, "https:")
+func (h *handlers) secure(ctx context.Context) bool {
+	return rest.CallerOf(ctx).Secure || strings.HasPrefix(h.Config.Public, "https:")
 }

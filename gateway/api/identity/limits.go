@@ -41,37 +41,37 @@ func (t trickle) take(name string, addr netip.Addr) (ok bool, retryAfter time.Du
 }
 
 // ownLimit counts a guess by account and address.
-func (f *face) ownLimit(ctx context.Context, handle string) rest.Limit {
-	return rest.Limit{Name: "login_account_address", Key: folded(handle) + "@" + rest.CallerOf(ctx).Prefix(), Max: f.Config.Logins}
+func (h *handlers) ownLimit(ctx context.Context, handle string) rest.Limit {
+	return rest.Limit{Name: "login_account_address", Key: folded(handle) + "@" + rest.CallerOf(ctx).Prefix(), Max: h.Config.Logins}
 }
 
 // hashing says for whom passwords are hashed under ctx: whom the line of the hasher knows, it keeps places
 // for.
-func (f *face) hashing(ctx context.Context, handle string) context.Context {
+func (h *handlers) hashing(ctx context.Context, handle string) context.Context {
 	who := rest.CallerOf(ctx)
-	return auth.WithSource(ctx, auth.Source{Addr: who.Addr, Familiar: f.familiar.knows(folded(handle), who.Prefix())})
+	return auth.WithSource(ctx, auth.Source{Addr: who.Addr, Familiar: h.familiar.knows(folded(handle), who.Prefix())})
 }
 
 // loginLimits counts a guess by account and address, by address and its networks, and by account, which
 // bounds guessing from many addresses. Where the account was logged in to before only the first counts, or
 // neighbours could lock the owner out at home. Past the last is a delay and no wall: five addresses could
 // lock the owner out for the length of the window, whose telephone has a new address every day.
-func (f *face) loginLimits(ctx context.Context, handle string) []rest.Limit {
-	own, name, who := f.ownLimit(ctx, handle), folded(handle), rest.CallerOf(ctx)
-	if f.familiar.knows(name, who.Prefix()) {
+func (h *handlers) loginLimits(ctx context.Context, handle string) []rest.Limit {
+	own, name, who := h.ownLimit(ctx, handle), folded(handle), rest.CallerOf(ctx)
+	if h.familiar.knows(name, who.Prefix()) {
 		return []rest.Limit{own}
 	}
-	limits := append([]rest.Limit{own}, rest.AddressLimits(ctx, "login_address", f.Config.Logins*fold)...)
+	limits := append([]rest.Limit{own}, rest.AddressLimits(ctx, "login_address", h.Config.Logins*fold)...)
 	return append(limits, rest.Limit{
-		Name: "login_account", Key: name, Max: f.Config.Logins * fold,
-		Past: func() (bool, time.Duration) { return f.trickle.take(name, who.Addr) },
+		Name: "login_account", Key: name, Max: h.Config.Logins * fold,
+		Past: func() (bool, time.Duration) { return h.trickle.take(name, who.Addr) },
 	})
 }
 
 // passwordLimits counts the guesses of who has a token, which strangers and neighbours have not: they cannot
 // use these up.
-func (f *face) passwordLimits(ctx context.Context, handle string, who auth.Identity) []rest.Limit {
-	return []rest.Limit{f.ownLimit(ctx, handle), rest.UserLimit("change_password", who, f.Config.Logins*fold)}
+func (h *handlers) passwordLimits(ctx context.Context, handle string, who auth.Identity) []rest.Limit {
+	return []rest.Limit{h.ownLimit(ctx, handle), rest.UserLimit("change_password", who, h.Config.Logins*fold)}
 }
 
 // folded is the name by which guesses at an account are counted; what is no handle counts as one.
@@ -83,8 +83,8 @@ func folded(handle string) string {
 	return h.Folded
 }
 
-func (f *face) registerLimits(ctx context.Context) []rest.Limit {
-	return rest.AddressLimits(ctx, "register_address", f.Config.Registrations)
+func (h *handlers) registerLimits(ctx context.Context) []rest.Limit {
+	return rest.AddressLimits(ctx, "register_address", h.Config.Registrations)
 }
 
 // refreshRate is how often one login may be refreshed: once every few minutes it has to be, and a page that

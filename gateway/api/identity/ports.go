@@ -70,35 +70,40 @@ type Config struct {
 	Registrations int
 }
 
-// Ports is everything the operations stand on.
+// Ports are the actors that the operations ask.
 type Ports struct {
-	Config       Config
-	Tokens       *auth.Tokens
 	Accounts     Accounts
 	Members      Members
 	Directory    Directory
 	Sessions     Sessions
 	SessionViews SessionViews
-	Outlets      Outlets
-	Limits       *rest.Limits
-	Log          *slog.Logger
 }
 
-// face holds the ports, which do not change, and remembers from where people come, what was refreshed and
-// what strangers have guessed.
-type face struct {
+// Deps is everything the operations stand on.
+type Deps struct {
 	Ports
+	Config  Config
+	Tokens  *auth.Tokens
+	Outlets Outlets
+	Limits  *rest.Limits
+	Log     *slog.Logger
+}
+
+// handlers answer the operations. They hold what does not change, and remember from where people come, what
+// was refreshed and what strangers have guessed.
+type handlers struct {
+	Deps
 	familiar  *familiar
 	refreshes refreshes
 	trickle   trickle
 }
 
 // Operations is what can be asked of this wing.
-func Operations(p Ports) []rest.Operation {
-	p.Config.Logins = cmp.Or(p.Config.Logins, 20)
-	p.Config.Registrations = cmp.Or(p.Config.Registrations, 20)
-	f := &face{p, newFamiliar(), newRefreshes(), newTrickle()}
-	return slices.Concat(f.accountOperations(), f.sessionOperations(), f.memberOperations())
+func Operations(d Deps) []rest.Operation {
+	d.Config.Logins = cmp.Or(d.Config.Logins, 20)
+	d.Config.Registrations = cmp.Or(d.Config.Registrations, 20)
+	h := &handlers{d, newFamiliar(), newRefreshes(), newTrickle()}
+	return slices.Concat(h.accountOperations(), h.sessionOperations(), h.memberOperations())
 }
 
 // reader is the right of those who look after the platform.

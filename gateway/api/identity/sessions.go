@@ -43,35 +43,35 @@ type sessionIn struct {
 
 type endedOut struct{ Body EndedSessions }
 
-func (f *face) sessionOperations() []rest.Operation {
+func (h *handlers) sessionOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-sessions", Method: http.MethodGet, Path: "/v1/me/sessions",
 			Summary: "List one's own logins",
 			Text:    "The oldest first.",
 			Tag:     "me", Access: rest.Users, Codes: []string{"bad_cursor"},
-		}, f.listSessions),
+		}, h.listSessions),
 		rest.Handle(rest.Operation{
 			ID: "end-session", Method: http.MethodDelete, Path: "/v1/me/sessions/{session}",
 			Summary: "End one of one's own logins",
 			Text:    "Its tokens are refused from then on and its sockets closed.",
 			Tag:     "me", Status: http.StatusNoContent, Access: rest.Users, Codes: []string{"no_session"},
-		}, f.endSession),
+		}, h.endSession),
 		rest.Handle(rest.Operation{
 			ID: "end-sessions", Method: http.MethodPost, Path: "/v1/auth/logout-all",
 			Summary: "End all of one's logins but this one",
 			Text:    "Their tokens are refused from then on and their sockets closed.",
 			Tag:     "auth", Access: rest.Users,
-		}, f.endSessions),
+		}, h.endSessions),
 	}
 }
 
-func (f *face) listSessions(ctx context.Context, in *rest.PageQuery) (*sessionsOut, error) {
+func (h *handlers) listSessions(ctx context.Context, in *rest.PageQuery) (*sessionsOut, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list, err := f.SessionViews.List(ctx, i.User)
+	list, err := h.SessionViews.List(ctx, i.User)
 	if err != nil {
 		return nil, err
 	}
@@ -92,23 +92,23 @@ func oldestFirst(i session.Info) string {
 	return fmt.Sprintf("%019d-%s", i.Opened.UnixNano(), i.Session)
 }
 
-func (f *face) endSession(ctx context.Context, in *sessionIn) (*struct{}, error) {
+func (h *handlers) endSession(ctx context.Context, in *sessionIn) (*struct{}, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = f.Sessions.Revoke(ctx, i.User, id.Session(in.Session))
+	err = h.Sessions.Revoke(ctx, i.User, id.Session(in.Session))
 	if errors.Is(err, auth.ErrSessionEnded) || errors.Is(err, auth.ErrTokenInvalid) {
 		err = errNoSession
 	}
 	return nil, err
 }
 
-func (f *face) endSessions(ctx context.Context, _ *struct{}) (*endedOut, error) {
+func (h *handlers) endSessions(ctx context.Context, _ *struct{}) (*endedOut, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n, err := f.Sessions.RevokeAll(ctx, i.User, i.Session)
+	n, err := h.Sessions.RevokeAll(ctx, i.User, i.Session)
 	return &endedOut{EndedSessions{n}}, err
 }

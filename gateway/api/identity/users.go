@@ -48,30 +48,30 @@ type patchMemberIn struct {
 	Body MemberChange
 }
 
-func (f *face) memberOperations() []rest.Operation {
+func (h *handlers) memberOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-users", Method: http.MethodGet, Path: "/v1/users",
 			Summary: "List accounts",
 			Text:    "By handle. An account or a change of one is in the list a moment after it was answered.",
 			Tag:     "users", Access: rest.Users, Right: reader(), Codes: []string{"bad_cursor", "list_being_built"},
-		}, f.listMembers),
+		}, h.listMembers),
 		rest.Handle(rest.Operation{
 			ID: "get-user", Method: http.MethodGet, Path: "/v1/users/{user}",
 			Summary: "Look at an account",
 			Text:    "By handle or id.",
 			Tag:     "users", Access: rest.Users, Right: reader(), Codes: []string{"no_account"},
-		}, f.getMember),
+		}, h.getMember),
 		rest.Handle(rest.Operation{
 			ID: "update-user", Method: http.MethodPatch, Path: "/v1/users/{user}",
 			Summary: "Change the roles of an account, or shut it out",
 			Text:    "What is absent stays. Tokens from before are out of date at once; shutting out ends all logins and stream keys.",
 			Tag:     "users", Access: rest.Users, Right: governor(), Codes: []string{"no_account", "own_account"},
-		}, f.patchMember),
+		}, h.patchMember),
 	}
 }
 
-func (f *face) listMembers(ctx context.Context, in *membersIn) (*membersOut, error) {
+func (h *handlers) listMembers(ctx context.Context, in *membersIn) (*membersOut, error) {
 	if err := rest.RequireRight(ctx, false); err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (f *face) listMembers(ctx context.Context, in *membersIn) (*membersOut, err
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := f.Directory.List(ctx, in.Prefix, after, in.Limit)
+	list, next, err := h.Directory.List(ctx, in.Prefix, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +93,15 @@ func (f *face) listMembers(ctx context.Context, in *membersIn) (*membersOut, err
 	return out, nil
 }
 
-func (f *face) getMember(ctx context.Context, in *memberIn) (*memberOut, error) {
+func (h *handlers) getMember(ctx context.Context, in *memberIn) (*memberOut, error) {
 	if err := rest.RequireRight(ctx, false); err != nil {
 		return nil, err
 	}
-	a, err := f.Members.Find(ctx, in.User)
+	a, err := h.Members.Find(ctx, in.User)
 	return showMember(a), err
 }
 
-func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
+func (h *handlers) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, error) {
 	if err := rest.RequireRight(ctx, false); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, 
 	if err != nil {
 		return nil, err
 	}
-	a, err := f.Members.Find(ctx, in.User)
+	a, err := h.Members.Find(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
@@ -121,16 +121,16 @@ func (f *face) patchMember(ctx context.Context, in *patchMemberIn) (*memberOut, 
 		return nil, errOwnAccount
 	}
 	if in.Body.Roles != nil {
-		if a, err = f.Members.SetRoles(ctx, a.User, roles); err != nil {
+		if a, err = h.Members.SetRoles(ctx, a.User, roles); err != nil {
 			return nil, err
 		}
 	}
 	if in.Body.Disabled != nil {
-		if a, err = f.Members.SetDisabled(ctx, a.User, *in.Body.Disabled); err != nil {
+		if a, err = h.Members.SetDisabled(ctx, a.User, *in.Body.Disabled); err != nil {
 			return nil, err
 		}
 	}
-	f.Log.Info("account changed", slog.String("user", string(a.User)), slog.Any("roles", a.Roles.Strings()),
+	h.Log.Info("account changed", slog.String("user", string(a.User)), slog.Any("roles", a.Roles.Strings()),
 		slog.Bool("disabled", a.Disabled), slog.String("by", string(i.User)))
 	return showMember(a), nil
 }

@@ -104,59 +104,59 @@ type patchChannelIn struct {
 
 type ingestOut struct{ Body Ingest }
 
-func (f *face) channelOperations() []rest.Operation {
+func (h *handlers) channelOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-channels", Method: http.MethodGet, Path: "/v1/channels",
 			Summary: "List live channels",
 			Text:    "Channels that are live or interrupted, those with the most viewers first, as they were within the last 10 s. There is no list of all channels yet, so live must be true.",
 			Tag:     "channels", Access: rest.Guests, Cached: fresh, Codes: []string{"bad_cursor"},
-		}, f.listChannels),
+		}, h.listChannels),
 		rest.Handle(rest.Operation{
 			ID: "create-channel", Method: http.MethodPost, Path: "/v1/channels",
 			Summary: "Make one's channel and its room",
 			Text:    "An account has one channel, and becomes a streamer by it.",
 			Tag:     "channels", Status: http.StatusCreated, Access: rest.Users, Right: rest.Enabled(), Codes: []string{"channel_exists", "name_taken", "name_reserved", "name_length", "name_charset", "name_no_letter", "bad_text", "text_marks", "text_too_long"},
-		}, f.createChannel),
+		}, h.createChannel),
 		rest.Handle(rest.Operation{
 			ID: "list-my-channels", Method: http.MethodGet, Path: "/v1/me/channels",
 			Summary: "List one's own channels",
 			Text:    "None or one.",
 			Tag:     "me", Access: rest.Users,
-		}, f.myChannels),
+		}, h.myChannels),
 		rest.Handle(rest.Operation{
 			ID: "get-channel", Method: http.MethodGet, Path: "/v1/channels/{channel}",
 			Summary: "Look at a channel",
 			Text:    "By name or id.",
 			Tag:     "channels", Access: rest.Guests, Cached: fresh, Codes: []string{"no_channel"},
-		}, f.getChannel),
+		}, h.getChannel),
 		rest.Handle(rest.Operation{
 			ID: "update-channel", Method: http.MethodPatch, Path: "/v1/channels/{channel}",
 			Summary: "Change a channel",
 			Text:    "Answers the channel as it is then.",
 			Tag:     "channels", Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "bad_text", "text_marks", "text_too_long"},
-		}, f.patchChannel),
+		}, h.patchChannel),
 		rest.Handle(rest.Operation{
 			ID: "get-ingest", Method: http.MethodGet, Path: "/v1/channels/{channel}/ingest",
 			Summary: "See how the publisher is doing",
 			Text:    "What arrives, and what the streamer should change.",
 			Tag:     "channels", Access: rest.Users, Right: channelWatcher(), Codes: []string{"no_channel"},
-		}, f.getIngest),
+		}, h.getIngest),
 	}
 }
 
-func (f *face) listChannels(ctx context.Context, in *listChannelsIn) (*channelsOut, error) {
+func (h *handlers) listChannels(ctx context.Context, in *listChannelsIn) (*channelsOut, error) {
 	after, err := in.After()
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := f.ChannelViews.ListLive(ctx, after, in.Limit)
+	list, next, err := h.ChannelViews.ListLive(ctx, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	out := &channelsOut{ChannelPage{Channels: make([]Channel, 0, len(list))}}
 	for _, l := range list {
-		v, err := f.view(ctx, l.Channel)
+		v, err := h.view(ctx, l.Channel)
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +169,7 @@ func (f *face) listChannels(ctx context.Context, in *listChannelsIn) (*channelsO
 	return out, nil
 }
 
-func (f *face) createChannel(ctx context.Context, in *createChannelIn) (*channelOut, error) {
+func (h *handlers) createChannel(ctx context.Context, in *createChannelIn) (*channelOut, error) {
 	if err := rest.RequireRight(ctx, true); err != nil {
 		return nil, err
 	}
@@ -177,59 +177,59 @@ func (f *face) createChannel(ctx context.Context, in *createChannelIn) (*channel
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Limits.Within(ctx, rest.UserLimit("create_channel", i, createLimit)); err != nil {
+	if err := h.Limits.Within(ctx, rest.UserLimit("create_channel", i, createLimit)); err != nil {
 		return nil, err
 	}
-	ch, err := f.Channels.Create(ctx, i.User, in.Body.Name, in.Body.Title)
+	ch, err := h.Channels.Create(ctx, i.User, in.Body.Name, in.Body.Title)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.Accounts.GrantRole(ctx, i.User, auth.Streamer); err != nil {
+	if _, err := h.Accounts.GrantRole(ctx, i.User, auth.Streamer); err != nil {
 		return nil, err
 	}
-	return f.show(ctx, ch)
+	return h.show(ctx, ch)
 }
 
-func (f *face) myChannels(ctx context.Context, _ *struct{}) (*channelsOut, error) {
+func (h *handlers) myChannels(ctx context.Context, _ *struct{}) (*channelsOut, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ch, err := f.ChannelViews.Owned(ctx, i.User)
+	ch, err := h.ChannelViews.Owned(ctx, i.User)
 	if errors.Is(err, channel.ErrNoChannel) {
-		return f.viewAll(ctx, nil)
+		return h.viewAll(ctx, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return f.viewAll(ctx, []channel.Channel{ch})
+	return h.viewAll(ctx, []channel.Channel{ch})
 }
 
-func (f *face) getChannel(ctx context.Context, in *ChannelRef) (*channelOut, error) {
-	ch, err := f.find(ctx, in.Channel)
+func (h *handlers) getChannel(ctx context.Context, in *ChannelRef) (*channelOut, error) {
+	ch, err := h.find(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	return f.show(ctx, ch)
+	return h.show(ctx, ch)
 }
 
-func (f *face) patchChannel(ctx context.Context, in *patchChannelIn) (*channelOut, error) {
-	ch, err := f.own(ctx, in.Channel)
+func (h *handlers) patchChannel(ctx context.Context, in *patchChannelIn) (*channelOut, error) {
+	ch, err := h.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	if ch, err = f.Channels.SetTitle(ctx, ch.ID, in.Body.Title); err != nil {
+	if ch, err = h.Channels.SetTitle(ctx, ch.ID, in.Body.Title); err != nil {
 		return nil, err
 	}
-	return f.show(ctx, ch)
+	return h.show(ctx, ch)
 }
 
-func (f *face) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, error) {
-	ch, err := f.own(ctx, in.Channel)
+func (h *handlers) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, error) {
+	ch, err := h.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	got, err := f.Channels.Ingest(ctx, ch.ID)
+	got, err := h.Channels.Ingest(ctx, ch.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -248,24 +248,24 @@ func (f *face) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, error
 }
 
 // find resolves a name or id to a channel that exists.
-func (f *face) find(ctx context.Context, nameOrID string) (channel.Channel, error) {
-	ch, err := f.ChannelViews.Resolve(ctx, nameOrID)
+func (h *handlers) find(ctx context.Context, nameOrID string) (channel.Channel, error) {
+	ch, err := h.ChannelViews.Resolve(ctx, nameOrID)
 	if err != nil {
 		return channel.Channel{}, err
 	}
-	return f.ChannelViews.Get(ctx, ch)
+	return h.ChannelViews.Get(ctx, ch)
 }
 
-func (f *face) show(ctx context.Context, ch channel.Channel) (*channelOut, error) {
-	v, err := f.watched(ctx, ch)
+func (h *handlers) show(ctx context.Context, ch channel.Channel) (*channelOut, error) {
+	v, err := h.watched(ctx, ch)
 	return &channelOut{v}, err
 }
 
-func (f *face) viewAll(ctx context.Context, list []channel.Channel) (*channelsOut, error) {
+func (h *handlers) viewAll(ctx context.Context, list []channel.Channel) (*channelsOut, error) {
 	out := &channelsOut{}
 	out.Body.Channels = make([]Channel, 0, len(list))
 	for _, ch := range list {
-		v, err := f.watched(ctx, ch)
+		v, err := h.watched(ctx, ch)
 		if err != nil {
 			return nil, err
 		}
@@ -275,10 +275,10 @@ func (f *face) viewAll(ctx context.Context, list []channel.Channel) (*channelsOu
 }
 
 // watched is view with the channel's audience.
-func (f *face) watched(ctx context.Context, ch channel.Channel) (Channel, error) {
-	v, err := f.view(ctx, ch)
+func (h *handlers) watched(ctx context.Context, ch channel.Channel) (Channel, error) {
+	v, err := h.view(ctx, ch)
 	if err == nil {
-		if info, err := f.Audience.Info(ctx, ch.Room); err == nil { // a channel without a count is better than none
+		if info, err := h.Audience.Info(ctx, ch.Room); err == nil { // a channel without a count is better than none
 			v.Viewers = info.Online
 		}
 	}
@@ -286,15 +286,15 @@ func (f *face) watched(ctx context.Context, ch channel.Channel) (Channel, error)
 }
 
 // view joins a channel with its owner's handle.
-func (f *face) view(ctx context.Context, ch channel.Channel) (Channel, error) {
-	handle, err := f.Accounts.Handle(ctx, ch.Owner)
+func (h *handlers) view(ctx context.Context, ch channel.Channel) (Channel, error) {
+	handle, err := h.Accounts.Handle(ctx, ch.Owner)
 	if err != nil && !errors.Is(err, account.ErrNoAccount) {
 		return Channel{}, err
 	}
 	v := Channel{
 		ID: string(ch.ID), Name: ch.Name, Title: ch.Title, Owner: Owner{string(ch.Owner), handle}, Room: string(ch.Room),
 		Live: ch.Phase == channel.Live, State: string(ch.Phase), Broadcast: string(ch.Broadcast),
-		PlaylistURL: f.Config.Public + "/live/" + ch.Name + "/index.m3u8",
+		PlaylistURL: h.Config.Public + "/live/" + ch.Name + "/index.m3u8",
 	}
 	if !ch.Start.IsZero() {
 		v.StartMS = ch.Start.UnixMilli()
@@ -303,9 +303,9 @@ func (f *face) view(ctx context.Context, ch channel.Channel) (Channel, error) {
 }
 
 // rtmpURL is where streamers publish to, without the key.
-func (f *face) rtmpURL(ctx context.Context) string {
+func (h *handlers) rtmpURL(ctx context.Context) string {
 	u := url.URL{Scheme: "rtmp", Host: rest.CallerOf(ctx).Host, Path: "/live"}
-	if public, err := url.Parse(f.Config.Public); err == nil && public.Host != "" {
+	if public, err := url.Parse(h.Config.Public); err == nil && public.Host != "" {
 		u.Host = public.Host
 	}
 	host := u.Hostname()
@@ -313,11 +313,11 @@ func (f *face) rtmpURL(ctx context.Context) string {
 		host = "[" + host + "]"
 	}
 	u.Host = host
-	if f.Config.RTMPS {
+	if h.Config.RTMPS {
 		u.Scheme = "rtmps"
 	}
 	// 1935 is what RTMP means without a port. Programs do not agree what RTMPS means.
-	if port := cmp.Or(f.Config.RTMPPort, 1935); port != 1935 || f.Config.RTMPS {
+	if port := cmp.Or(h.Config.RTMPPort, 1935); port != 1935 || h.Config.RTMPS {
 		u.Host += ":" + strconv.Itoa(port)
 	}
 	return u.String()

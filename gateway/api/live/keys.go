@@ -46,37 +46,37 @@ type keyIn struct {
 	Key string `path:"key" doc:"id of the key" example:"k1"`
 }
 
-func (f *face) keyOperations() []rest.Operation {
+func (h *handlers) keyOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-keys", Method: http.MethodGet, Path: "/v1/channels/{channel}/keys",
 			Summary: "List stream keys",
 			Text:    "Without their secrets.",
 			Tag:     "keys", Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel"},
-		}, f.listKeys),
+		}, h.listKeys),
 		rest.Handle(rest.Operation{
 			ID: "create-key", Method: http.MethodPost, Path: "/v1/channels/{channel}/keys",
 			Summary: "Make a stream key",
 			Text:    "The secret is shown this once. Older keys go on for a while, so that an encoder can be changed over.",
 			Tag:     "keys", Status: http.StatusCreated, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "too_many_keys"},
-		}, f.mintKey),
+		}, h.mintKey),
 		rest.Handle(rest.Operation{
 			ID: "revoke-key", Method: http.MethodDelete, Path: "/v1/channels/{channel}/keys/{key}",
 			Summary: "End a stream key and its publisher",
 			Text:    "At once.",
 			Tag:     "keys", Status: http.StatusNoContent, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "no_key"},
-		}, f.revokeKey),
+		}, h.revokeKey),
 	}
 }
 
-func (f *face) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error) {
-	ch, err := f.own(ctx, in.Channel)
+func (h *handlers) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error) {
+	ch, err := h.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	list, err := f.StreamKeys.Keys(ctx, ch.ID)
+	list, err := h.StreamKeys.Keys(ctx, ch.ID)
 	out := &keysOut{}
-	out.Body.RTMPURL = f.rtmpURL(ctx)
+	out.Body.RTMPURL = h.rtmpURL(ctx)
 	out.Body.Keys = make([]StreamKey, 0, len(list))
 	for _, k := range list {
 		out.Body.Keys = append(out.Body.Keys, keyOf(k))
@@ -84,8 +84,8 @@ func (f *face) listKeys(ctx context.Context, in *ChannelRef) (*keysOut, error) {
 	return out, err
 }
 
-func (f *face) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, error) {
-	ch, err := f.own(ctx, in.Channel)
+func (h *handlers) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, error) {
+	ch, err := h.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -93,22 +93,22 @@ func (f *face) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Limits.Within(ctx, rest.UserLimit("mint_key", i, mintLimit)); err != nil {
+	if err := h.Limits.Within(ctx, rest.UserLimit("mint_key", i, mintLimit)); err != nil {
 		return nil, err
 	}
-	k, secret, err := f.StreamKeys.MintKey(ctx, ch.ID)
+	k, secret, err := h.StreamKeys.MintKey(ctx, ch.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &mintedOut{MintedKey{k.ID, secret.Reveal(), f.rtmpURL(ctx), k.Created.UnixMilli()}}, nil
+	return &mintedOut{MintedKey{k.ID, secret.Reveal(), h.rtmpURL(ctx), k.Created.UnixMilli()}}, nil
 }
 
-func (f *face) revokeKey(ctx context.Context, in *keyIn) (*struct{}, error) {
-	ch, err := f.own(ctx, in.Channel)
+func (h *handlers) revokeKey(ctx context.Context, in *keyIn) (*struct{}, error) {
+	ch, err := h.own(ctx, in.Channel)
 	if err != nil {
 		return nil, err
 	}
-	_, err = f.StreamKeys.RevokeKey(ctx, ch.ID, in.Key)
+	_, err = h.StreamKeys.RevokeKey(ctx, ch.ID, in.Key)
 	return nil, err
 }
 

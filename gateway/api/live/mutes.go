@@ -51,36 +51,36 @@ type unmuteIn struct {
 	rest.UserRef
 }
 
-func (f *face) muteOperations() []rest.Operation {
+func (h *handlers) muteOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "list-mutes", Method: http.MethodGet, Path: "/v1/rooms/{room}/mutes",
 			Summary: "List who may not post",
 			Text:    "The mutes in force, the newest first.",
 			Tag:     "mutes", Access: rest.Users, Right: roomGovernor(), Codes: []string{"no_room", "bad_cursor"},
-		}, f.listMutes),
+		}, h.listMutes),
 		rest.Handle(rest.Operation{
 			ID: "mute-user", Method: http.MethodPut, Path: "/v1/rooms/{room}/mutes/{user}",
 			Summary: "Keep a user from posting",
 			Text:    "Replaces an earlier mute of the user; the same request again changes nothing.",
 			Tag:     "mutes", Access: rest.Users, Right: roomGovernor(),
 			Codes: []string{"no_room", "no_account", "bad_mute", "owner_immune", "too_many_mutes"},
-		}, f.mute),
+		}, h.mute),
 		rest.Handle(rest.Operation{
 			ID: "unmute-user", Method: http.MethodDelete, Path: "/v1/rooms/{room}/mutes/{user}",
 			Summary: "Let a user post again",
 			Text:    "It is no error if nothing kept the user from it.",
 			Tag:     "mutes", Status: http.StatusNoContent, Access: rest.Users, Right: roomGovernor(), Codes: []string{"no_room", "no_account"},
-		}, f.unmute),
+		}, h.unmute),
 	}
 }
 
-func (f *face) listMutes(ctx context.Context, in *mutesIn) (*mutesOut, error) {
-	card, err := f.govern(ctx, in.Room)
+func (h *handlers) listMutes(ctx context.Context, in *mutesIn) (*mutesOut, error) {
+	card, err := h.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	list, err := f.Mutes.Mutes(ctx, card.Room)
+	list, err := h.Mutes.Mutes(ctx, card.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func newestFirst(m room.Mute) string {
 	return fmt.Sprintf("%019d-%s", math.MaxInt64-m.At.UnixMilli(), m.User)
 }
 
-func (f *face) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
-	card, err := f.govern(ctx, in.Room)
+func (h *handlers) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
+	card, err := h.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -108,15 +108,15 @@ func (f *face) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := f.Accounts.Find(ctx, in.User)
+	target, err := h.Accounts.Find(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
 	until := time.UnixMilli(in.Body.UntilMS)
-	if err := f.Mutes.Mute(ctx, card.Room, target.User, until, i.User); err != nil {
+	if err := h.Mutes.Mute(ctx, card.Room, target.User, until, i.User); err != nil {
 		return nil, err
 	}
-	list, err := f.Mutes.Mutes(ctx, card.Room)
+	list, err := h.Mutes.Mutes(ctx, card.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +127,16 @@ func (f *face) mute(ctx context.Context, in *muteIn) (*muteOut, error) {
 	return &muteOut{muteOf(list[n])}, nil
 }
 
-func (f *face) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
-	card, err := f.govern(ctx, in.Room)
+func (h *handlers) unmute(ctx context.Context, in *unmuteIn) (*struct{}, error) {
+	card, err := h.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
-	target, err := f.Accounts.Find(ctx, in.User)
+	target, err := h.Accounts.Find(ctx, in.User)
 	if err != nil {
 		return nil, err
 	}
-	return nil, f.Mutes.Unmute(ctx, card.Room, target.User)
+	return nil, h.Mutes.Unmute(ctx, card.Room, target.User)
 }
 
 func muteOf(m room.Mute) Mute {

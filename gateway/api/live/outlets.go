@@ -10,10 +10,10 @@ import (
 )
 
 // Outlets is what other wings ask of this one.
-type Outlets struct{ face }
+type Outlets struct{ handlers }
 
-// NewOutlets asks through p.
-func NewOutlets(p Ports) *Outlets { return &Outlets{face{p}} }
+// NewOutlets asks through d.
+func NewOutlets(d Deps) *Outlets { return &Outlets{handlers{d}} }
 
 // Owned shows the channel of a user, nil if there is none.
 func (o *Outlets) Owned(ctx context.Context, user id.User) (*Channel, error) {
@@ -29,12 +29,12 @@ func (o *Outlets) Owned(ctx context.Context, user id.User) (*Channel, error) {
 }
 
 // own finds a channel on which the asker has the right of the operation.
-func (f *face) own(ctx context.Context, nameOrID string) (channel.Channel, error) {
+func (h *handlers) own(ctx context.Context, nameOrID string) (channel.Channel, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return channel.Channel{}, err
 	}
-	ch, err := f.find(ctx, nameOrID)
+	ch, err := h.find(ctx, nameOrID)
 	if err != nil {
 		return channel.Channel{}, err
 	}

@@ -73,9 +73,8 @@ type Config struct {
 	RTMPS    bool
 }
 
-// Ports is everything the operations stand on.
+// Ports are the actors that the operations ask.
 type Ports struct {
-	Config       Config
 	Accounts     Accounts
 	Channels     Channels
 	ChannelViews ChannelViews
@@ -83,20 +82,26 @@ type Ports struct {
 	Rooms        Rooms
 	Mutes        Mutes
 	Audience     Audience
-	Limits       *rest.Limits
 }
 
-// face holds the ports; it is immutable.
-type face struct{ Ports }
+// Deps is everything the operations stand on.
+type Deps struct {
+	Ports
+	Config Config
+	Limits *rest.Limits
+}
+
+// handlers answer the operations. They are immutable.
+type handlers struct{ Deps }
 
 // Operations is what can be asked of this wing.
-func Operations(p Ports) []rest.Operation {
-	f := &face{p}
+func Operations(d Deps) []rest.Operation {
+	h := &handlers{d}
 	return slices.Concat(
-		f.channelOperations(),
-		f.keyOperations(),
-		f.roomOperations(),
-		f.muteOperations(),
+		h.channelOperations(),
+		h.keyOperations(),
+		h.roomOperations(),
+		h.muteOperations(),
 	)
 }
 

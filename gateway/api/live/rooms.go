@@ -88,30 +88,30 @@ type patchRoomIn struct {
 
 type roomOut struct{ Body Room }
 
-func (f *face) roomOperations() []rest.Operation {
+func (h *handlers) roomOperations() []rest.Operation {
 	return []rest.Operation{
 		rest.Handle(rest.Operation{
 			ID: "get-room", Method: http.MethodGet, Path: "/v1/rooms/{room}",
 			Summary: "Look at a room",
 			Text:    "Its settings and what is true of it now, in the words of room_state of the socket.",
 			Tag:     "rooms", Access: rest.Guests, Cached: fresh, Codes: []string{"no_room"},
-		}, f.getRoom),
+		}, h.getRoom),
 		rest.Handle(rest.Operation{
 			ID: "update-room", Method: http.MethodPatch, Path: "/v1/rooms/{room}",
 			Summary: "Change slow mode and length limit",
 			Text:    "What is absent stays. Answers the room as it is then.",
 			Tag:     "rooms", Access: rest.Users, Right: roomGovernor(), Codes: []string{"no_room"},
-		}, f.patchRoom),
+		}, h.patchRoom),
 		rest.Handle(rest.Operation{
 			ID: "list-danmaku", Method: http.MethodGet, Path: "/v1/rooms/{room}/danmaku",
 			Summary: "Read the past of a room",
 			Text:    "The newest, or those before a position, the oldest first, in the words of history_page of the socket.",
 			Tag:     "rooms", Access: rest.Guests, Cached: fresh, Codes: []string{"no_room", "bad_position", "room_busy"},
-		}, f.history),
+		}, h.history),
 	}
 }
 
-func (f *face) history(ctx context.Context, in *historyIn) (*historyOut, error) {
+func (h *handlers) history(ctx context.Context, in *historyIn) (*historyOut, error) {
 	r, err := roomID(in.Room)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (f *face) history(ctx context.Context, in *historyIn) (*historyOut, error) 
 			return nil, fault.From(err).In("before")
 		}
 	}
-	list, more, err := f.Rooms.History(ctx, r, before, in.Limit)
+	list, more, err := h.Rooms.History(ctx, r, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -139,16 +139,16 @@ func (f *face) history(ctx context.Context, in *historyIn) (*historyOut, error) 
 	return &historyOut{page}, nil
 }
 
-func (f *face) getRoom(ctx context.Context, in *RoomRef) (*roomOut, error) {
+func (h *handlers) getRoom(ctx context.Context, in *RoomRef) (*roomOut, error) {
 	r, err := roomID(in.Room)
 	if err != nil {
 		return nil, err
 	}
-	return f.showRoom(ctx, r)
+	return h.showRoom(ctx, r)
 }
 
-func (f *face) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, error) {
-	card, err := f.govern(ctx, in.Room)
+func (h *handlers) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, error) {
+	card, err := h.govern(ctx, in.Room)
 	if err != nil {
 		return nil, err
 	}
@@ -156,14 +156,14 @@ func (f *face) patchRoom(ctx context.Context, in *patchRoomIn) (*roomOut, error)
 	if in.Body.SlowModeSeconds != nil {
 		adjust.SlowMode = new(time.Duration(*in.Body.SlowModeSeconds) * time.Second)
 	}
-	if err := f.Rooms.Configure(ctx, card.Room, adjust); err != nil {
+	if err := h.Rooms.Configure(ctx, card.Room, adjust); err != nil {
 		return nil, err
 	}
-	return f.showRoom(ctx, card.Room)
+	return h.showRoom(ctx, card.Room)
 }
 
-func (f *face) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
-	card, err := f.Rooms.Card(ctx, r)
+func (h *handlers) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
+	card, err := h.Rooms.Card(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (f *face) showRoom(ctx context.Context, r id.Room) (*roomOut, error) {
 		ID: string(card.Room), Channel: string(card.Channel), CreatedMS: card.Created.UnixMilli(),
 		SlowModeSeconds: int(card.Settings.SlowMode / time.Second), MaxLength: card.Settings.MaxLength,
 	}
-	now, err := f.Audience.Info(ctx, r)
+	now, err := h.Audience.Info(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func positionOf(p position.Position) Position {
 }
 
 // govern finds a room on which the asker has the right of the operation.
-func (f *face) govern(ctx context.Context, name string) (room.Card, error) {
+func (h *handlers) govern(ctx context.Context, name string) (room.Card, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return room.Card{}, err
@@ -230,7 +230,7 @@ func (f *face) govern(ctx context.Context, name string) (room.Card, error) {
 	if err != nil {
 		return room.Card{}, err
 	}
-	card, err := f.Rooms.Card(ctx, r)
+	card, err := h.Rooms.Card(ctx, r)
 	if err != nil {
 		return room.Card{}, err
 	}
