@@ -3,6 +3,7 @@ package socket_test
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/barrage-live/barrage/gateway/socket"
@@ -62,6 +63,26 @@ func TestDearRequestsAreFewer(t *testing.T) {
 	}
 	if n := until(t, from(t, w, "127.0.0.1"), `"leave":{"room":"42"}`); n < 55 { // by the rate of frames
 		t.Errorf("only %d cheap ones are answered", n)
+	}
+}
+
+// TestLongFramesCostWhatReadingThemCosts: what a frame holds besides a ping is not for nothing, on one
+// connection or on many of one address, and a refusal names the request that was not read.
+func TestLongFramesCostWhatReadingThemCosts(t *testing.T) {
+	long := `"ping":{},"x":"` + strings.Repeat("x", 8000) + `"`
+	w := sockettest.NewWorld(t, socket.Config{AddressRate: 10}, false) // a burst of 100
+	if n := until(t, from(t, w, "127.0.1.1"), long); n < 2 || n > 4 {
+		t.Errorf("%d long pings are answered, want a burst of 100 units at 31 each", n)
+	}
+	beside := from(t, w, "127.0.1.1")
+	if n := until(t, beside, long); n > 1 {
+		t.Errorf("%d more on another connection", n)
+	}
+	if f := reply(beside, 2000, ping); f.GetPong() == nil {
+		t.Errorf("a short ping beside it: %v", f)
+	}
+	if n := until(t, from(t, w, "127.0.2.1"), long); n < 2 {
+		t.Errorf("another address gets %d", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -46,14 +47,25 @@ func (v *viewer) Start() {
 
 // Message implements ws.Receiver.
 func (v *viewer) Message(payload []byte) {
-	f, err := wire.Decode(v.conn.Encoding(), payload)
-	if !v.allowance.take(v.state.Who().User, protocol.Cost(f), protocol.Private(f)) {
-		if !v.conn.Excess() {
-			return
-		}
-		err = errTooMuch
+	f, err := v.receive(payload)
+	if errors.Is(err, errTooMuch) && !v.conn.Excess() {
+		return
 	}
 	v.apply(protocol.Received{Frame: f, Bytes: len(payload), Err: err})
+}
+
+// receive pays for a frame and for what it asks: errTooMuch. A long frame is paid for before it is read, since
+// that is most of the work that it makes, and counts for all whatever is in it.
+func (v *viewer) receive(payload []byte) (*wirepb.ClientFrame, error) {
+	user := v.state.Who().User
+	if cost := protocol.CostBytes(len(payload)); cost > 0 && !v.allowance.take(user, cost, false) {
+		return &wirepb.ClientFrame{Id: wire.PeekID(v.conn.Encoding(), payload)}, errTooMuch
+	}
+	f, err := wire.Decode(v.conn.Encoding(), payload)
+	if !v.allowance.take(user, protocol.Cost(f), protocol.Private(f)) {
+		err = errTooMuch
+	}
+	return f, err
 }
 
 // Notify implements ws.Receiver.
@@ -91,8 +103,7 @@ func (v *viewer) owe(cost float64, err error) {
 
 // Refuse implements ws.Receiver.
 func (v *viewer) Refuse(payload []byte, reason error) {
-	f, _ := wire.Decode(v.conn.Encoding(), payload) // only the id is wanted, and nil has 0
-	v.conn.Write(v.bytes(wire.Refusal(f.GetId(), reason), frame.Rows{}))
+	v.conn.Write(v.bytes(wire.Refusal(wire.PeekID(v.conn.Encoding(), payload), reason), frame.Rows{}))
 }
 
 // Closed implements ws.Receiver.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -43,6 +44,30 @@ func Decode(e Encoding, b []byte) (*wirepb.ClientFrame, error) {
 	return f, nil
 }
 
+// PeekID is the id of a frame that is not read, if the id comes first in it, as generated encoders and our
+// clients write it; else 0.
+func PeekID(e Encoding, b []byte) uint64 {
+	if e != JSON {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 || number != 1 || kind != protowire.VarintType {
+			return 0
+		}
+		id, _ := protowire.ConsumeVarint(b[n:]) // 0 if it is broken
+		return id
+	}
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(`{"id":`))
+	if !ok {
+		return 0
+	}
+	digits := bytes.TrimLeft(rest, ` "`)
+	end := bytes.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+	id, err := strconv.ParseUint(string(digits[:max(0, end)]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
 // findID looks for the id of a frame that is wrong otherwise, such as one with half a surrogate pair in its
 // text; 0 if there is none.
 func findID(e Encoding, b []byte) uint64 {
@@ -51,7 +76,10 @@ func findID(e Encoding, b []byte) uint64 {
 		if err := json.Unmarshal(b, &members); err != nil {
 			return 0
 		}
-		id, _ := strconv.ParseUint(strings.Trim(string(members["id"]), `"`), 10, 64) // 0 if it is no number
+		id, err := strconv.ParseUint(strings.Trim(string(members["id"]), `"`), 10, 64)
+		if err != nil {
+			return 0
+		}
 		return id
 	}
 	id := uint64(0)

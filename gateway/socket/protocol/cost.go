@@ -15,9 +15,15 @@ const (
 	readPerUnit = 20
 	// keptPerUnit is how many that the node keeps cost 1: they are encoded already, for everybody.
 	keptPerUnit = 100
+	// smallFrame is how long a frame may be that costs nothing to read, as most requests are; every so many
+	// bytes more cost 1. What a frame holds that nobody needs is read all the same.
+	smallFrame = 256
 	// CostNoRoom is what a room that does not exist costs besides.
 	CostNoRoom = 10
 )
+
+// CostBytes is what it costs to read a frame, whatever is in it.
+func CostBytes(n int) float64 { return float64(max(0, n-smallFrame)) / smallFrame }
 
 // Cost is what a request costs before anything is known of its answer.
 func Cost(f *wirepb.ClientFrame) float64 {

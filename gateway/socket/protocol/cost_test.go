@@ -31,6 +31,11 @@ func TestCost(t *testing.T) {
 			t.Errorf("%s costs %v, want %v", c.request, got, c.cost)
 		}
 	}
+	for n, cost := range map[int]float64{0: 0, 256: 0, 512: 1, 8192: 31} {
+		if got := CostBytes(n); got != cost {
+			t.Errorf("%d bytes cost %v, want %v", n, got, cost)
+		}
+	}
 	if !Private(&wirepb.ClientFrame{Body: &wirepb.ClientFrame_Ping{Ping: &wirepb.Ping{}}}) {
 		t.Error("a ping counts against others")
 	}
