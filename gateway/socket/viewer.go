@@ -54,8 +54,8 @@ func (v *viewer) Message(payload []byte) {
 	v.apply(protocol.Received{Frame: f, Bytes: len(payload), Err: err})
 }
 
-// receive pays for a frame and for what it asks: errTooMuch. A long frame is paid for before it is read, since
-// that is most of the work that it makes, and counts for all whatever is in it.
+// receive pays for a frame and for what it asks: errTooMuch. A long frame is paid for before it is read,
+// since that is most of the work that it makes, and counts for all whatever is in it.
 func (v *viewer) receive(payload []byte) (*wirepb.ClientFrame, error) {
 	user := v.state.Who().User
 	if cost := protocol.CostBytes(len(payload)); cost > 0 && !v.allowance.take(user, cost, false) {

@@ -6,48 +6,48 @@ import (
 	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/subnet"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
 
-// admission counts connections. Those without a verified key have bounds of their own, in sum and for each
-// address: whoever opens connections and says nothing keeps no publisher out.
+// strangersLeast is how many places without a key an address may hold however few are free.
+const strangersLeast = 2
+
+// admission counts connections. Those without a verified key have places of their own: whoever opens
+// connections and says nothing keeps no publisher out, however many addresses a network has.
 type admission struct {
-	maxPublishers, maxUnverified, maxPerAddress int
+	strangers     *quota.Places
+	maxPublishers int
 
 	mu struct {
 		sync.Mutex
 		publishers int
-		unverified int
-		byAddress  map[netip.Prefix]int // of the unverified; no zeros
 	}
 }
 
 func newAdmission(c Config) *admission {
-	a := &admission{maxPublishers: c.MaxConns, maxUnverified: c.MaxUnverified, maxPerAddress: c.MaxPerAddress}
-	a.mu.byAddress = make(map[netip.Prefix]int)
-	return a
+	return &admission{
+		maxPublishers: c.MaxConns,
+		strangers:     quota.NewPlaces(quota.Config{Total: c.MaxUnverified, Least: strangersLeast}),
+	}
 }
 
 // place is what one connection takes up. Its owner is the connection's goroutine.
 type place struct {
 	of       *admission
-	address  netip.Prefix
+	stranger quota.Place
 	verified bool
 }
 
-// enter takes the place of a connection without a key, or fails with errTooMany.
+// enter takes the place of a connection without a key, or fails with quota.ErrFull or quota.ErrCrowded.
 func (a *admission) enter(remote net.Addr) (*place, error) {
-	p := &place{of: a, address: prefix(remote)}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.mu.unverified >= a.maxUnverified || a.mu.byAddress[p.address] >= a.maxPerAddress {
-		return nil, errTooMany
+	from, _ := netip.ParseAddrPort(remote.String()) // zero if it is none
+	p, err := a.strangers.Take(from.Addr())
+	if err != nil {
+		return nil, err
 	}
-	a.mu.unverified++
-	a.mu.byAddress[p.address]++
-	return p, nil
+	return &place{of: a, stranger: p}, nil
 }
 
 // verify moves the connection to the publishers, or fails with errTooMany and leaves it where it is.
@@ -59,33 +59,18 @@ func (p *place) verify() error {
 		return errTooMany
 	}
 	a.mu.publishers++
-	a.forget(p.address)
+	p.stranger.Give()
 	p.verified = true
 	return nil
 }
 
 // leave gives the place back.
 func (p *place) leave() {
-	a := p.of
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if p.verified {
-		a.mu.publishers--
+	if !p.verified {
+		p.stranger.Give()
 		return
 	}
-	a.forget(p.address)
-}
-
-// forget counts an unverified connection off; mu is held.
-func (a *admission) forget(address netip.Prefix) {
-	a.mu.unverified--
-	if a.mu.byAddress[address]--; a.mu.byAddress[address] == 0 {
-		delete(a.mu.byAddress, address)
-	}
-}
-
-// prefix is what counts as one address. What has none counts together.
-func prefix(remote net.Addr) netip.Prefix {
-	from, _ := netip.ParseAddrPort(remote.String()) // zero if it is none
-	return subnet.Of(from.Addr())
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	p.of.mu.publishers--
 }

@@ -2,31 +2,19 @@ package rtmp
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"testing"
+
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
-func TestPrefix(t *testing.T) {
-	for addr, want := range map[string]string{
-		"192.0.2.7:1935":               "192.0.2.7/32",
-		"[::ffff:192.0.2.7]:1935":      "192.0.2.7/32",
-		"[2001:db8:1:2:3:4:5:6]:1935":  "2001:db8:1:2::/64",
-		"[2001:db8:1:2:ffff::1]:50000": "2001:db8:1:2::/64",
-		"[fe80::1%eth0]:1935":          "fe80::/64",
-	} {
-		tcp, err := net.ResolveTCPAddr("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := prefix(tcp).String(); got != want {
-			t.Errorf("%s: got %s, want %s", addr, got, want)
-		}
-	}
+func enter(a *admission, ip string) (*place, error) {
+	return a.enter(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1})
 }
 
 func TestAdmission(t *testing.T) {
-	a := newAdmission(Config{MaxConns: 2, MaxUnverified: 3, MaxPerAddress: 2})
-	enter := func(ip string) (*place, error) { return a.enter(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1}) }
+	a := newAdmission(Config{MaxConns: 2, MaxUnverified: 3})
 	must := func(p *place, err error) *place {
 		t.Helper()
 		if err != nil {
@@ -34,23 +22,21 @@ func TestAdmission(t *testing.T) {
 		}
 		return p
 	}
-	refused := func(err error, why string) {
-		t.Helper()
-		if !errors.Is(err, errTooMany) {
-			t.Errorf("%s: %v", why, err)
-		}
+	first, second := must(enter(a, "192.0.2.1")), must(enter(a, "192.0.2.1"))
+	if _, err := enter(a, "192.0.2.1"); !errors.Is(err, quota.ErrCrowded) {
+		t.Errorf("a third of one address: %v", err)
 	}
-	first, second := must(enter("192.0.2.1")), must(enter("192.0.2.1"))
-	_, err := enter("192.0.2.1")
-	refused(err, "a third of one address")
-	third := must(enter("192.0.2.2"))
-	_, err = enter("192.0.2.3")
-	refused(err, "a fourth of all")
+	third := must(enter(a, "192.0.2.2"))
+	if _, err := enter(a, "203.0.113.3"); !errors.Is(err, quota.ErrFull) {
+		t.Errorf("a fourth of all: %v", err)
+	}
 	if err := errors.Join(first.verify(), second.verify()); err != nil {
 		t.Fatal(err)
 	}
-	refused(third.verify(), "a third publisher")
-	fourth := must(enter("192.0.2.1")) // the publishers of the address do not count
+	if err := third.verify(); !errors.Is(err, errTooMany) {
+		t.Errorf("a third publisher: %v", err)
+	}
+	fourth := must(enter(a, "192.0.2.1")) // the publishers of the address do not count
 	first.leave()
 	if err := third.verify(); err != nil {
 		t.Errorf("a slot was given back: %v", err)
@@ -58,7 +44,26 @@ func TestAdmission(t *testing.T) {
 	for _, p := range []*place{second, third, fourth} {
 		p.leave()
 	}
-	if a.mu.publishers != 0 || a.mu.unverified != 0 || len(a.mu.byAddress) != 0 {
-		t.Errorf("left behind: %d publishers, %d others, %v", a.mu.publishers, a.mu.unverified, a.mu.byAddress)
+	if a.mu.publishers != 0 || a.strangers.Open() != 0 {
+		t.Errorf("left behind: %d publishers, %d others", a.mu.publishers, a.strangers.Open())
+	}
+}
+
+// TestANetworkOfStrangersKeepsNobodyOut: however many addresses a network has, and whether ten of them come,
+// others find a place.
+func TestANetworkOfStrangersKeepsNobodyOut(t *testing.T) {
+	a := newAdmission(Config{}.filled())
+	for network := range 5 {
+		for host := range 254 {
+			for range 20 {
+				_, _ = enter(a, fmt.Sprintf("192.0.%d.%d", network, host))
+				_, _ = enter(a, fmt.Sprintf("2001:db8:%d:%x::1", network, host))
+			}
+		}
+	}
+	for range strangersLeast {
+		if _, err := enter(a, "203.0.113.9"); err != nil {
+			t.Errorf("an encoder elsewhere, with %d places taken: %v", a.strangers.Open(), err)
+		}
 	}
 }

@@ -14,9 +14,9 @@ type Config struct {
 	Metrics *Metrics
 	// MaxConns is how many connections with a verified key may be open; the next is refused. 0 means 1000.
 	MaxConns int
-	// MaxUnverified is how many others may be open, MaxPerAddress how many of these from one IPv4 address
-	// or IPv6 /64; the next is closed at once. 0 means 1000 and 16.
-	MaxUnverified, MaxPerAddress int
+	// MaxUnverified is how many others may be open, of which an address and a network get a share of what is
+	// free; the next is closed at once. 0 means 1000.
+	MaxUnverified int
 	// MaxBitrate is how many bits per second a publisher may send, on average; bursts of four seconds'
 	// worth are free. 0 means 60,000,000.
 	MaxBitrate int
@@ -31,7 +31,6 @@ type Config struct {
 const (
 	defaultMaxConns      = 1000
 	defaultMaxUnverified = 1000
-	defaultMaxPerAddress = 16
 	defaultMaxBitrate    = 60_000_000
 	defaultTimeout       = 10 * time.Second
 	// gateTimeout bounds every question to the Gate.
@@ -44,9 +43,6 @@ func (c Config) filled() Config {
 	}
 	if c.MaxUnverified <= 0 {
 		c.MaxUnverified = defaultMaxUnverified
-	}
-	if c.MaxPerAddress <= 0 {
-		c.MaxPerAddress = defaultMaxPerAddress
 	}
 	if c.MaxBitrate <= 0 {
 		c.MaxBitrate = defaultMaxBitrate
