@@ -96,7 +96,7 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("verify: exit code %d, told %q and %q; want %d and %q", got, out.String(), errs.String(), code, want)
 		}
 	}
-	verified(data, 1, "no such file")
+	verified(data, 1, "no_tables: there are no tables in this folder")
 	if _, err := os.Stat(data); err == nil {
 		t.Error("verify has made a data folder")
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/storage/internal/durable"
 	"github.com/barrage-live/barrage/storage/table"
 )
@@ -20,13 +22,16 @@ type Count struct {
 
 // Verify reads everything in a directory that no process has open, changes nothing, and tells by the names
 // of tables what there is, expired rows included. Every byte that counts is held to a checksum. It fails as
-// Open does, with table.ErrCorrupt for the first damage it meets.
+// Open does, with table.ErrCorrupt for the first damage it meets, and with NotFound "no_tables" where there
+// is no directory.
 func Verify(ctx context.Context, cfg Config) (map[string]Count, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := cfg.FS.Stat(cfg.Dir); err != nil {
+	if _, err := cfg.FS.Stat(cfg.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.NotFound, "no_tables", "there are no tables in this folder", err)
+	} else if err != nil {
 		return nil, durable.Refusal(err)
 	}
 	lock, err := durable.Lock(cfg.FS, cfg.FS.PathJoin(cfg.Dir, "LOCK"))
