@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -50,10 +51,11 @@ type counts struct {
 	Allowance
 	start time.Time
 	rates *quota.Rates[netip.Prefix]
+	log   *slog.Logger
 }
 
-func newCounts(a Allowance) *counts {
-	return &counts{a, time.Now(), quota.NewRates[netip.Prefix](maxCallers)}
+func newCounts(a Allowance, log *slog.Logger) *counts {
+	return &counts{a, time.Now(), quota.NewRates[netip.Prefix](maxCallers), log}
 }
 
 // take counts a request, or answers it.
@@ -69,6 +71,10 @@ func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr, p
 	if c.Refused != nil {
 		c.Refused.Inc()
 	}
+	c.log.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("addr", addr.String()))
+	// It says nothing of anybody. Pages elsewhere and players see what it is, and when to come again.
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
 	problem.Of(errTooMany).Write(w)
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,11 +22,13 @@ func TestAnAddressHasSoManyRequests(t *testing.T) {
 	answered := 0
 	face := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answered++; _, _ = io.WriteString(w, "page") })
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	var told strings.Builder
+	log := slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	newFront := func() (http.Handler, prometheus.Counter) {
 		refused := NewRefused(prometheus.NewRegistry())
 		return Public(Mux([]Mount{{"/", face}}), Trust{Proxies: proxies}, Allowance{
 			Rate: quota.Rate{PerSecond: 1e-6, Burst: 10}, Costs: []Cost{{"/live/", 0.2}, {"/ws", 0}}, Refused: refused,
-		}, slog.New(slog.DiscardHandler)), refused
+		}, log), refused
 	}
 	for _, c := range []struct {
 		name, path string
@@ -47,6 +50,7 @@ func TestAnAddressHasSoManyRequests(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, refused := newFront()
 			answered = 0
+			told.Reset()
 			ask := func(from string) *httptest.ResponseRecorder {
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 				r.URL.Path, r.RemoteAddr = c.path, "10.0.0.1:99"
@@ -64,7 +68,8 @@ func TestAnAddressHasSoManyRequests(t *testing.T) {
 					passed++
 					continue
 				}
-				if w.Header().Get("Retry-After") != "1" || w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("X-Frame-Options") != "DENY" {
+				if w.Header().Get("Retry-After") != "1" || w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("X-Frame-Options") != "DENY" ||
+					w.Header().Get("Access-Control-Allow-Origin") != "*" || w.Header().Get("Access-Control-Expose-Headers") != "Retry-After" {
 					t.Fatalf("refused with %v", w.Header())
 				}
 			}
@@ -73,6 +78,9 @@ func TestAnAddressHasSoManyRequests(t *testing.T) {
 			}
 			if n := int(testutil.ToFloat64(refused)); n != 1000-c.want {
 				t.Errorf("%d are counted as refused", n)
+			}
+			if n := strings.Count(told.String(), `msg="request refused" addr=`); n != 1000-c.want {
+				t.Errorf("%d are named in the log", n)
 			}
 			if w := ask("203.0.113.1"); w.Code == http.StatusTooManyRequests {
 				t.Errorf("a neighbour: %d", w.Code)
