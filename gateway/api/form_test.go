@@ -78,6 +78,19 @@ func TestBadForms(t *testing.T) {
 			}
 		})
 	}
+	for _, c := range []struct {
+		call  call
+		field string
+	}{
+		{patch(`{"title":1}`), "title"},
+		{patch(`["Changed"]`), "body"},
+		{call{method: "GET", path: "/v1/channels?live=true&limit=0"}, "limit"},
+		{call{method: "GET", path: "/v1/channels?live=true&cursor=%21"}, "cursor"},
+	} {
+		if a := w.do(c.call); a.text("field") != c.field {
+			t.Errorf("%s %s names the field %q, want %q", c.call.method, c.call.path, a.text("field"), c.field)
+		}
+	}
 	if ch := w.do(call{method: "GET", path: "/v1/channels/anns"}); ch.text("title") != "A title" {
 		t.Errorf("the channel was changed: %s", ch.body)
 	}

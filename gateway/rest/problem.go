@@ -36,7 +36,10 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		p.Detail, p.Errors = fault.From(errInternal).Message, nil
 	}
 	if len(p.Errors) > 0 {
-		p.Field = strings.TrimPrefix(p.Errors[0].Field, "body.")
+		p.Field = p.Errors[0].Field
+		if _, field, ok := strings.Cut(p.Field, "."); ok { // where it is, such as "body" or "query", is said in errors
+			p.Field = field
+		}
 	}
 	return p, nil
 }
