@@ -80,7 +80,14 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog 
 	free := make(chan error, wakers) // the results of those that are done
 	var failed []error
 	missed, out, marked := 0, 0, map[string]int{}
-	whole := false // all marks were read
+	whole := false              // all marks were read
+	until := func() time.Time { // nobody waits longer than ctx
+		end := time.Now().Add(cluster.MaxAsk)
+		if at, ok := ctx.Deadline(); ok && at.Before(end) {
+			return at
+		}
+		return end
+	}
 	collect := func() {
 		if err := <-free; err != nil {
 			missed++
@@ -108,7 +115,7 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog 
 				continue
 			}
 			out++
-			cluster.AskFunc(n, time.Now().Add(cluster.MaxAsk), o.Kind, o.Key, Wake{}, func(_ any, err error) {
+			cluster.AskFunc(n, until(), o.Kind, o.Key, Wake{}, func(_ any, err error) {
 				if err != nil {
 					err = fmt.Errorf("%s %s: %w", o.Kind, o.Key, err)
 				}
