@@ -54,11 +54,11 @@ type Limits struct {
 	HTTP          int           `default:"1000" min:"10" doc:"HTTP requests of one address per second, after a burst of ten times as many, and four times as many of its network; five of playback count as one, those for sockets as none"`
 	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
 	Requests      int           `default:"1000" min:"100" doc:"what sockets of one address may ask for per second, in the units of the socket protocol, after a burst of ten times as much"`
-	Reads         int           `default:"500" min:"10" doc:"what one address may read over the API without a login per second, in units of 0.1 ms, after a burst of ten times as much, and four times as much for its network"`
+	Reads         int           `default:"500" min:"10" doc:"what one address may ask for per second of what everybody may read over the API, in units of 0.1 ms (a channel 1, the list of 50 channels 6), after a burst of ten times as much, and four times as much for its network"`
 	Writes        int           `default:"2" min:"1" doc:"changes that one account may ask for over the API per second, after a burst of thirty times as many; one address sixteen times as many, and its network four times as many as that"`
 	Registrations int           `default:"20" min:"1" doc:"registrations of one address in limits.window, and four times as many of its network"`
-	Logins        int           `default:"20" min:"1" doc:"login attempts of one account from one address, and five times as many of one address, in limits.window, and four times as many of its network; more strangers than that wait for each other"`
-	Window        time.Duration `default:"10m" min:"1s" max:"720h" doc:"the window of the limits above"`
+	Logins        int           `default:"20" min:"1" doc:"login attempts in limits.window: so many at one account from one address; five times as many from one address, and its network four times that; five times as many at one account from addresses that are new to it, then one every 10 s"`
+	Window        time.Duration `default:"10m" min:"1s" max:"720h" doc:"the window of limits.registrations and limits.logins"`
 	Origins       []string      `doc:"origins besides our own whose pages may open sockets and call the API"`
 	Proxies       []string      `doc:"networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"`
 }
@@ -118,7 +118,7 @@ func (c Config) Validate() error {
 }
 
 // foreign are variables of the build and the tests that carry our prefix without being settings.
-var foreign = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_SHOTS", "BARRAGE_BARS"}
+var foreign = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_EDIT_KILLS", "BARRAGE_SHOTS", "BARRAGE_BARS"}
 
 func load(args, environ []string) (Config, conf.Origins, error) {
 	var cfg Config

@@ -2,7 +2,11 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +56,33 @@ func TestAWindowIsOneThatTheCacheCounts(t *testing.T) {
 		if _, _, err := load([]string{"--limits.window", window.String()}, nil); (err == nil) != want {
 			t.Errorf("a window of %v: %v", window, err)
 		}
+	}
+}
+
+// TestVariablesOfTheTestsAreKnown: whoever exports one for the tests can start the binary all the same.
+func TestVariablesOfTheTestsAreKnown(t *testing.T) {
+	read := regexp.MustCompile(`Getenv\("(BARRAGE_[A-Z_]+)"\)`)
+	var found []string
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "node_modules":
+			return filepath.SkipDir
+		case !strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		content, err := os.ReadFile(name)
+		for _, match := range read.FindAllStringSubmatch(string(content), -1) {
+			found = append(found, match[1]+"=1")
+		}
+		return err
+	})
+	if err != nil || len(found) < 5 {
+		t.Fatalf("%v were found, %v", found, err)
+	}
+	if _, _, err := load(nil, found); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -25,7 +25,7 @@ var version = "development"
 const usage = `barrage: live rooms with danmaku, from OBS to the browser
 
   barrage serve  [--config FILE] [--KEY VALUE ...]   run the platform
-  barrage demo   [--KEY VALUE ...]                   run it with a test picture and chatting bots
+  barrage demo   [--config FILE] [--KEY VALUE ...]   run it with a test picture and chatting bots
   barrage admin create HANDLE [--data DIR]           make the first administrator (the server must be stopped)
   barrage backup DIR [--admin ADDRESS]               copy accounts, channels and danmaku of the running server to a new folder
   barrage verify [--data DIR]                        read them, or a backup, against their checksums (the server must be stopped)
@@ -44,7 +44,7 @@ const (
 Runs the platform until Ctrl-C or SIGTERM, then stops in order, within stop.timeout; a second Ctrl-C ends it at once.
 Exit codes: 0 stopped, 1 failed, 2 the command line or the settings were refused.
 `
-	aboutDemo = `usage: barrage demo [--KEY VALUE ...]
+	aboutDemo = `usage: barrage demo [--config FILE] [--KEY VALUE ...]
 
 Runs the platform with a test picture and chatting bots, and prints where to watch. Needs ffmpeg. Its data go to a folder of
 its own, which is removed at the end: data, log.level and stop.timeout have no effect.
