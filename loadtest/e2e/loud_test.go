@@ -62,6 +62,9 @@ func TestALoudRoomBesideQuietOnes(t *testing.T) {
 	h.crowd.forget()
 	audience.forget()
 	f := h.shout(t, st.Room, posters, stretch())
+	if f.acked.Load() < 50 {
+		t.Fatalf("only %d were posted: that is not loud", f.acked.Load())
+	}
 	busy, inside := h.crowd.p99(), audience.p99()
 	audience.reached(t, position.Offset(f.head.Load()))
 	t.Logf("%d posts acknowledged, %.0f/s, %d refused; p99 of a ping in %d quiet rooms %v, before %v; in the loud one %v",
