@@ -16,8 +16,8 @@ func serve(ctx context.Context, cfg Config, stderr io.Writer) error {
 	return serveUntil(ctx, cfg, cfg.Log.logger(stderr), func(*platform) error { <-ctx.Done(); return nil })
 }
 
-// serveUntil starts the platform, runs body, and stops the platform whatever body says. A part that fails
-// by itself, or a lost lease, ends it too.
+// serveUntil starts the platform, runs body, and stops the platform whatever body says. A listener that
+// fails by itself, or a storage that does, ends it too.
 func serveUntil(ctx context.Context, cfg Config, log *slog.Logger, body func(*platform) error) error {
 	begin := time.Now()
 	p, err := openPlatform(ctx, cfg, log)
