@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/subnet"
 )
 
 // retryAfter is the advice to those who found no place.
@@ -42,11 +43,11 @@ type Config struct {
 	// Address is how many one address may hold, and Factor times as many its networks; 0: a share of what
 	// is free.
 	Address int
-	// Part bounds the share of an address, and that of a network, to one part of so many of what is free;
-	// zero means 8 for an address and 4 for a network.
+	// Part: an address, and each of its networks, may hold one Part-th of what is free; zero means an eighth
+	// for an address and a quarter for a network.
 	Part int
-	// Least is how many of a share an address may hold however little is free, and each wider network twice
-	// as many; zero means 16.
+	// Least is how many an address may hold however little is free, twice that its network and four times
+	// that the widest; zero means 16.
 	Least int
 	// Exempt are networks whose callers count in the total only: proxies, behind which are many.
 	Exempt []netip.Prefix
@@ -88,7 +89,7 @@ func NewPlaces(cfg Config) *Places {
 func (p *Places) Take(addr netip.Addr) (Place, error) {
 	var levels [Levels]netip.Prefix
 	around := Around(&levels, addr)
-	if inside(p.cfg.Exempt, addr) {
+	if subnet.Inside(p.cfg.Exempt, addr) {
 		around = nil
 	}
 	p.mu.Lock()
@@ -150,8 +151,4 @@ func (p *Places) Open() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mu.open
-}
-
-func inside(networks []netip.Prefix, addr netip.Addr) bool {
-	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
