@@ -47,8 +47,10 @@
 //	NotFound    unknown_kind       no such kind here
 //	Invalid     bad_actor_key      the key is empty or longer than 512 bytes
 //	Invalid     bad_message        what came is not a message of the kind
+//	Invalid     bad_kind           a kind lacks what it needs; the node does not start
 //	Internal    unregistered_message  the message is not among Kind.Messages; nothing was done
 //	Internal    message_unencodable   the message has something that protobuf does not take; nothing was done
+//	Internal    bad_reply          the answer is not what was asked for, or does not cross; the outcome is unknown
 //	Exhausted   mailbox_full       Kind.Mailbox messages wait; retry later
 //	Exhausted   workers_busy       Config.Backlog works wait; retry later
 //	Timeout     deadline_exceeded  nobody waits any more; the outcome is unknown

@@ -3,7 +3,7 @@
 // A kind that stands on it writes its rules as a Core (commands in, effects out, no clock and no I/O) and
 // lists itself as a Kind; Shell feeds commands to the core and performs the effects that every kind has.
 // What only one kind does is an effect of its own, which Shell hands to Shell.Own. A Shell is used by the
-// turns of its activation alone, and owns nothing that has to be freed.
+// turns of its activation alone; its Close takes it out of the figures of what is left to do.
 //
 //	command -> Core.Apply -> Save, then Reply, Refuse, After, Pin, and the kind's own
 //	                           |
@@ -27,7 +27,8 @@
 //     storage/outbox), a moment later, or as soon as the log takes them. What belongs beside a document
 //     (Kind.Settle) is written if the document is, whatever happens in between. Who has something left of
 //     this is marked before it begins, and WakeAll has it done after a crash, though nobody asks. An
-//     activation that ended otherwise in between, with a panic, leaves its mark for the next start.
+//     activation that ended otherwise in between, with a panic, leaves its mark for who looks next
+//     (actors.Tend, once a minute).
 //
 // Refusals: those of the core; those of the table for a Save; Unavailable "unsettled"; Timeout
 // "outcome_unknown" where the document is stored, but what belongs beside it may not be (Kind.Around);

@@ -173,7 +173,7 @@ func (w *writing[D, S, C]) save(ctx context.Context) error {
 	return w.failure
 }
 
-// Of are the documents of a table for those who only read them, where name is the word for one.
+// Of are the documents of a table, where name is the word for one.
 func Of[D any](s *table.Store, t table.Table, name string) table.Document[D] {
 	return table.Document[D]{Store: s, Table: t, Key: []byte("doc"), Name: name}
 }

@@ -51,7 +51,7 @@ func (s *Shell[D, S, C]) Start(t *cluster.Turn) {
 	s.tend(t)
 }
 
-// Close implements cluster.Closer. A kind's own shell that has one calls it.
+// Close implements cluster.Closer. An actor of a kind (Kind.Actor) with a Close of its own calls it.
 func (s *Shell[D, S, C]) Close(error) { s.entry.Set(time.Time{}, 0, false) }
 
 // Receive implements cluster.Actor.

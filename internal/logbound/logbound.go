@@ -26,8 +26,8 @@ type Config struct {
 	// Rate is how many lines of one message a second are written, on average after a burst; zero means 20
 	// after 200.
 	Rate quota.Rate
-	// Apart names an attribute, given with the line itself, whose values have buckets of their own: one that
-	// has few. Empty: none.
+	// Apart names an attribute of the line itself; lines with different values of it count apart, so it
+	// should have few. Empty: none.
 	Apart string
 }
 

@@ -1,7 +1,7 @@
 // Package blob is the object port: things too big for a row live here, such as media segments and uploads.
 //
 // An object is bytes and a content type under a key. It owns nothing but the driver it wraps. It is used by
-// the live and vod wings and by actors that keep files. Promises, proven for every driver by package
+// the live wing and by actors that keep files. Promises, proven for every driver by package
 // blobtest: an object is visible whole or not at all; a Put that returned nil survives the death of the
 // process and of the machine; a key is written once, so what is read under it never changes; an open object
 // is read to its end or fails; damaged bytes are not served as data; keys are listed in bytewise order.

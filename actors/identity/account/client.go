@@ -220,8 +220,8 @@ func (c *Client) GrantRole(ctx context.Context, user id.User, role auth.Role) (A
 }
 
 // SetDisabled shuts an account out of logging in and refreshing, or lets it in again. Tokens given before
-// are out of date from then on. One that is shut out loses its logins and stream keys, if not before the
-// answer, which is fault.Timeout outcome_unknown then, then after it.
+// are out of date from then on. One that is shut out loses its logins and stream keys: before the answer,
+// or, if that is fault.Timeout outcome_unknown, soon after it.
 func (c *Client) SetDisabled(ctx context.Context, user id.User, disabled bool) (Account, error) {
 	return ask(ctx, c.node, user, setDisabled{disabled})
 }

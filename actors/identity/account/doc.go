@@ -10,13 +10,16 @@
 // A crash between the steps, or an outcome that nobody hears of, leaves claims that expire, or a document
 // whose claims are made good by whoever looks for the handle before they expire, or by the next start; it
 // never leaves two accounts of one handle. The answer is given after the last step is durable. Writes carry
-// the activation's epoch and the version of the document read, so an activation that was superseded changes
+// the activation's fence and the version of the document read, so an activation that was superseded changes
 // nothing.
 //
 // A change of rights (roles set by an administrator, shut out, let in) raises their version, which access
 // tokens carry, and is answered when it is durable and every node refuses tokens of lower versions (package
 // revocation); if the second half fails it is fault.Timeout outcome_unknown, and may be repeated. A refresh
 // gives a token with the present rights. A role that is only granted outdates nothing.
+//
+// A changed password and a shut-out raise the version of logins (Account.Logins). A login that was opened
+// under a lower one is over at its next refresh, whatever a crash kept from being ended.
 //
 // An account that is shut out loses what it has elsewhere (Deps.Shut) in the same way: after the change is
 // durable, and again until it has succeeded. It is let in again only when all of that is gone.

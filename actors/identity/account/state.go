@@ -29,7 +29,7 @@ type Account struct {
 	Created  time.Time
 	// Logins is the version of logins that hold: one that was opened with a lower one is over (Ends).
 	Logins uint64
-	// Kept is the login that holds all the same, as the one that made the others end.
+	// Kept is the one login that holds whatever its version: the one that changed the password.
 	Kept id.Session
 	// RightsVersion grows when an administrator changes the roles or shuts the account out or lets it in;
 	// tokens with a lower one are out of date.

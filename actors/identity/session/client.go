@@ -20,7 +20,7 @@ const maxDevice = 120 // characters kept of a device's own description
 // unlimited asks for all names.
 const unlimited = math.MaxInt
 
-// Client is how unlimited talks to sessions. It is safe for concurrent use.
+// Client is how everyone talks to sessions. It is safe for concurrent use.
 type Client struct {
 	node  *cluster.Node
 	store store

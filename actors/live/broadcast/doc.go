@@ -2,9 +2,9 @@
 // ingested.
 //
 // The key is the channel id. The actor owns one live/packager.Packager, which has the goroutines and the
-// bytes, and the Stream that the holder of the lease writes; both are handed out as pointers, so its
-// messages stay on the node. Only the channel actor changes its state; egress asks where the broadcast is,
-// the studio how it is doing.
+// bytes, and the Stream that the holder of the lease writes; both are handed over beside its messages
+// (cluster.LocalOf), so Open, Inquire and Locate are asked on its node only. Only the channel actor changes
+// its state; egress asks where the broadcast is, the studio how it is doing.
 //
 //	            Open                 Interrupt                Finish
 //	[idle] -----------> [live] -------------------> [interrupted] ----> [ended] --linger--> [idle]

@@ -20,10 +20,10 @@
 // is told, and the next publisher starts a new one. The mark of a broadcast in the document goes only when
 // the room has been told, so a crash in between repeats the telling. A broadcast that the packager has
 // ended or lost does not go on either: its playlist would start again at zero. A channel that has one is
-// marked: document.WakeAll wakes it at the start of a process, before publishers are let in. If only the
-// activation ended, with a panic, a publisher that holds the last lease goes on with its broadcast. Room
-// and listing are told what the state is by a loop that retries, so both converge on it within a beat (10
-// s).
+// marked: document.WakeAll wakes it at the start of a process, before publishers are let in, unless that
+// takes more than 20 s. If only the activation ended, with a panic, a publisher that holds the last lease
+// goes on with its broadcast. Room and listing are told what the state is by a loop that retries, so both
+// converge on it within a beat (10 s).
 //
 // Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked;
 // fault.Conflict name_taken, channel_exists; fault.NotFound no_channel, no_key; fault.Exhausted

@@ -40,7 +40,7 @@ func newFanout(now instant, head position.Position) fanout {
 	return fanout{sent: head, version: 1, announced: 1, lastTick: now.at - long, lastInfo: now.at - long}
 }
 
-// add puts a danmaku after the backlog. more is how many are about to follow.
+// add puts a danmaku at the end of the backlog. more is how many are about to follow.
 func (f *fanout) add(e *entry, more int) {
 	n := len(f.backlog)
 	if n == 0 || f.backlog[n-1].size+e.weight > MaxBatchBytes {

@@ -61,9 +61,9 @@ type Outlets interface {
 type Config struct {
 	// Public is the URL that viewers reach the service by; empty: what the request says.
 	Public string
-	// Logins is how often one account may be tried from one address in the window, and a fifth of how often
-	// by one address on all accounts, or from all addresses that it was not logged in from before; these
-	// have to wait for each other then. Networks may try quota.Factor as often as an address. Zero means 20.
+	// Logins is how often one account may be tried from one address in the window. Five times as often may
+	// one address try all accounts, its networks quota.Factor as often as that, and all addresses that an
+	// account was not logged in from try it; past the last, one guess every 10 s. Zero means 20.
 	Logins int
 	// Registrations is how many accounts one address may ask for in the window, and quota.Factor as many its
 	// networks; zero means 20.

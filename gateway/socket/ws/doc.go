@@ -15,7 +15,7 @@
 //
 // TLS: a hijacked *tls.Conn cannot be polled below its records, so it is served by a reading and a writing
 // goroutine (about 20 KiB each connection) with the same parser, queues, limits and deadlines. Many viewers
-// belong after a terminator.
+// belong behind a terminator.
 //
 // Promises: a Receiver hears Start first, Closed last and exactly once, everything between in the order in
 // which it came, and one call at a time. It must not wait for anybody: the workers are few, and Conn.Post

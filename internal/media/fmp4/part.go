@@ -47,7 +47,7 @@ const (
 	sampleNonSync    = 0x01010000 // depends on others; not a sync sample
 )
 
-// Size is the payload of the sample in the mdat.
+// size is the payload of the sample in the mdat.
 func (s *Sample) size(prefix bool) int {
 	n := 0
 	for _, b := range s.Payload {

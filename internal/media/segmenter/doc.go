@@ -2,7 +2,7 @@
 //
 // It is a pure state machine: no goroutine, no clock, no I/O. Begin announces a publication and its tracks,
 // Push takes one Unit and returns Events, Flush ends a publication. It is owned by one caller
-// (live/packager for a broadcast; vod/transcode for a file) and is not safe for concurrent use.
+// (live/packager) and is not safe for concurrent use.
 //
 // Three machines stand in a row, each in its own file:
 //
@@ -19,8 +19,9 @@
 //     and says so. Rounded to whole seconds no segment lasts longer than SegmentMax.
 //  3. The decode time of a track's part is exactly the end of its part before, unless media are really
 //     missing there.
-//  4. Sequence numbers rise by one over reconnects, jumps of the timestamps and changes of the parameter
-//     sets; each of these sets Discontinuity on the next segment. No input ends the broadcast.
+//  4. Sequence numbers rise by one over reconnects, jumps of the timestamps, changes of the parameter
+//     sets, and times in which no sample begins; each of these sets Discontinuity on the next segment. No
+//     input ends the broadcast.
 //  5. Media time (Open.Media) rises; it is never more than maxLead ahead of the arrival of what it
 //     describes, and only until the next segment. A publisher that sends faster than real time for longer
 //     than maxBurst is ahead by what it gains between two steps of the clock, which are stepPause apart.

@@ -33,6 +33,7 @@
 //	     takes away a row or a fence is refused with table.ErrCorrupt; after a crash every one that hits more
 //	     than the last handful of writes, unless it cuts off the end. (Damager)
 //	P16  Close leaves no goroutine behind.
-//	P17  Walk names every partition of the table that has rows throughout, once, and no partition of another table.
+//	P17  Walk names every partition of the table that has rows throughout, once, at most so many a
+//	     page as asked for, and no partition of another table.
 //	P18  Bytes given to a call may be reused once it has returned, whatever it answered.
 package tabletest
