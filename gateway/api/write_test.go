@@ -53,6 +53,7 @@ func TestWritesAreLimited(t *testing.T) {
 	if refused < 50 || refused > 70 {
 		t.Errorf("%d of 300 logouts of one address are refused", refused)
 	}
+	w.do(call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": bea.refresh}, from: "192.0.2.1:99"}).want(t, http.StatusOK, "")
 }
 
 // TestEveryWriteIsCounted finds an operation that is no read and is answered, however often it is asked for.

@@ -43,25 +43,43 @@ const (
 )
 
 // writes are what accounts and addresses may still change. Every operation that is no read counts as one,
-// whatever comes of it.
+// whatever comes of it. Addresses are counted for each operation that needs no login by itself, and once
+// for all that do: who logs out without end, without a login, keeps no neighbour from refreshing one.
 type writes struct {
-	start time.Time
-	rate  quota.Rate // of one account
-	users *quota.Rates[id.User]
-	addrs *callers
+	start  time.Time
+	rate   quota.Rate // of one account
+	users  *quota.Rates[id.User]
+	logins *callers            // addresses of those who show a token
+	guests map[string]*callers // those of all others, by operation; not changed once requests come
+	again  func() *callers     // makes one of these
 }
 
 func newWrites(cfg Config) *writes {
 	rate := quota.Rate{PerSecond: cfg.Writes, Burst: writeBurst * cfg.Writes}
+	again := func() *callers { return newCallers(rate.Times(writers), cfg.Proxies) }
 	return &writes{
-		start: time.Now(), rate: rate, users: quota.NewRates[id.User](maxCallers),
-		addrs: newCallers(rate.Times(writers), cfg.Proxies),
+		start: time.Now(), rate: rate, users: quota.NewRates[id.User](maxCallers), logins: again(), guests: map[string]*callers{}, again: again,
 	}
 }
 
-// take counts a write of a user ("": of nobody) from an address, or refuses it.
-func (w *writes) take(user id.User, addr netip.Addr) error {
-	if user != "" && !w.users.Take(time.Since(w.start), 1, quota.Demand[id.User]{Key: user, Rate: w.rate}) || !w.addrs.take(addr, 1) {
+// admit makes room for the counts of an operation.
+func (w *writes) admit(operation string) { w.guests[operation] = w.again() }
+
+// take counts a write of a user ("": of nobody) from an address, or refuses it. Who is refused because of
+// the neighbours has not written.
+func (w *writes) take(operation string, user id.User, addr netip.Addr) error {
+	if user == "" {
+		if !w.guests[operation].take(addr, 1) {
+			return errTooMuch
+		}
+		return nil
+	}
+	now, account := time.Since(w.start), quota.Demand[id.User]{Key: user, Rate: w.rate}
+	if !w.users.Take(now, 1, account) {
+		return errTooMuch
+	}
+	if !w.logins.take(addr, 1) {
+		w.users.Charge(now, -1, account)
 		return errTooMuch
 	}
 	return nil
