@@ -2,7 +2,7 @@ package wire
 
 // Close codes that are not those of a fault kind. SPEC.md has the whole table.
 const (
-	// CloseSlow ends a connection that asks and does not take the answers.
+	// CloseSlow ends a connection that asks and does not take the answers, or takes nothing for a while.
 	CloseSlow = 4008
 	// CloseIdle ends a connection that said nothing for too long.
 	CloseIdle = 4408

@@ -99,8 +99,15 @@ func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (
 // EndAll ends every session of the user. One that is damaged, which nobody can refresh, is left alone.
 func (c *Client) EndAll(ctx context.Context, user id.User) error {
 	_, failed, err := c.endAll(ctx, user, "")
-	failed = slices.DeleteFunc(failed, func(err error) bool { return fault.KindOf(err) == fault.Internal })
+	failed = slices.DeleteFunc(failed, damaged)
 	return errors.Join(append(failed, err)...)
+}
+
+// damaged tells a session that cannot be read from one whose end has an unknown outcome, as an actor that
+// panicked has.
+func damaged(err error) bool {
+	code := fault.CodeOf(err)
+	return code == table.ErrCorrupt.Code || code == KindName+"_unreadable"
 }
 
 func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session) (ended int, failed []error, err error) {

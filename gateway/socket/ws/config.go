@@ -39,6 +39,9 @@ type Config struct {
 	// CloseGrace is how long a closing connection has to send what waits and to hear the peer's close; 0
 	// means 5 s.
 	CloseGrace time.Duration
+	// Stall is how long a client may take nothing of what waits for it, whatever it says meanwhile, at 5 s
+	// more or less; 0 means 30 s.
+	Stall time.Duration
 	// MaxPending bounds the bytes waiting for one socket besides those in the kernel; 0 means 256 KiB.
 	MaxPending int
 	// SendBuffer is SO_SNDBUF; 0 means 64 KiB.
@@ -74,6 +77,7 @@ func (c Config) filled() Config {
 	orDuration(&c.PingAfter, 25*time.Second)
 	orDuration(&c.Unfinished, 10*time.Second)
 	orDuration(&c.CloseGrace, 5*time.Second)
+	orDuration(&c.Stall, 30*time.Second)
 	orInt(&c.MaxConnections, Descriptors()/4*3)
 	orInt(&c.HandshakeBurst, 2000)
 	orInt(&c.MaxPending, 256<<10)

@@ -93,6 +93,11 @@ type Conn struct {
 		code    int
 		closeBy time.Duration
 		pinged  time.Duration
+		sent    int64 // bytes handed to the link
+		// taken is how many of sent had left when the client was last seen to take some, or to owe nothing,
+		// which was at moved.
+		taken int64
+		moved time.Duration
 		// alarm is when to post event; zero without one.
 		alarm time.Duration
 		event any
@@ -134,6 +139,7 @@ func (c *Conn) Write(frames []byte) bool {
 // send passes bytes to the link; c.out is held.
 func (c *Conn) send(frames []byte) bool {
 	c.pending.Add(int64(len(frames)))
+	c.out.sent += int64(len(frames))
 	c.server.metrics.written.Inc()
 	c.server.metrics.bytes.Add(float64(len(frames)))
 	return c.link.write(frames) == nil
@@ -392,6 +398,10 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 		next = min(next, at)
 		return false
 	}
+	waiting := c.pending.Load()
+	if taken := c.out.sent - waiting; waiting == 0 || taken != c.out.taken {
+		c.out.taken, c.out.moved = taken, now
+	}
 	seen, partial := time.Duration(c.seen.Load()), time.Duration(c.partial.Load())
 	switch {
 	case !c.spoke.Load() && due(c.opened+cfg.FirstFrame):
@@ -400,6 +410,8 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 		c.close(wire.CloseIdle, "a message did not end")
 	case due(seen + cfg.Idle):
 		c.close(wire.CloseIdle, "silent for too long")
+	case waiting > 0 && due(c.out.moved+cfg.Stall):
+		c.close(wire.CloseSlow, "the client takes nothing")
 	}
 	if c.out.phase != phaseOpen {
 		return c.out.closeBy, true

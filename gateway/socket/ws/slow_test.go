@@ -126,6 +126,48 @@ func TestWhatASlowReaderIsSentComesWholeAndInOrder(t *testing.T) {
 	}
 }
 
+// TestWhoTakesNothingIsClosed although it answers pings: what waits for it would be kept for ever. Who takes
+// some now and then is not.
+func TestWhoTakesNothingIsClosed(t *testing.T) {
+	client, c := stand(t, Config{MaxPending: 64 << 20, SendBuffer: 16 << 10})
+	look := func(after time.Duration) phase {
+		c.seen.Store(int64(c.server.now() + after)) // a pong has come
+		c.check(c.server.now() + after)
+		c.out.Lock()
+		defer c.out.Unlock()
+		return c.out.phase
+	}
+	frame := make([]byte, 8<<10)
+	if p := look(time.Second); p != phaseOpen {
+		t.Fatalf("nothing waits, and it is %v", p)
+	}
+	for range 3 {
+		_ = fill(t, c, frame)
+	}
+	for turn := range 4 {
+		waits := c.Pending()
+		if p := look(time.Minute + time.Duration(turn)*20*time.Second); p != phaseOpen {
+			t.Fatalf("turn %d: it takes what comes, slowly, and is %v", turn, p)
+		}
+		for !c.Write(frame) || c.Pending() < waits+64<<10 {
+			continue
+		}
+		before := c.Pending()
+		for c.Pending() == before {
+			if _, err := io.ReadFull(client, make([]byte, 4<<10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	look(10 * time.Minute)
+	if p := look(10*time.Minute + 29*time.Second); p != phaseOpen {
+		t.Errorf("after 29 s: %v", p)
+	}
+	if p := look(10*time.Minute + 31*time.Second); p != phaseClosing {
+		t.Errorf("after 31 s: %v", p)
+	}
+}
+
 // BenchmarkFramesThatWait measures what a frame costs that waits for a reader: it is shared by all sockets,
 // and must not be copied.
 func BenchmarkFramesThatWait(b *testing.B) {

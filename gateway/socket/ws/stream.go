@@ -8,11 +8,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fifo"
 )
 
-const (
-	streamBuffer = 4 << 10
-	// streamStall is how long one write to a streamed connection may take before it counts as dead.
-	streamStall = 30 * time.Second
-)
+const streamBuffer = 4 << 10
 
 // streamed is the link of a connection that cannot be polled: TLS, pipes. A goroutine reads, another
 // writes; both end with it. Its queue is bounded by the bytes that Conn lets wait.
@@ -112,7 +108,7 @@ func (l *streamed) writeAll() {
 			if b == nil {
 				break
 			}
-			_ = l.conn.SetWriteDeadline(time.Now().Add(streamStall)) // a failure shows in the write
+			_ = l.conn.SetWriteDeadline(time.Now().Add(l.c.server.cfg.Stall)) // a failure shows in the write
 			n, err := l.conn.Write(b)
 			l.c.written(n)
 			if err != nil {
