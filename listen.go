@@ -194,13 +194,13 @@ func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 }
 
 // allowance is what one address may ask of the public face. Playlists and segments count a fifth, because a
-// player asks for several a second and people who watch share addresses; handshakes of sockets have a rate
-// of their own.
+// player asks for several a second and people who watch share addresses. Handshakes of sockets have a lower
+// rate of their own besides.
 func (p *platform) allowance() edge.Allowance {
 	perSecond := float64(p.cfg.Limits.HTTP)
 	return edge.Allowance{
 		Rate:  quota.Rate{PerSecond: perSecond, Burst: 10 * perSecond},
-		Costs: []edge.Cost{{Path: "/live/", Cost: 0.2}, {Path: "/ws", Cost: 0}}, Refused: edge.NewRefused(p.registry),
+		Costs: []edge.Cost{{Path: "/live/", Cost: 0.2}}, Refused: edge.NewRefused(p.registry),
 	}
 }
 

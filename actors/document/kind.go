@@ -204,3 +204,10 @@ func Page[D any](ctx context.Context, of table.Document[D], from string, f func(
 	}
 	return string(at), nil
 }
+
+// Damaged tells a document of the kind that cannot be read, as whoever asks its actor learns it, from a
+// question with an unknown outcome, as that to an actor which panicked.
+func Damaged(kind string, err error) bool {
+	code := fault.CodeOf(err)
+	return code == table.ErrCorrupt.Code || code == kind+"_unreadable"
+}

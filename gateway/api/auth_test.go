@@ -243,6 +243,9 @@ func TestGuessingFromManyAddressesLocksOutStrangersOnly(t *testing.T) {
 	if a := at("203.0.113.9", password); a.status != http.StatusOK {
 		t.Fatalf("at home: %d %s", a.status, a.body)
 	}
+	elsewhere := call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": at("203.0.113.9", password).text("refresh_token")}}
+	elsewhere.from = "198.51.100.99:99"
+	w.do(elsewhere).want(t, http.StatusOK, "")
 	for attacker := range 6 {
 		for range 5 {
 			at(fmt.Sprint("192.0.2.", attacker+1), "wrong horse")
@@ -251,6 +254,9 @@ func TestGuessingFromManyAddressesLocksOutStrangersOnly(t *testing.T) {
 	at("192.0.2.77", "wrong horse").want(t, http.StatusTooManyRequests, "rate_limited")
 	if a := at("203.0.113.9", password); a.status != http.StatusOK {
 		t.Errorf("at home, meanwhile: %d %s", a.status, a.body)
+	}
+	if a := at("198.51.100.99", password); a.status != http.StatusOK {
+		t.Errorf("where a login went on, meanwhile: %d %s", a.status, a.body)
 	}
 	for range 4 {
 		at("203.0.113.9", "wrong horse")

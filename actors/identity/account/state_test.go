@@ -12,6 +12,7 @@ import (
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 )
 
 // TestScripts replays testdata: one command a line, then its effects and the state.
@@ -50,6 +51,8 @@ func command(t *testing.T, d *datadriven.TestData) any {
 		return secrets{}
 	case "rehash":
 		return rehash{word("old"), word("hash")}
+	case "change-password":
+		return changePassword{word("old"), word("hash"), id.Session(word("keep"))}
 	case "set-roles":
 		return setRoles{roles()}
 	case "grant-role":
@@ -76,7 +79,7 @@ func describe(effects []effect) string {
 		case document.Refuse:
 			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
 		case save:
-			fmt.Fprintf(&b, "save rights=%d told=%v\n", e.Doc.Rights, e.Note != nil)
+			fmt.Fprintf(&b, "save rights=%d logins=%d kept=%q told=%v\n", e.Doc.Rights, e.Doc.Logins, e.Doc.Kept, e.Note != nil)
 		}
 	}
 	return b.String()

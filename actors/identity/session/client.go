@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"github.com/barrage-live/barrage/actors/document"
 	"math"
 	"slices"
 	"strings"
@@ -99,15 +100,8 @@ func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (
 // EndAll ends every session of the user. One that is damaged, which nobody can refresh, is left alone.
 func (c *Client) EndAll(ctx context.Context, user id.User) error {
 	_, failed, err := c.endAll(ctx, user, "")
-	failed = slices.DeleteFunc(failed, damaged)
+	failed = slices.DeleteFunc(failed, func(err error) bool { return document.Damaged(KindName, err) })
 	return errors.Join(append(failed, err)...)
-}
-
-// damaged tells a session that cannot be read from one whose end has an unknown outcome, as an actor that
-// panicked has.
-func damaged(err error) bool {
-	code := fault.CodeOf(err)
-	return code == table.ErrCorrupt.Code || code == KindName+"_unreadable"
 }
 
 func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session) (ended int, failed []error, err error) {

@@ -54,9 +54,11 @@ type stored struct {
 	Opened   time.Time      `json:"opened"`
 	Family   auth.FamilyKey `json:"family"`
 	Current  auth.KeyHash   `json:"current"`
-	Previous auth.KeyHash   `json:"previous"` // zero before the first rotation
-	Salt     auth.Salt      `json:"salt"`     // that led from previous to current
-	Rotated  time.Time      `json:"rotated"`  // or opened
+	Previous auth.KeyHash   `json:"previous"`        // zero before the first rotation
+	Salt     auth.Salt      `json:"salt"`            // that led from previous to current
+	Rotated  time.Time      `json:"rotated"`         // or opened
+	Late     bool           `json:"late,omitempty"`  // previous came again, after soon
+	Lates    int            `json:"lates,omitempty"` // how many rotations in a row were repeated late
 	Logins   uint64         `json:"logins,omitempty"`
 	Listed   time.Time      `json:"listed"` // when the row was written by which the user's sessions are found
 	Ended    Reason         `json:"ended,omitempty"`
@@ -103,6 +105,15 @@ type (
 
 // listed is the note of a save before which the session is listed, for so long.
 type listed struct{ ttl time.Duration }
+
+const (
+	// soon is within which a client repeats at once what it had no answer to, as two tabs do that refresh
+	// together.
+	soon = 10 * time.Second
+	// maxLates is how many rotations in a row may be repeated later than that. A client that was cut off
+	// does it once, or twice; two that hold one token, a thief and the owner, do it every time.
+	maxLates = 2
+)
 
 // endedTTL is how long an ended session is remembered, so that its last tokens are told session_ended.
 const endedTTL = 24 * time.Hour
@@ -200,13 +211,32 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	switch {
 	case hash.Equal(s.doc.Current):
 		next := c.token.Successor(s.doc.Family, c.salt)
-		s.doc.Previous, s.doc.Current, s.doc.Salt, s.doc.Rotated = hash, next.Hash(), c.salt, now.UTC()
+		if !s.doc.Late {
+			s.doc.Lates = 0
+		}
+		s.doc.Previous, s.doc.Current, s.doc.Salt, s.doc.Rotated, s.doc.Late = hash, next.Hash(), c.salt, now.UTC(), false
 		return append(dst, s.save(now.UTC()), refreshed{"rotated"}, document.Reply{Value: s.rotation(next)})
-	case hash.Equal(s.doc.Previous) && now.Sub(s.doc.Rotated) <= s.cfg.RetryWindow:
+	case hash.Equal(s.doc.Previous) && s.repeats(now):
 		next := c.token.Successor(s.doc.Family, s.doc.Salt)
+		if now.Sub(s.doc.Rotated) > soon && !s.doc.Late {
+			s.doc.Late = true
+			s.doc.Lates++
+			dst = append(dst, s.save(now.UTC()))
+		}
 		return append(dst, refreshed{"repeated"}, document.Reply{Value: s.rotation(next)})
 	}
 	return append(s.end(Reused, dst), refreshed{ErrReused.Code}, document.Refuse{Err: ErrReused})
+}
+
+// repeats reports whether the previous token may be presented again.
+func (s *state) repeats(now time.Time) bool {
+	switch age := now.Sub(s.doc.Rotated); {
+	case age <= min(soon, s.cfg.RetryWindow):
+		return true
+	case age > s.cfg.RetryWindow:
+		return false
+	}
+	return s.doc.Late || s.doc.Lates < maxLates
 }
 
 // end is idempotent: the first reason stays. Ending again writes and revokes again, because what followed

@@ -142,13 +142,14 @@ func (c *Client) RevokeKeys(ctx context.Context, ch id.Channel) error {
 	return err
 }
 
-// RevokeOwned is RevokeKeys for the channel of an account, if it has one.
+// RevokeOwned is RevokeKeys for the channel of an account, if it has one. A channel that is damaged, whose
+// keys let nobody publish, is left alone.
 func (c *Client) RevokeOwned(ctx context.Context, owner id.User) error {
 	ch, err := c.found(c.store.ownedBy(ctx, owner))
 	if err == nil {
 		err = c.RevokeKeys(ctx, ch)
 	}
-	if errors.Is(err, ErrNoChannel) {
+	if errors.Is(err, ErrNoChannel) || document.Damaged(KindName, err) {
 		return nil
 	}
 	return err

@@ -154,7 +154,6 @@ func (h *handlers) open(ctx context.Context, a account.Account, cookie bool) (*g
 	if err != nil {
 		return nil, err
 	}
-	h.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
 	a, err = h.present(ctx, r)
 	if errors.Is(err, auth.ErrSessionEnded) {
 		err = account.ErrCredentials // they were right, and are no longer
@@ -203,7 +202,9 @@ func (h *handlers) refresh(ctx context.Context, in *refreshIn) (*grantOut, error
 	return h.grant(ctx, a, r, cookie)
 }
 
+// grant answers with the tokens of a session. From where it goes to, its account is known from then on.
 func (h *handlers) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
+	h.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
 	now := time.Now()
 	token, err := h.Tokens.Mint(auth.Identity{
 		User: a.User, Session: r.Session, Name: a.Handle, Roles: a.Roles, RightsVersion: a.RightsVersion,
