@@ -106,18 +106,26 @@ type Held struct {
 	Claim Claim
 	Name  string
 	Owner []byte
+	// Refusal is what DuringAll fails with when the name is somebody else's; nil: ErrClaimed.
+	Refusal error
 }
 
 // DuringAll is During over several names: the work is done while all of them are taken, in their order. Who
-// claims several gives them in an order that others give them in too.
+// claims several gives them in an order that others give them in too. A name that is somebody else's is
+// refused with its Refusal, and the work is not done.
 func DuringAll(ctx context.Context, names []Held, work func(ctx context.Context) error) error {
 	if len(names) == 0 {
 		return work(ctx)
 	}
-	first := names[0]
-	return first.Claim.During(ctx, first.Name, first.Owner, func(ctx context.Context) error {
+	first, had := names[0], false
+	err := first.Claim.During(ctx, first.Name, first.Owner, func(ctx context.Context) error {
+		had = true
 		return DuringAll(ctx, names[1:], work)
 	})
+	if !had && first.Refusal != nil && errors.Is(err, ErrClaimed) {
+		return first.Refusal
+	}
+	return err
 }
 
 // KeepAll confirms the names of something that is there already, and takes those before whose claims have

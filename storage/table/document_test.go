@@ -235,6 +235,45 @@ func TestANameIsKeptForWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestALostNameIsRefusedByItself: what is refused says which of several names is somebody else's, and only
+// if nothing was done.
+func TestALostNameIsRefusedByItself(t *testing.T) {
+	claim := table.Claim{Store: pebbletest.Open(t), Table: table.Shared("name"), Key: []byte("owner"), TTL: time.Minute}
+	ann, bob := []byte("ann"), []byte("bob")
+	noFirst, noSecond := fault.New(fault.Conflict, "no_first", ""), fault.New(fault.Conflict, "no_second", "")
+	both := []table.Held{{claim, "first", ann, noFirst}, {claim, "second", ann, noSecond}}
+	for _, x := range []struct {
+		lost string
+		want error
+	}{{"first", noFirst}, {"second", noSecond}} {
+		if err := claim.Take(t.Context(), x.lost, bob); err != nil {
+			t.Fatal(err)
+		}
+		err := table.DuringAll(t.Context(), both, func(context.Context) error { t.Error("the work is done"); return nil })
+		if !errors.Is(err, x.want) {
+			t.Errorf("without the %s: %v", x.lost, err)
+		}
+		if err := claim.Release(t.Context(), x.lost, bob); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, lost := range []string{"first", "second"} {
+		err := table.DuringAll(t.Context(), both, func(ctx context.Context) error {
+			return claim.Release(ctx, lost, ann) // as if it had expired
+		})
+		if fault.KindOf(err) != fault.Timeout {
+			t.Errorf("the work is done and the %s is lost: %v", lost, err)
+		}
+		for _, n := range both {
+			owner, err := claim.Owner(t.Context(), n.Name)
+			if n.Name != lost && (err != nil || string(owner) != "ann") {
+				t.Errorf("the %s is lost, and the %s is %q's, %v", lost, n.Name, owner, err)
+			}
+			_ = claim.Release(t.Context(), n.Name, ann)
+		}
+	}
+}
+
 // TestAllNamesAreKeptOrNone of what is there already.
 func TestAllNamesAreKeptOrNone(t *testing.T) {
 	ann, bob := []byte("ann"), []byte("bob")
@@ -264,7 +303,7 @@ func TestAllNamesAreKeptOrNone(t *testing.T) {
 				}
 			}
 			for _, when := range []string{"once", "again"} {
-				if err := table.KeepAll(t.Context(), []table.Held{{one, "a", ann}, {two, "a", ann}}); !errors.Is(err, x.want) || (err == nil) != (x.want == nil) {
+				if err := table.KeepAll(t.Context(), []table.Held{{Claim: one, Name: "a", Owner: ann}, {Claim: two, Name: "a", Owner: ann}}); !errors.Is(err, x.want) || (err == nil) != (x.want == nil) {
 					t.Errorf("%s: %v, want %v", when, err, x.want)
 				}
 			}

@@ -185,6 +185,18 @@ func (s *Store) Pages(ctx context.Context, r Range) iter.Seq2[[]Row, error] {
 // After is the smallest key greater than key.
 func After(key []byte) []byte { return append(bytes.Clone(key), 0) }
 
+// PrefixEnd is the smallest key above all that begin with a prefix, nil if there is none: then every key
+// from the prefix on begins with it.
+func PrefixEnd(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
 // Cursor is a place in a walk over partitions. The zero value is the beginning, and the end.
 type Cursor string
 

@@ -47,9 +47,6 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 		if err == nil {
 			err = table.DuringAll(ctx, names, save)
 		}
-		if errors.Is(err, table.ErrClaimed) {
-			return ErrHandleTaken
-		}
 		return err
 	}
 	note, changed := w.Note.(rightsChanged)
@@ -74,7 +71,7 @@ func (s store) names(d stored) ([]table.Held, error) {
 	var names []table.Held
 	for _, skeleton := range d.Handle.Skeletons() {
 		if skeleton != "" { // one that was stored before there were likenesses has none
-			names = append(names, table.Held{Claim: s.claims(), Name: skeleton, Owner: owner})
+			names = append(names, table.Held{Claim: s.claims(), Name: skeleton, Owner: owner, Refusal: ErrHandleTaken})
 		}
 	}
 	return names, nil
@@ -83,7 +80,7 @@ func (s store) names(d stored) ([]table.Held, error) {
 // settle repeats what may have been cut off of a change of an account's rights, and gives an account whose
 // creation was cut off its names. Neither waits for the other.
 func (s store) settle(ctx context.Context, d stored) error {
-	return errors.Join(s.enforce(ctx, d), s.claim(ctx, d))
+	return errors.Join(s.enforce(ctx, d), s.keepNames(ctx, d))
 }
 
 // enforce makes the rights of an account known and ends what it may not have any more.
@@ -98,8 +95,8 @@ func (s store) enforce(ctx context.Context, d stored) error {
 	return err
 }
 
-// claim makes good all names of an account, or none if somebody else has one of them by now.
-func (s store) claim(ctx context.Context, d stored) error {
+// keepNames makes good all names of an account, or none if somebody else has one of them by now.
+func (s store) keepNames(ctx context.Context, d stored) error {
 	names, err := s.names(d)
 	if err == nil {
 		err = table.KeepAll(ctx, names)

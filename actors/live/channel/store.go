@@ -39,26 +39,27 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 // settle has given it its names: when somebody looks for it while the claims last, when its owner tries to
 // make it again, or at the next start.
 func (s store) establish(ctx context.Context, d stored, save func(context.Context) error) error {
-	err := s.claim(byOwner()).During(ctx, string(d.Owner), []byte(d.ID), func(ctx context.Context) error {
-		err := s.claim(names()).During(ctx, text.Skeleton(d.Name), named(d), func(ctx context.Context) error {
-			if err := s.rooms.Create(ctx, d.Room, d.ID, d.Owner); err != nil {
-				return err
-			}
-			return save(ctx)
-		})
-		return instead(err, ErrNameTaken)
+	return table.DuringAll(ctx, s.held(d), func(ctx context.Context) error {
+		if err := s.rooms.Create(ctx, d.Room, d.ID, d.Owner); err != nil {
+			return err
+		}
+		return save(ctx)
 	})
-	return instead(err, ErrChannelExists)
+}
+
+// held are the names of a channel.
+func (s store) held(d stored) []table.Held {
+	return []table.Held{
+		{Claim: s.claim(byOwner()), Name: string(d.Owner), Owner: []byte(d.ID), Refusal: ErrChannelExists},
+		{Claim: s.claim(names()), Name: text.Skeleton(d.Name), Owner: named(d), Refusal: ErrNameTaken},
+	}
 }
 
 // settle confirms the claims of a channel whose creation was cut off, and takes them again if they have
 // expired. What somebody else has by now stays theirs, and the channel has neither then, so that its owner
 // can make another one.
 func (s store) settle(ctx context.Context, d stored) error {
-	return instead(table.KeepAll(ctx, []table.Held{
-		{Claim: s.claim(byOwner()), Name: string(d.Owner), Owner: []byte(d.ID)},
-		{Claim: s.claim(names()), Name: text.Skeleton(d.Name), Owner: named(d)},
-	}), nil)
+	return instead(table.KeepAll(ctx, s.held(d)), nil)
 }
 
 func (s store) claim(t table.Table) table.Claim {

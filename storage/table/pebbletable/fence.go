@@ -164,7 +164,7 @@ func (e *engine) review(pb *pebble.Batch, r reminder, now time.Time) (staged fun
 // empty reports whether the partition of a fence has no stored row.
 func (e *engine) empty(key []byte) (empty bool, err error) {
 	rows := append([]byte{spaceRow}, key[1:]...)
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: rows, UpperBound: successor(rows)})
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: rows, UpperBound: table.PrefixEnd(rows)})
 	if err != nil {
 		return false, e.readFault(err)
 	}

@@ -74,7 +74,7 @@ func TestKeysSortAsTheirParts(t *testing.T) {
 			t.Fatalf("%q and %q compare as %d, want %d", a, b, got, want)
 		}
 		prefix := appendPartition(nil, spaceRow, a.table, a.partition)
-		if inside := bytes.Compare(kb, prefix) >= 0 && bytes.Compare(kb, successor(prefix)) < 0; inside != samePartition {
+		if inside := bytes.Compare(kb, prefix) >= 0 && bytes.Compare(kb, table.PrefixEnd(prefix)) < 0; inside != samePartition {
 			t.Fatalf("%q lies in the partition of %q: %v", b, a, inside)
 		}
 		tab, partition, key, ok := parseRow(ka)

@@ -109,10 +109,3 @@ func parseRow(k []byte) (table, partition string, key []byte, ok bool) {
 	partition, rest, ok = cutName(rest)
 	return table, partition, rest, ok
 }
-
-// successor is the smallest key behind all keys with the prefix; prefixes never end in 0xff.
-func successor(prefix []byte) []byte {
-	end := bytes.Clone(prefix)
-	end[len(end)-1]++
-	return end
-}

@@ -98,7 +98,7 @@ func (p *prepared) fill(version table.Version, now time.Time) {
 
 // spanOf is the stored form of a range of a partition.
 func spanOf(prefix, from, to []byte) span {
-	s := span{append(slices.Clip(prefix), from...), successor(prefix)}
+	s := span{append(slices.Clip(prefix), from...), table.PrefixEnd(prefix)}
 	if to != nil {
 		s.to = append(slices.Clip(prefix), to...)
 	}

@@ -90,9 +90,9 @@ func goOn(key []byte, reverse bool) []byte {
 // walk names a page of partitions.
 func (e *engine) walk(ctx context.Context, tab, cursor string, limit int) (names []string, next string, err error) {
 	all := appendName([]byte{spaceRow}, tab)
-	bounds := &pebble.IterOptions{LowerBound: all, UpperBound: successor(all)}
+	bounds := &pebble.IterOptions{LowerBound: all, UpperBound: table.PrefixEnd(all)}
 	if cursor != "" {
-		bounds.LowerBound = successor(appendPartition(nil, spaceRow, tab, cursor))
+		bounds.LowerBound = table.PrefixEnd(appendPartition(nil, spaceRow, tab, cursor))
 	}
 	it, err := e.db.NewIterWithContext(ctx, bounds)
 	if err != nil {
@@ -115,7 +115,7 @@ func (e *engine) walk(ctx context.Context, tab, cursor string, limit int) (names
 			return nil, "", e.readFault(table.ErrCorrupt)
 		}
 		names = append(names, name)
-		ok = it.SeekGE(successor(appendPartition(nil, spaceRow, tab, name)))
+		ok = it.SeekGE(table.PrefixEnd(appendPartition(nil, spaceRow, tab, name)))
 	}
 	if err := it.Error(); err != nil {
 		return nil, "", e.readFault(err)
