@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -56,18 +55,11 @@ func backup(ctx context.Context, args, environ []string, stdout, stderr io.Write
 
 // order asks the server behind the admin address for a backup and waits until it is made.
 func order(ctx context.Context, admin, dir string) error {
-	host, port, err := net.SplitHostPort(admin)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
-		host = "localhost"
-	}
 	body, err := json.Marshal(backupOrder{dir})
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+net.JoinHostPort(host, port)+"/backup", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+loopback(admin)+"/backup", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -78,18 +77,6 @@ func (p *platform) prepareStage(ctx context.Context) (stage, error) {
 	s.socket = "ws://" + loopback(p.faces["http"]) + "/ws"
 	s.publish = "rtmp://" + loopback(p.faces["rtmp"]) + "/live/" + key.Reveal()
 	return s, nil
-}
-
-// loopback is how this machine reaches a listener, which may listen everywhere.
-func loopback(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
 }
 
 func (s stage) announce(w io.Writer) {

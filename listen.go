@@ -342,6 +342,18 @@ func (p *platform) showCluster(w http.ResponseWriter, _ *http.Request) {
 	_ = e.Encode(p.node.Status()) // the operator is gone if this fails
 }
 
+// loopback is how this machine reaches a listener, which may listen everywhere.
+func loopback(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // ready tells a load balancer whether to send viewers here: not while the platform starts or stops.
 func (p *platform) ready(w http.ResponseWriter, _ *http.Request) {
 	if !p.open.Load() {

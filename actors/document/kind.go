@@ -2,6 +2,7 @@ package document
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"time"
 
@@ -175,7 +176,18 @@ func (w *writing[D, S, C]) save(ctx context.Context) error {
 
 // Of are the documents of a table, where name is the word for one.
 func Of[D any](s *table.Store, t table.Table, name string) table.Document[D] {
-	return table.Document[D]{Store: s, Table: t, Key: []byte("doc"), Name: name}
+	return table.Document[D]{Store: s, Table: t, Key: documentKey(), Name: name}
+}
+
+func documentKey() []byte { return []byte("doc") }
+
+// Exists reports whether a key has a document, without waking its actor and without reading what it says.
+func Exists(ctx context.Context, s *table.Store, t table.Table, key string) (bool, error) {
+	_, err := s.Get(ctx, t, key, documentKey())
+	if errors.Is(err, table.ErrNoRow) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // pageSize is how many documents a page has at most. So many can be read within a work, however slow the

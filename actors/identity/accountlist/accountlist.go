@@ -84,22 +84,18 @@ func apply(ctx context.Context, r eventlog.Record, rows *projection.Rows) error 
 	if known && string(old) != folded {
 		rows.Delete(handleKey(string(old), a))
 	}
-	value, err := encode(a)
-	if err != nil {
-		return err
-	}
-	rows.Put(user, []byte(folded))
-	rows.Put(handleKey(folded, a), value)
-	return nil
+	return put(rows, a, folded)
 }
 
-// encode is the value of a row of an account.
-func encode(a account.Account) ([]byte, error) {
+// put writes both rows of an account.
+func put(rows interface{ Put(key, value []byte) }, a account.Account, folded string) error {
 	value, err := json.Marshal(a)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, "account_unwritable", "a listed account cannot be encoded", err)
+		return fault.Wrap(fault.Internal, "account_unwritable", "a listed account cannot be encoded", err)
 	}
-	return value, nil
+	rows.Put(userKey(a), []byte(folded))
+	rows.Put(handleKey(folded, a), value)
+	return nil
 }
 
 func userKey(a account.Account) []byte { return append([]byte{users}, a.User...) }
@@ -126,7 +122,7 @@ func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (pa
 		return nil, "", err
 	}
 	from := append([]byte{handles}, text.Fold(prefix[:min(len(prefix), maxPrefix)])...)
-	r := table.Range{Table: list(), Partition: all, From: from, To: end(from), Limit: max(1, min(limit, MaxPage))}
+	r := table.Range{Table: list(), Partition: all, From: from, To: table.PrefixEnd(from), Limit: max(1, min(limit, MaxPage))}
 	if cursor != "" {
 		after := append([]byte{handles}, cursor...)
 		if len(after) > table.MaxKey || !bytes.HasPrefix(after, from) {
@@ -156,15 +152,4 @@ func (c *Client) catchUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	_, _ = cluster.Ask[any](ctx, c.node, kindName, all, follower.CatchUp{}) // else the list lacks the newest
-}
-
-// end is the smallest key above all that begin with a prefix.
-func end(prefix []byte) []byte {
-	to := bytes.Clone(prefix)
-	for i := len(to) - 1; i >= 0; i-- {
-		if to[i]++; to[i] != 0 {
-			return to[:i+1]
-		}
-	}
-	return nil
 }

@@ -47,13 +47,7 @@ func add(part *follower.Part) func(user id.User, a account.Listed, unread error)
 			part.Skip(fault.Wrap(fault.Internal, "account_unreadable", "account "+string(user)+" cannot be read", unread))
 			return nil
 		}
-		value, err := encode(a.Account)
-		if err != nil {
-			return err
-		}
-		part.Put(handleKey(a.Folded, a.Account), value)
-		part.Put(userKey(a.Account), []byte(a.Folded))
-		return nil
+		return put(part, a.Account, a.Folded)
 	}
 }
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
@@ -52,8 +51,8 @@ func (s store) index(ctx context.Context, user id.User, op table.Op) error {
 // known reports whether there is a session, or was one not long ago, without an actor: anybody can make up
 // names, and each would wake one and claim a shard for it. When the storage cannot tell, the actor has to.
 func (s store) known(ctx context.Context, name id.Session) bool {
-	_, err := s.table.Get(ctx, sessions(), string(name), []byte("doc"))
-	return !errors.Is(err, table.ErrNoRow)
+	exists, err := document.Exists(ctx, s.table, sessions(), string(name))
+	return exists || err != nil
 }
 
 // list names the sessions of a user, page by page until there are at least limit; some of them may have
