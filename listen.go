@@ -93,7 +93,7 @@ const tendEvery = time.Minute
 
 // tend has actors do what an earlier run, or another node, left them with.
 func (p *platform) tend(ctx context.Context) {
-	woken, err := actors.Tend(ctx, p.node, p.tables, p.backlog)
+	woken, err := actors.Tend(ctx, p.node, p.tables, p.undone)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) { // the others can go on, and it is tried again
 		p.log.Error("not all actors could be woken that were left with something to do", slog.Any("error", err))
 	}

@@ -52,14 +52,14 @@ type platform struct {
 	proxies  []netip.Prefix    // whose word is taken for who calls
 	faces    map[string]string // where each listener listens
 
-	engine  *pebbletable.Driver // behind tables
-	tables  *table.Store
-	events  *eventlog.Log
-	backlog *outbox.Backlog
-	broken  <-chan error // brings why the tables can be used no more
-	fresh   bool         // nothing was ever stored in the tables
-	blobs   *blob.Store
-	cache   *cache.Cache
+	engine *pebbletable.Driver // behind tables
+	tables *table.Store
+	events *eventlog.Log
+	undone *outbox.Undone
+	broken <-chan error // brings why the tables can be used no more
+	fresh  bool         // nothing was ever stored in the tables
+	blobs  *blob.Store
+	cache  *cache.Cache
 
 	node      *cluster.Node
 	tokens    *auth.Tokens
@@ -167,9 +167,9 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 	if err != nil {
 		return err
 	}
-	p.backlog = outbox.NewBacklog(p.registry)
+	p.undone = outbox.NewUndone(p.registry)
 	err = p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
-		Events: p.events, Tables: p.tables, Followers: follower.NewMetrics(p.registry), Backlog: p.backlog,
+		Events: p.events, Tables: p.tables, Followers: follower.NewMetrics(p.registry), Undone: p.undone,
 		Account: account.Deps{Table: p.tables, Revoker: board},
 		Session: session.Deps{Table: p.tables, Revoker: board, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
 		Channel: channel.Deps{

@@ -37,8 +37,8 @@ type Deps struct {
 	Events    *eventlog.Log
 	Tables    *table.Store
 	Followers *follower.Metrics
-	// Backlog counts what is left to do; nil: nobody does.
-	Backlog *outbox.Backlog
+	// Undone counts what is left to do; nil: nobody does.
+	Undone *outbox.Undone
 }
 
 // Kinds lists every kind of actor. They reach each other through n, which has not started yet.
@@ -49,7 +49,7 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	if d.Channel.Packager == nil {
 		d.Channel.Packager = broadcast.NewClient(n)
 	}
-	d.Account.Backlog, d.Session.Backlog, d.Channel.Backlog = d.Backlog, d.Backlog, d.Backlog
+	d.Account.Undone, d.Session.Undone, d.Channel.Undone = d.Undone, d.Undone, d.Undone
 	sessions, channels := session.NewClient(n, d.Session.Table, d.Session.Config), channel.NewClient(n, d.Channel.Table)
 	d.Account.Shut = func(ctx context.Context, user id.User) error {
 		return errors.Join(sessions.EndAll(ctx, user), channels.RevokeOwned(ctx, user))

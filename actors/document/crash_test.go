@@ -31,12 +31,12 @@ func beside() table.Table { return table.Plain("beside") }
 
 // process is one run of a node with a tally, over an engine that outlives it.
 type process struct {
-	node    *cluster.Node
-	tables  *table.Store
-	log     *eventlog.Log
-	figure  *prometheus.Registry
-	backlog *outbox.Backlog
-	end     func()
+	node   *cluster.Node
+	tables *table.Store
+	log    *eventlog.Log
+	figure *prometheus.Registry
+	undone *outbox.Undone
+	end    func()
 }
 
 // kept is an engine that nobody closes with a process.
@@ -54,7 +54,7 @@ func boot(t *testing.T, d driver.Driver, script faulttable.Script) *process {
 		return faulttable.Fault{}
 	}))}
 	p.figure = prometheus.NewRegistry()
-	p.backlog = outbox.NewBacklog(p.figure)
+	p.undone = outbox.NewUndone(p.figure)
 	l, err := tablelog.New(tablelog.Config{Tables: p.tables, Partitions: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func boot(t *testing.T, d driver.Driver, script faulttable.Script) *process {
 	}
 	k := document.Kind[tally, core, *core]{
 		Name: "tally", Idle: time.Hour, Tables: p.tables, Table: tallies(), Core: func() core { return core{} }, Log: p.log,
-		Backlog: p.backlog,
+		Undone: p.undone,
 		Around: func(ctx context.Context, x document.Write[tally], save func(context.Context) error) error {
 			if err := save(ctx); err != nil || x.Note == nil {
 				return err

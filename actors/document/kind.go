@@ -51,8 +51,8 @@ type Kind[D, S any, C Core[S]] struct {
 	Table  table.Table
 	// Log takes the events; nil: nobody is told any.
 	Log outbox.Log
-	// Backlog counts what activations have left to do; nil: nobody does.
-	Backlog *outbox.Backlog
+	// Undone counts what activations have left to do; nil: nobody does.
+	Undone *outbox.Undone
 	// Parse refuses keys that name nothing; nil: all are good.
 	Parse func(key string) error
 	// Core makes a core that knows its configuration; Loaded follows.
@@ -82,7 +82,7 @@ func (k Kind[D, S, C]) Cluster() cluster.Kind {
 					return nil, err
 				}
 			}
-			s := &Shell[D, S, C]{kind: &k, key: a.Key, core: k.Core(), stored: stored[D]{box: &outbox.Box{}}, entry: k.Backlog.Enter(k.Name)}
+			s := &Shell[D, S, C]{kind: &k, key: a.Key, core: k.Core(), stored: stored[D]{box: &outbox.Box{}}, entry: k.Undone.Enter(k.Name)}
 			if a.Exists {
 				var err error
 				if s.stored, err = k.load(ctx, a.Key); err != nil {

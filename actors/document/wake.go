@@ -74,8 +74,8 @@ func answer(t *cluster.Turn, err error) {
 // WakeAll wakes every actor that has something left to do, whichever process left it so: call it when a
 // node has started, and every now and then. It says how many were woken; those that could not be are
 // counted and some of them named in the error, stay marked, and do it when somebody asks them for
-// something. Nobody more is woken when ctx has ended. The backlog is told how many are marked.
-func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog *outbox.Backlog) (woken int, err error) {
+// something. Nobody more is woken when ctx has ended. undone is told how many are marked.
+func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, undone *outbox.Undone) (woken int, err error) {
 	marks := outbox.Marks{Tables: tables}
 	free := make(chan error, wakers) // the results of those that are done
 	var failed []error
@@ -125,7 +125,7 @@ func WakeAll(ctx context.Context, n *cluster.Node, tables *table.Store, backlog 
 		at = next
 	}
 	if whole && at == "" {
-		backlog.Marked(marked)
+		undone.Marked(marked)
 	}
 	for out > 0 {
 		collect()

@@ -53,7 +53,7 @@ func (x *nth) script(c faulttable.Call) faulttable.Fault {
 
 func (p *process) wakeAll(t *testing.T) (woken int, err error) {
 	t.Helper()
-	return document.WakeAll(t.Context(), p.node, p.tables, p.backlog)
+	return document.WakeAll(t.Context(), p.node, p.tables, p.undone)
 }
 
 // TestOneWhoStallsCreatesNothingAfterItWasLookedFor: a node is about to create a document, which it has

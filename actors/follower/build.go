@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// partOps and partBytes end a part. A batch of the tables takes four times as much, so that what a Build
-	// adds after it has looked fits as well.
-	partOps   = table.MaxOps / 4
-	partBytes = table.MaxBatch / 4
-	// partTime ends a part, far before its work is given up, and soon enough for those who wait.
-	partTime = time.Second
-	// collisions is how often a part is made again because an earlier write has taken effect late.
+	// portionOps and portionBytes end a portion. A batch of the tables takes four times as much, so that
+	// what a Build adds after it has looked fits as well.
+	portionOps   = table.MaxOps / 4
+	portionBytes = table.MaxBatch / 4
+	// portionTime ends a portion, far before its work is given up, and soon enough for those who wait.
+	portionTime = time.Second
+	// collisions is how often a portion is made again because an earlier write has taken effect late.
 	collisions = 3
-	// maxNamed is how many of those that were passed over in a part are named in the log.
+	// maxNamed is how many of those that were passed over in a portion are named in the log.
 	maxNamed = 10
 )
 
@@ -49,8 +49,8 @@ type building struct {
 	Place []byte `json:"place,omitempty"`
 }
 
-// Part is what a Build gives at once: it is written as one batch, together with the place to go on from.
-type Part struct {
+// Portion is what a Build gives at once: it is written as one batch, together with the place to go on from.
+type Portion struct {
 	changes map[string]table.Op
 	bytes   int
 	until   time.Time
@@ -58,34 +58,34 @@ type Part struct {
 	missed  int
 }
 
-func newPart() *Part {
-	return &Part{changes: map[string]table.Op{}, until: time.Now().Add(partTime)}
+func newPortion() *Portion {
+	return &Portion{changes: map[string]table.Op{}, until: time.Now().Add(portionTime)}
 }
 
 // Put sets a row.
-func (p *Part) Put(key, value []byte) { p.change(table.Put(key, value)) }
+func (p *Portion) Put(key, value []byte) { p.change(table.Put(key, value)) }
 
 // Delete removes a row.
-func (p *Part) Delete(key []byte) { p.change(table.Delete(key)) }
+func (p *Portion) Delete(key []byte) { p.change(table.Delete(key)) }
 
 // change keeps the last change of each row, because a batch may have only one.
-func (p *Part) change(op table.Op) {
+func (p *Portion) change(op table.Op) {
 	old := p.changes[string(op.Key)]
 	p.bytes += len(op.Key) + len(op.Value) - len(old.Key) - len(old.Value)
 	p.changes[string(op.Key)] = op
 }
 
 // Skip says that something of the truth cannot be read, and that the list is made without it.
-func (p *Part) Skip(err error) {
+func (p *Portion) Skip(err error) {
 	p.missed++
 	if len(p.skipped) < maxNamed {
 		p.skipped = append(p.skipped, err)
 	}
 }
 
-// Full says that the part should end here. Between two looks a Build adds at most 1024 rows or 1 MiB.
-func (p *Part) Full() bool {
-	return len(p.changes) >= partOps || p.bytes >= partBytes || !time.Now().Before(p.until)
+// Full says that the portion should end here. Between two looks a Build adds at most 1024 rows or 1 MiB.
+func (p *Portion) Full() bool {
+	return len(p.changes) >= portionOps || p.bytes >= portionBytes || !time.Now().Before(p.until)
 }
 
 // begin has the rows built anew, also by a successor, from the ends that the log has now: what is told
@@ -118,7 +118,7 @@ func (f *follower) building(ctx context.Context) (b building, version table.Vers
 	return b, row.Version, err
 }
 
-// build makes the next part of the rows.
+// build makes the next portion of the rows.
 func (f *follower) build(ctx context.Context, r *round) error {
 	for try := 0; ; try++ {
 		err := f.buildPart(ctx, r)
@@ -136,14 +136,14 @@ func (f *follower) buildPart(ctx context.Context, r *round) error {
 	if len(b.Ends) != len(f.parts) { // of a log with other partitions
 		return f.begin(ctx)
 	}
-	part := newPart()
-	next, err := f.kind.Build(ctx, f.key, string(b.Place), part)
+	portion := newPortion()
+	next, err := f.kind.Build(ctx, f.key, string(b.Place), portion)
 	if err != nil {
 		return err
 	}
-	r.skipped, r.missed = part.skipped, part.missed
-	ops := make([]table.Op, 0, len(part.changes)+2)
-	for _, op := range part.changes {
+	r.skipped, r.missed = portion.skipped, portion.missed
+	ops := make([]table.Op, 0, len(portion.changes)+2)
+	for _, op := range portion.changes {
 		ops = append(ops, op)
 	}
 	if next != "" {

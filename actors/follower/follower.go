@@ -72,11 +72,11 @@ type Kind struct {
 	Table  table.Table
 	// Apply puts the effect of an event into rows; what it does not understand it passes over.
 	Apply projection.Apply
-	// Build gives the next part of the rows from the truth: it adds to the part until that is full, and gives
-	// the place to go on from, which comes back in a later call, perhaps in another process; it is "" in the
-	// first call and after the last. Rows of before stay where it does not change them, so at the end it
-	// removes those that the truth does not give.
-	Build   func(ctx context.Context, key, place string, part *Part) (next string, err error)
+	// Build gives the next portion of the rows from the truth: it adds to the portion until that is full,
+	// and gives the place to go on from, which comes back in a later call, perhaps in another process; it
+	// is "" in the first call and after the last. Rows of before stay where it does not change them, so at
+	// the end it removes those that the truth does not give.
+	Build   func(ctx context.Context, key, place string, portion *Portion) (next string, err error)
 	Metrics *Metrics
 }
 
@@ -125,7 +125,7 @@ func (a *actor) long(t *cluster.Turn) bool {
 	return !a.building.IsZero() && t.Now().Sub(a.building) >= buildPatience
 }
 
-// run begins a round, in which all events are read that are there now, or a part of the rows is built.
+// run begins a round, in which all events are read that are there now, or a portion of the rows is built.
 func (a *actor) run(t *cluster.Turn) {
 	if a.running || !a.asked {
 		return
@@ -202,7 +202,7 @@ type round struct {
 	missed  int
 }
 
-// catchUp reads what there is, or builds a part of the rows.
+// catchUp reads what there is, or builds a portion of the rows.
 func (f *follower) catchUp(ctx context.Context) (r round, err error) {
 	if err := f.prepare(ctx, &r); err != nil || r.building {
 		return r, err
@@ -231,7 +231,7 @@ func (f *follower) catchUp(ctx context.Context) (r round, err error) {
 	return r, nil
 }
 
-// prepare makes the projections, and the next part of the rows where they were never made or have to be
+// prepare makes the projections, and the next portion of the rows where they were never made or have to be
 // made anew.
 func (f *follower) prepare(ctx context.Context, r *round) error {
 	if f.ready {

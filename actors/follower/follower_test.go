@@ -102,7 +102,7 @@ func (w *world) boot() {
 }
 
 // build takes two names at once; the place is how many were taken.
-func (w *world) build(ctx context.Context, key, place string, part *follower.Part) (string, error) {
+func (w *world) build(ctx context.Context, key, place string, portion *follower.Portion) (string, error) {
 	w.mu.Lock()
 	if place == "" {
 		w.builds++
@@ -110,27 +110,27 @@ func (w *world) build(ctx context.Context, key, place string, part *follower.Par
 	truth, slow := slices.Clone(w.truth), w.slow
 	w.mu.Unlock()
 	done, _ := strconv.Atoi(place)
-	for !part.Full() {
+	for !portion.Full() {
 		for _, name := range truth[done:min(done+2, len(truth))] {
 			if err := slow(name); err != nil {
-				part.Skip(err)
+				portion.Skip(err)
 				continue
 			}
-			part.Put([]byte("n"+name), nil)
+			portion.Put([]byte("n"+name), nil)
 		}
 		if done = min(done+2, len(truth)); done == len(truth) {
-			return "", w.remove(ctx, key, truth, part)
+			return "", w.remove(ctx, key, truth, portion)
 		}
 	}
 	return strconv.Itoa(done), ctx.Err()
 }
 
 // remove removes the rows that are not true.
-func (w *world) remove(ctx context.Context, key string, truth []string, part *follower.Part) error {
+func (w *world) remove(ctx context.Context, key string, truth []string, portion *follower.Portion) error {
 	rows, _, err := w.tables.Scan(ctx, table.Range{Table: rows(), Partition: key, From: []byte("n"), To: []byte("o"), Limit: 5000})
 	for _, r := range rows {
 		if !slices.Contains(truth, string(r.Key[1:])) {
-			part.Delete(r.Key)
+			portion.Delete(r.Key)
 		}
 	}
 	return err

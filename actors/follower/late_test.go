@@ -16,7 +16,7 @@ import (
 type late struct {
 	driver.Driver
 	mu   sync.Mutex
-	next bool          // the next write of a part of the rows is that one
+	next bool          // the next write of a portion of the rows is that one
 	soon bool          // it takes effect before the one after it
 	kept *driver.Batch // until then
 }
@@ -52,8 +52,8 @@ func (l *late) arrive(ctx context.Context) error {
 	return err
 }
 
-// TestAPartThatIsWrittenLate changes nothing that came after it, and is made use of if nothing has.
-func TestAPartThatIsWrittenLate(t *testing.T) {
+// TestAPortionThatIsWrittenLate changes nothing that came after it, and is made use of if nothing has.
+func TestAPortionThatIsWrittenLate(t *testing.T) {
 	for name, soon := range map[string]bool{"before the next": true, "after all": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

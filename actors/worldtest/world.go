@@ -67,8 +67,8 @@ type World struct {
 	Board    *revocation.Board
 	Packager *Packager
 	Sockets  *Sockets
-	// Backlog has the metrics of what is left to do.
-	Backlog *prometheus.Registry
+	// Undone has the metrics of what is left to do.
+	Undone *prometheus.Registry
 
 	stop func()
 }
@@ -76,7 +76,7 @@ type World struct {
 // New starts a world.
 func New(tb testing.TB, cfg Config) *World {
 	tb.Helper()
-	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}, Revoked: &auth.Revocations{}, Backlog: prometheus.NewRegistry()}
+	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}, Revoked: &auth.Revocations{}, Undone: prometheus.NewRegistry()}
 	if w.Table == nil {
 		w.Table = pebbletest.Open(tb)
 	}
@@ -118,7 +118,7 @@ func New(tb testing.TB, cfg Config) *World {
 		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
 		Channel: channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels},
 		Room:    room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)},
-		Events:  w.Events, Tables: w.Table, Backlog: outbox.NewBacklog(w.Backlog),
+		Events:  w.Events, Tables: w.Table, Undone: outbox.NewUndone(w.Undone),
 	})
 	for i, k := range kinds {
 		if k.Name == channel.KindName {

@@ -11,7 +11,7 @@
 // write that leaves something to do (Marks.Put), and takes it down when nothing is left (Marks.Remove).
 // Every node wakes all who are marked, wherever they live, when it starts and once a minute.
 //
-// Backlog shows in metrics what owners have left to do.
+// Undone shows in metrics what owners have left to do.
 //
 // Promises:
 //

@@ -18,7 +18,7 @@ const KindName = "account"
 type Deps struct {
 	Table   *table.Store
 	Log     outbox.Log // nil: nobody is told
-	Backlog *outbox.Backlog
+	Undone  *outbox.Undone
 	Revoker revocation.Revoker
 	// Shut ends what an account that is shut out has elsewhere: its logins and stream keys. It may be
 	// repeated. Nil: there is nothing.
@@ -32,7 +32,7 @@ func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, d.Revoker, d.Shut, d.Config.claimTTL()}
 	return document.Kind[stored, state, *state]{
 		Name: KindName, Idle: d.Config.Idle, Messages: messages(), Tables: d.Table, Table: accounts(), Log: d.Log,
-		Backlog: d.Backlog, Around: s.around, Settle: s.settle,
+		Undone: d.Undone, Around: s.around, Settle: s.settle,
 		Core: func() state { return state{} },
 		Parse: func(key string) error {
 			if _, err := id.ParseNumber[id.User](key); err != nil {

@@ -64,8 +64,8 @@ func Address() follower.Address { return follower.Address{Kind: kindName, Key: a
 func Kind(d Deps) cluster.Kind {
 	return follower.Kind{
 		Name: kindName, Topic: account.Topic, Log: d.Log, Tables: d.Table, Table: list(), Apply: apply, Metrics: d.Metrics,
-		Build: func(ctx context.Context, _, place string, part *follower.Part) (string, error) {
-			return build(ctx, d.Table, place, part)
+		Build: func(ctx context.Context, _, place string, portion *follower.Portion) (string, error) {
+			return build(ctx, d.Table, place, portion)
 		},
 	}.Cluster()
 }

@@ -22,38 +22,38 @@ const (
 )
 
 // build writes the rows of all accounts there are, and then removes those that no account has.
-func build(ctx context.Context, s *table.Store, place string, part *follower.Part) (next string, err error) {
+func build(ctx context.Context, s *table.Store, place string, portion *follower.Portion) (next string, err error) {
 	if from, ok := strings.CutPrefix(place, removing); ok {
-		return remove(ctx, s, from, part)
+		return remove(ctx, s, from, portion)
 	}
 	at := strings.TrimPrefix(place, adding)
 	for {
-		if at, err = account.Page(ctx, s, at, add(part)); err != nil {
+		if at, err = account.Page(ctx, s, at, add(portion)); err != nil {
 			return "", err
 		}
 		if at == "" {
 			return removing, nil
 		}
-		if part.Full() {
+		if portion.Full() {
 			return adding + at, nil
 		}
 	}
 }
 
-// add puts the rows of an account into a part.
-func add(part *follower.Part) func(user id.User, a account.Listed, unread error) error {
+// add puts the rows of an account into a portion.
+func add(portion *follower.Portion) func(user id.User, a account.Listed, unread error) error {
 	return func(user id.User, a account.Listed, unread error) error {
 		if unread != nil {
-			part.Skip(fault.Wrap(fault.Internal, "account_unreadable", "account "+string(user)+" cannot be read", unread))
+			portion.Skip(fault.Wrap(fault.Internal, "account_unreadable", "account "+string(user)+" cannot be read", unread))
 			return nil
 		}
-		return put(part, a.Account, a.Folded)
+		return put(portion, a.Account, a.Folded)
 	}
 }
 
 // remove removes rows of handles that their accounts do not have, from a key on. An account that cannot be
 // read keeps its row: it was there.
-func remove(ctx context.Context, s *table.Store, from string, part *follower.Part) (next string, err error) {
+func remove(ctx context.Context, s *table.Store, from string, portion *follower.Portion) (next string, err error) {
 	r := table.Range{Table: list(), Partition: all, From: []byte(cmp.Or(from, string(rune(handles)))), To: []byte{handles + 1}, Limit: sweepPage}
 	for {
 		rows, more, err := s.Scan(ctx, r)
@@ -61,24 +61,24 @@ func remove(ctx context.Context, s *table.Store, from string, part *follower.Par
 			return "", err
 		}
 		for _, row := range rows {
-			if err := check(ctx, s, row.Key, part); err != nil {
+			if err := check(ctx, s, row.Key, portion); err != nil {
 				return "", err
 			}
 		}
 		if !more {
 			return "", nil
 		}
-		if r = table.Rest(r, rows); part.Full() {
+		if r = table.Rest(r, rows); portion.Full() {
 			return removing + string(r.From), nil
 		}
 	}
 }
 
 // check removes one of these rows if it has to be.
-func check(ctx context.Context, s *table.Store, key []byte, part *follower.Part) error {
+func check(ctx context.Context, s *table.Store, key []byte, portion *follower.Portion) error {
 	folded, user, found := bytes.Cut(key[1:], []byte{0})
 	if !found {
-		part.Delete(bytes.Clone(key))
+		portion.Delete(bytes.Clone(key))
 		return nil
 	}
 	a, exists, err := account.Read(ctx, s, id.User(user))
@@ -86,10 +86,10 @@ func check(ctx context.Context, s *table.Store, key []byte, part *follower.Part)
 	case err != nil && fault.KindOf(err) != fault.Internal:
 		return err
 	case err == nil && !exists:
-		part.Delete(bytes.Clone(key))
-		part.Delete(userKey(account.Account{User: id.User(user)}))
+		portion.Delete(bytes.Clone(key))
+		portion.Delete(userKey(account.Account{User: id.User(user)}))
 	case err == nil && a.Folded != string(folded):
-		part.Delete(bytes.Clone(key))
+		portion.Delete(bytes.Clone(key))
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type Deps struct {
 	Revoker revocation.Revoker
 	Config  Config
 	Metrics *Metrics
-	Backlog *outbox.Backlog
+	Undone  *outbox.Undone
 }
 
 // Kind makes sessions. The key is the session id; an activation without a stored document refuses
@@ -27,7 +27,7 @@ type Deps struct {
 func Kind(d Deps) cluster.Kind {
 	cfg, rows := d.Config.filled(), store{d.Table, d.Revoker}
 	return document.Kind[stored, state, *state]{
-		Name: KindName, Idle: cfg.Idle, Messages: messages(), Tables: d.Table, Table: sessions(), Backlog: d.Backlog, Around: rows.around, Settle: rows.settle,
+		Name: KindName, Idle: cfg.Idle, Messages: messages(), Tables: d.Table, Table: sessions(), Undone: d.Undone, Around: rows.around, Settle: rows.settle,
 		Core: func() state { return state{cfg: cfg} },
 		Actor: func(s *document.Shell[stored, state, *state]) cluster.Actor {
 			s.Own = d.Metrics.perform

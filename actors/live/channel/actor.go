@@ -33,7 +33,7 @@ type Deps struct {
 	Packager Packager
 	Config   Config
 	Metrics  *Metrics
-	Backlog  *outbox.Backlog
+	Undone   *outbox.Undone
 }
 
 type shell = document.Shell[stored, state, *state]
@@ -45,7 +45,7 @@ func Kind(d Deps) cluster.Kind {
 	s := store{d.Table, cfg, d.Rooms}
 	return document.Kind[stored, state, *state]{
 		Name: KindName, Idle: cfg.Idle, Messages: messages(), Local: local(), Tables: d.Table, Table: channels(),
-		Backlog: d.Backlog, Around: s.around, Settle: s.settle,
+		Undone: d.Undone, Around: s.around, Settle: s.settle,
 		Core: func() state { return state{cfg: cfg, phase: Offline} },
 		Parse: func(key string) error {
 			if _, err := id.ParseNumber[id.Channel](key); err != nil {

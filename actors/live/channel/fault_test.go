@@ -486,7 +486,7 @@ func TestAChannelThatIsGoneHasNothingLeftToDo(t *testing.T) {
 	store, disk := worldtest.NewFlaky(t)
 	w := worldtest.New(t, worldtest.Config{Table: store})
 	waiting := func() (n float64) {
-		families, err := w.Backlog.Gather()
+		families, err := w.Undone.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}
