@@ -3,12 +3,12 @@ package session
 import (
 	"context"
 	"errors"
-	"github.com/barrage-live/barrage/actors/document"
 	"math"
 	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
