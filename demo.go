@@ -73,9 +73,9 @@ func (p *platform) prepareStage(ctx context.Context) (stage, error) {
 		s.bots = append(s.bots, who)
 	}
 	s.room = string(ch.Room)
-	s.page = "http://" + loopback(p.faces["http"]) + "/@" + demoName
-	s.socket = "ws://" + loopback(p.faces["http"]) + "/ws"
-	s.publish = "rtmp://" + loopback(p.faces["rtmp"]) + "/live/" + key.Reveal()
+	s.page = "http://" + loopback(p.addrs["http"]) + "/@" + demoName
+	s.socket = "ws://" + loopback(p.addrs["http"]) + "/ws"
+	s.publish = "rtmp://" + loopback(p.addrs["rtmp"]) + "/live/" + key.Reveal()
 	return s, nil
 }
 

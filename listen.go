@@ -34,8 +34,8 @@ import (
 // actors and playlists need the rest of that time.
 const drainSpread = 5 * time.Second
 
-// listen lets the actors run and opens the faces of the platform, the private one first and the public ones
-// last, so that nobody is let in before everything behind the door stands.
+// listen lets the actors run and opens the listeners of the platform, the private one first and the public
+// ones last, so that nobody is let in before everything behind the door stands.
 func (p *platform) listen(ctx context.Context) error {
 	figures := socket.NewMetrics(p.registry)
 	sockets, err := p.openSockets(figures)
@@ -51,16 +51,16 @@ func (p *platform) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.serveHTTP(ctx, face{name: "admin", addr: p.cfg.Admin}, edge.Mux(p.private())); err != nil {
+	if err := p.serveHTTP(ctx, listener{name: "admin", addr: p.cfg.Admin}, edge.Mux(p.private())); err != nil {
 		return err
 	}
 	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: p.proxies}, figures.WS)
 	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: p.proxies, Public: p.cfg.Public}, p.allowance(), p.log)
-	if err := p.serveHTTP(ctx, face{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
+	if err := p.serveHTTP(ctx, listener{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
 	}
 	if p.cfg.HTTPS != "" {
-		if err := p.serveHTTP(ctx, face{name: "https", addr: p.cfg.HTTPS, places: places, secure: true}, public); err != nil {
+		if err := p.serveHTTP(ctx, listener{name: "https", addr: p.cfg.HTTPS, places: places, secure: true}, public); err != nil {
 			return err
 		}
 	}
@@ -163,7 +163,7 @@ func (p *platform) openSockets(figures *socket.Metrics) (*socket.Gateway, error)
 	return sockets, nil
 }
 
-// public is the face for everybody: what is not the API, the sockets or playback belongs to the pages.
+// public is what everybody reaches: what is not the API, the sockets or playback belongs to the pages.
 func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 	programs, err := p.programs()
 	if err != nil {
@@ -181,7 +181,7 @@ func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 		p.log.Warn("the pages are not built; run make web and build again")
 	}
 	playback := hls.New(hls.Config{
-		Locator: broadcast.NewLocator(p.packages, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
+		Locator: broadcast.NewLocator(p.broadcasts, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
 	})
 	return []edge.Mount{
 		{Pattern: "/ws", Handler: sockets.Handler()},
@@ -193,9 +193,9 @@ func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 	}, nil
 }
 
-// allowance is what one address may ask of the public face. Playlists and segments count a fifth, because a
-// player asks for several a second and people who watch share addresses. Handshakes of sockets have a lower
-// rate of their own besides.
+// allowance is what one address may ask of the public listeners. Playlists and segments count a fifth,
+// because a player asks for several a second and people who watch share addresses. Handshakes of sockets
+// have a lower rate of their own besides.
 func (p *platform) allowance() edge.Allowance {
 	perSecond := float64(p.cfg.Limits.HTTP)
 	return edge.Allowance{
@@ -220,58 +220,58 @@ func (p *platform) private() []edge.Mount {
 	}
 }
 
-// face is a listener of the platform.
-type face struct {
+// listener is an address that the platform listens at.
+type listener struct {
 	name, addr string
 	secure     bool       // speaks TLS
 	places     *ws.Places // of its connections; nil: they are not counted
 }
 
 // listenTo begins to listen, below TLS.
-func (p *platform) listenTo(ctx context.Context, f face) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", f.addr)
+func (p *platform) listenTo(ctx context.Context, at listener) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at.addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.name, err)
+		return nil, fmt.Errorf("%s: %w", at.name, err)
 	}
-	p.faces[f.name] = l.Addr().String()
-	p.log.Info("listening", slog.String("face", f.name), slog.String("addr", l.Addr().String()))
-	if f.places != nil {
-		l = f.places.Bound(l)
+	p.addrs[at.name] = l.Addr().String()
+	p.log.Info("listening", slog.String("listener", at.name), slog.String("addr", l.Addr().String()))
+	if at.places != nil {
+		l = at.places.Bound(l)
 	}
 	return l, nil
 }
 
-// serveHTTP serves a face until the platform stops.
-func (p *platform) serveHTTP(ctx context.Context, f face, h http.Handler) error {
-	l, err := p.listenTo(ctx, f)
+// serveHTTP serves a listener until the platform stops.
+func (p *platform) serveHTTP(ctx context.Context, at listener, h http.Handler) error {
+	l, err := p.listenTo(ctx, at)
 	if err != nil {
 		return err
 	}
 	var certificate *tls.Config
-	if f.secure {
+	if at.secure {
 		if certificate, err = p.cfg.TLS.certificate(); err != nil {
 			return errors.Join(err, l.Close())
 		}
 	}
-	served := edge.Open(l, h, certificate, p.log.With(slog.String("face", f.name)), func(err error) {
-		p.failed <- fmt.Errorf("%s: %w", f.name, err)
+	served := edge.Open(l, h, certificate, p.log.With(slog.String("listener", at.name)), func(err error) {
+		p.failed <- fmt.Errorf("%s: %w", at.name, err)
 	})
-	p.steps.add(f.name, served.Close)
+	p.steps.add(at.name, served.Close)
 	return nil
 }
 
 // openIngest opens the listeners that publishers come to.
 func (p *platform) openIngest(ctx context.Context) error {
 	figures := rtmp.NewMetrics(p.registry)
-	for _, f := range []face{{name: "rtmp", addr: p.cfg.RTMP}, {name: "rtmps", addr: p.cfg.RTMPS, secure: true}} {
-		if f.addr == "" {
+	for _, at := range []listener{{name: "rtmp", addr: p.cfg.RTMP}, {name: "rtmps", addr: p.cfg.RTMPS, secure: true}} {
+		if at.addr == "" {
 			continue
 		}
-		l, err := p.listenTo(ctx, f)
+		l, err := p.listenTo(ctx, at)
 		if err != nil {
 			return err
 		}
-		if f.secure {
+		if at.secure {
 			shown, err := p.cfg.TLS.certificate()
 			if err != nil {
 				return errors.Join(err, l.Close())
@@ -281,7 +281,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 		server := rtmp.Start(rtmp.Config{
 			Gate: p.gate, Log: p.log, Metrics: figures, MaxConns: p.cfg.Live.Publishers, MaxBitrate: p.cfg.Live.MaxBitrate,
 		}, l)
-		p.steps.add(f.name, func(context.Context) error { server.Close(); return nil })
+		p.steps.add(at.name, func(context.Context) error { server.Close(); return nil })
 	}
 	return nil
 }

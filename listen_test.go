@@ -19,7 +19,7 @@ func TestThePublicFace(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := serveUntil(t.Context(), cfg, slog.New(slog.DiscardHandler), func(p *platform) error {
-		visitor{t, "http://" + p.faces["http"]}.visit()
+		visitor{t, "http://" + p.addrs["http"]}.visit()
 		if ok, _, err := p.allow(t.Context(), "a limit that many settings made", 1<<40, p.cfg.Limits.Window); !ok || err != nil {
 			t.Errorf("a limit larger than the cache's: %v, %v", ok, err)
 		}
@@ -29,7 +29,7 @@ func TestThePublicFace(t *testing.T) {
 	}
 }
 
-// visitor asks a face as a proxy would.
+// visitor asks a listener as a proxy would.
 type visitor struct {
 	t    *testing.T
 	base string

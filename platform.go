@@ -50,7 +50,7 @@ type platform struct {
 	failed   chan error        // listeners that ended by themselves
 	open     atomic.Bool       // viewers are welcome
 	proxies  []netip.Prefix    // whose word is taken for who calls
-	faces    map[string]string // where each listener listens
+	addrs    map[string]string // where each listener listens, by its name
 
 	engine *pebbletable.Driver // behind tables
 	tables *table.Store
@@ -61,23 +61,23 @@ type platform struct {
 	blobs  *blob.Store
 	cache  *cache.Cache
 
-	node      *cluster.Node
-	tokens    *auth.Tokens
-	revoked   auth.Revocations
-	accounts  *account.Client
-	directory *accountlist.Client
-	sessions  *session.Client
-	channels  *channel.Client
-	figures   *channel.Metrics // of the gate and of the channels
-	gate      *channel.Gate
-	rooms     *room.Client
-	packages  *broadcast.Client
+	node           *cluster.Node
+	tokens         *auth.Tokens
+	revoked        auth.Revocations
+	accounts       *account.Client
+	directory      *accountlist.Client
+	sessions       *session.Client
+	channels       *channel.Client
+	channelMetrics *channel.Metrics // of the gate and of the channels
+	gate           *channel.Gate
+	rooms          *room.Client
+	broadcasts     *broadcast.Client
 }
 
 // openPlatform opens storage and makes the node, which refuses everything until startActors. On an error
 // everything that was opened is closed again.
 func openPlatform(ctx context.Context, cfg Config, log *slog.Logger) (*platform, error) {
-	p := &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), faces: map[string]string{}}
+	p := &platform{cfg: cfg, log: log, registry: metrics.New(metrics.Build{Version: version}), failed: make(chan error, 8), addrs: map[string]string{}}
 	if err := p.openAll(ctx); err != nil {
 		return nil, errors.Join(err, p.steps.undo(ctx, log))
 	}
@@ -173,7 +173,7 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 		Account: account.Deps{Table: p.tables, Revoker: board},
 		Session: session.Deps{Table: p.tables, Revoker: board, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
 		Channel: channel.Deps{
-			Table: p.tables, Metrics: p.figures,
+			Table: p.tables, Metrics: p.channelMetrics,
 			Config: channel.Config{Grace: p.cfg.Live.Grace, Overlap: p.cfg.Live.KeyOverlap},
 		},
 		Room: room.Deps{
@@ -185,7 +185,7 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 			},
 			Metrics: room.NewMetrics(p.registry),
 		},
-		Packager: broadcast.Deps{
+		Broadcast: broadcast.Deps{
 			Blobs: p.blobs, Config: broadcast.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
 		},
 	}))
@@ -241,10 +241,10 @@ func (p *platform) openClients() error {
 	p.directory = accountlist.NewClient(p.node, p.tables)
 	p.sessions = session.NewClient(p.node, p.tables, p.cfg.sessions())
 	p.channels = channel.NewClient(p.node, p.tables)
-	p.figures = channel.NewMetrics(p.registry)
-	p.gate = channel.NewGate(p.node, p.figures)
+	p.channelMetrics = channel.NewMetrics(p.registry)
+	p.gate = channel.NewGate(p.node, p.channelMetrics)
 	p.rooms = room.NewClient(p.node)
-	p.packages = broadcast.NewClient(p.node)
+	p.broadcasts = broadcast.NewClient(p.node)
 	return nil
 }
 

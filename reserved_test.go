@@ -13,7 +13,8 @@ import (
 )
 
 // TestEveryRouteIsAReservedWord holds the list of words that nobody may take for a name against all that
-// answers at an address: the mounts of both faces, the files beside the pages, and the pages themselves.
+// answers at an address: the mounts of the public and the private listeners, the files beside the pages,
+// and the pages themselves.
 func TestEveryRouteIsAReservedWord(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	p, err := openPlatform(t.Context(), Config{Data: t.TempDir(), Storage: Storage{Cache: 1 << 20}}, log)

@@ -30,9 +30,9 @@ type Deps struct {
 	Account account.Deps
 	Session session.Deps
 	// Channel's Rooms and Packager may be left nil; then they are the actors of the node.
-	Channel  channel.Deps
-	Room     room.Deps
-	Packager broadcast.Deps
+	Channel   channel.Deps
+	Room      room.Deps
+	Broadcast broadcast.Deps
 	// Events is the log in which actors tell what has happened; lists are made of it in Tables.
 	Events    *eventlog.Log
 	Tables    *table.Store
@@ -61,7 +61,7 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 		session.Kind(d.Session),
 		channel.Kind(d.Channel),
 		room.Kind(d.Room),
-		broadcast.Kind(d.Packager),
+		broadcast.Kind(d.Broadcast),
 	}
 }
 

@@ -101,7 +101,7 @@ func (s *Shell[D, S, C]) look(
 			ctx, cancel = context.WithTimeout(ctx, limit)
 			defer cancel()
 		}
-		found, err := kind.settle(ctx, key, fence)
+		found, err := kind.reread(ctx, key, fence)
 		late = ctx.Err() != nil
 		return found, err
 	}, func(t *cluster.Turn, v any, err error) {

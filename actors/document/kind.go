@@ -116,8 +116,8 @@ func (k *Kind[D, S, C]) load(ctx context.Context, key string) (s stored[D], err 
 	return s, err
 }
 
-// settle reads what is stored after every write of this activation has been decided.
-func (k *Kind[D, S, C]) settle(ctx context.Context, key string, fence position.Fence) (stored[D], error) {
+// reread reads what is stored after every write of this activation has been decided.
+func (k *Kind[D, S, C]) reread(ctx context.Context, key string, fence position.Fence) (stored[D], error) {
 	if err := k.Tables.Fence(ctx, k.Table, key, fence); err != nil {
 		return stored[D]{}, err
 	}

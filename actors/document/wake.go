@@ -52,7 +52,7 @@ func (s *Shell[D, S, C]) wake(t *cluster.Turn) {
 // yet was not fenced for this activation either, so a former owner may be about to create it: after the
 // fence it cannot any more, or it has, and the next who wakes it does what is left.
 func (k *Kind[D, S, C]) forget(ctx context.Context, key string, to outbox.Place) error {
-	found, err := k.settle(ctx, key, to.Fence)
+	found, err := k.reread(ctx, key, to.Fence)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@
 //
 // It owns no state but when it last told of a proxy that is not trusted and the count of what addresses
 // asked for, which is this node's alone and bounded in memory. It knows no face: the composition root mounts
-// handlers on it, listens, and opens a Face on every listener.
+// handlers on it, listens, and opens a Listener on every net.Listener.
 //
 // It promises that nobody holds a connection by doing nothing: a head of at most 32 KiB within 5 s, a body
 // within 10 s, an answer within 60 s where a handler does not allow more, 90 s between two requests, and

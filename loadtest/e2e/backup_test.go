@@ -58,7 +58,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "backups", "tonight")
 	s := start(t, filepath.Join(root, "data"), "--limits.writes", "100000", "--limits.registrations", "1000")
-	admin := s.faces["admin"]
+	admin := s.addrs["admin"]
 	st := s.streamer(t, "keeper")
 	l := &ledger{places: map[string]position.Position{}}
 	ctx, stop := context.WithCancel(t.Context())

@@ -65,7 +65,7 @@ func TestDemoShowsAPictureAndChats(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{cmd: cmd, faces: map[string]string{}, stopped: make(chan struct{})}
+	s := &server{cmd: cmd, addrs: map[string]string{}, stopped: make(chan struct{})}
 	announced := make(chan *url.URL, 1)
 	go func() {
 		announce(out, announced)
@@ -75,7 +75,7 @@ func TestDemoShowsAPictureAndChats(t *testing.T) {
 	t.Cleanup(s.kill)
 	select {
 	case page := <-announced:
-		s.faces["http"] = page.Host
+		s.addrs["http"] = page.Host
 		if page.Path != "/@demo" {
 			t.Errorf("the demo announced %s", page)
 		}

@@ -36,7 +36,7 @@ func TestAckedEditsSurviveKill(t *testing.T) {
 		t.Fatalf("admin create: %+v", root)
 	}
 	s := start(t, data, "--limits.http", "100000", "--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000")
-	args := []string{"--limits.http", "100000", "--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000", "--http", s.faces["http"]}
+	args := []string{"--limits.http", "100000", "--limits.writes", "100000", "--limits.registrations", "100000", "--limits.logins", "100000", "--http", s.addrs["http"]}
 	var acked atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
 	all := make([]*editor, editors)

@@ -160,7 +160,7 @@ func (s *server) newcomer(t *testing.T, st streamer) {
 // gauges reads metrics of the admin port.
 func (s *server) gauges(t *testing.T, names ...string) (lines []string) {
 	t.Helper()
-	res, err := http.Get("http://" + s.faces["admin"] + "/metrics")
+	res, err := http.Get("http://" + s.addrs["admin"] + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

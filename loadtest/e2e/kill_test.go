@@ -86,8 +86,8 @@ func newKillWorld(t *testing.T) *killWorld {
 	data := filepath.Join(t.TempDir(), "data")
 	w.args = []string{"--limits.writes", "100000", "--limits.registrations", "1000", "--limits.handshakes", "1000", "--room.posts", "100"}
 	w.server = start(t, data, w.args...)
-	for _, face := range []string{"http", "rtmp"} {
-		w.args = append(w.args, "--"+face, w.server.faces[face])
+	for _, listener := range []string{"http", "rtmp"} {
+		w.args = append(w.args, "--"+listener, w.server.addrs[listener])
 	}
 	w.room = w.server.streamer(t, "killed").Room
 	for i := range killClients {

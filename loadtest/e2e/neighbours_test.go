@@ -256,12 +256,12 @@ func TestIdleConnectionsOfOneAddress(t *testing.T) {
 	st := s.streamer(t, "crowded")
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 96)}, Timeout: 5 * time.Second}
 	for range 300 {
-		conn, err := dialer.DialContext(t.Context(), "tcp", s.faces["http"])
+		conn, err := dialer.DialContext(t.Context(), "tcp", s.addrs["http"])
 		if err != nil {
 			break // refused is as good
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		_, _ = fmt.Fprintf(conn, "GET /v1/channels?live=true HTTP/1.1\r\nHost: %s\r\n\r\n", s.faces["http"])
+		_, _ = fmt.Fprintf(conn, "GET /v1/channels?live=true HTTP/1.1\r\nHost: %s\r\n\r\n", s.addrs["http"])
 	}
 	client := from(95)
 	for i := range 20 {

@@ -51,7 +51,7 @@ func run(m *testing.M) int {
 type server struct {
 	cmd     *exec.Cmd
 	data    string
-	faces   map[string]string // face -> host:port
+	addrs   map[string]string // listener -> host:port
 	stopped chan struct{}     // closed when the process has ended
 	err     error             // of Wait; read after stopped
 
@@ -76,7 +76,7 @@ func start(t *testing.T, data string, args ...string) *server {
 }
 
 func launch(data string, args ...string) (*server, error) {
-	s := &server{data: data, faces: map[string]string{}, stopped: make(chan struct{})}
+	s := &server{data: data, addrs: map[string]string{}, stopped: make(chan struct{})}
 	// What actors say to each other crosses as data here, as it does between nodes; figures are of the
 	// default, which is not to.
 	encode := strconv.FormatBool(os.Getenv("BARRAGE_BARS") == "")
@@ -120,13 +120,13 @@ func (s *server) follow(out io.Reader, ready chan<- struct{}) {
 		s.log.Write(lines.Bytes())
 		s.log.WriteByte('\n')
 		s.mu.Unlock()
-		var l struct{ Msg, Face, Addr string }
+		var l struct{ Msg, Listener, Addr string }
 		if json.Unmarshal(lines.Bytes(), &l) != nil {
 			continue
 		}
 		switch l.Msg {
 		case "listening":
-			s.faces[l.Face] = l.Addr
+			s.addrs[l.Listener] = l.Addr
 		case "ready":
 			if ready != nil {
 				close(ready)
@@ -164,9 +164,9 @@ func (s *server) stop(t *testing.T) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-func (s *server) url(path string) string { return "http://" + s.faces["http"] + path }
-func (s *server) ws() string             { return "ws://" + s.faces["http"] + "/ws" }
-func (s *server) rtmp(key string) string { return "rtmp://" + s.faces["rtmp"] + "/live/" + key }
+func (s *server) url(path string) string { return "http://" + s.addrs["http"] + path }
+func (s *server) ws() string             { return "ws://" + s.addrs["http"] + "/ws" }
+func (s *server) rtmp(key string) string { return "rtmp://" + s.addrs["rtmp"] + "/live/" + key }
 
 // call sends JSON and decodes the JSON answer into out; want is the status expected.
 func (s *server) call(ctx context.Context, method, path, token string, in, out any, want int) error {

@@ -30,7 +30,7 @@ func TestSilentConnectionsHurtNobody(t *testing.T) {
 	st := s.streamer(t, "quiet")
 	chat := startChat(t, s, st)
 
-	conns, upgraded := openSilent(t, s.faces["http"], silentSockets)
+	conns, upgraded := openSilent(t, s.addrs["http"], silentSockets)
 	if upgraded <= silentSockets/4 {
 		t.Errorf("only %d sockets are silent: that hurts nobody anyway", upgraded)
 	}
@@ -235,7 +235,7 @@ func upgrade(conn net.Conn, addr string) error {
 // metric reads one gauge or counter without labels from the admin face.
 func (s *server) metric(t *testing.T, name string) float64 {
 	t.Helper()
-	res, err := http.Get("http://" + s.faces["admin"] + "/metrics")
+	res, err := http.Get("http://" + s.addrs["admin"] + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

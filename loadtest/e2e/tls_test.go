@@ -78,7 +78,7 @@ func (s secured) get(t *testing.T, path string) (*http.Response, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.faces["https"]+path, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.addrs["https"]+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestHTTPSServesWhatHTTPDoes(t *testing.T) {
 	})
 	t.Run("a login's cookie is for TLS only", func(t *testing.T) {
 		in, _ := json.Marshal(map[string]any{"handle": "locked", "password": password, "cookie": true})
-		res, err := s.client.Post("https://"+s.faces["https"]+"/v1/auth/login", "application/json", bytes.NewReader(in))
+		res, err := s.client.Post("https://"+s.addrs["https"]+"/v1/auth/login", "application/json", bytes.NewReader(in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func (s secured) chats(t *testing.T, st streamer) {
 	t.Helper()
 	heard := listen(t, s.server, st)
 	conn := st.enter(t, wireclient.Config{
-		URL: "wss://" + s.faces["https"] + "/ws", HTTP: s.client, Header: http.Header{"Origin": {"https://" + s.faces["https"]}},
+		URL: "wss://" + s.addrs["https"] + "/ws", HTTP: s.client, Header: http.Header{"Origin": {"https://" + s.addrs["https"]}},
 	})
 	if _, err := conn.Post(t.Context(), &wirepb.Post{Room: st.Room, Key: "k", Text: "sealed"}); err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestIdleConnectionsOfOneAddressOverTLS(t *testing.T) {
 	}
 	open := 0
 	for range places {
-		conn, err := dialer(96).DialContext(t.Context(), "tcp", s.faces["https"])
+		conn, err := dialer(96).DialContext(t.Context(), "tcp", s.addrs["https"])
 		if err != nil {
 			continue // closed before it could shake hands
 		}
@@ -186,7 +186,7 @@ func TestIdleConnectionsOfOneAddressOverTLS(t *testing.T) {
 	}
 	client := &http.Client{Transport: &http.Transport{DialTLSContext: dialer(95).DialContext, DisableKeepAlives: true}}
 	for i := range 20 {
-		res, err := client.Get("https://" + s.faces["https"] + "/v1/channels?live=true")
+		res, err := client.Get("https://" + s.addrs["https"] + "/v1/channels?live=true")
 		if err != nil {
 			t.Fatalf("request %d of a second address: %v", i, err)
 		}

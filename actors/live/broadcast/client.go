@@ -11,7 +11,7 @@ import (
 	"github.com/barrage-live/barrage/live/packager"
 )
 
-// Client is how everyone talks to packagers. It is safe for concurrent use.
+// Client is how everyone talks to broadcasts. It is safe for concurrent use.
 type Client struct{ node *cluster.Node }
 
 var _ channel.Packager = (*Client)(nil)

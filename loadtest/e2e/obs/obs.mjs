@@ -51,17 +51,17 @@ async function until(what, limit, ok) {
 async function serve() {
   const child = run(binary, ['serve', '--http', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--rtmp', '127.0.0.1:0',
     '--data', join(work, 'data'), '--log.format', 'json'])
-  const faces = {}
+  const addrs = {}
   await until('server ready', 30000, () => {
     for (const line of child.output.split('\n')) {
       try {
         const l = JSON.parse(line)
-        if (l.msg === 'listening') faces[l.face] = l.addr
+        if (l.msg === 'listening') addrs[l.listener] = l.addr
         if (l.msg === 'ready') return true
       } catch { /* a partial line; the next look reads it whole */ }
     }
   })
-  return { child, http: `http://${faces.http}`, rtmp: `rtmp://${faces.rtmp}/live` }
+  return { child, http: `http://${addrs.http}`, rtmp: `rtmp://${addrs.rtmp}/live` }
 }
 
 async function freePort() {

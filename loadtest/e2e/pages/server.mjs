@@ -24,7 +24,7 @@ async function binary() {
 }
 
 export class Server {
-  faces = {}
+  addrs = {}
   log = []
 
   /** Starts a server; args are added to the command line. */
@@ -49,7 +49,7 @@ export class Server {
       createInterface({ input: this.process.stderr }).on('line', (line) => {
         this.log.push(line)
         const entry = parse(line)
-        if (entry.msg === 'listening') this.faces[entry.face] = entry.addr
+        if (entry.msg === 'listening') this.addrs[entry.listener] = entry.addr
         if (entry.msg !== 'ready') return
         clearTimeout(limit)
         resolve()
@@ -60,15 +60,15 @@ export class Server {
   /** Ends it gracefully and starts it again at the same addresses, over the same data. */
   async restart() {
     await this.end('SIGTERM')
-    await this.launch(this.faces.http, this.faces.rtmp)
+    await this.launch(this.addrs.http, this.addrs.rtmp)
   }
 
   url(path = '/') {
-    return `http://${this.faces.http}${path}`
+    return `http://${this.addrs.http}${path}`
   }
 
   rtmp(key) {
-    return `rtmp://${this.faces.rtmp}/live/${key}`
+    return `rtmp://${this.addrs.rtmp}/live/${key}`
   }
 
   tail(lines = 40) {

@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// finishTimeout is how long requests under way have when a face closes; then those that wait for a part are
-// let go.
+// finishTimeout is how long requests under way have when a listener closes; then those that wait for a
+// part are let go.
 const finishTimeout = 2 * time.Second
 
-// Face is a listener whose requests are answered until Close.
-type Face struct {
+// Listener is a net.Listener whose requests are answered until Close.
+type Listener struct {
 	server *http.Server
 	letGo  context.CancelFunc // ends the contexts of all requests
 	finish time.Duration
 }
 
-// Open answers what comes to l by h, over TLS with HTTP/2 if there is a certificate, within the limits of
-// this package. The face owns l from then on. If it ends by itself, failed is told why, once. What there is
-// to say of single connections goes to log at level debug.
-func Open(l net.Listener, h http.Handler, certificate *tls.Config, log *slog.Logger, failed func(error)) *Face {
+// Open answers what comes to l by h, over TLS with HTTP/2 if there is a certificate, within the limits
+// of this package. The Listener owns l from then on. If it ends by itself, failed is told why, once.
+// What there is to say of single connections goes to log at level debug.
+func Open(l net.Listener, h http.Handler, certificate *tls.Config, log *slog.Logger, failed func(error)) *Listener {
 	base, letGo := context.WithCancel(context.Background())
-	f := &Face{server: newServer(h, log), letGo: letGo, finish: finishTimeout}
+	f := &Listener{server: newServer(h, log), letGo: letGo, finish: finishTimeout}
 	f.server.BaseContext = func(net.Listener) context.Context { return base }
 	serve := f.server.Serve
 	if certificate != nil {
@@ -43,7 +43,7 @@ func Open(l net.Listener, h http.Handler, certificate *tls.Config, log *slog.Log
 
 // Close lets nobody in any more, waits for the requests under way, lets go of those that take longer than 2
 // s, and closes all connections that are still open when ctx ends.
-func (f *Face) Close(ctx context.Context) error {
+func (f *Listener) Close(ctx context.Context) error {
 	defer f.letGo()
 	defer time.AfterFunc(f.finish, f.letGo).Stop()
 	if err := f.server.Shutdown(ctx); err != nil {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// opened is a face on a port of its own, and a channel for what ends it.
-func opened(t *testing.T, h http.Handler, certificate *tls.Config) (*Face, net.Listener, <-chan error) {
+// opened is a listener on a port of its own, and a channel for what ends it.
+func opened(t *testing.T, h http.Handler, certificate *tls.Config) (*Listener, net.Listener, <-chan error) {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,9 +40,9 @@ func get(ctx context.Context, client *http.Client, url string) (*http.Response, 
 	return res, string(body), err
 }
 
-// TestWhoWaitsIsLetGoWhenAFaceCloses closes a face while a request waits for something that does not come:
-// it is answered, and the next finds nobody.
-func TestWhoWaitsIsLetGoWhenAFaceCloses(t *testing.T) {
+// TestWhoWaitsIsLetGoWhenAListenerCloses closes a listener while a request waits for something that does
+// not come: it is answered, and the next finds nobody.
+func TestWhoWaitsIsLetGoWhenAListenerCloses(t *testing.T) {
 	waiting := make(chan struct{})
 	f, l, failed := opened(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(waiting)
@@ -73,17 +73,17 @@ func TestWhoWaitsIsLetGoWhenAFaceCloses(t *testing.T) {
 		t.Errorf("who waited got %q", got)
 	}
 	if _, _, err := get(ctx, client, "http://"+l.Addr().String()+"/"); err == nil {
-		t.Error("the face is still open")
+		t.Error("the listener is still open")
 	}
 	select {
 	case err := <-failed:
-		t.Errorf("a face that was closed has failed: %v", err)
+		t.Errorf("a listener that was closed has failed: %v", err)
 	default:
 	}
 }
 
-// TestAFaceDoesNotWaitForWhoDoesNotEnd closes a face while a handler does not look at its context.
-func TestAFaceDoesNotWaitForWhoDoesNotEnd(t *testing.T) {
+// TestAListenerDoesNotWaitForWhoDoesNotEnd closes a listener while a handler does not look at its context.
+func TestAListenerDoesNotWaitForWhoDoesNotEnd(t *testing.T) {
 	waiting, end := make(chan struct{}), make(chan struct{})
 	defer close(end)
 	f, l, _ := opened(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -106,8 +106,8 @@ func TestAFaceDoesNotWaitForWhoDoesNotEnd(t *testing.T) {
 	}
 }
 
-// TestAFaceWithACertificateSpeaksHTTP2 borrows the certificate of httptest.
-func TestAFaceWithACertificateSpeaksHTTP2(t *testing.T) {
+// TestAListenerWithACertificateSpeaksHTTP2 borrows the certificate of httptest.
+func TestAListenerWithACertificateSpeaksHTTP2(t *testing.T) {
 	lender := httptest.NewTLSServer(http.NotFoundHandler())
 	defer lender.Close()
 	_, l, _ := opened(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }),
@@ -121,8 +121,8 @@ func TestAFaceWithACertificateSpeaksHTTP2(t *testing.T) {
 	}
 }
 
-// TestAFaceThatEndsByItselfSaysSo takes the listener away.
-func TestAFaceThatEndsByItselfSaysSo(t *testing.T) {
+// TestAListenerThatEndsByItselfSaysSo takes the listener away.
+func TestAListenerThatEndsByItselfSaysSo(t *testing.T) {
 	_, l, failed := opened(t, http.NotFoundHandler(), nil)
 	_ = l.Close()
 	select {
