@@ -161,6 +161,54 @@ func TestEventsDoNotWaitForWhatCannotBeSettled(t *testing.T) {
 	})
 }
 
+// TestAMarkStaysUntilItsWorkIsDone, whoever wakes the actor in vain, and whatever else it does meanwhile.
+func TestAMarkStaysUntilItsWorkIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		script := func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "beside" && c.Kind == faulttable.Write && away.Load() {
+				return faulttable.Refused(errAway)
+			}
+			return faulttable.Fault{}
+		}
+		d := open(t)
+		marks := func(p *process, when string) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			if r := p.look(t); len(r.marks) == 0 {
+				t.Errorf("%s: the mark is gone, beside lie %v", when, r.beside)
+			}
+		}
+		former := boot(t, d, script)
+		if _, err := former.ask(found{0}); err != nil {
+			t.Fatal(err)
+		}
+		away.Store(true)
+		if _, err := former.ask(add{1}); fault.KindOf(err) != fault.Timeout {
+			t.Errorf("what cannot be settled is answered %v", err)
+		}
+		former.end()
+		waking := boot(t, d, script)
+		if _, err := waking.wakeAll(t); err == nil {
+			t.Error("what cannot be settled is woken without an error")
+		}
+		marks(waking, "woken in vain")
+		waking.end()
+		away.Store(false)
+		next := boot(t, d, script)
+		defer next.end()
+		if _, err := next.ask(add{2}); err != nil {
+			t.Fatal(err)
+		}
+		marks(next, "not woken, and busy otherwise")
+		if n, err := next.wakeAll(t); n != 1 || err != nil {
+			t.Errorf("%d woken, %v", n, err)
+		}
+		time.Sleep(20 * time.Second)
+		next.look(t).check(t, "in the end", []int{0, 1, 2})
+	})
+}
+
 // figures are the metrics of what is left to do.
 func (p *process) figures(t *testing.T, events, actors, oldest, marked string) {
 	t.Helper()
