@@ -17,6 +17,7 @@ import (
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/api/live"
+	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/problem"
 )
@@ -173,6 +174,32 @@ func TestPublicReadsAreCached(t *testing.T) {
 		if a := w.do(c); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Etag") != "" {
 			t.Errorf("%s: %d, Cache-Control %q, ETag %q", c.path, a.status, a.header.Get("Cache-Control"), a.header.Get("Etag"))
 		}
+	}
+}
+
+// TestAnAccountReadsItsOwnAtARate whoever reads beside it, and the list of mutes, through all of which a room
+// looks, counts for more.
+func TestAnAccountReadsItsOwnAtARate(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Reads = 100 }) // a burst of 100 for an account
+	ann, bea := w.join("ann"), w.join("bea")
+	room := string(rid(w.own(ann, "anns")))
+	reads := func(p person, path string) (n int) {
+		for ; n < 1000; n++ {
+			if a := w.do(call{method: "GET", path: path, token: p.token}); a.status != http.StatusOK {
+				a.want(t, http.StatusTooManyRequests, "rate_limited")
+				return n
+			}
+		}
+		return n
+	}
+	if n := reads(ann, "/v1/me"); n < 90 || n > 200 {
+		t.Errorf("an account reads %d times", n)
+	}
+	if n := reads(bea, "/v1/me"); n < 90 {
+		t.Errorf("one beside it %d times", n)
+	}
+	if n := reads(w.join("cleo", auth.Moderator), "/v1/rooms/"+room+"/mutes"); n > 4 {
+		t.Errorf("the mutes are read %d times", n)
 	}
 }
 

@@ -35,6 +35,35 @@ func (c *callers) take(addr netip.Addr, cost float64) bool {
 	return c.rates.Take(time.Since(c.start), cost, quota.Demands(&levels, addr, c.rate)...)
 }
 
+// reads are what may still be read: of what is the same for everybody by address, and of what is one's own
+// by account, so that nobody is kept from it by neighbours.
+type reads struct {
+	start    time.Time
+	account  quota.Rate
+	accounts *quota.Rates[id.User]
+	addrs    *callers
+}
+
+// readers is how many accounts at their limit one address is good for.
+const readers = 10
+
+func newReads(cfg Config) *reads {
+	account := quota.Rate{PerSecond: cfg.Reads / readers, Burst: cfg.Reads}
+	return &reads{
+		start: time.Now(), account: account, accounts: quota.NewRates[id.User](maxCallers),
+		addrs: newCallers(account.Times(readers), cfg.Proxies),
+	}
+}
+
+// take takes what a read costs from an account, or from an address where there is none, or reports that
+// there is too little.
+func (r *reads) take(user id.User, addr netip.Addr, cost float64) bool {
+	if user == "" {
+		return r.addrs.take(addr, cost)
+	}
+	return r.accounts.Take(time.Since(r.start), cost, quota.Demand[id.User]{Key: user, Rate: r.account})
+}
+
 const (
 	// writeBurst is how many seconds' worth of writes an account may ask for at once after a rest.
 	writeBurst = 30

@@ -23,8 +23,9 @@ type Config struct {
 	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.
 	Timeout time.Duration
-	// Reads is what one address may ask of public reads in a second, in the units of Costly, after a burst
-	// of ten times as much; its networks may ask for quota.Factor as much. Zero means 500.
+	// Reads is what one address may read in a second, in the units of Costly, after a burst of ten times as
+	// much, and an account a tenth of that of what is its own; its networks may ask for quota.Factor as much.
+	// Zero means 500.
 	Reads float64
 	// Writes is how often one account may ask for a change in a second, after a burst of thirty times as
 	// much; one address may sixteen times as often, its networks quota.Factor as often as that. Zero means 2.

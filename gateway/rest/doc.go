@@ -14,7 +14,8 @@
 //	authorize  bearer token and living session, as the operation demands
 //	counted    of what is no read: a write of the account, its address and networks (Config.Writes)
 //	whole      the body, read to its end within 5 s
-//	reads      of a public read: what it costs against what the address and its networks have left (Config.Reads)
+//	reads      of a read: what it costs against what the address and its networks have left, or, where the answer
+//	           is not the same for everybody, against what the account has (Config.Reads)
 //	handler    object rights (RequireRight), then the actor's client
 //
 // It knows no actor, and owns no state but the counts of reads and writes, which are this node's alone and

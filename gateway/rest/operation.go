@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/problem"
 )
@@ -67,8 +68,12 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	case Anyone:
 	}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
-		if o.Cached > 0 {
-			if !r.reads.take(CallerOf(ctx).Addr, costOf(in)) {
+		if !o.writes() {
+			var who auth.Identity
+			if o.Cached == 0 {
+				who, _ = ctx.Value(identityKey{}).(auth.Identity)
+			}
+			if !r.reads.take(who.User, CallerOf(ctx).Addr, costOf(in)) {
 				r.Metrics.limited.WithLabelValues("reads", "refused").Inc()
 				return nil, refusal{problem.Of(errTooMuch)}
 			}
@@ -94,9 +99,7 @@ func (r *Router) refusals(o Operation) map[string]*huma.Response {
 	if o.Right != nil {
 		codes = append([]string{"account_disabled", "not_allowed"}, codes...)
 	}
-	if o.writes() || o.Cached > 0 {
-		codes = append([]string{"rate_limited"}, codes...)
-	}
+	codes = append([]string{"rate_limited"}, codes...)
 	known := map[string]problem.Code{}
 	for _, c := range problem.Codes() {
 		known[c.Code] = c

@@ -26,20 +26,33 @@ func (in PageQuery) After() (string, error) {
 // Cursor hides a key, so that clients do not make their own.
 func Cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
-// Part cuts a page out of a whole list, which it sorts by key, and gives the next cursor, "" at the end.
+// Part cuts a page out of a whole list, in the order of their keys, and gives the next cursor, "" at the end.
 // Keys are unique; what comes and goes between two pages moves nothing else.
 func Part[T any](in PageQuery, whole []T, key func(T) string) (page []T, next string, err error) {
 	after, err := in.After()
 	if err != nil {
 		return nil, "", err
 	}
-	slices.SortFunc(whole, func(a, b T) int { return strings.Compare(key(a), key(b)) })
-	whole = slices.DeleteFunc(whole, func(v T) bool { return key(v) <= after })
-	if len(whole) <= in.Limit {
-		return whole, "", nil
+	type keyed struct {
+		key   string
+		value T
 	}
-	page = whole[:in.Limit]
-	return page, Cursor(key(page[len(page)-1])), nil
+	rest := make([]keyed, 0, len(whole)) // keys are made once: they may be dear
+	for _, v := range whole {
+		if k := key(v); k > after {
+			rest = append(rest, keyed{k, v})
+		}
+	}
+	slices.SortFunc(rest, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
+	if len(rest) > in.Limit {
+		rest = rest[:in.Limit]
+		next = Cursor(rest[in.Limit-1].key)
+	}
+	page = make([]T, len(rest))
+	for i := range rest {
+		page[i] = rest[i].value
+	}
+	return page, next, nil
 }
 
 // UserRef names a user in a path.

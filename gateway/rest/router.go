@@ -17,7 +17,6 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/problem"
-	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // documentLife is how long caches may keep the description and the public keys.
@@ -46,7 +45,7 @@ type Router struct {
 	Deps
 	api     huma.API
 	refusal *huma.Response
-	reads   *callers
+	reads   *reads
 	writes  *writes
 }
 
@@ -57,8 +56,7 @@ func New(d Deps, operations []Operation) (http.Handler, error) {
 	if err := d.Config.Validate(); err != nil {
 		return nil, err
 	}
-	rt := &Router{Deps: d, writes: newWrites(d.Config)}
-	rt.reads = newCallers(quota.Rate{PerSecond: d.Config.Reads, Burst: 10 * d.Config.Reads}, d.Config.Proxies)
+	rt := &Router{Deps: d, reads: newReads(d.Config), writes: newWrites(d.Config)}
 	mux := chi.NewRouter()
 	mux.Use(rt.observe, rt.private, rt.cors, rt.csrf, rt.bound, middleware.GetHead)
 	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {

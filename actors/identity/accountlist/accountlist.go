@@ -87,8 +87,9 @@ func apply(ctx context.Context, r eventlog.Record, rows *projection.Rows) error 
 	return put(rows, a, folded)
 }
 
-// put writes both rows of an account.
+// put writes both rows of an account, without what only the account itself says.
 func put(rows interface{ Put(key, value []byte) }, a account.Account, folded string) error {
+	a.Logins, a.Kept = 0, ""
 	value, err := json.Marshal(a)
 	if err != nil {
 		return fault.Wrap(fault.Internal, "account_unwritable", "a listed account cannot be encoded", err)

@@ -36,6 +36,9 @@ type mutesIn struct {
 	rest.PageQuery
 }
 
+// Cost is that of all mutes of a room: the room looks through them, however few are asked for.
+func (in *mutesIn) Cost() float64 { return 50 + in.PageQuery.Cost() }
+
 type mutesOut struct{ Body MutePage }
 
 type muteIn struct {
