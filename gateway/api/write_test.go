@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // TestWritesAreLimited: an account that changes and changes is told to wait, whatever it changes and from
-// wherever, and so is an address that does it by ever new accounts; others notice nothing.
+// wherever; others notice nothing. Who makes up tokens keeps no neighbour from refreshing a real one.
 func TestWritesAreLimited(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) { c.Writes = 0.5 }) // a burst of 15 for an account, of 240 for an address
 	ann, bea := w.join("ann"), w.join("bea")
@@ -44,14 +45,8 @@ func TestWritesAreLimited(t *testing.T) {
 	if a := w.do(call{method: "POST", path: "/v1/auth/logout-all", token: bea.token}); a.status != http.StatusOK {
 		t.Errorf("another account at the same address: %d %s", a.status, a.body)
 	}
-	refused := 0
 	for range 300 {
-		if a := w.do(call{method: "POST", path: "/v1/auth/logout", body: `{"refresh_token":"nonsense"}`, from: "192.0.2.1:99"}); a.status == http.StatusTooManyRequests {
-			refused++
-		}
-	}
-	if refused < 50 || refused > 70 {
-		t.Errorf("%d of 300 logouts of one address are refused", refused)
+		w.do(call{method: "POST", path: "/v1/auth/logout", body: `{"refresh_token":"nonsense"}`, from: "192.0.2.1:99"})
 	}
 	w.do(call{method: "POST", path: "/v1/auth/refresh", body: map[string]any{"refresh_token": bea.refresh}, from: "192.0.2.1:99"}).want(t, http.StatusOK, "")
 }
@@ -61,8 +56,11 @@ func TestEveryWriteIsCounted(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) { c.Writes = 1e-6 }) // nobody may write
 	token := w.mint(t)
 	for line := range strings.Lines(api.Rights()) {
-		method, path := strings.Fields(line)[1], strings.Fields(line)[2]
-		if method == http.MethodGet {
+		name, method, path := strings.Fields(line)[0], strings.Fields(line)[1], strings.Fields(line)[2]
+		switch {
+		case method == http.MethodGet:
+			continue
+		case slices.Contains([]string{"register", "login", "refresh", "logout"}, name): // need no token
 			continue
 		}
 		w.do(call{method: method, path: path, token: token}).want(t, http.StatusTooManyRequests, "rate_limited")

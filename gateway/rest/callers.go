@@ -71,43 +71,31 @@ const (
 	writers = 16
 )
 
-// writes are what accounts and addresses may still change. Every operation that is no read counts as one,
-// whatever comes of it. Addresses are counted for each operation that needs no login by itself, and once
-// for all that do: who logs out without end, without a login, keeps no neighbour from refreshing one.
+// writes are what accounts and addresses may still change. Every operation that is no read counts as one for
+// whoever shows a token, whatever comes of it. What needs no token is cheap to refuse or has limits of its
+// own (logins, registrations): counted by address here, it would let one neighbour keep all others out.
 type writes struct {
-	start  time.Time
-	rate   quota.Rate // of one account
-	users  *quota.Rates[id.User]
-	logins *callers            // addresses of those who show a token
-	guests map[string]*callers // those of all others, by operation; not changed once requests come
-	again  func() *callers     // makes one of these
+	start time.Time
+	rate  quota.Rate // of one account
+	users *quota.Rates[id.User]
+	addrs *callers
 }
 
 func newWrites(cfg Config) *writes {
 	rate := quota.Rate{PerSecond: cfg.Writes, Burst: writeBurst * cfg.Writes}
-	again := func() *callers { return newCallers(rate.Times(writers), cfg.Proxies) }
 	return &writes{
-		start: time.Now(), rate: rate, users: quota.NewRates[id.User](maxCallers), logins: again(), guests: map[string]*callers{}, again: again,
+		start: time.Now(), rate: rate, users: quota.NewRates[id.User](maxCallers), addrs: newCallers(rate.Times(writers), cfg.Proxies),
 	}
 }
 
-// admit makes room for the counts of an operation.
-func (w *writes) admit(operation string) { w.guests[operation] = w.again() }
-
-// take counts a write of a user ("": of nobody) from an address, or refuses it. Who is refused because of
-// the neighbours has not written.
-func (w *writes) take(operation string, user id.User, addr netip.Addr) error {
-	if user == "" {
-		if !w.guests[operation].take(addr, 1) {
-			return errTooMuch
-		}
-		return nil
-	}
+// take counts a write of a user from an address, or refuses it. Who is refused because of the neighbours has
+// not written.
+func (w *writes) take(user id.User, addr netip.Addr) error {
 	now, account := time.Since(w.start), quota.Demand[id.User]{Key: user, Rate: w.rate}
 	if !w.users.Take(now, 1, account) {
 		return errTooMuch
 	}
-	if !w.logins.take(addr, 1) {
+	if !w.addrs.take(addr, 1) {
 		w.users.Charge(now, -1, account)
 		return errTooMuch
 	}

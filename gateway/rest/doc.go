@@ -12,7 +12,7 @@
 //	head       HEAD as GET, of which net/http drops the body
 //	cached     of a public read (Operation.Cached): the answer whole, its ETag and Cache-Control, 304 to who has it
 //	authorize  bearer token and living session, as the operation demands
-//	counted    of what is no read: a write of the account, its address and networks (Config.Writes)
+//	counted    of what is no read and demands a token: a write of the account, its address and networks (Config.Writes)
 //	whole      the body, read to its end within 5 s
 //	reads      of a read: what it costs against what the address and its networks have left, or, where the answer
 //	           is not the same for everybody, against what the account has (Config.Reads)

@@ -57,8 +57,10 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 		op.Middlewares = slices.Insert(op.Middlewares, 0, cached(o.Cached))
 	}
 	if o.writes() {
-		r.writes.admit(o.ID)
-		op.Middlewares = append(op.Middlewares, r.counted, r.whole)
+		if o.Access != Anyone {
+			op.Middlewares = append(op.Middlewares, r.counted)
+		}
+		op.Middlewares = append(op.Middlewares, r.whole)
 	}
 	switch o.Access {
 	case Users:
