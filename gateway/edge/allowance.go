@@ -12,11 +12,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/internal/quota"
-	"github.com/barrage-live/barrage/internal/subnet"
 )
-
-// maxCallers bounds how many addresses and networks are counted.
-const maxCallers = 1 << 16
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_requests", "too many requests come from this address or its network").After(time.Second)
 
@@ -49,23 +45,18 @@ func NewRefused(r prometheus.Registerer) prometheus.Counter {
 // counts are what addresses have asked for.
 type counts struct {
 	Allowance
-	start time.Time
-	rates *quota.Rates[netip.Prefix]
-	log   *slog.Logger
+	callers *quota.Callers
+	log     *slog.Logger
 }
 
-func newCounts(a Allowance, log *slog.Logger) *counts {
-	return &counts{a, time.Now(), quota.NewRates[netip.Prefix](maxCallers), log}
+func newCounts(a Allowance, proxies []netip.Prefix, log *slog.Logger) *counts {
+	return &counts{a, quota.NewCallers(a.Rate, proxies), log}
 }
 
 // take counts a request, or answers it.
-func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr, proxies []netip.Prefix) bool {
+func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr) bool {
 	cost := c.cost(r.URL.Path)
-	if c.Rate == (quota.Rate{}) || cost == 0 || subnet.Inside(proxies, addr) { // behind a proxy are many
-		return true
-	}
-	var levels [quota.Levels]quota.Demand[netip.Prefix]
-	if c.rates.Take(time.Since(c.start), cost, quota.Demands(&levels, addr, c.Rate)...) {
+	if c.Rate == (quota.Rate{}) || cost == 0 || c.callers.Take(addr, cost) {
 		return true
 	}
 	if c.Refused != nil {

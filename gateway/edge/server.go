@@ -51,7 +51,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 // headers of every answer, and how many requests an address may send. A proxy that is not trusted is named
 // in log, once an hour at most, and at level debug every address that sends too many.
 func Public(h http.Handler, t Trust, a Allowance, log *slog.Logger) http.Handler {
-	return hurry(&front{next: h, trust: t, counts: newCounts(a, log), log: log}, bodyTimeout, answerTimeout)
+	return hurry(&front{next: h, trust: t, counts: newCounts(a, t.Proxies, log), log: log}, bodyTimeout, answerTimeout)
 }
 
 // hurry bounds the time that the body of a request may take to come and the answer to go, so that nobody

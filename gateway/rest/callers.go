@@ -6,34 +6,9 @@ import (
 
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/quota"
-	"github.com/barrage-live/barrage/internal/subnet"
 )
 
-// maxCallers bounds how many users, and how many addresses and networks, are counted.
-const maxCallers = 1 << 16
-
 var errTooMuch = TooOften("too much was asked for; wait a little", time.Second)
-
-// callers are what addresses and their networks may still ask for.
-type callers struct {
-	start   time.Time
-	rate    quota.Rate // of one address
-	rates   *quota.Rates[netip.Prefix]
-	proxies []netip.Prefix // callers that are many: not counted
-}
-
-func newCallers(rate quota.Rate, proxies []netip.Prefix) *callers {
-	return &callers{start: time.Now(), rate: rate, rates: quota.NewRates[netip.Prefix](maxCallers), proxies: proxies}
-}
-
-// take takes what something costs, or reports that there is too little.
-func (c *callers) take(addr netip.Addr, cost float64) bool {
-	if subnet.Inside(c.proxies, addr) {
-		return true
-	}
-	var levels [quota.Levels]quota.Demand[netip.Prefix]
-	return c.rates.Take(time.Since(c.start), cost, quota.Demands(&levels, addr, c.rate)...)
-}
 
 // reads are what may still be read: of what is the same for everybody by address, and of what is one's own
 // by account, so that nobody is kept from it by neighbours.
@@ -41,7 +16,7 @@ type reads struct {
 	start    time.Time
 	account  quota.Rate
 	accounts *quota.Rates[id.User]
-	addrs    *callers
+	addrs    *quota.Callers
 }
 
 // readers is how many accounts at their limit one address is good for.
@@ -50,8 +25,8 @@ const readers = 10
 func newReads(cfg Config) *reads {
 	account := quota.Rate{PerSecond: cfg.Reads / readers, Burst: cfg.Reads}
 	return &reads{
-		start: time.Now(), account: account, accounts: quota.NewRates[id.User](maxCallers),
-		addrs: newCallers(account.Times(readers), cfg.Proxies),
+		start: time.Now(), account: account, accounts: quota.NewRates[id.User](quota.MaxCallers),
+		addrs: quota.NewCallers(account.Times(readers), cfg.Proxies),
 	}
 }
 
@@ -59,7 +34,7 @@ func newReads(cfg Config) *reads {
 // there is too little.
 func (r *reads) take(user id.User, addr netip.Addr, cost float64) bool {
 	if user == "" {
-		return r.addrs.take(addr, cost)
+		return r.addrs.Take(addr, cost)
 	}
 	return r.accounts.Take(time.Since(r.start), cost, quota.Demand[id.User]{Key: user, Rate: r.account})
 }
@@ -78,13 +53,13 @@ type writes struct {
 	start time.Time
 	rate  quota.Rate // of one account
 	users *quota.Rates[id.User]
-	addrs *callers
+	addrs *quota.Callers
 }
 
 func newWrites(cfg Config) *writes {
 	rate := quota.Rate{PerSecond: cfg.Writes, Burst: writeBurst * cfg.Writes}
 	return &writes{
-		start: time.Now(), rate: rate, users: quota.NewRates[id.User](maxCallers), addrs: newCallers(rate.Times(writers), cfg.Proxies),
+		start: time.Now(), rate: rate, users: quota.NewRates[id.User](quota.MaxCallers), addrs: quota.NewCallers(rate.Times(writers), cfg.Proxies),
 	}
 }
 
@@ -95,7 +70,7 @@ func (w *writes) take(user id.User, addr netip.Addr) error {
 	if !w.users.Take(now, 1, account) {
 		return errTooMuch
 	}
-	if !w.addrs.take(addr, 1) {
+	if !w.addrs.Take(addr, 1) {
 		w.users.Charge(now, -1, account)
 		return errTooMuch
 	}

@@ -4,9 +4,9 @@
 // It owns two counts. Places bound what is held (connections, places in a line): all together, and each
 // caller to a share of what is still free, so that few callers get much of a quiet node and nobody can
 // fill it alone. Rates bound what is asked for: token buckets by key, in which a request costs what it
-// costs the server. A caller is an address and the networks around it, see Around. Both know nothing of
-// sockets or requests: sockets, listeners, the HTTP edge, the API, the line of password hashes and the
-// log use them.
+// costs the server. A caller is an address and the networks around it, see Around. Callers are the Rates
+// of callers. They know nothing of sockets or requests: sockets, listeners, the HTTP edge, the API, the
+// line of password hashes and the log use them.
 //
 // Promises: what was refused has taken nothing. Every count is exact, constant work under one short lock,
 // and safe for concurrent use. Memory is bounded: by the places that are held, and by the number of keys
