@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -39,18 +40,23 @@ const (
 //
 // It exists before its process does, so that the order of messages never depends on who wins the race to
 // activate. Once sealed it takes nothing any more and never runs again, but for system messages.
+//
+// A run takes the user messages that wait all at once and handles them without the lock, which those who
+// send hold most of the time; whatever else happens makes it put them back first (urgent).
 type mailbox struct {
 	invoker    actor.MessageInvoker
 	dispatcher actor.Dispatcher
 	limit      int
 
+	waiting atomic.Int64 // user messages, those that were taken among them
+	urgent  atomic.Bool  // something may go before what was taken, or keep it back; set with mu held
+	taken   list         // it belongs to the run; empty outside of one
+
 	mu struct {
 		sync.Mutex
 		system  []any
 		queues  [priorities][]any
-		head    *envelope // user messages, linked through next
-		tail    *envelope
-		waiting int
+		users   list
 		paused  life.Level
 		started bool // the process is there
 		running bool // a goroutine is in run
@@ -60,6 +66,39 @@ type mailbox struct {
 
 var _ actor.Mailbox = (*mailbox)(nil)
 
+// list is user messages, linked through next.
+type list struct{ head, tail *envelope }
+
+func (l *list) push(e *envelope) {
+	if l.tail == nil {
+		l.head = e
+	} else {
+		l.tail.next = e
+	}
+	l.tail = e
+}
+
+func (l *list) pop() *envelope {
+	e := l.head
+	if l.head = e.next; l.head == nil {
+		l.tail = nil
+	}
+	e.next = nil
+	return e
+}
+
+// before puts all of another list before what is there, and empties it.
+func (l *list) before(o *list) {
+	if o.head == nil {
+		return
+	}
+	o.tail.next = l.head
+	if l.tail == nil {
+		l.tail = o.tail
+	}
+	l.head, *o = o.head, list{}
+}
+
 // offer queues a user message or says why not; the message is then still the caller's.
 func (b *mailbox) offer(e *envelope) offered {
 	b.mu.Lock()
@@ -67,16 +106,11 @@ func (b *mailbox) offer(e *envelope) offered {
 	switch {
 	case b.mu.sealed:
 		return sealed
-	case b.mu.waiting >= b.limit:
+	case int(b.waiting.Load()) >= b.limit:
 		return full
 	}
-	if b.mu.tail == nil {
-		b.mu.head = e
-	} else {
-		b.mu.tail.next = e
-	}
-	b.mu.tail = e
-	b.mu.waiting++
+	b.mu.users.push(e)
+	b.waiting.Add(1)
 	b.schedule()
 	return accepted
 }
@@ -89,11 +123,19 @@ func (b *mailbox) post(p priority, msg any) bool {
 		return false
 	}
 	b.mu.queues[p] = append(b.mu.queues[p], msg)
-	b.schedule()
+	b.interrupt()
 	return true
 }
 
-// putBack makes the message that was taken last the next again, of the users' if it is one of theirs.
+// interrupt has the run look at everything before it goes on, or starts one; mu is held.
+func (b *mailbox) interrupt() {
+	b.urgent.Store(true)
+	b.schedule()
+}
+
+// putBack makes the message that was taken last the next again, of the users' if it is one of theirs. It is
+// for the run only, as are takeAll, sealIfEmpty and seal, unless nobody offers anything to the mailbox, as to
+// that of a shard.
 func (b *mailbox) putBack(p priority, msg any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,14 +143,11 @@ func (b *mailbox) putBack(p priority, msg any) {
 	if !ok {
 		b.mu.queues[p] = slices.Insert(b.mu.queues[p], 0, msg)
 	} else {
-		e.next = b.mu.head
-		b.mu.head = e
-		if b.mu.tail == nil {
-			b.mu.tail = e
-		}
-		b.mu.waiting++
+		b.gather()
+		b.mu.users.before(&list{e, e})
+		b.waiting.Add(1)
 	}
-	b.schedule()
+	b.interrupt()
 }
 
 // pause makes messages wait or go on.
@@ -116,15 +155,14 @@ func (b *mailbox) pause(l life.Level) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.paused = l
-	b.schedule()
+	b.interrupt()
 }
 
 // depth is the number of waiting user messages.
-func (b *mailbox) depth() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.mu.waiting
-}
+func (b *mailbox) depth() int { return int(b.waiting.Load()) }
+
+// gather puts what was taken back to those that wait; mu is held.
+func (b *mailbox) gather() { b.mu.users.before(&b.taken) }
 
 // takeAll hands out the user messages that wait.
 func (b *mailbox) takeAll() *envelope {
@@ -135,8 +173,9 @@ func (b *mailbox) takeAll() *envelope {
 
 // clear forgets the user messages; mu is held.
 func (b *mailbox) clear() (waiting *envelope) {
-	waiting = b.mu.head
-	b.mu.head, b.mu.tail, b.mu.waiting = nil, nil, 0
+	b.gather()
+	waiting, b.mu.users = b.mu.users.head, list{}
+	b.waiting.Store(0)
 	return waiting
 }
 
@@ -144,7 +183,7 @@ func (b *mailbox) clear() (waiting *envelope) {
 func (b *mailbox) sealIfEmpty() (ordered []any, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.mu.waiting > 0 {
+	if b.waiting.Load() > 0 {
 		return nil, false
 	}
 	_, ordered = b.sealAll()
@@ -179,13 +218,18 @@ func (b *mailbox) runnable() bool {
 	return len(b.mu.system) > 0 || len(b.mu.queues[steering]) > 0 ||
 		b.mu.paused < life.PauseAll && len(b.mu.queues[awaited]) > 0 ||
 		b.mu.paused < life.PauseOwn && len(b.mu.queues[own]) > 0 ||
-		b.mu.paused < life.PauseUsers && b.mu.head != nil
+		b.mu.paused < life.PauseUsers && b.mu.users.head != nil
 }
 
 // next takes the message whose turn it is. Without one the run is over, and the next message starts another.
 func (b *mailbox) next() (msg any, system bool) {
+	if b.taken.head != nil && !b.urgent.Load() {
+		b.waiting.Add(-1)
+		return b.taken.pop(), false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.gather()
 	switch {
 	case !b.runnable():
 		b.mu.running = false
@@ -199,14 +243,10 @@ func (b *mailbox) next() (msg any, system bool) {
 	case b.mu.paused < life.PauseOwn && len(b.mu.queues[own]) > 0:
 		return pop(&b.mu.queues[own]), false
 	}
-	e := b.mu.head
-	b.mu.head = e.next
-	if b.mu.head == nil {
-		b.mu.tail = nil
-	}
-	e.next = nil
-	b.mu.waiting--
-	return e, false
+	b.urgent.Store(false) // users go last, and only while nothing is paused
+	b.taken, b.mu.users = b.mu.users, list{}
+	b.waiting.Add(-1)
+	return b.taken.pop(), false
 }
 
 // pop takes the first of q; an emptied queue gives its memory back, because most mailboxes idle.
@@ -262,7 +302,7 @@ func (b *mailbox) PostSystemMessage(msg any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.system = append(b.mu.system, msg)
-	b.schedule()
+	b.interrupt()
 }
 
 // RegisterHandlers implements actor.Mailbox.

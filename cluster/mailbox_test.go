@@ -15,8 +15,9 @@ import (
 type byHand struct {
 	scheduled []func()
 	received  []any
-	// during is done once inside the next message, as a turn that posts does.
+	// during is done once inside the next message, as a turn that posts does; each inside every one.
 	during func()
+	each   func(msg any)
 }
 
 func (h *byHand) Schedule(run func())             { h.scheduled = append(h.scheduled, run) }
@@ -29,6 +30,9 @@ func (h *byHand) InvokeUserMessage(msg any) {
 		h.during = nil
 		f()
 	}
+	if h.each != nil {
+		h.each(msg)
+	}
 }
 
 // mailboxModel is the mailbox written naively.
@@ -40,26 +44,32 @@ type mailboxModel struct {
 }
 
 func (m *mailboxModel) run() (out []any) {
-	take := func(q *[]any) {
-		out = append(out, (*q)[0])
+	for msg := m.next(); msg != nil; msg = m.next() {
+		out = append(out, msg)
+	}
+	return out
+}
+
+// next is the message whose turn it is; nil: none.
+func (m *mailboxModel) next() any {
+	take := func(q *[]any) any {
+		msg := (*q)[0]
 		*q = (*q)[1:]
+		return msg
 	}
-	for {
-		switch {
-		case len(m.system) > 0:
-			take(&m.system)
-		case len(m.queues[steering]) > 0:
-			take(&m.queues[steering])
-		case len(m.queues[awaited]) > 0 && m.paused != life.PauseAll:
-			take(&m.queues[awaited])
-		case len(m.queues[own]) > 0 && m.paused <= life.PauseUsers:
-			take(&m.queues[own])
-		case len(m.user) > 0 && m.paused == life.PauseNone:
-			take(&m.user)
-		default:
-			return out
-		}
+	switch {
+	case len(m.system) > 0:
+		return take(&m.system)
+	case len(m.queues[steering]) > 0:
+		return take(&m.queues[steering])
+	case len(m.queues[awaited]) > 0 && m.paused != life.PauseAll:
+		return take(&m.queues[awaited])
+	case len(m.queues[own]) > 0 && m.paused <= life.PauseUsers:
+		return take(&m.queues[own])
+	case len(m.user) > 0 && m.paused == life.PauseNone:
+		return take(&m.user)
 	}
+	return nil
 }
 
 func TestMailboxAgreesWithNaiveModel(t *testing.T) {
@@ -128,6 +138,77 @@ func TestMailboxAgreesWithNaiveModel(t *testing.T) {
 				}
 			},
 		})
+	})
+}
+
+// TestWhatATurnDoesHoldsFromTheNextMessage: whatever a turn does to its own mailbox, and others meanwhile,
+// the next message is the one that it would have been had nothing been taken out before.
+func TestWhatATurnDoesHoldsFromTheNextMessage(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		const limit = 6
+		hand, m := &byHand{}, &mailboxModel{}
+		b := &mailbox{limit: limit}
+		b.RegisterHandlers(hand, hand)
+		b.Start()
+		n, turns := 0, 0
+		fresh := func() *envelope { n++; return &envelope{msg: n} }
+		offer := func() {
+			e := fresh()
+			if got := b.offer(e); (got == accepted) != (!m.sealed && len(m.user) < limit) {
+				t.Fatalf("offer = %v with %d waiting", got, len(m.user))
+			} else if got == accepted {
+				m.user = append(m.user, e)
+			}
+		}
+		for range rapid.IntRange(1, limit).Draw(t, "offered") {
+			offer()
+		}
+		hand.each = func(msg any) {
+			if want := m.next(); msg != want {
+				t.Fatalf("turn %d has %v, want %v", turns, msg, want)
+			}
+			if turns++; turns > 30 {
+				return
+			}
+			switch rapid.IntRange(0, 9).Draw(t, "what the turn does") {
+			case 0, 1, 2:
+				offer()
+			case 3:
+				post(t, b, m, priority(rapid.IntRange(0, int(priorities)-1).Draw(t, "priority")), fresh())
+			case 4:
+				if !m.sealed {
+					putBack(b, m, priority(rapid.IntRange(0, int(priorities)).Draw(t, "back")), fresh())
+				}
+			case 5:
+				m.paused = life.Level(rapid.IntRange(0, int(life.PauseAll)).Draw(t, "level"))
+				b.pause(m.paused)
+			case 6:
+				e := fresh()
+				m.system = append(m.system, e)
+				b.PostSystemMessage(e)
+			case 7:
+				sameMessages(t, b.takeAll(), m.user)
+				m.user = nil
+			case 8:
+				seal(t, b, m)
+			}
+			if b.depth() != len(m.user) {
+				t.Fatalf("%d wait, want %d", b.depth(), len(m.user))
+			}
+		}
+		for range 3 {
+			for len(hand.scheduled) > 0 {
+				run := hand.scheduled[0]
+				hand.scheduled = nil
+				run()
+			}
+			if left := m.next(); left != nil {
+				t.Fatalf("%v was left", left)
+			}
+			m.paused = life.PauseNone
+			b.pause(life.PauseNone)
+		}
 	})
 }
 
