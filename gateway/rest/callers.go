@@ -36,6 +36,7 @@ func (r *reads) take(user id.User, addr netip.Addr, cost float64) bool {
 	if user == "" {
 		return r.addrs.Take(addr, cost)
 	}
+	cost = min(cost, r.account.Burst) // what is dearer than a small limit allows at once is not refused for ever
 	return r.accounts.Take(time.Since(r.start), cost, quota.Demand[id.User]{Key: user, Rate: r.account})
 }
 

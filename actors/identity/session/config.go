@@ -12,7 +12,7 @@ type Config struct {
 	MaxAge time.Duration
 	// RetryWindow is how long the previous refresh token yields the identical successor; zero means 5 min. A
 	// client whose answer was lost repeats for as long as the outage or the tunnel lasts, and ends its own
-	// login as a theft when it comes back later. After 10 s it yields it for two tokens in a row only: two
+	// login as a theft when it comes back later. After 30 s it yields it for two tokens in a row only: two
 	// who hold one token, a thief and the owner, are told from one by doing it every time.
 	RetryWindow time.Duration
 	// MaxPerUser is how many sessions an account may have; zero means 64. Opening one more ends the oldest.

@@ -107,9 +107,9 @@ type (
 type listed struct{ ttl time.Duration }
 
 const (
-	// soon is within which a client repeats at once what it had no answer to, as two tabs do that refresh
-	// together.
-	soon = 10 * time.Second
+	// soon is within which a client repeats what it had no answer to, as two tabs do that refresh together,
+	// and a page that has waited 15 s for an answer.
+	soon = 30 * time.Second
 	// maxLates is how many rotations in a row may be repeated later than that. A client that was cut off
 	// does it once, or twice; two that hold one token, a thief and the owner, do it every time.
 	maxLates = 2

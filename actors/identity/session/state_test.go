@@ -176,7 +176,7 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 		opened, rotated, ended := g.now, g.now, false
 		late, lates := false, 0
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			g.now = g.now.Add(time.Duration(rapid.SampledFrom([]int{0, 5, 10, 11, 60, 240, 301, 480}).Draw(t, "seconds")) * time.Second)
+			g.now = g.now.Add(time.Duration(rapid.SampledFrom([]int{0, 5, 20, 30, 31, 60, 240, 301, 480}).Draw(t, "seconds")) * time.Second)
 			if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
 				g.now = g.now.Add(50 * time.Minute)
 			}
@@ -201,7 +201,7 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 					lates = 0
 				}
 				late = false
-			case pick == 1 && g.now.Sub(rotated) <= 10*time.Second:
+			case pick == 1 && g.now.Sub(rotated) <= 30*time.Second:
 				want = "same"
 			case pick == 1 && g.now.Sub(rotated) <= 5*time.Minute && (late || lates < 2):
 				want = "same"

@@ -146,10 +146,13 @@ func (c *Client) RevokeKeys(ctx context.Context, ch id.Channel) error {
 // keys let nobody publish, is left alone.
 func (c *Client) RevokeOwned(ctx context.Context, owner id.User) error {
 	ch, err := c.found(c.store.ownedBy(ctx, owner))
-	if err == nil {
-		err = c.RevokeKeys(ctx, ch)
+	if err != nil {
+		if errors.Is(err, ErrNoChannel) {
+			return nil
+		}
+		return err
 	}
-	if errors.Is(err, ErrNoChannel) || document.Damaged(KindName, err) {
+	if err = c.RevokeKeys(ctx, ch); errors.Is(err, ErrNoChannel) || document.Damaged(KindName, err) {
 		return nil
 	}
 	return err

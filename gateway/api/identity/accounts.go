@@ -194,7 +194,7 @@ func (h *handlers) refresh(ctx context.Context, in *refreshIn) (*grantOut, error
 	if err != nil {
 		return nil, err
 	}
-	h.refreshes.note(r.Session)
+	h.refreshes.note(token)
 	a, err := h.present(ctx, r)
 	if err != nil {
 		return nil, err
@@ -235,7 +235,13 @@ func (h *handlers) logout(ctx context.Context, in *refreshIn) (*cookieOut, error
 	if token == "" {
 		return nil, rest.ErrLogin
 	}
-	if err := h.Sessions.Logout(ctx, token); err != nil && fault.KindOf(err) != fault.Unauthenticated {
+	err := h.refreshes.allow(token) // a login that has ended is written again each time
+	if err == nil {
+		if err = h.Sessions.Logout(ctx, token); err == nil {
+			h.refreshes.note(token)
+		}
+	}
+	if err != nil && fault.KindOf(err) != fault.Unauthenticated {
 		return nil, err
 	}
 	out := &cookieOut{}

@@ -91,7 +91,7 @@ func (h *handlers) registerLimits(ctx context.Context) []rest.Limit {
 // is loaded again does it each time.
 func refreshRate() quota.Rate { return quota.Rate{PerSecond: 0.5, Burst: 20} }
 
-// refreshes counts what logins were refreshed. It is this process's memory.
+// refreshes counts what logins were refreshed, or ended. It is this process's memory.
 type refreshes struct {
 	start  time.Time
 	logins *quota.Rates[id.Session]
@@ -114,7 +114,8 @@ func (r refreshes) allow(token string) error {
 	return nil
 }
 
-// note counts a refresh.
-func (r refreshes) note(login id.Session) {
-	r.logins.Charge(time.Since(r.start), 1, quota.Demand[id.Session]{Key: login, Rate: refreshRate()})
+// note counts a refresh, or an end, with a token that was good.
+func (r refreshes) note(token string) {
+	t, _ := auth.ParseRefresh(token) // it was good
+	r.logins.Charge(time.Since(r.start), 1, quota.Demand[id.Session]{Key: t.Session, Rate: refreshRate()})
 }
