@@ -199,11 +199,15 @@ func (n *Node) route(k *kind, key string, e *envelope) error {
 		return err
 	}
 	for {
-		a, err := s.find(address{k, key})
+		a, made, err := s.find(address{k, key})
 		if err != nil {
 			return err
 		}
-		switch a.box.offer(e) {
+		outcome := a.box.offer(e)
+		if made { // not before: what makes it fail is to fail once for the message that it is made for
+			s.begin(a)
+		}
+		switch outcome {
 		case accepted:
 			return nil
 		case full:

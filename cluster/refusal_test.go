@@ -3,7 +3,10 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +88,32 @@ func TestRefusalsOfAMessage(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAMessageIsTheCauseOfOneActivation: what cannot be activated is tried once for each message, however
+// soon it fails, or three tries for one message would put the actor to rest.
+func TestAMessageIsTheCauseOfOneActivation(t *testing.T) {
+	t.Parallel()
+	var tries atomic.Int64
+	n := start(t, cluster.Config{}, cluster.Kind{Name: "away", Activate: func(context.Context, cluster.Activation) (cluster.Actor, error) {
+		tries.Add(1)
+		return nil, fault.New(fault.NotFound, "no_room", "no such room")
+	}})
+	const askers, each = 8, 500
+	var all sync.WaitGroup
+	for i := range askers {
+		all.Go(func() {
+			for j := range each {
+				if _, err := ask(t, n, "away", fmt.Sprint(i, "-", j), 1); fault.CodeOf(err) != "no_room" {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := tries.Load(); got != askers*each {
+		t.Errorf("%d messages were the cause of %d activations", askers*each, got)
 	}
 }
 

@@ -69,29 +69,30 @@ func newShard(n *Node, shard coordination.Shard) *shardActor {
 	return s
 }
 
-// find gives the activation of the address, a new one if there is none.
-func (s *shardActor) find(at address) (*activation, error) {
+// find gives the activation of the address, a new one if there is none, which is for begin then.
+func (s *shardActor) find(at address) (a *activation, made bool, err error) {
 	if a := s.register.find(at); a != nil {
-		return a, nil
+		return a, false, nil
 	}
 	now := time.Now()
 	if d := s.denial.Load(); d != nil {
 		if left := d.until - s.node.elapsed(now); left > 0 {
-			return nil, d.err.After(left)
+			return nil, false, d.err.After(left)
 		}
 	}
-	a, made, err := s.register.add(at, now, func() (*activation, error) {
+	return s.register.add(at, now, func() (*activation, error) {
 		if err := s.node.refusal(); err != nil { // under the register's lock: a node that closes sees it or is seen
 			return nil, err
 		}
 		s.node.live.Add(1)
 		return newActivation(s, at), nil
 	})
-	if made {
-		at.kind.active.Inc()
-		s.box.post(own, a)
-	}
-	return a, err
+}
+
+// begin gives a new activation its process.
+func (s *shardActor) begin(a *activation) {
+	a.kind.active.Inc()
+	s.box.post(own, a)
 }
 
 // retire takes the activation off the register, if nothing waits for it or a refusal says that it must go.
