@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/barrage-live/barrage/internal/quota"
+)
 
 // Config shapes the kind. The zero value works.
 type Config struct {
@@ -15,6 +19,9 @@ type Config struct {
 	// login as a theft when it comes back later. After 30 s it yields it for two tokens in a row only: two
 	// who hold one token, a thief and the owner, are told from one by doing it every time.
 	RetryWindow time.Duration
+	// Writes is how often one session may be refreshed, or ended again; zero means once in 2 s after 20 at
+	// once: it has to be every few minutes, and a page that is loaded again does it each time.
+	Writes quota.Rate
 	// MaxPerUser is how many sessions an account may have; zero means 64. Opening one more ends the oldest.
 	MaxPerUser int
 }
@@ -30,6 +37,9 @@ func (c Config) filled() Config {
 		if *f.v == 0 {
 			*f.v = f.d
 		}
+	}
+	if c.Writes == (quota.Rate{}) {
+		c.Writes = quota.Rate{PerSecond: 0.5, Burst: 20}
 	}
 	if c.MaxPerUser == 0 {
 		c.MaxPerUser = 64

@@ -21,6 +21,6 @@
 // revocation); an end whose second half failed is fault.Timeout outcome_unknown, and may be repeated. The
 // index row is written before the session's, so a session that lives is always listed.
 //
-// Refusals: fault.Unauthenticated token_invalid, token_expired, token_reused, session_ended, and those of
-// package document.
+// Refusals: fault.Unauthenticated token_invalid, token_expired, token_reused, session_ended,
+// fault.Exhausted refreshed_often, and those of package document.
 package session

@@ -7,12 +7,14 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // The refusals of this package; those of malformed and expired tokens and of ended sessions are
 // auth.ErrTokenInvalid, auth.ErrTokenExpired and auth.ErrSessionEnded.
 var (
 	ErrReused = fault.New(fault.Unauthenticated, "token_reused", "the refresh token was used before; the session is ended")
+	ErrOften  = fault.New(fault.Exhausted, "refreshed_often", "this login was refreshed, or ended, too often; wait a little").After(2 * time.Second)
 
 	errIDTaken = fault.New(fault.Conflict, "id_taken", "the drawn session id is in use")
 )
@@ -128,6 +130,7 @@ type state struct {
 	cfg    Config // filled
 	exists bool
 	doc    stored
+	writes quota.Bucket // what holders of its tokens have caused since it was loaded
 }
 
 // Exists implements document.Core.
@@ -149,6 +152,9 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 	case logout:
 		if !s.exists || !c.token.Authentic(s.doc.Family) {
 			return append(dst, document.Refuse{Err: auth.ErrTokenInvalid})
+		}
+		if s.doc.Ended != "" && !s.mayWrite(now) { // the first end is never refused
+			return append(dst, document.Refuse{Err: ErrOften})
 		}
 		return append(s.end(LoggedOut, dst), document.Reply{Value: s.info()})
 	case revoke:
@@ -210,6 +216,11 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 	hash := c.token.Hash()
 	switch {
 	case hash.Equal(s.doc.Current):
+		// Only the newest token is refused: that an older one comes again must be seen however often a thief
+		// refreshes.
+		if !s.mayWrite(now) {
+			return append(dst, refreshed{ErrOften.Code}, document.Refuse{Err: ErrOften})
+		}
 		next := c.token.Successor(s.doc.Family, c.salt)
 		if !s.doc.Late {
 			s.doc.Lates = 0
@@ -226,6 +237,11 @@ func (s *state) refresh(now time.Time, c refresh, dst []effect) []effect {
 		return append(dst, refreshed{"repeated"}, document.Reply{Value: s.rotation(next)})
 	}
 	return append(s.end(Reused, dst), refreshed{ErrReused.Code}, document.Refuse{Err: ErrReused})
+}
+
+// mayWrite counts a write that the holder of a token asks for.
+func (s *state) mayWrite(now time.Time) bool {
+	return s.writes.Take(now.Sub(s.doc.Opened), s.cfg.Writes, 1)
 }
 
 // repeats reports whether the previous token may be presented again.

@@ -171,6 +171,7 @@ func TestFamilyAgainstItsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newStage()
 		g.state.cfg.RefreshTTL, g.state.cfg.MaxAge = time.Hour, 24*time.Hour
+		g.state.cfg.Writes.Burst = 100
 		born := []auth.Refresh{auth.FirstRefresh(sid, g.family)}
 		g.state.Apply(g.now, open{sid, "42", "", 0, g.family, born[0]}, nil)
 		opened, rotated, ended := g.now, g.now, false

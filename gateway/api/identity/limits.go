@@ -7,7 +7,6 @@ import (
 
 	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
-	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/quota"
 )
 
@@ -85,37 +84,4 @@ func folded(handle string) string {
 
 func (h *handlers) registerLimits(ctx context.Context) []rest.Limit {
 	return rest.AddressLimits(ctx, "register_address", h.Config.Registrations)
-}
-
-// refreshRate is how often one login may be refreshed: once every few minutes it has to be, and a page that
-// is loaded again does it each time.
-func refreshRate() quota.Rate { return quota.Rate{PerSecond: 0.5, Burst: 20} }
-
-// refreshes counts what logins were refreshed, or ended. It is this process's memory.
-type refreshes struct {
-	start  time.Time
-	logins *quota.Rates[id.Session]
-}
-
-func newRefreshes() refreshes {
-	return refreshes{time.Now(), quota.NewRates[id.Session](1 << 16)}
-}
-
-// allow refuses a login that was refreshed too often. What was not refreshed yet counts for nothing, or who
-// knows the name of a login could use it up with tokens of his own making.
-func (r refreshes) allow(token string) error {
-	t, err := auth.ParseRefresh(token)
-	if err != nil {
-		return err
-	}
-	if !r.logins.Take(time.Since(r.start), 0, quota.Demand[id.Session]{Key: t.Session, Rate: refreshRate()}) {
-		return rest.TooOften("this login was refreshed too often; wait a little", 2*time.Second)
-	}
-	return nil
-}
-
-// note counts a refresh, or an end, with a token that was good.
-func (r refreshes) note(token string) {
-	t, _ := auth.ParseRefresh(token) // it was good
-	r.logins.Charge(time.Since(r.start), 1, quota.Demand[id.Session]{Key: t.Session, Rate: refreshRate()})
 }

@@ -89,20 +89,19 @@ type Deps struct {
 	Log     *slog.Logger
 }
 
-// handlers answer the operations. They hold what does not change, and remember from where people come, what
-// was refreshed and what strangers have guessed.
+// handlers answer the operations. They hold what does not change, and remember from where people come and
+// what strangers have guessed.
 type handlers struct {
 	Deps
-	familiar  *familiar
-	refreshes refreshes
-	trickle   trickle
+	familiar *familiar
+	trickle  trickle
 }
 
 // Operations is what can be asked of this wing.
 func Operations(d Deps) []rest.Operation {
 	d.Config.Logins = cmp.Or(d.Config.Logins, 20)
 	d.Config.Registrations = cmp.Or(d.Config.Registrations, 20)
-	h := &handlers{d, newFamiliar(), newRefreshes(), newTrickle()}
+	h := &handlers{d, newFamiliar(), newTrickle()}
 	return slices.Concat(h.accountOperations(), h.sessionOperations(), h.memberOperations())
 }
 
