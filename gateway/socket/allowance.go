@@ -37,16 +37,21 @@ type allowance struct {
 	*allowances
 	addr netip.Addr
 	own  quota.Bucket
+	// pings are those that count for nobody else.
+	pings quota.Bucket
 }
 
-// take takes what a request costs from the connection and, unless it is private, from its user and its
-// address.
+// privateRate is how many private requests of a connection count for nobody else.
+func privateRate() quota.Rate { return quota.Rate{PerSecond: 1, Burst: 20} }
+
+// take takes what a request costs from the connection and, unless it is private and there are few, from its
+// user and its address.
 func (a *allowance) take(user id.User, cost float64, private bool) bool {
 	now := time.Since(a.start)
 	if !a.own.Take(now, connectionRate(), cost) {
 		return false
 	}
-	if private {
+	if private && a.pings.Take(now, privateRate(), 1) {
 		return true
 	}
 	if user != "" && !a.users.Take(now, cost, quota.Demand[id.User]{Key: user, Rate: a.user}) {

@@ -86,6 +86,26 @@ func TestLongFramesCostWhatReadingThemCosts(t *testing.T) {
 	}
 }
 
+// TestPingsWithoutEndCountForTheAddress, while a client that shows now and then that it lives is heard.
+func TestPingsWithoutEndCountForTheAddress(t *testing.T) {
+	w := sockettest.NewWorld(t, socket.Config{AddressRate: 1}, false) // a burst of 10
+	refused := 0
+	for range 3 {
+		r := from(t, w, "127.0.1.1")
+		for n := range 50 {
+			if e := reply(r, n+1, ping).GetError(); e.GetCode() == "too_many_requests" {
+				refused++
+			}
+		}
+	}
+	if refused < 50 || refused > 90 { // of 150, 60 count for nobody else, and 10 for the address
+		t.Errorf("%d of 150 pings are refused", refused)
+	}
+	if f := reply(from(t, w, "127.0.1.1"), 1, ping); f.GetPong() == nil {
+		t.Errorf("the first ping of a connection: %v", f)
+	}
+}
+
 // TestAnAddressIsCountedOverItsConnections has one address ask for much on several connections: those
 // beside it at the same address are refused what is dear and keep their pings, those at another one notice
 // nothing.

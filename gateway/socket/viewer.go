@@ -62,7 +62,7 @@ func (v *viewer) receive(payload []byte) (*wirepb.ClientFrame, error) {
 		return &wirepb.ClientFrame{Id: wire.PeekID(v.conn.Encoding(), payload)}, errTooMuch
 	}
 	f, err := wire.Decode(v.conn.Encoding(), payload)
-	if !v.allowance.take(user, protocol.Cost(f), protocol.Private(f)) {
+	if !v.allowance.take(user, protocol.Cost(f), protocol.Private(f, len(payload))) {
 		err = errTooMuch
 	}
 	return f, err

@@ -18,6 +18,8 @@ const (
 	// smallFrame is how long a frame may be that costs nothing to read, as most requests are; every so many
 	// bytes more cost 1. What a frame holds that nobody needs is read all the same.
 	smallFrame = 256
+	// smallPing is how long a ping may be that says nothing but that the client lives.
+	smallPing = 64
 	// CostNoRoom is what a room that does not exist costs besides.
 	CostNoRoom = 10
 )
@@ -45,6 +47,7 @@ func Cost(f *wirepb.ClientFrame) float64 {
 // CostRecovered is what the danmaku of a join or of a recovery cost.
 func CostRecovered(n int) float64 { return float64(n) / keptPerUnit }
 
-// Private reports whether a request is the connection's own affair, so that it does not count against its
-// user and its address: a client must be able to show that it lives, whatever others behind its address do.
-func Private(f *wirepb.ClientFrame) bool { return f.GetPing() != nil }
+// Private reports whether a request of so many bytes is the connection's own affair, so that it does not
+// count against its user and its address unless there are many: a client must be able to show that it lives,
+// whatever others behind its address do.
+func Private(f *wirepb.ClientFrame, bytes int) bool { return f.GetPing() != nil && bytes <= smallPing }
