@@ -13,9 +13,8 @@ var errTooMuch = TooOften("too much was asked for; wait a little", time.Second)
 // reads are what may still be read: of what is the same for everybody by address, and of what is one's own
 // by account, so that nobody is kept from it by neighbours.
 type reads struct {
-	start    time.Time
 	account  quota.Rate
-	accounts *quota.Rates[id.User]
+	accounts *quota.Each[id.User]
 	addrs    *quota.Callers
 }
 
@@ -25,7 +24,7 @@ const readers = 10
 func newReads(cfg Config) *reads {
 	account := quota.Rate{PerSecond: cfg.Reads / readers, Burst: cfg.Reads}
 	return &reads{
-		start: time.Now(), account: account, accounts: quota.NewRates[id.User](quota.MaxCallers),
+		account: account, accounts: quota.NewEach[id.User](account),
 		addrs: quota.NewCallers(account.Times(readers), cfg.Proxies),
 	}
 }
@@ -37,7 +36,7 @@ func (r *reads) take(user id.User, addr netip.Addr, cost float64) bool {
 		return r.addrs.Take(addr, cost)
 	}
 	cost = min(cost, r.account.Burst) // what is dearer than a small limit allows at once is not refused for ever
-	return r.accounts.Take(time.Since(r.start), cost, quota.Demand[id.User]{Key: user, Rate: r.account})
+	return r.accounts.Take(user, cost)
 }
 
 const (
@@ -51,28 +50,23 @@ const (
 // whoever shows a token, whatever comes of it. What needs no token is cheap to refuse or has limits of its
 // own (logins, registrations): counted by address here, it would let one neighbour keep all others out.
 type writes struct {
-	start time.Time
-	rate  quota.Rate // of one account
-	users *quota.Rates[id.User]
+	users *quota.Each[id.User]
 	addrs *quota.Callers
 }
 
 func newWrites(cfg Config) *writes {
 	rate := quota.Rate{PerSecond: cfg.Writes, Burst: writeBurst * cfg.Writes}
-	return &writes{
-		start: time.Now(), rate: rate, users: quota.NewRates[id.User](quota.MaxCallers), addrs: quota.NewCallers(rate.Times(writers), cfg.Proxies),
-	}
+	return &writes{users: quota.NewEach[id.User](rate), addrs: quota.NewCallers(rate.Times(writers), cfg.Proxies)}
 }
 
 // take counts a write of a user from an address, or refuses it. Who is refused because of the neighbours has
 // not written.
 func (w *writes) take(user id.User, addr netip.Addr) error {
-	now, account := time.Since(w.start), quota.Demand[id.User]{Key: user, Rate: w.rate}
-	if !w.users.Take(now, 1, account) {
+	if !w.users.Take(user, 1) {
 		return errTooMuch
 	}
 	if !w.addrs.Take(addr, 1) {
-		w.users.Charge(now, -1, account)
+		w.users.Charge(user, -1)
 		return errTooMuch
 	}
 	return nil

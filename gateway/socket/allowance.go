@@ -19,15 +19,14 @@ func connectionRate() quota.Rate { return quota.Rate{PerSecond: 20, Burst: 150} 
 // allowances are what users and addresses may ask for over all their connections on this node.
 type allowances struct {
 	start   time.Time
-	user    quota.Rate
-	users   *quota.Rates[id.User]
+	users   *quota.Each[id.User]
 	callers *quota.Callers
 }
 
 func newAllowances(cfg Config) *allowances {
 	return &allowances{
-		start: time.Now(), users: quota.NewRates[id.User](quota.MaxCallers),
-		user:    quota.Rate{PerSecond: cfg.UserRate, Burst: 10 * cfg.UserRate},
+		start:   time.Now(),
+		users:   quota.NewEach[id.User](quota.Rate{PerSecond: cfg.UserRate, Burst: 10 * cfg.UserRate}),
 		callers: quota.NewCallers(quota.Rate{PerSecond: cfg.AddressRate, Burst: 10 * cfg.AddressRate}, cfg.WS.TrustedProxies),
 	}
 }
@@ -54,7 +53,7 @@ func (a *allowance) take(user id.User, cost float64, private bool) bool {
 	if private && a.pings.Take(now, privateRate(), 1) {
 		return true
 	}
-	if user != "" && !a.users.Take(now, cost, quota.Demand[id.User]{Key: user, Rate: a.user}) {
+	if user != "" && !a.users.Take(user, cost) {
 		return false
 	}
 	return a.callers.Take(a.addr, cost)
@@ -68,7 +67,7 @@ func (a *allowance) charge(user id.User, cost float64) {
 	now := time.Since(a.start)
 	a.own.Charge(now, connectionRate(), cost)
 	if user != "" {
-		a.users.Charge(now, cost, quota.Demand[id.User]{Key: user, Rate: a.user})
+		a.users.Charge(user, cost)
 	}
 	a.callers.Charge(a.addr, cost)
 }

@@ -44,3 +44,25 @@ func (c *Callers) demands(dst *[Levels]Demand[netip.Prefix], addr netip.Addr) []
 	}
 	return Demands(dst, addr, c.rate)
 }
+
+// Each gives each key the same rate. It is safe for concurrent use.
+type Each[K comparable] struct {
+	rate  Rate
+	start time.Time
+	rates *Rates[K]
+}
+
+// NewEach gives each key a rate.
+func NewEach[K comparable](rate Rate) *Each[K] {
+	return &Each[K]{rate: rate, start: time.Now(), rates: NewRates[K](MaxCallers)}
+}
+
+// Take takes what something costs from a key, or reports that it has too little and takes nothing.
+func (e *Each[K]) Take(key K, cost float64) bool {
+	return e.rates.Take(time.Since(e.start), cost, Demand[K]{Key: key, Rate: e.rate})
+}
+
+// Charge takes what something has cost, though it may not be there, as Bucket.Charge does.
+func (e *Each[K]) Charge(key K, cost float64) {
+	e.rates.Charge(time.Since(e.start), cost, Demand[K]{Key: key, Rate: e.rate})
+}

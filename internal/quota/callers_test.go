@@ -44,3 +44,20 @@ func TestCallersHaveARateAndTheirNetworksFourTimesThat(t *testing.T) {
 		}
 	})
 }
+
+// TestEachKeyHasItsOwnRate, and what is given back may be taken again, but no more than that.
+func TestEachKeyHasItsOwnRate(t *testing.T) {
+	e := NewEach[string](Rate{PerSecond: 1e-9, Burst: 2})
+	for i, want := range []bool{true, true, false} {
+		if e.Take("a", 1) != want {
+			t.Errorf("take %d is not %v", i, want)
+		}
+	}
+	if !e.Take("b", 2) {
+		t.Error("a neighbour is refused")
+	}
+	e.Charge("b", -5)
+	if !e.Take("b", 2) || e.Take("b", 1) {
+		t.Error("what was given back is not what may be taken")
+	}
+}

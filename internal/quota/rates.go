@@ -29,10 +29,10 @@ func (b *Bucket) Take(now time.Duration, r Rate, cost float64) bool {
 }
 
 // Charge takes cost tokens that may not be there: what is missing has to grow first. The debt is at most
-// one more burst.
+// one more burst. A negative cost gives tokens back, up to a full bucket.
 func (b *Bucket) Charge(now time.Duration, r Rate, cost float64) {
 	b.grow(now, r)
-	b.spent = min(b.spent+cost, 2*r.Burst)
+	b.spent = max(0, min(b.spent+cost, 2*r.Burst))
 }
 
 // Full reports whether nothing is missing.
