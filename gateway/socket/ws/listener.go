@@ -26,11 +26,6 @@ func NewPlaces(cfg quota.Config, m *Metrics) *Places { return &Places{quota.NewP
 // Bound has the connections of a listener take places.
 func (p *Places) Bound(l net.Listener) net.Listener { return &bounded{l, p} }
 
-// sendBuffer bounds what the kernel holds of answers that a client does not read. Left to itself it holds 4
-// MiB of each connection, so that one address can take all the memory that the system has for TCP. So much
-// lets 10 Mbit/s through at a round trip of 100 ms.
-const sendBuffer = 128 << 10
-
 type bounded struct {
 	net.Listener
 	places *Places
@@ -46,7 +41,7 @@ func (l *bounded) Accept() (net.Conn, error) {
 		place, err := l.places.places.Take(peer(conn))
 		if err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetWriteBuffer(sendBuffer) // without it the kernel only holds more
+				boundUnsent(tcp)
 			}
 			return &counted{Conn: conn, place: place}, nil
 		}
