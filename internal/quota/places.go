@@ -3,7 +3,6 @@ package quota
 import (
 	"cmp"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,15 +24,15 @@ var (
 // leastHeld is what an address may hold however little is free, while nothing else is set.
 const leastHeld = 16
 
-// part says what a caller may hold while nothing else is set, by level of Around: one part of so many of the
-// places that are free at that moment. One address alone gets a ninth of all, a network a fifth. Each one
-// more gets a ninth of what the others left, so that a dozen greedy addresses leave a quarter of the node to
-// all others.
-func part(level int) int {
-	if level == 0 {
-		return 8
+// part says what a caller may hold while nothing else is set: one part of so many of the places that are
+// free at that moment. One address alone gets a ninth of all, its network a fifth. Each one more gets a ninth
+// of what the others left, so that a dozen greedy addresses leave a quarter of the node to all others. The
+// /56 of a house counts as an address does: with more it would fill its /48, and shut its neighbours out.
+func part(widest bool) int {
+	if widest {
+		return 4
 	}
-	return 4
+	return 8
 }
 
 // Config bounds places.
@@ -44,7 +43,7 @@ type Config struct {
 	// is free.
 	Address int
 	// Part: an address, and each of its networks, may hold one Part-th of what is free; zero means an eighth
-	// for an address and a quarter for a network.
+	// for an address and a /56, and a quarter for a /24 and a /48.
 	Part int
 	// Least is how many an address may hold however little is free, twice that its network and four times
 	// that the widest; zero means 16.
@@ -60,15 +59,8 @@ type Places struct {
 	mu struct {
 		sync.Mutex
 		open    int
-		holders map[netip.Prefix]*holder
+		holders holders
 	}
-}
-
-// holder is an address or network that holds places.
-type holder struct {
-	prefix netip.Prefix
-	held   int
-	around *holder // the next wider network; nil: there is none
 }
 
 // Place is what Take gives. The zero Place is none.
@@ -81,7 +73,7 @@ type Place struct {
 func NewPlaces(cfg Config) *Places {
 	p := &Places{cfg: cfg}
 	p.cfg.Least = cmp.Or(cfg.Least, leastHeld)
-	p.mu.holders = map[netip.Prefix]*holder{}
+	p.mu.holders = holders{}
 	return p
 }
 
@@ -99,35 +91,20 @@ func (p *Places) Take(addr netip.Addr) (Place, error) {
 		return Place{}, ErrFull
 	}
 	for level, prefix := range around {
-		if h := p.mu.holders[prefix]; h != nil && h.held >= p.most(level, free) {
+		if p.mu.holders.held(prefix) >= p.most(level, level > 0 && level == len(around)-1, free) {
 			return Place{}, ErrCrowded
 		}
 	}
 	p.mu.open++
-	return Place{p, p.hold(around)}, nil
+	return Place{p, p.mu.holders.hold(around)}, nil
 }
 
 // most is how many places a caller of the level may hold when so many are free.
-func (p *Places) most(level, free int) int {
+func (p *Places) most(level int, widest bool, free int) int {
 	if p.cfg.Address > 0 {
 		return p.cfg.Address * Factor(level)
 	}
-	return max(free/cmp.Or(p.cfg.Part, part(level)), p.cfg.Least<<level)
-}
-
-// hold counts one more for a caller and the networks around it. The lock is held.
-func (p *Places) hold(around []netip.Prefix) *holder {
-	var inner *holder
-	for _, prefix := range slices.Backward(around) {
-		h := p.mu.holders[prefix]
-		if h == nil {
-			h = &holder{prefix: prefix, around: inner}
-			p.mu.holders[prefix] = h
-		}
-		h.held++
-		inner = h
-	}
-	return inner
+	return max(free/cmp.Or(p.cfg.Part, part(widest)), p.cfg.Least<<level)
 }
 
 // Give gives the place back. To give one twice is a bug.
@@ -139,11 +116,7 @@ func (place Place) Give() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.open--
-	for h := place.holder; h != nil; h = h.around {
-		if h.held--; h.held == 0 {
-			delete(p.mu.holders, h.prefix)
-		}
-	}
+	p.mu.holders.release(place.holder)
 }
 
 // Open is how many places are held.

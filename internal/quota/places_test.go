@@ -69,6 +69,20 @@ func TestNetworksOfOneCallerCountTogether(t *testing.T) {
 	}
 }
 
+// TestAHouseLeavesItsNeighboursRoom: who walks through its /56 does not fill the /48 around it.
+func TestAHouseLeavesItsNeighboursRoom(t *testing.T) {
+	p := NewPlaces(Config{Total: 1000})
+	for i := range 65_536 {
+		_, _ = p.Take(netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::%x", i%256, i)))
+	}
+	if n := p.Open(); n != 111 {
+		t.Errorf("one house holds %d", n)
+	}
+	if held, _ := fill(p, "2001:db8:0:100::1"); len(held) < 80 {
+		t.Errorf("its neighbours find %d places", len(held))
+	}
+}
+
 func TestANumberForOneAddressReplacesTheShare(t *testing.T) {
 	p := NewPlaces(Config{Total: 100, Address: 5})
 	held, err := fill(p, "192.0.2.1")

@@ -11,13 +11,11 @@ import (
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
 
-// strangersLeast is how many places without a key an address may hold however few are free.
-const strangersLeast = 2
-
-// admission counts connections. Those without a verified key have places of their own: whoever opens
-// connections and says nothing keeps no publisher out, however many addresses a network has.
+// admission counts connections. Those without a verified key have places of their own, and give way to those
+// that come after them: whoever opens connections and says nothing keeps no publisher out, however many
+// networks take part.
 type admission struct {
-	strangers     *quota.Places
+	strangers     *quota.Yielding
 	maxPublishers int
 
 	mu struct {
@@ -27,30 +25,29 @@ type admission struct {
 }
 
 func newAdmission(c Config) *admission {
-	return &admission{
-		maxPublishers: c.MaxConns,
-		strangers:     quota.NewPlaces(quota.Config{Total: c.MaxUnverified, Least: strangersLeast}),
-	}
+	return &admission{maxPublishers: c.MaxConns, strangers: quota.NewYielding(c.MaxUnverified)}
 }
 
 // place is what one connection takes up. Its owner is the connection's goroutine.
 type place struct {
 	of       *admission
-	stranger quota.Place
+	stranger *quota.Waiting
 	verified bool
 }
 
 // enter takes the place of a connection without a key, or fails with quota.ErrFull or quota.ErrCrowded.
-func (a *admission) enter(remote net.Addr) (*place, error) {
+// yield is called when somebody else needs the place, and must not block.
+func (a *admission) enter(remote net.Addr, yield func()) (*place, error) {
 	from, _ := netip.ParseAddrPort(remote.String()) // zero if it is none
-	p, err := a.strangers.Take(from.Addr())
+	w, err := a.strangers.Take(from.Addr(), yield)
 	if err != nil {
 		return nil, err
 	}
-	return &place{of: a, stranger: p}, nil
+	return &place{of: a, stranger: w}, nil
 }
 
-// verify moves the connection to the publishers, or fails with errTooMany and leaves it where it is.
+// verify moves the connection to the publishers. It fails with errTooMany and leaves it where it is, or with
+// quota.ErrGaveWay when its place was needed a moment ago.
 func (p *place) verify() error {
 	a := p.of
 	a.mu.Lock()
@@ -58,8 +55,10 @@ func (p *place) verify() error {
 	if a.mu.publishers >= a.maxPublishers {
 		return errTooMany
 	}
+	if !p.stranger.Give() {
+		return quota.ErrGaveWay
+	}
 	a.mu.publishers++
-	p.stranger.Give()
 	p.verified = true
 	return nil
 }

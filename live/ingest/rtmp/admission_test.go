@@ -2,7 +2,6 @@ package rtmp
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"testing"
 
@@ -10,11 +9,11 @@ import (
 )
 
 func enter(a *admission, ip string) (*place, error) {
-	return a.enter(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1})
+	return a.enter(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1}, func() {})
 }
 
 func TestAdmission(t *testing.T) {
-	a := newAdmission(Config{MaxConns: 2, MaxUnverified: 3})
+	a := newAdmission(Config{MaxConns: 2, MaxUnverified: 5})
 	must := func(p *place, err error) *place {
 		t.Helper()
 		if err != nil {
@@ -22,48 +21,33 @@ func TestAdmission(t *testing.T) {
 		}
 		return p
 	}
-	first, second := must(enter(a, "192.0.2.1")), must(enter(a, "192.0.2.1"))
+	oldest := must(enter(a, "192.0.2.9"))
+	var ps []*place
+	for range 4 {
+		ps = append(ps, must(enter(a, "192.0.2.1")))
+	}
 	if _, err := enter(a, "192.0.2.1"); !errors.Is(err, quota.ErrCrowded) {
-		t.Errorf("a third of one address: %v", err)
+		t.Errorf("a fifth of one address: %v", err)
 	}
-	third := must(enter(a, "192.0.2.2"))
-	if _, err := enter(a, "203.0.113.3"); !errors.Is(err, quota.ErrFull) {
-		t.Errorf("a fourth of all: %v", err)
+	ps = append(ps, must(enter(a, "203.0.113.3")))
+	if err := oldest.verify(); !errors.Is(err, quota.ErrGaveWay) {
+		t.Errorf("the sixth of all pushes out the oldest of the fullest network: %v", err)
 	}
-	if err := errors.Join(first.verify(), second.verify()); err != nil {
+	if err := errors.Join(ps[0].verify(), ps[1].verify()); err != nil {
 		t.Fatal(err)
 	}
-	if err := third.verify(); !errors.Is(err, errTooMany) {
+	if err := ps[2].verify(); !errors.Is(err, errTooMany) {
 		t.Errorf("a third publisher: %v", err)
 	}
-	fourth := must(enter(a, "192.0.2.1")) // the publishers of the address do not count
-	first.leave()
-	if err := third.verify(); err != nil {
+	ps = append(ps, must(enter(a, "192.0.2.1"))) // the publishers of the address do not count
+	ps[0].leave()
+	if err := ps[2].verify(); err != nil {
 		t.Errorf("a slot was given back: %v", err)
 	}
-	for _, p := range []*place{second, third, fourth} {
+	for _, p := range append(ps[1:], oldest) {
 		p.leave()
 	}
 	if a.mu.publishers != 0 || a.strangers.Open() != 0 {
 		t.Errorf("left behind: %d publishers, %d others", a.mu.publishers, a.strangers.Open())
-	}
-}
-
-// TestANetworkOfStrangersKeepsNobodyOut: however many addresses a network has, and whether ten of them come,
-// others find a place.
-func TestANetworkOfStrangersKeepsNobodyOut(t *testing.T) {
-	a := newAdmission(Config{}.filled())
-	for network := range 5 {
-		for host := range 254 {
-			for range 20 {
-				_, _ = enter(a, fmt.Sprintf("192.0.%d.%d", network, host))
-				_, _ = enter(a, fmt.Sprintf("2001:db8:%d:%x::1", network, host))
-			}
-		}
-	}
-	for range strangersLeast {
-		if _, err := enter(a, "203.0.113.9"); err != nil {
-			t.Errorf("an encoder elsewhere, with %d places taken: %v", a.strangers.Open(), err)
-		}
 	}
 }

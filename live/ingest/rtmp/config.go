@@ -14,8 +14,9 @@ type Config struct {
 	Metrics *Metrics
 	// MaxConns is how many connections with a verified key may be open; the next is refused. 0 means 1000.
 	MaxConns int
-	// MaxUnverified is how many others may be open, of which an address and a network get a share of what is
-	// free; the next is closed at once. 0 means 1000.
+	// MaxUnverified is how many others may be open, an eighth of them of one address, the next of which is
+	// closed at once. For any other newcomer beyond them one that is open gives way, see quota.Yielding. 0
+	// means 1000.
 	MaxUnverified int
 	// MaxBitrate is how many bits per second a publisher may send, on average; bursts of four seconds'
 	// worth are free. 0 means 60,000,000.

@@ -24,7 +24,7 @@ type conn struct {
 	log    *slog.Logger
 	remote string
 	place  *place
-	ctx    context.Context //nolint:containedctx // the life of the server
+	ctx    context.Context //nolint:containedctx // its life, which the server and a newcomer can end; its cause says why
 }
 
 // run serves the connection to its end, which it logs and counts once.
@@ -47,7 +47,7 @@ func (c *conn) run() {
 // serve leads a connection through its life and gives the reason of its end.
 func (c *conn) serve() error {
 	if err := c.guard.SetDeadline(time.Now().Add(c.cfg.Handshake)); err != nil {
-		return errLost
+		return c.reason(err) // it may have had to give way already
 	}
 	if err := c.rtmp.Initialize(); err != nil {
 		return c.reason(err)
@@ -84,8 +84,11 @@ func (c *conn) serve() error {
 // refuse tells the client why, if there is still somebody to tell. Whose chunks were refused hears of it
 // when it has shown a key; strangers do not.
 func (c *conn) refuse(err error) error {
+	if c.ctx.Err() != nil { // its end is closed already
+		return context.Cause(c.ctx)
+	}
 	heard := c.guard.refused == nil || c.guard.chunks.verified
-	if e := fault.From(err); heard && e.Code != errLost.Code && e.Code != errSilent.Code && e.Code != errStopping.Code {
+	if e := fault.From(err); heard && e.Code != errLost.Code && e.Code != errSilent.Code {
 		tell(c.guard, c.rtmp, err)
 	}
 	return err

@@ -23,7 +23,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "barrage_rtmp_closed_total",
-			Help: "RTMP connections closed, by the code of the reason; stream_ended is a proper end.",
+			Help: "RTMP connections closed, by the code of the reason; stream_ended is a proper end, gave_way one for want of a place before a key was shown.",
 		}, []string{"code"}),
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_rtmp_received_bytes_total", Help: "Bytes of media received over RTMP.",

@@ -74,7 +74,12 @@ func TestAPanicEndsOneConnection(t *testing.T) {
 		n, err := w.Ends("victim")
 		return n == 1 && fault.CodeOf(err) == "panicked"
 	})
-	publish(t, w, "victim").play(mediatest.Source{}, time.Second) // the place of the dead is free
+	var next *client
+	livetest.Eventually(t, 30*time.Second, "the place of the dead is free", func() bool { // a moment after its end is told
+		next = connect(t, w, "live", "publish", "k-victim")
+		return next.status() == "NetStream.Publish.Start"
+	})
+	next.play(mediatest.Source{}, time.Second)
 	reader(t, w, "victim")
 	healthy.unharmed(w.Live("healthy") != nil)
 }

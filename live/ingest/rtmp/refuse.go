@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -78,7 +79,7 @@ func (c *conn) reason(err error) error {
 	case err == nil:
 		return live.ErrEnded
 	case c.ctx.Err() != nil:
-		return errStopping
+		return context.Cause(c.ctx)
 	case c.guard.refused != nil:
 		return c.guard.refused
 	case errors.As(err, &timeout) && timeout.Timeout():

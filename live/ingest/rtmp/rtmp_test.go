@@ -235,7 +235,7 @@ func TestConnectionLimit(t *testing.T) {
 // publishers.
 func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	const open, perAddress = 40, 16
-	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 2, MaxUnverified: 18 * 8, Handshake: 20 * time.Second}})
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 2, MaxUnverified: 8 * perAddress, Handshake: 20 * time.Second}})
 	for range open {
 		_ = dial(t, w, "127.0.0.1")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/bluenviron/gortmplib"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // Server takes RTMP connections on one listener.
@@ -18,23 +19,16 @@ type Server struct {
 	cfg    Config
 	ln     net.Listener
 	ctx    context.Context //nolint:containedctx // the life of the server: questions to the Gate end with it
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	places *admission
 	done   sync.WaitGroup
-
-	mu struct {
-		sync.Mutex
-		conns  map[*conn]struct{}
-		closed bool
-	}
 }
 
 // Start serves a listener, which may speak TLS and which the Server closes. Close the Server.
 func Start(cfg Config, ln net.Listener) *Server {
 	cfg = cfg.filled()
 	s := &Server{cfg: cfg, ln: ln, places: newAdmission(cfg)}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.mu.conns = make(map[*conn]struct{})
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.done.Add(1)
 	go s.accept()
 	return s
@@ -46,13 +40,7 @@ func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 // Close stops listening, ends every publication with its connection, and returns when all have been told to
 // the Gate.
 func (s *Server) Close() error {
-	s.cancel()
-	s.mu.Lock()
-	s.mu.closed = true
-	for c := range s.mu.conns {
-		_ = c.guard.Close() // wakes its goroutine
-	}
-	s.mu.Unlock()
+	s.cancel(errStopping)
 	err := s.ln.Close()
 	s.done.Wait()
 	if errors.Is(err, net.ErrClosed) {
@@ -81,36 +69,30 @@ func (s *Server) accept() {
 			continue
 		}
 		s.cfg.Metrics.accepted.Inc()
-		p, err := s.places.enter(nc.RemoteAddr())
-		if err != nil {
-			s.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
-			_ = nc.Close() // it was never served
-			continue
-		}
-		s.start(nc, p)
+		s.start(nc)
 	}
 }
 
-func (s *Server) start(nc net.Conn, p *place) {
-	g := &guard{Conn: nc, chunks: newChunks()}
-	remote := nc.RemoteAddr().String()
-	c := &conn{
-		cfg: s.cfg, guard: g, rtmp: &gortmplib.ServerConn{RW: g}, remote: remote, ctx: s.ctx, place: p,
-		log: s.cfg.Log.With(slog.String("protocol", "rtmp"), slog.String("remote", remote)),
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.closed {
-		_ = nc.Close() // it came while the server was closing
-		p.leave()
+// start serves a connection, or closes it for want of a place.
+func (s *Server) start(nc net.Conn) {
+	ctx, end := context.WithCancelCause(s.ctx)
+	// Closing wakes its goroutine, also when the server closes already. Whoever ends it does not wait for it.
+	context.AfterFunc(ctx, func() { _ = nc.Close() })
+	p, err := s.places.enter(nc.RemoteAddr(), func() { end(quota.ErrGaveWay) })
+	if err != nil {
+		s.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
+		end(err) // it was never served
 		return
 	}
-	s.mu.conns[c] = struct{}{}
+	remote := nc.RemoteAddr().String()
+	g := &guard{Conn: nc, chunks: newChunks()}
+	c := &conn{
+		cfg: s.cfg, guard: g, rtmp: &gortmplib.ServerConn{RW: g}, remote: remote, ctx: ctx, place: p,
+		log: s.cfg.Log.With(slog.String("protocol", "rtmp"), slog.String("remote", remote)),
+	}
 	s.done.Go(func() {
 		c.run()
-		s.mu.Lock()
-		delete(s.mu.conns, c)
-		s.mu.Unlock()
+		end(nil) // it is closed, this lets go of the context
 		p.leave()
 	})
 }
