@@ -44,6 +44,8 @@ type link interface {
 	write(b []byte) error
 	// flush sends what waits, as far as it is taken. Conn.out is held.
 	flush() error
+	// held is how many bytes the kernel has that the peer has not confirmed; 0 where that is not known.
+	held() int
 	// shutdown ends the sending direction; what the peer sends is still read.
 	shutdown()
 	// end closes the transport; Conn.ended follows.
@@ -94,8 +96,8 @@ type Conn struct {
 		closeBy time.Duration
 		pinged  time.Duration
 		sent    int64 // bytes handed to the link
-		// taken is how many of sent had left when the client was last seen to take some, or to owe nothing,
-		// which was at moved.
+		// taken is how many of sent the client had taken when it was last seen to take some, or to owe
+		// nothing, which was at moved.
 		taken int64
 		moved time.Duration
 		// alarm is when to post event; zero without one.
@@ -365,65 +367,4 @@ func (c *Conn) ended() {
 	}
 	c.server.forget(c, code)
 	c.enqueue(job{kind: jobClosed})
-}
-
-// check acts on the deadlines that have passed and says when to look again; false when never.
-func (c *Conn) check(now time.Duration) (time.Duration, bool) {
-	c.out.Lock()
-	defer c.out.Unlock()
-	cfg := &c.server.cfg
-	switch c.out.phase {
-	case phaseEnded:
-		return 0, false
-	case phaseClosing:
-		if now >= c.out.closeBy {
-			c.link.end()
-			return 0, false
-		}
-		return c.out.closeBy, true
-	case phaseOpen:
-		if c.out.end.Code != 0 {
-			if now < c.out.endBy {
-				return c.out.endBy, true
-			}
-			c.close(c.out.end.Code, c.out.end.Reason)
-			return c.out.closeBy, true
-		}
-	}
-	next := now + longestRest
-	due := func(at time.Duration) bool {
-		if now >= at {
-			return true
-		}
-		next = min(next, at)
-		return false
-	}
-	waiting := c.pending.Load()
-	if taken := c.out.sent - waiting; waiting == 0 || taken != c.out.taken {
-		c.out.taken, c.out.moved = taken, now
-	}
-	seen, partial := time.Duration(c.seen.Load()), time.Duration(c.partial.Load())
-	switch {
-	case !c.spoke.Load() && due(c.opened+cfg.FirstFrame):
-		c.close(wire.CloseIdle, "no first frame")
-	case partial != 0 && due(partial+cfg.Unfinished):
-		c.close(wire.CloseIdle, "a message did not end")
-	case due(seen + cfg.Idle):
-		c.close(wire.CloseIdle, "silent for too long")
-	case waiting > 0 && due(c.out.moved+cfg.Stall):
-		c.close(wire.CloseSlow, "the client takes nothing")
-	}
-	if c.out.phase != phaseOpen {
-		return c.out.closeBy, true
-	}
-	if c.out.alarm != 0 && due(c.out.alarm) {
-		c.enqueue(job{kind: jobNotify, event: c.out.event})
-		c.out.alarm, c.out.event = 0, nil
-	}
-	if quiet := max(seen, c.out.pinged); due(quiet + cfg.PingAfter) {
-		c.out.pinged = now
-		c.server.metrics.pings.Inc()
-		c.send(rfc6455.AppendFrame(nil, rfc6455.Ping, nil))
-	}
-	return next, true
 }

@@ -23,3 +23,13 @@ func boundUnsent(conn *net.TCPConn) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentMark)
 	})
 }
+
+// unconfirmed is how many bytes of a connection the kernel holds because the peer has not confirmed them; 0
+// if it does not say.
+func unconfirmed(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}

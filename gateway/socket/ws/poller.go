@@ -196,6 +196,16 @@ func (l *polled) send(b []byte) (rest []byte, err error) {
 	}
 }
 
+// held is called with c.out held.
+func (l *polled) held() int {
+	l.nc.Lock()
+	defer l.nc.Unlock()
+	if closed, _ := l.nc.IsClosed(); closed {
+		return 0
+	}
+	return unconfirmed(l.nc.Hash())
+}
+
 // returned is told that nbio has sent of what it was lent.
 func (l *polled) returned(n int) {
 	if l.lent.Add(-int64(n)) == 0 && l.waits.Load() {

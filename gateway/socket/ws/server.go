@@ -157,10 +157,8 @@ func (s *Server) begin(c *Conn, conn net.Conn, early []byte) {
 		}
 	} else {
 		path = "streamed"
-		if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			if tcp := plainTCP(secure.NetConn()); tcp != nil {
-				_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // without it the kernel only holds more
-			}
+		if tcp := tcpBelow(conn); tcp != nil {
+			_ = tcp.SetWriteBuffer(s.cfg.SendBuffer) // without it the kernel only holds more
 		}
 		startStream(c, conn, &s.streams)
 	}
@@ -177,6 +175,14 @@ func plainTCP(conn net.Conn) *net.TCPConn {
 		return conn
 	case *counted:
 		return plainTCP(conn.Conn)
+	}
+	return nil
+}
+
+// tcpBelow finds the TCP connection below TLS; nil if there is none.
+func tcpBelow(conn net.Conn) *net.TCPConn {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return plainTCP(secure.NetConn())
 	}
 	return nil
 }

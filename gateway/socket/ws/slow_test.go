@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,10 +12,12 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"github.com/barrage-live/barrage/internal/rfc6455"
 )
@@ -32,23 +35,41 @@ func (mute) Closed()              {}
 // stand upgrades a plain connection whose client reads only when the test does, and gives both ends.
 func stand(tb testing.TB, cfg Config) (client net.Conn, c *Conn) {
 	tb.Helper()
+	return standOver(tb, cfg, false)
+}
+
+// standOver is stand, over TLS if it is to be secure.
+func standOver(tb testing.TB, cfg Config, secure bool) (client net.Conn, c *Conn) {
+	tb.Helper()
 	cfg.FirstFrame, cfg.Idle, cfg.PingAfter = time.Hour, time.Hour, time.Hour
 	s, err := Start(cfg, mute{}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	web := httptest.NewServer(http.HandlerFunc(s.ServeHTTP))
+	web := httptest.NewUnstartedServer(http.HandlerFunc(s.ServeHTTP))
+	if secure {
+		web.StartTLS()
+	} else {
+		web.Start()
+	}
 	tb.Cleanup(func() {
 		s.Close()
 		web.Close()
 	})
-	client, err = new(net.Dialer).DialContext(tb.Context(), "tcp", web.Listener.Addr().String())
+	// A receiver tells of room in steps of a packet, which is 64 KiB on loopback, or of half its buffer.
+	wire := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 1460)
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 8<<10)
+		})
+	}}
+	client, err = wire.DialContext(tb.Context(), "tcp", web.Listener.Addr().String())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = client.Close() })
-	if err := client.(*net.TCPConn).SetReadBuffer(32 << 10); err != nil {
-		tb.Fatal(err)
+	if secure {
+		client = tls.Client(client, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test
 	}
 	_, err = fmt.Fprint(client, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: barrage.v1.json\r\n\r\n")
@@ -133,9 +154,7 @@ func TestWhoTakesNothingIsClosed(t *testing.T) {
 	look := func(after time.Duration) phase {
 		c.seen.Store(int64(c.server.now() + after)) // a pong has come
 		c.check(c.server.now() + after)
-		c.out.Lock()
-		defer c.out.Unlock()
-		return c.out.phase
+		return phaseOf(c)
 	}
 	frame := make([]byte, 8<<10)
 	if p := look(time.Second); p != phaseOpen {
@@ -166,6 +185,52 @@ func TestWhoTakesNothingIsClosed(t *testing.T) {
 	if p := look(10*time.Minute + 31*time.Second); p != phaseClosing {
 		t.Errorf("after 31 s: %v", p)
 	}
+}
+
+// TestWhoTakesLittleAllTheTimeIsNotClosed has a client read 20 KB a second, of which the kernel says nothing
+// until a third of its buffer is free; then it reads nothing.
+func TestWhoTakesLittleAllTheTimeIsNotClosed(t *testing.T) {
+	for name, secure := range map[string]bool{"polled": false, "streamed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const stall = 1500 * time.Millisecond
+			client, c := standOver(t, Config{MaxPending: 64 << 20, Stall: stall, CloseGrace: 100 * time.Millisecond}, secure)
+			for range 60 { // more than the kernels at both ends hold, and what is read
+				c.Write(make([]byte, 8<<10))
+			}
+			beat := time.NewTicker(100 * time.Millisecond)
+			defer beat.Stop()
+			for range 50 {
+				<-beat.C
+				if _, err := io.ReadFull(client, make([]byte, 2000)); err != nil {
+					t.Fatal(err)
+				}
+				c.check(c.server.now())
+			}
+			if p := phaseOf(c); p != phaseOpen || c.Pending() == 0 {
+				t.Fatalf("it is %v, %d bytes wait", p, c.Pending())
+			}
+			<-beat.C // what it read last has been confirmed
+			c.check(c.server.now())
+			if c.check(c.server.now() + stall); phaseOf(c) != phaseClosing {
+				t.Errorf("who takes nothing is %v", phaseOf(c))
+			}
+			gone := time.After(20 * time.Second)
+			for c.server.Len() > 0 {
+				select {
+				case <-beat.C:
+				case <-gone:
+					t.Fatal("who takes nothing stays")
+				}
+			}
+		})
+	}
+}
+
+func phaseOf(c *Conn) phase {
+	c.out.Lock()
+	defer c.out.Unlock()
+	return c.out.phase
 }
 
 // BenchmarkFramesThatWait measures what a frame costs that waits for a reader: it is shared by all sockets,

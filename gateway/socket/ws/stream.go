@@ -53,6 +53,20 @@ func (l *streamed) write(b []byte) error {
 // flush does nothing: the writer goes on by itself.
 func (l *streamed) flush() error { return nil }
 
+// held asks for the connection below TLS.
+func (l *streamed) held() (n int) {
+	tcp := tcpBelow(l.conn)
+	if tcp == nil {
+		return 0
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0 // it is closed
+	}
+	_ = raw.Control(func(fd uintptr) { n = unconfirmed(int(fd)) })
+	return n
+}
+
 func (l *streamed) shutdown() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,7 +122,6 @@ func (l *streamed) writeAll() {
 			if b == nil {
 				break
 			}
-			_ = l.conn.SetWriteDeadline(time.Now().Add(l.c.server.cfg.Stall)) // a failure shows in the write
 			n, err := l.conn.Write(b)
 			l.c.written(n)
 			if err != nil {

@@ -220,6 +220,7 @@ type sink struct {
 
 func (s *sink) write(b []byte) error { s.took += len(b); return nil }
 func (s *sink) flush() error         { return nil }
+func (s *sink) held() int            { return 0 }
 func (s *sink) shutdown()            {}
 func (s *sink) end()                 {}
 
