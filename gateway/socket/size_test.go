@@ -8,7 +8,9 @@ import (
 
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/socket"
+	"github.com/barrage-live/barrage/gateway/socket/hub"
 	"github.com/barrage-live/barrage/gateway/socket/sockettest"
+	"github.com/barrage-live/barrage/gateway/socket/ws"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire"
 )
@@ -54,6 +56,14 @@ func TestEveryBoundFitsASocket(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWhatRoomsSendClosesNobody ties what rooms let wait for a socket to what may wait for it when too much
+// waits for all.
+func TestWhatRoomsSendClosesNobody(t *testing.T) {
+	if least := hub.LowWater + wire.MaxServerFrame; ws.LeastShare < least {
+		t.Errorf("rooms let %d bytes wait for who does not keep up, and %d close", least, ws.LeastShare)
 	}
 }
 

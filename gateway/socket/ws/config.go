@@ -3,10 +3,12 @@ package ws
 import (
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/quota"
+	"github.com/barrage-live/barrage/internal/wire"
 )
 
 // Config bounds the transport. The zero value is the documented protocol.
@@ -44,6 +46,9 @@ type Config struct {
 	Stall time.Duration
 	// MaxPending bounds the bytes waiting for one socket besides those in the kernel; 0 means 256 KiB.
 	MaxPending int
+	// MaxPendingAll bounds the same of all sockets together: while more waits, each may have an equal share,
+	// and at least a frame. 0 means 1 GiB, or a quarter of the memory limit of the process if that is less.
+	MaxPendingAll int64
 	// SendBuffer is SO_SNDBUF; 0 means 64 KiB.
 	SendBuffer int
 	// Workers bounds the goroutines that run requests, which wait for nobody; 0 means eight for each
@@ -66,6 +71,10 @@ const (
 	leastReserve   = 256
 )
 
+// LeastShare is how much may wait for one socket whatever waits for others: what rooms send to who does not
+// keep up, which is a frame, and little before it.
+const LeastShare = wire.MaxServerFrame + 8<<10
+
 // The rates of one connection: data messages, refusals of them until it is closed, control frames.
 func frameRate() quota.Rate   { return quota.Rate{PerSecond: 20, Burst: 60} }
 func refusalRate() quota.Rate { return quota.Rate{PerSecond: 1, Burst: 60} }
@@ -81,6 +90,9 @@ func (c Config) filled() Config {
 	orInt(&c.MaxConnections, Descriptors()/4*3)
 	orInt(&c.HandshakeBurst, 2000)
 	orInt(&c.MaxPending, 256<<10)
+	if c.MaxPendingAll == 0 {
+		c.MaxPendingAll = min(1<<30, debug.SetMemoryLimit(-1)/4)
+	}
 	orInt(&c.SendBuffer, 64<<10)
 	orInt(&c.Workers, 8*runtime.GOMAXPROCS(0))
 	orInt(&c.Pollers, runtime.GOMAXPROCS(0))

@@ -141,6 +141,7 @@ func (c *Conn) Write(frames []byte) bool {
 // send passes bytes to the link; c.out is held.
 func (c *Conn) send(frames []byte) bool {
 	c.pending.Add(int64(len(frames)))
+	c.server.pending.Add(int64(len(frames)))
 	c.out.sent += int64(len(frames))
 	c.server.metrics.written.Inc()
 	c.server.metrics.bytes.Add(float64(len(frames)))
@@ -222,10 +223,20 @@ func (c *Conn) finish() {
 	c.link.shutdown()
 }
 
-// written is told by the link how many bytes went to the kernel. It may run with locks of the link held.
+// written is told by the link how many bytes went to the kernel. It may run with locks of the link held, and
+// after the end, when nothing waits any more.
 func (c *Conn) written(n int) {
-	if c.pending.Add(-int64(n)) == 0 && c.finishing.Load() {
-		c.enqueue(job{kind: jobFinish})
+	for {
+		waits := c.pending.Load()
+		left := max(0, waits-int64(n))
+		if !c.pending.CompareAndSwap(waits, left) {
+			continue
+		}
+		c.server.pending.Add(left - waits)
+		if waits > 0 && left == 0 && c.finishing.Load() {
+			c.enqueue(job{kind: jobFinish})
+		}
+		return
 	}
 }
 
@@ -358,6 +369,7 @@ func (c *Conn) ended() {
 	c.out.Lock()
 	before, code := c.out.phase, c.out.code
 	c.out.phase = phaseEnded
+	c.server.pending.Add(-c.pending.Swap(0))
 	c.out.Unlock()
 	if before == phaseEnded {
 		return

@@ -62,6 +62,9 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 		c.close(wire.CloseIdle, "silent for too long")
 	case waiting > 0 && due(c.out.moved+cfg.Stall):
 		c.close(wire.CloseSlow, "the client takes nothing")
+	case waiting > c.server.share():
+		c.server.metrics.crowded.Inc()
+		c.close(wire.CloseSlow, "too much waits for slow clients")
 	}
 	if c.out.phase != phaseOpen {
 		return c.out.closeBy, true
@@ -81,6 +84,7 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 // progress notes whether the client has taken some of what it was sent, and gives how much waits. c.out is
 // held.
 func (c *Conn) progress(now time.Duration) (waiting int64) {
+	c.server.metrics.pending.Set(float64(c.server.pending.Load()))
 	waiting = c.pending.Load()
 	taken := c.out.sent - waiting
 	if waiting > 0 {

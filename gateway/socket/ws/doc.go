@@ -26,5 +26,6 @@
 // Bounds: connections (from the limit of open files, less a reserve) of all and of each address and
 // network, handshakes per address and network, frames per second, requests waiting, bytes waiting. What
 // exceeds them is refused or closed, and counted in Metrics. A frame that has nothing before it is taken
-// whatever its size, so that no bound closes those who read.
+// whatever its size, so that no bound closes those who read. Bytes that wait are bounded for all together,
+// too (policy: while more wait, those are closed at the next look for whom more wait than an equal share).
 package ws

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -44,6 +45,7 @@ type Server struct {
 	pool       pool
 	ids        atomic.Uint64
 	streams    sync.WaitGroup
+	pending    atomic.Int64 // bytes that wait for all connections
 
 	mu struct {
 		sync.Mutex
@@ -204,6 +206,7 @@ func (s *Server) forget(c *Conn, code int) {
 	c.place.Give()
 	c.file.Give()
 	s.metrics.open.Dec()
+	s.metrics.pending.Set(float64(s.pending.Load()))
 	s.metrics.ended(code)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,6 +215,15 @@ func (s *Server) forget(c *Conn, code int) {
 		close(s.mu.empty)
 		s.mu.empty = nil
 	}
+}
+
+// share is how much may wait for one connection in the long run: while too much waits for all, as much as
+// for any other, so that those have to go that ask for most and do not take it.
+func (s *Server) share() int64 {
+	if s.pending.Load() <= s.cfg.MaxPendingAll {
+		return math.MaxInt64
+	}
+	return max(LeastShare, s.cfg.MaxPendingAll/int64(max(s.Len(), 1)))
 }
 
 // Refuse makes every later upgrade answer 503 "draining".

@@ -223,6 +223,9 @@ func TestWhoTakesLittleAllTheTimeIsNotClosed(t *testing.T) {
 					t.Fatal("who takes nothing stays")
 				}
 			}
+			if n := c.server.pending.Load(); n != 0 {
+				t.Errorf("%d bytes wait for nobody", n)
+			}
 		})
 	}
 }

@@ -257,6 +257,56 @@ func TestOneFrameOnAnEmptyQueueIsAlwaysTaken(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsForAllIsBounded: while more waits for all than may, those are closed for whom more waits than
+// an equal share, and a frame of a room is no reason. What has left, or ended, does not count any more.
+func TestWhatWaitsForAllIsBounded(t *testing.T) {
+	const fat, thin = 200 << 10, wire.MaxServerFrame
+	first, _ := sent(t)
+	s := first.server
+	s.cfg.MaxPendingAll = 8*fat + 8*thin - 1
+	s.mu.conns = map[*Conn]struct{}{}
+	conns := make([]*Conn, 16)
+	for i := range conns {
+		c := &Conn{server: s, receiver: mute{}}
+		c.timer.Value, c.link = c, &sink{c: c}
+		c.spoke.Store(true)
+		s.remember(c)
+		conns[i] = c
+	}
+	look := func() (closed int) {
+		for i, c := range conns {
+			c.check(time.Second)
+			if c.out.phase != phaseOpen {
+				closed++
+				if i%2 == 1 || c.out.code != wire.CloseSlow {
+					t.Errorf("connection %d, for which %d bytes wait, is closed %d", i, c.Pending(), c.out.code)
+				}
+			}
+		}
+		return closed
+	}
+	for i, c := range conns {
+		n := []int{fat, thin}[i%2]
+		c.Write(make([]byte, n-1))
+		c.Write(make([]byte, 1))
+	}
+	conns[1].written(1)
+	if n := look(); n != 0 {
+		t.Errorf("%d are closed, and no more waits than may", n)
+	}
+	conns[1].Write(make([]byte, 1))
+	if n := look(); n != 8 || testutil.ToFloat64(s.metrics.crowded) != 8 {
+		t.Errorf("%d are closed, want the 8 fat ones", n)
+	}
+	for _, c := range conns {
+		c.ended()
+		c.written(fat)
+	}
+	if n := s.pending.Load(); n != 0 || testutil.ToFloat64(s.metrics.pending) != 0 {
+		t.Errorf("%d bytes wait for nobody", n)
+	}
+}
+
 // TestFramesFitIntoAQueue ties what may wait for a client to what may be sent at once: some frames come
 // together, such as the answer to a join, what waited for it, and the state of the room.
 func TestFramesFitIntoAQueue(t *testing.T) {
