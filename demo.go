@@ -61,7 +61,7 @@ func (p *platform) prepareStage(ctx context.Context) (stage, error) {
 	if err != nil {
 		return s, fmt.Errorf("demo channel: %w", err)
 	}
-	_, key, err := p.channels.MintKey(ctx, ch.ID)
+	_, key, err := p.channels.MintKey(ctx, ch.ID, owner.RightsVersion)
 	if err != nil {
 		return s, fmt.Errorf("demo stream key: %w", err)
 	}

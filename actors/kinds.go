@@ -19,7 +19,6 @@ import (
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/cluster"
-	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
@@ -51,8 +50,8 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	}
 	d.Account.Undone, d.Session.Undone, d.Channel.Undone = d.Undone, d.Undone, d.Undone
 	sessions, channels := session.NewClient(n, d.Session.Table, d.Session.Config), channel.NewClient(n, d.Channel.Table)
-	d.Account.Shut = func(ctx context.Context, user id.User) error {
-		return errors.Join(sessions.EndAll(ctx, user), channels.RevokeOwned(ctx, user))
+	d.Account.Shut = func(ctx context.Context, s account.ShutOut) error {
+		return errors.Join(sessions.EndAll(ctx, s.User, s.Logins), channels.RevokeOwned(ctx, s.User, s.Rights))
 	}
 	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: followers(), Metrics: d.Followers}
 	return []cluster.Kind{

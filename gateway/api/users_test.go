@@ -38,7 +38,7 @@ func TestAdministratorsChangeAccounts(t *testing.T) {
 		return w.do(call{method: "POST", path: "/v1/auth/login", body: map[string]any{"handle": "ann", "password": "correct horse"}})
 	}
 	ch, _ := w.own(ann, "annlive")["id"].(string)
-	_, key, err := w.Channels.MintKey(t.Context(), id.Channel(ch))
+	_, key, err := w.Channels.MintKey(t.Context(), id.Channel(ch), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,19 @@ type Deps struct {
 	Revoker revocation.Revoker
 	// Shut ends what an account that is shut out has elsewhere: its logins and stream keys. It may be
 	// repeated. Nil: there is nothing.
-	Shut   func(ctx context.Context, user id.User) error
+	Shut   func(ctx context.Context, s ShutOut) error
 	Config Config
+}
+
+// ShutOut is what a shut-out ends. It may be carried out when the account was let in again long since, by an
+// activation that has a successor, or by the present one beside what it does by now: so it says which of
+// these things were before, and nothing later is ended.
+type ShutOut struct {
+	User id.User
+	// Logins ends logins that were opened with a lower version (Account.Logins).
+	Logins uint64
+	// Rights ends stream keys that were made under a lower version (Account.RightsVersion).
+	Rights uint64
 }
 
 // Kind makes accounts. The key is the user id; an activation without a stored document answers no_account

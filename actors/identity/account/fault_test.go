@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -300,7 +301,7 @@ func shutOut(t *testing.T) (*worldtest.World, *worldtest.Flaky, account.Account,
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := w.Channels.MintKey(t.Context(), ch.ID)
+	_, key, err := w.Channels.MintKey(t.Context(), ch.ID, a.RightsVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,6 +341,77 @@ func TestNobodyIsLetInWithWhatTheyHad(t *testing.T) {
 		t.Errorf("let in: %+v, %v", got, err)
 	}
 	gone(t, w, a, login, key)
+}
+
+// TestAShutOutThatComesLate ends nothing that its account has since it was let in again. What follows a
+// shut-out goes on beside all else, and nobody can call it back.
+func TestAShutOutThatComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, err := pebbletest.NewMem().Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var revocations atomic.Int32
+		stalled, let := context.WithCancel(t.Context())
+		store := table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "revocation" && c.Kind == faulttable.Write {
+				switch revocations.Add(1) {
+				case 1: // that of the rights; the second one is of the login
+					return faulttable.Refused(fault.New(fault.Unavailable, "away", "the disk is away"))
+				case 3: // that of the rights is tried again
+					<-stalled.Done()
+				}
+			}
+			return faulttable.Fault{}
+		}))
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		t.Cleanup(let)
+		a := register(t, w, "ann")
+		ch, err := w.Channels.Create(t.Context(), a.User, "annas", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := func(a account.Account) (id.Session, auth.StreamKey) {
+			t.Helper()
+			login, err := w.Sessions.Open(t.Context(), a.User, a.Logins, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, key, err := w.Channels.MintKey(t.Context(), ch.ID, a.RightsVersion)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return login.Session, key
+		}
+		login, key := has(a)
+		if _, err := w.Accounts.SetDisabled(t.Context(), a.User, true); fault.KindOf(err) != fault.Timeout {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(time.Second)
+		if n := revocations.Load(); n != 3 {
+			t.Fatalf("what follows the shut-out is not under way: %d revocations", n)
+		}
+		if a, err = w.Accounts.SetDisabled(t.Context(), a.User, false); err != nil || a.Disabled {
+			t.Fatalf("let in: %+v, %v", a, err)
+		}
+		gone(t, w, a, login, key)
+		login, key = has(a)
+		stream := w.Publish(t, key.Reveal())
+		let()
+		time.Sleep(time.Second)
+		if _, err := w.Sessions.Get(t.Context(), login); err != nil {
+			t.Errorf("the new login: %v", err)
+		}
+		if err := stream.Err(); err != nil {
+			t.Errorf("the new publisher: %v", err)
+		}
+		w.Publish(t, key.Reveal())
+	})
 }
 
 func gone(t *testing.T, w *worldtest.World, a account.Account, login id.Session, key auth.StreamKey) {

@@ -30,7 +30,7 @@ type claim struct {
 type store struct {
 	table   *table.Store
 	revoker revocation.Revoker
-	shut    func(ctx context.Context, user id.User) error
+	shut    func(ctx context.Context, s ShutOut) error
 	ttl     time.Duration // of an unconfirmed claim
 }
 
@@ -50,8 +50,8 @@ func (s store) around(ctx context.Context, w document.Write[stored], save func(c
 		return err
 	}
 	note, changed := w.Note.(rightsChanged)
-	if note.letIn && s.shut != nil {
-		if err := s.shut(ctx, w.Doc.User); err != nil {
+	if note.letIn {
+		if err := s.end(ctx, w.Doc); err != nil {
 			return err
 		}
 	}
@@ -89,10 +89,18 @@ func (s store) enforce(ctx context.Context, d stored) error {
 		return nil
 	}
 	err := s.revoker.Revoke(ctx, revocation.Notice{User: d.User, Rights: d.Rights})
-	if d.Disabled && s.shut != nil {
-		err = errors.Join(err, s.shut(ctx, d.User))
+	if d.Disabled {
+		err = errors.Join(err, s.end(ctx, d))
 	}
 	return err
+}
+
+// end ends what an account had before it got these versions.
+func (s store) end(ctx context.Context, d stored) error {
+	if s.shut == nil {
+		return nil
+	}
+	return s.shut(ctx, ShutOut{d.User, d.Logins, d.Rights})
 }
 
 // keepNames makes good all names of an account, or none if somebody else has one of them by now.

@@ -142,7 +142,7 @@ func TestListAndRevoke(t *testing.T) {
 	if err := w.Sessions.Revoke(ctx, "42", a.Token.Session); err != nil {
 		t.Error(err)
 	}
-	if n, err := w.Sessions.RevokeAll(ctx, "42", b.Token.Session); n != 1 || err != nil {
+	if n, err := w.Sessions.RevokeAll(ctx, "42", b.Token.Session, 0); n != 1 || err != nil {
 		t.Errorf("%d ended, %v", n, err)
 	}
 	if list, err := w.Sessions.List(ctx, "42"); err != nil || len(list) != 1 || list[0].Session != b.Token.Session {
@@ -154,6 +154,29 @@ func TestListAndRevoke(t *testing.T) {
 		}
 	}
 	refresh(t, w, foreign)
+}
+
+// TestAnOrderEndsWhatWasBefore: a login that was opened under the version that ends others is not one of
+// them.
+func TestAnOrderEndsWhatWasBefore(t *testing.T) {
+	w := worldtest.New(t, worldtest.Config{})
+	before, after := open(t, w, "42"), open(t, w, "42")
+	later, err := w.Sessions.Open(t.Context(), "42", after.Logins+1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Sessions.RevokeAll(t.Context(), "42", after.Token.Session, later.Logins); n != 1 || err != nil {
+		t.Errorf("%d ended, %v", n, err)
+	}
+	if err := w.Sessions.EndAll(t.Context(), "42", later.Logins); err != nil {
+		t.Error(err)
+	}
+	for _, gone := range []session.Rotation{before, after} {
+		if _, err := w.Sessions.Refresh(t.Context(), gone.Token.Reveal()); !errors.Is(err, auth.ErrSessionEnded) {
+			t.Errorf("refresh: %v", err)
+		}
+	}
+	refresh(t, w, later)
 }
 
 func TestTooManySessionsEndTheOldest(t *testing.T) {

@@ -55,7 +55,7 @@ func (c *Client) makeRoom(ctx context.Context, user id.User) error {
 	if err != nil || len(live) < c.cfg.MaxPerUser {
 		return err
 	}
-	return c.end(ctx, live[0].Session, revoke{user, Replaced})
+	return c.end(ctx, live[0].Session, revoke{user: user, reason: Replaced})
 }
 
 // Refresh exchanges a refresh token for its successor.
@@ -87,30 +87,31 @@ func (c *Client) Revoke(ctx context.Context, user id.User, s id.Session) error {
 	if !c.store.known(ctx, s) {
 		return auth.ErrSessionEnded
 	}
-	return c.end(ctx, s, revoke{user, Revoked})
+	return c.end(ctx, s, revoke{user: user, reason: Revoked})
 }
 
-// RevokeAll ends every session of the user but the one to keep (none if empty) and says how many. One that
-// cannot be ended keeps no other alive.
-func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session) (int, error) {
-	ended, failed, err := c.endAll(ctx, user, keep)
+// RevokeAll ends the sessions of the user but the one to keep (none if empty) and says how many: those that
+// were opened with a version of logins before this one, or all if it is 0. One that cannot be ended keeps no
+// other alive.
+func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session, before uint64) (int, error) {
+	ended, failed, err := c.endAll(ctx, user, keep, before)
 	return ended, errors.Join(append(failed, err)...)
 }
 
-// EndAll ends every session of the user. One that is damaged, which nobody can refresh, is left alone.
-func (c *Client) EndAll(ctx context.Context, user id.User) error {
-	_, failed, err := c.endAll(ctx, user, "")
+// EndAll is RevokeAll, but one that is damaged, which nobody can refresh, is left alone.
+func (c *Client) EndAll(ctx context.Context, user id.User, before uint64) error {
+	_, failed, err := c.endAll(ctx, user, "", before)
 	failed = slices.DeleteFunc(failed, func(err error) bool { return document.Damaged(KindName, err) })
 	return errors.Join(append(failed, err)...)
 }
 
-func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session) (ended int, failed []error, err error) {
+func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session, before uint64) (ended int, failed []error, err error) {
 	names, err := c.store.list(ctx, user, unlimited)
 	for _, s := range names {
 		if s == keep {
 			continue
 		}
-		switch err := c.end(ctx, s, revoke{user, Revoked}); {
+		switch err := c.end(ctx, s, revoke{user, Revoked, before}); {
 		case err == nil:
 			ended++
 		case ctx.Err() != nil:

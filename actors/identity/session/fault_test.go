@@ -135,10 +135,10 @@ func TestADamagedSessionKeepsNoOtherAlive(t *testing.T) {
 			t.Fatal(err)
 		}
 		w = worldtest.New(t, worldtest.Config{Table: w.Table})
-		if n, err := w.Sessions.RevokeAll(t.Context(), "42", ""); n != 2 || fault.CodeOf(err) != "session_unreadable" {
+		if n, err := w.Sessions.RevokeAll(t.Context(), "42", "", 0); n != 2 || fault.CodeOf(err) != "session_unreadable" {
 			t.Errorf("%d ended, %v", n, err)
 		}
-		if err := w.Sessions.EndAll(t.Context(), "42"); err != nil {
+		if err := w.Sessions.EndAll(t.Context(), "42", 0); err != nil {
 			t.Errorf("all that can be ended: %v", err)
 		}
 	}

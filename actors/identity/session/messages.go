@@ -23,9 +23,11 @@ func messages() []cluster.Message {
 				token, err := auth.ParseRefresh(m.GetToken())
 				return logout{token}, err
 			}),
-		cluster.MessageOf(4, func(c revoke) *pb.Revoke { return &pb.Revoke{User: string(c.user), Reason: string(c.reason)} },
+		cluster.MessageOf(4, func(c revoke) *pb.Revoke {
+			return &pb.Revoke{User: string(c.user), Reason: string(c.reason), Before: c.before}
+		},
 			func(m *pb.Revoke) (revoke, error) {
-				return revoke{id.User(m.GetUser()), Reason(m.GetReason())}, nil
+				return revoke{id.User(m.GetUser()), Reason(m.GetReason()), m.GetBefore()}, nil
 			}),
 		cluster.MessageOf(5, func(get) *pb.Get { return &pb.Get{} }, func(*pb.Get) (get, error) { return get{}, nil }),
 

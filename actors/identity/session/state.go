@@ -82,10 +82,12 @@ type (
 	}
 	// logout ends the session for one who holds a token of it.
 	logout struct{ token auth.Refresh }
-	// revoke ends the session for one who may; user guards against a foreign session, empty means any.
+	// revoke ends the session for one who may; user guards against a foreign session, empty means any. One
+	// that was opened with the version of logins before, or a later one, is not meant; 0: all are.
 	revoke struct {
 		user   id.User
 		reason Reason
+		before uint64
 	}
 	get struct{}
 )
@@ -158,7 +160,7 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 		}
 		return append(s.end(LoggedOut, dst), document.Reply{Value: s.info()})
 	case revoke:
-		if !s.exists || c.user != "" && c.user != s.doc.User {
+		if !s.exists || c.user != "" && c.user != s.doc.User || c.before > 0 && s.doc.Logins >= c.before {
 			return append(dst, document.Refuse{Err: auth.ErrSessionEnded})
 		}
 		return append(s.end(c.reason, dst), document.Reply{Value: s.info()})

@@ -84,7 +84,9 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 	case "logout":
 		return logout{g.token(word("token"))}
 	case "revoke":
-		return revoke{id.User(word("user")), Revoked}
+		var before uint64
+		d.MaybeScanArgs(t, "before", &before)
+		return revoke{id.User(word("user")), Revoked, before}
 	case "get":
 		return get{}
 	}

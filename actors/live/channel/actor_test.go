@@ -46,7 +46,7 @@ func create(t *testing.T, w *worldtest.World, owner id.User, name string) channe
 
 func mint(t *testing.T, w *worldtest.World, ch id.Channel) (channel.Key, string) {
 	t.Helper()
-	k, secret, err := w.Channels.MintKey(t.Context(), ch)
+	k, secret, err := w.Channels.MintKey(t.Context(), ch, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

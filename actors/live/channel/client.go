@@ -118,11 +118,13 @@ func (c *Client) SetTitle(ctx context.Context, ch id.Channel, title string) (Cha
 }
 
 // MintKey makes a stream key. The text is given here and never again; older keys stay valid for the overlap.
-func (c *Client) MintKey(ctx context.Context, ch id.Channel) (Key, auth.StreamKey, error) {
+// Rights is the version that the rights of the channel's owner have: auth.ErrTokenOutdated if the owner was
+// shut out since.
+func (c *Client) MintKey(ctx context.Context, ch id.Channel, rights uint64) (Key, auth.StreamKey, error) {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // ends the process itself if the system has no randomness
 	secret := auth.NewStreamKey(ch)
-	k, err := ask[Key](ctx, c.node, ch, mintKey{hex.EncodeToString(b[:]), secret})
+	k, err := ask[Key](ctx, c.node, ch, mintKey{hex.EncodeToString(b[:]), secret, rights})
 	return k, secret, err
 }
 
@@ -136,15 +138,10 @@ func (c *Client) RevokeKey(ctx context.Context, ch id.Channel, key string) (Key,
 	return ask[Key](ctx, c.node, ch, revokeKey{key})
 }
 
-// RevokeKeys ends every key, and a broadcast that goes on is closed with ErrKeyRevoked.
-func (c *Client) RevokeKeys(ctx context.Context, ch id.Channel) error {
-	_, err := ask[[]Key](ctx, c.node, ch, revokeKeys{})
-	return err
-}
-
-// RevokeOwned is RevokeKeys for the channel of an account, if it has one. A channel that is damaged, whose
-// keys let nobody publish, is left alone.
-func (c *Client) RevokeOwned(ctx context.Context, owner id.User) error {
+// RevokeOwned ends the keys of an account's channel, if it has one, that were made under lower rights than
+// these, and closes a publisher that came with one with ErrKeyRevoked. A channel that is damaged, whose keys
+// let nobody publish, is left alone.
+func (c *Client) RevokeOwned(ctx context.Context, owner id.User, rights uint64) error {
 	ch, err := c.found(c.store.ownedBy(ctx, owner))
 	if err != nil {
 		if errors.Is(err, ErrNoChannel) {
@@ -152,7 +149,7 @@ func (c *Client) RevokeOwned(ctx context.Context, owner id.User) error {
 		}
 		return err
 	}
-	if err = c.RevokeKeys(ctx, ch); errors.Is(err, ErrNoChannel) || document.Damaged(KindName, err) {
+	if _, err = ask[[]Key](ctx, c.node, ch, revokeKeys{rights}); errors.Is(err, ErrNoChannel) || document.Damaged(KindName, err) {
 		return nil
 	}
 	return err

@@ -29,6 +29,7 @@ type keyRecord struct {
 	ID      string       `json:"id"`
 	Hint    string       `json:"hint"`
 	Hash    auth.KeyHash `json:"hash"`
+	Rights  uint64       `json:"rights,omitempty"` // the version of the owner's rights that it was made under
 	Created time.Time    `json:"created"`
 	Used    time.Time    `json:"used,omitzero"`
 	Expires time.Time    `json:"expires,omitzero"`
@@ -62,8 +63,12 @@ func (s *state) match(key auth.StreamKey) *keyRecord {
 	return found
 }
 
-// mint adds a key and lets the older ones run out after the overlap.
+// mint adds a key and lets the older ones run out after the overlap. Who was let in to ask for it before the
+// owner was shut out, and comes after that, has to ask again.
 func (s *state) mint(now time.Time, c mintKey, dst []effect) []effect {
+	if c.rights < s.doc.Rights {
+		return append(dst, document.Refuse{Err: auth.ErrTokenOutdated})
+	}
 	now = now.UTC()
 	kept := slices.DeleteFunc(slices.Clone(s.doc.Keys), func(k keyRecord) bool {
 		at, dead := k.died(now)
@@ -83,7 +88,7 @@ func (s *state) mint(now time.Time, c mintKey, dst []effect) []effect {
 	if valid >= maxKeys || len(kept) >= 8*maxKeys {
 		return append(dst, document.Refuse{Err: ErrTooManyKeys})
 	}
-	record := keyRecord{ID: c.id, Hint: c.key.Hint(), Hash: c.key.Hash(), Created: now}
+	record := keyRecord{ID: c.id, Hint: c.key.Hint(), Hash: c.key.Hash(), Rights: c.rights, Created: now}
 	s.doc.Keys = append(kept, record)
 	return append(dst, save{Doc: s.snapshot()}, document.Reply{Value: record.public(s)})
 }
@@ -118,19 +123,25 @@ func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 	return append(dst, document.Reply{Value: k.public(s)})
 }
 
-// revokeAll ends every key and the publisher, also one whose key has run out or was forgotten since it came.
-func (s *state) revokeAll(now time.Time, dst []effect) []effect {
+// revokeAll ends every key that was made under lower rights, and the publisher if it came with none of the
+// others: also one whose key has run out or was forgotten since. It may come long after the owner was let in
+// again, and ends nothing that is of later rights.
+func (s *state) revokeAll(now time.Time, c revokeKeys, dst []effect) []effect {
 	s.doc.Keys = slices.Clone(s.doc.Keys)
-	changed := false
+	changed, serves := c.rights > s.doc.Rights, false
 	for i := range s.doc.Keys {
-		if k := &s.doc.Keys[i]; k.Revoked.IsZero() {
+		switch k := &s.doc.Keys[i]; {
+		case k.Rights >= c.rights:
+			serves = serves || k.ID == s.keyID
+		case k.Revoked.IsZero():
 			k.Revoked, changed = now.UTC(), true
 		}
 	}
 	if changed {
+		s.doc.Rights = max(s.doc.Rights, c.rights)
 		dst = append(dst, save{Doc: s.snapshot()})
 	}
-	if s.phase == Live {
+	if s.phase == Live && !serves {
 		dst = append(dst, endPublisher{ErrKeyRevoked})
 	}
 	return append(dst, document.Reply{Value: s.keys(now)})

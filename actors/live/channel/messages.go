@@ -36,17 +36,17 @@ func commands() []cluster.Message {
 		cluster.MessageOf(2, func(c setTitle) *pb.SetTitle { return &pb.SetTitle{Title: c.title} },
 			func(m *pb.SetTitle) (setTitle, error) { return setTitle{m.GetTitle()}, nil }),
 		cluster.MessageOf(3, func(get) *pb.Get { return &pb.Get{} }, func(*pb.Get) (get, error) { return get{}, nil }),
-		cluster.MessageOf(4, func(c mintKey) *pb.MintKey { return &pb.MintKey{Id: c.id, Key: c.key.Reveal()} },
+		cluster.MessageOf(4, func(c mintKey) *pb.MintKey { return &pb.MintKey{Id: c.id, Key: c.key.Reveal(), Rights: c.rights} },
 			func(m *pb.MintKey) (mintKey, error) {
 				key, err := auth.ParseStreamKey(m.GetKey())
-				return mintKey{m.GetId(), key}, err
+				return mintKey{m.GetId(), key, m.GetRights()}, err
 			}),
 		cluster.MessageOf(5, func(listKeys) *pb.GetKeys { return &pb.GetKeys{} },
 			func(*pb.GetKeys) (listKeys, error) { return listKeys{}, nil }),
 		cluster.MessageOf(6, func(c revokeKey) *pb.RevokeKey { return &pb.RevokeKey{Id: []byte(c.id)} },
 			func(m *pb.RevokeKey) (revokeKey, error) { return revokeKey{string(m.GetId())}, nil }),
-		cluster.MessageOf(7, func(revokeKeys) *pb.RevokeKeys { return &pb.RevokeKeys{} },
-			func(*pb.RevokeKeys) (revokeKeys, error) { return revokeKeys{}, nil }),
+		cluster.MessageOf(7, func(c revokeKeys) *pb.RevokeKeys { return &pb.RevokeKeys{Rights: c.rights} },
+			func(m *pb.RevokeKeys) (revokeKeys, error) { return revokeKeys{m.GetRights()}, nil }),
 		cluster.MessageOf(8, func(c check) *pb.Check { return &pb.Check{Key: c.key.Reveal()} },
 			func(m *pb.Check) (check, error) {
 				key, err := auth.ParseStreamKey(m.GetKey())

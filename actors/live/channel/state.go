@@ -65,6 +65,7 @@ type stored struct {
 	Room       id.Room     `json:"room"`
 	Created    time.Time   `json:"created"`
 	Fence      Fence       `json:"fence"`
+	Rights     uint64      `json:"rights,omitempty"` // the least version of the owner's rights that keys are made under
 	Keys       []keyRecord `json:"keys,omitempty"`
 	Unfinished *unfinished `json:"unfinished,omitempty"`
 }
@@ -80,14 +81,17 @@ type (
 	}
 	setTitle struct{ title string }
 	get      struct{}
-	mintKey  struct {
-		id  string
-		key auth.StreamKey
+	// mintKey makes a key under a version of the owner's rights.
+	mintKey struct {
+		id     string
+		key    auth.StreamKey
+		rights uint64
 	}
 	listKeys  struct{}
 	revokeKey struct{ id string }
-	// revokeKeys ends all of them, and whoever publishes.
-	revokeKeys struct{}
+	// revokeKeys ends those that were made under a lower version of the owner's rights, and whoever publishes
+	// with one.
+	revokeKeys struct{ rights uint64 }
 	// check asks whether a begin with this key would be let in.
 	check struct{ key auth.StreamKey }
 	// begin asks for the lease; broadcast is the id to use if a new broadcast begins, and names the request.
@@ -206,7 +210,7 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 	case revokeKey:
 		return s.revoke(now, c, dst)
 	case revokeKeys:
-		return s.revokeAll(now, dst)
+		return s.revokeAll(now, c, dst)
 	}
 	return s.publish(now, cmd, dst)
 }

@@ -2,7 +2,6 @@ package channel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,13 +89,11 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		d.MaybeScanArgs(t, key, &v)
 		return v
 	}
-	fence := func() Fence {
-		n, err := strconv.ParseUint(word("fence"), 10, 64)
-		if err != nil {
-			d.Fatalf(t, "%v", err)
-		}
+	number := func(key string) (n uint64) {
+		d.MaybeScanArgs(t, key, &n)
 		return n
 	}
+	fence := func() Fence { return number("fence") }
 	switch d.Cmd {
 	case "create":
 		return create{"11", word("name"), "A title", "42", "12"}
@@ -106,7 +103,7 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return get{}
 	case "mint":
 		g.keys[word("key")] = auth.NewStreamKey("11")
-		return mintKey{word("key"), g.keys[word("key")]}
+		return mintKey{word("key"), g.keys[word("key")], number("rights")}
 	case "keys":
 		return listKeys{}
 	case "revoke":
@@ -115,7 +112,7 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		g.begins++
 		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins)), nil}
 	case "revoke-all":
-		return revokeKeys{}
+		return revokeKeys{number("rights")}
 	case "open-failed":
 		return openFailed{fence(), d.HasArg("ended")}
 	case "ended":
@@ -209,9 +206,9 @@ func TestLeaseInvariants(t *testing.T) {
 			cmd := rapid.SampledFrom([]any{
 				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
 				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
-				mintKey{fmt.Sprint(n), keys[n]},
+				mintKey{fmt.Sprint(n), keys[n], f},
 				revokeKey{fmt.Sprint(n)},
-				revokeKeys{},
+				revokeKeys{f},
 				ended{f},
 				openFailed{f, false},
 				openFailed{f, true},

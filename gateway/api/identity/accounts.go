@@ -272,11 +272,13 @@ func (h *handlers) changePassword(ctx context.Context, in *passwordIn) (*endedOu
 	if err := h.Limits.Within(ctx, h.passwordLimits(ctx, a.Handle, i)...); err != nil {
 		return nil, err
 	}
-	if _, err := h.Accounts.ChangePassword(h.hashing(ctx, a.Handle), i.User, i.Session, in.Body.Current, in.Body.New); err != nil {
+	a, err = h.Accounts.ChangePassword(h.hashing(ctx, a.Handle), i.User, i.Session, in.Body.Current, in.Body.New)
+	if err != nil {
 		return nil, passwordFault(err)
 	}
 	h.Log.InfoContext(ctx, "password changed", slog.String("user", string(i.User)))
-	return h.endSessions(ctx, nil)
+	n, err := h.Sessions.RevokeAll(ctx, i.User, i.Session, a.Logins) // and none that was opened with the new one
+	return &endedOut{EndedSessions{n}}, err
 }
 
 // errPassword is not account.ErrCredentials: the token was good, and another would not help.

@@ -42,7 +42,7 @@ type Sessions interface {
 	Refresh(ctx context.Context, token string) (session.Rotation, error)
 	Logout(ctx context.Context, token string) error
 	Revoke(ctx context.Context, user id.User, s id.Session) error
-	RevokeAll(ctx context.Context, user id.User, keep id.Session) (int, error)
+	RevokeAll(ctx context.Context, user id.User, keep id.Session, before uint64) (int, error)
 }
 
 // SessionViews looks at logins; session.Client fills it.

@@ -109,6 +109,6 @@ func (h *handlers) endSessions(ctx context.Context, _ *struct{}) (*endedOut, err
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.Sessions.RevokeAll(ctx, i.User, i.Session)
+	n, err := h.Sessions.RevokeAll(ctx, i.User, i.Session, 0)
 	return &endedOut{EndedSessions{n}}, err
 }

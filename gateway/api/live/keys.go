@@ -96,7 +96,11 @@ func (h *handlers) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, err
 	if err := h.Limits.Within(ctx, rest.UserLimit("mint_key", i, mintLimit)); err != nil {
 		return nil, err
 	}
-	k, secret, err := h.StreamKeys.MintKey(ctx, ch.ID)
+	owner, err := h.Accounts.Find(ctx, string(ch.Owner)) // an administrator may ask as well
+	if err != nil {
+		return nil, err
+	}
+	k, secret, err := h.StreamKeys.MintKey(ctx, ch.ID, owner.RightsVersion)
 	if err != nil {
 		return nil, err
 	}

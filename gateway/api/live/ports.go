@@ -31,7 +31,7 @@ type ChannelViews interface {
 
 // StreamKeys makes and ends stream keys; channel.Client fills it.
 type StreamKeys interface {
-	MintKey(ctx context.Context, ch id.Channel) (channel.Key, auth.StreamKey, error)
+	MintKey(ctx context.Context, ch id.Channel, rights uint64) (channel.Key, auth.StreamKey, error)
 	Keys(ctx context.Context, ch id.Channel) ([]channel.Key, error)
 	RevokeKey(ctx context.Context, ch id.Channel, key string) (channel.Key, error)
 }

@@ -209,6 +209,7 @@ type Revoke struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // empty: whoever's it is
 	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Before        uint64                 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"` // the account's version of logins: one that was opened with it, or a higher one, is left alone; 0: none is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,6 +256,13 @@ func (x *Revoke) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Revoke) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
 }
 
 type Get struct {
@@ -461,10 +469,11 @@ const file_session_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\fR\x04salt\"\x1e\n" +
 	"\x06Logout\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\"4\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"L\n" +
 	"\x06Revoke\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x05\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\x04R\x06before\"\x05\n" +
 	"\x03Get\"\xb0\x01\n" +
 	"\x04Info\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x12\n" +

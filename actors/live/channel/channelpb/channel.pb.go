@@ -186,6 +186,7 @@ type MintKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Rights        uint64                 `protobuf:"varint,3,opt,name=rights,proto3" json:"rights,omitempty"` // the version of the rights of the channel's owner
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -232,6 +233,13 @@ func (x *MintKey) GetKey() string {
 		return x.Key
 	}
 	return ""
+}
+
+func (x *MintKey) GetRights() uint64 {
+	if x != nil {
+		return x.Rights
+	}
+	return 0
 }
 
 type GetKeys struct {
@@ -316,6 +324,7 @@ func (x *RevokeKey) GetId() []byte {
 
 type RevokeKeys struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rights        uint64                 `protobuf:"varint,1,opt,name=rights,proto3" json:"rights,omitempty"` // those of lower versions end
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +357,13 @@ func (x *RevokeKeys) ProtoReflect() protoreflect.Message {
 // Deprecated: Use RevokeKeys.ProtoReflect.Descriptor instead.
 func (*RevokeKeys) Descriptor() ([]byte, []int) {
 	return file_channel_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RevokeKeys) GetRights() uint64 {
+	if x != nil {
+		return x.Rights
+	}
+	return 0
 }
 
 type Check struct {
@@ -949,15 +965,17 @@ const file_channel_proto_rawDesc = "" +
 	"\x04room\x18\x05 \x01(\tR\x04room\" \n" +
 	"\bSetTitle\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"\x05\n" +
-	"\x03Get\"+\n" +
+	"\x03Get\"C\n" +
 	"\aMintKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\tR\x03key\"\t\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x16\n" +
+	"\x06rights\x18\x03 \x01(\x04R\x06rights\"\t\n" +
 	"\aGetKeys\"\x1b\n" +
 	"\tRevokeKey\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\fR\x02id\"\f\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"$\n" +
 	"\n" +
-	"RevokeKeys\"\x19\n" +
+	"RevokeKeys\x12\x16\n" +
+	"\x06rights\x18\x01 \x01(\x04R\x06rights\"\x19\n" +
 	"\x05Check\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\"g\n" +
 	"\x05Begin\x12\x10\n" +
