@@ -27,7 +27,8 @@ type Open struct {
 	Init int
 	// Media is the media time of its first picture: wall clock time since the start of the broadcast.
 	Media time.Duration
-	// Discontinuity says that it does not continue the timestamps or the encoding of the segment before.
+	// Discontinuity says that it does not continue the timestamps or the encoding of the segment before. Such
+	// a segment is Independent, unless no IDR picture came for long.
 	Discontinuity bool
 	// Independent says that it starts with an IDR picture.
 	Independent bool
@@ -84,7 +85,8 @@ type Counters struct {
 	Holes uint64
 	// HardCuts counts segments that had to start without an IDR picture.
 	HardCuts uint64
-	// PicturesDropped counts pictures dropped because the parameter sets changed too often.
+	// PicturesDropped counts pictures dropped because the parameter sets changed too often, or because they
+	// could not be decoded after a discontinuity.
 	PicturesDropped uint64
 	// ClockSteps counts corrections of the media clock that needed a discontinuity.
 	ClockSteps uint64

@@ -1,6 +1,7 @@
 package segmenter_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -44,8 +45,8 @@ func TestTimestampsJump(t *testing.T) {
 			if got := b.g.Counters().Jumps; got != 1 {
 				t.Errorf("jumps: got %d, want 1", got)
 			}
-			if got := b.pictures(); got != 600 {
-				t.Errorf("pictures: got %d, want 600", got)
+			if got := b.pictures(); got != 570 { // those from the jump at 9 s to the IDR picture at 10 s are dropped
+				t.Errorf("pictures: got %d, want 570", got)
 			}
 			last := b.segments[len(b.segments)-1]
 			if end := last.Media + last.close.Duration(); end < 19900*time.Millisecond || end > 20100*time.Millisecond {
@@ -296,6 +297,58 @@ func TestWhereNothingBeginsThereIsNoPart(t *testing.T) {
 	}
 }
 
+// TestWhatFollowsADiscontinuityCanBeDecoded: after a hole, or a jump, playback goes on with an IDR picture,
+// and with nothing else when it has not come for long.
+func TestWhatFollowsADiscontinuityCanBeDecoded(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		src         mediatest.Source
+		from, to    time.Duration // what is lost
+		resume      time.Duration // where playback goes on
+		independent bool
+	}{
+		{"a hole in the midst of a GOP", mediatest.Source{Sound: true}, 4500 * time.Millisecond, 6500 * time.Millisecond, 8 * time.Second, true},
+		{"without sound", mediatest.Source{}, 4500 * time.Millisecond, 6500 * time.Millisecond, 8 * time.Second, true},
+		{"with B-frames", mediatest.Source{Sound: true, BFrames: 2}, 4500 * time.Millisecond, 6500 * time.Millisecond, 8 * time.Second, true},
+		{"up to an IDR picture", mediatest.Source{Sound: true}, 4500 * time.Millisecond, 6 * time.Second, 6 * time.Second, true},
+		{"an IDR picture every 10 s", mediatest.Source{Sound: true, GOP: 300}, 4500 * time.Millisecond, 6500 * time.Millisecond, 10 * time.Second, true},
+		{"no IDR picture but the first", mediatest.Source{Sound: true, GOP: 3000}, 4500 * time.Millisecond, 6500 * time.Millisecond, 17500 * time.Millisecond, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			units := slices.DeleteFunc(c.src.Units(30*time.Second), func(u media.Unit) bool { return u.DTS >= c.from && u.DTS < c.to })
+			b := run(t, c.src.Tracks(), units)
+			b.check()
+			d := b.discontinuities()
+			if len(d) != 1 {
+				t.Fatalf("discontinuities: got %v, want one", d)
+			}
+			s := b.segments[d[0]]
+			if away := s.Media - c.resume; s.Independent != c.independent || away < -time.Second/2 || away > time.Second/2 {
+				t.Errorf("playback goes on at %v, want %v, independent %v", s.Media, c.resume, s.Independent)
+			}
+		})
+	}
+}
+
+// TestTheClockIsSteppedWhereDecodingCanStart: a step is a discontinuity, and waits for an IDR picture.
+func TestTheClockIsSteppedWhereDecodingCanStart(t *testing.T) {
+	src := mediatest.Source{Sound: true, GOP: 300}
+	units := src.Units(30 * time.Second)
+	for i := range units {
+		if units[i].DTS < 5*time.Second { // the line is slow at first
+			units[i].Arrival = units[i].Arrival.Add(time.Second)
+		}
+	}
+	b := run(t, src.Tracks(), units)
+	b.check()
+	if d := b.discontinuities(); len(d) != 1 || !b.segments[d[0]].Independent || b.g.Counters().ClockSteps != 1 {
+		t.Errorf("discontinuities: got %v and %d steps, want one at an IDR picture", d, b.g.Counters().ClockSteps)
+	}
+	if got := b.pictures(); got != 900 {
+		t.Errorf("pictures: got %d, want 900", got)
+	}
+}
+
 // TestAnythingGoes feeds arbitrary timestamps and holds the promises that know no source.
 func TestAnythingGoes(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
@@ -339,8 +392,15 @@ func TestAnythingGoes(t *testing.T) {
 			if s.Sequence != uint64(i) || s.close == nil {
 				r.Fatalf("segment %d: %+v", i, s.Open)
 			}
-			if i > 0 && s.Media < b.segments[i-1].Media {
+			if i == 0 {
+				continue
+			}
+			before := b.segments[i-1]
+			if s.Media < before.Media {
 				r.Fatalf("media time goes back at segment %d", i)
+			}
+			if s.Discontinuity && !s.Independent && s.close.Start-before.close.End < 8*time.Second {
+				r.Fatalf("segment %d cannot be decoded after the discontinuity before it", i)
 			}
 		}
 	})
