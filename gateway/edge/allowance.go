@@ -27,7 +27,7 @@ type Allowance struct {
 }
 
 // Cost is that of the requests for a path, or, if it ends with a slash, for all that is under it. Those that
-// the handler counts by itself cost 0.
+// the handler counts by itself cost 0. A long head costs what it takes to read besides.
 type Cost struct {
 	Path string
 	Cost float64
@@ -53,9 +53,9 @@ func newCounts(a Allowance, proxies []netip.Prefix, log *slog.Logger) *counts {
 	return &counts{a, quota.NewCallers(a.Rate, proxies), log}
 }
 
-// take counts a request, or answers it.
-func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr) bool {
-	cost := c.cost(r.URL.Path)
+// take counts a request with a head of so many bytes, or answers it.
+func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr, head int) bool {
+	cost := c.cost(r.URL.Path) + headCost(head)
 	if c.Rate == (quota.Rate{}) || cost == 0 || c.callers.Take(addr, cost) {
 		return true
 	}
@@ -63,11 +63,16 @@ func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr) b
 		c.Refused.Inc()
 	}
 	c.log.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("addr", addr.String()))
-	// It says nothing of anybody. Pages elsewhere and players see what it is, and when to come again.
+	refuse(w, problem.Of(errTooMany))
+	return false
+}
+
+// refuse answers with what says nothing of anybody: pages elsewhere and players see what it is, and when to
+// come again.
+func refuse(w http.ResponseWriter, p *problem.Problem) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
-	problem.Of(errTooMany).Write(w)
-	return false
+	p.Write(w)
 }
 
 func (c *counts) cost(path string) float64 {

@@ -10,7 +10,12 @@ import (
 const (
 	headTimeout = 5 * time.Second
 	idleTimeout = 90 * time.Second
-	maxHead     = 32 << 10
+	// maxHead bounds the head of a request as headSize has it. Browsers send 1 or 2 KiB and their cookies: of
+	// ours one is small, and 16 KiB leaves room for what else a domain has given them, as other servers do.
+	maxHead = 16 << 10
+	// hardHead is where the server stops to read and answers 431 by itself, in plain text; HTTP/1 has 4 KiB
+	// more. It is so much more that who is a little above maxHead is told what is wrong.
+	hardHead = 20 << 10
 	// maxStreams is how many requests one HTTP/2 connection may have under way: the least that RFC 9113
 	// recommends, and far more than a player waits for.
 	maxStreams = 100
@@ -40,7 +45,7 @@ func Mux(mounts []Mount) *http.ServeMux {
 // log.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
+		Handler: h, ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: hardHead,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		// The deadlines of an answer end its stream only: a connection that reads nothing would stay.
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: answerTimeout},
