@@ -23,8 +23,8 @@ type Config struct {
 	Public string
 	// Origins may embed the client besides our own, each as scheme://host[:port].
 	Origins []string
-	// TrustedProxies are the networks whose X-Forwarded-For is believed and who may have any number of
-	// connections; empty means none.
+	// TrustedProxies are the networks whose X-Forwarded-For is believed and who may open and have any number
+	// of connections; empty means none.
 	TrustedProxies []netip.Prefix
 	// HandshakeRate is how many upgrades a second one address may ask for in the long run; 0 means 200.
 	HandshakeRate float64

@@ -96,7 +96,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) admit(addr netip.Addr) (quota.Place, *refusal) {
-	place, err := s.admission.enter(addr, s.now())
+	place, err := s.admission.enter(addr)
 	if err != nil {
 		reason := fault.From(err)
 		return place, &refusal{status: reason.Kind.HTTP(), reason: reason}

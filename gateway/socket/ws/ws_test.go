@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,8 +32,8 @@ func admitting(maxOpen int, rate float64, burst int) *admitted {
 	}.filled())}
 }
 
-func (a *admitted) open(addr string, now time.Duration) error {
-	place, err := a.enter(netip.MustParseAddr(addr), now)
+func (a *admitted) open(addr string) error {
+	place, err := a.enter(netip.MustParseAddr(addr))
 	if err == nil {
 		a.places = append(a.places, place)
 	}
@@ -50,13 +51,13 @@ func TestAdmission(t *testing.T) {
 	t.Run("bounds the connections", func(t *testing.T) {
 		a := admitting(2, 100, 100)
 		for range 2 {
-			if err := a.open(home, 0); err != nil {
+			if err := a.open(home); err != nil {
 				t.Fatal(err)
 			}
 		}
-		refused(t, a.open(other, 0), "connections_full")
+		refused(t, a.open(other), "connections_full")
 		a.places[0].Give()
-		if err := a.open(other, 0); err != nil {
+		if err := a.open(other); err != nil {
 			t.Errorf("a free place is refused: %v", err)
 		}
 	})
@@ -64,54 +65,53 @@ func TestAdmission(t *testing.T) {
 		a := &admitted{admission: newAdmission(Config{MaxConnections: 900, HandshakeBurst: 1 << 20}.filled())}
 		err := error(nil)
 		for err == nil {
-			err = a.open(home, 0)
+			err = a.open(home)
 		}
 		refused(t, err, "too_many_connections")
 		if n := len(a.places); n != 100 {
 			t.Errorf("it has %d of 900", n)
 		}
-		if err := a.open(other, 0); err != nil {
+		if err := a.open(other); err != nil {
 			t.Errorf("another address: %v", err)
 		}
 	})
-	t.Run("bounds the rate of an address and of its network", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // bounds the rate of an address and of its network
 		a := admitting(1000, 1, 3)
 		for range 3 {
-			if err := a.open(home, 0); err != nil {
+			if err := a.open(home); err != nil {
 				t.Fatal(err)
 			}
 		}
-		refused(t, a.open(home, 0), "too_many_handshakes")
-		if err := a.open(other, 0); err != nil {
+		refused(t, a.open(home), "too_many_handshakes")
+		if err := a.open(other); err != nil {
 			t.Errorf("another address: %v", err)
 		}
-		if err := a.open(home, time.Second); err != nil {
+		time.Sleep(time.Second)
+		if err := a.open(home); err != nil {
 			t.Errorf("a second later: %v", err)
 		}
 		for i := range 300 {
-			_ = a.open(fmt.Sprintf("2001:db8:0:%x::1", i%256), 0)
+			_ = a.open(fmt.Sprintf("2001:db8:0:%x::1", i%256))
 		}
-		refused(t, a.open("2001:db8:0:ff::ffff", 0), "too_many_handshakes")
-		if err := a.open("2001:db8:1::1", 0); err != nil {
+		refused(t, a.open("2001:db8:0:ff::ffff"), "too_many_handshakes")
+		if err := a.open("2001:db8:1::1"); err != nil {
 			t.Errorf("another network: %v", err)
 		}
 	})
-	t.Run("keeps a bounded table", func(t *testing.T) {
-		a := admitting(1<<20, 1, 2)
-		for i := range maxAddresses + 100 {
-			_ = a.open(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String(), time.Millisecond)
-		}
-		if n := a.rates.Len(); n > maxAddresses {
-			t.Errorf("%d addresses", n)
-		}
-		if err := a.open("203.0.113.9", time.Minute); err != nil {
-			t.Errorf("after a minute of peace: %v", err)
+	t.Run("does not count proxies", func(t *testing.T) {
+		a := &admitted{admission: newAdmission(Config{
+			MaxConnections: 1000, HandshakeRate: 1e-6, HandshakeBurst: 3, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		}.filled())}
+		for range 100 {
+			if err := a.open("10.0.0.1"); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 	t.Run("refuses while draining", func(t *testing.T) {
 		a := admitting(10, 1, 10)
 		a.drain()
-		refused(t, a.open(home, 0), "draining")
+		refused(t, a.open(home), "draining")
 	})
 }
 
