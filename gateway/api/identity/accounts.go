@@ -161,6 +161,7 @@ func (h *handlers) open(ctx context.Context, a account.Account, cookie bool) (*g
 	if err != nil {
 		return nil, err
 	}
+	h.familiar.logins.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
 	return h.grant(ctx, a, r, cookie)
 }
 
@@ -195,12 +196,12 @@ func (h *handlers) refresh(ctx context.Context, in *refreshIn) (*grantOut, error
 	if err != nil {
 		return nil, err
 	}
+	h.familiar.refreshes.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
 	return h.grant(ctx, a, r, cookie)
 }
 
-// grant answers with the tokens of a session. From where it goes to, its account is known from then on.
+// grant answers with the tokens of a session.
 func (h *handlers) grant(ctx context.Context, a account.Account, r session.Rotation, cookie bool) (*grantOut, error) {
-	h.familiar.note(folded(a.Handle), rest.CallerOf(ctx).Prefix())
 	now := time.Now()
 	token, err := h.Tokens.Mint(auth.Identity{
 		User: a.User, Session: r.Session, Name: a.Handle, Roles: a.Roles, RightsVersion: a.RightsVersion,

@@ -8,7 +8,7 @@ import (
 // TestFamiliarPlacesAreBounded remembers more accounts than there is room for: those that were logged in to
 // longest ago are forgotten, one by one.
 func TestFamiliarPlacesAreBounded(t *testing.T) {
-	f := newFamiliar()
+	f := newPlaces()
 	f.note("regular", "home")
 	for i := range familiarAccounts + 10 {
 		f.note(fmt.Sprint(i), "home")
@@ -32,7 +32,7 @@ func TestFamiliarPlacesAreBounded(t *testing.T) {
 
 // TestNobodyCrowdsOutThePlacesOfOthers has ninety accounts log in from everywhere.
 func TestNobodyCrowdsOutThePlacesOfOthers(t *testing.T) {
-	f := newFamiliar()
+	f := newPlaces()
 	f.note("ann", "home")
 	for account := range 90 {
 		for place := range 1000 {
@@ -46,5 +46,24 @@ func TestNobodyCrowdsOutThePlacesOfOthers(t *testing.T) {
 		if got := f.knows("sybil7", fmt.Sprint(place)); got != want {
 			t.Errorf("place %d is known: %v", place, got)
 		}
+	}
+}
+
+// TestWhatRefreshesDoesNotCrowdOutWhatWasLoggedInTo, be it a telephone that is somewhere else every hour, or
+// all who are online.
+func TestWhatRefreshesDoesNotCrowdOutWhatWasLoggedInTo(t *testing.T) {
+	f := newFamiliar()
+	f.logins.note("ann", "home")
+	for place := range 2 * familiarPlaces {
+		f.refreshes.note("ann", fmt.Sprint("on the way ", place))
+	}
+	if !f.knows("ann", "home") || !f.knows("ann", fmt.Sprint("on the way ", 2*familiarPlaces-1)) {
+		t.Error("the home, or the last place on the way, is forgotten")
+	}
+	for i := range familiarAccounts {
+		f.refreshes.note(fmt.Sprint(i), "somewhere")
+	}
+	if !f.knows("ann", "home") || f.knows("ann", "somewhere") {
+		t.Error("those who are online have crowded out the account, or its places are theirs")
 	}
 }

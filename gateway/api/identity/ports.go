@@ -93,7 +93,7 @@ type Deps struct {
 // what strangers have guessed.
 type handlers struct {
 	Deps
-	familiar *familiar
+	familiar familiar
 	trickle  trickle
 }
 
