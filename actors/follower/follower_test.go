@@ -507,3 +507,27 @@ func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
 		}
 	})
 }
+
+// TestABuildThatCannotGoOnBeginsAnew: where it is cannot be read, or is of a log with other partitions.
+func TestABuildThatCannotGoOnBeginsAnew(t *testing.T) {
+	for name, where := range map[string]string{"not JSON": "{", "of one partition": `{"ends":[0],"place":"Mg=="}`} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.truth = []string{"ann", "bea", "cat"}
+				fence := position.Fence{Epoch: w.node.Epoch(), Activation: 1 << 20}
+				if err := w.tables.Fence(t.Context(), rows(), "all", fence); err != nil {
+					t.Fatal(err)
+				}
+				b := table.Batch{Table: rows(), Partition: "all", Fence: fence, Ops: []table.Op{table.Put([]byte{2, 'b'}, []byte(where))}}
+				if _, err := w.tables.Write(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+				w.restart()
+				if err := w.catchUp(); err != nil {
+					t.Fatal(err)
+				}
+				w.want("in the end", "ann", "bea", "cat")
+			})
+		})
+	}
+}
