@@ -89,6 +89,24 @@ func TestRefreshInTheBody(t *testing.T) {
 	w.do(call{method: "POST", path: "/v1/auth/refresh"}).want(t, http.StatusUnauthorized, "login_required")
 }
 
+// TestARepeatedRefreshTellsNothingOfTheFirst: a thief who repeats what the owner's page has done gets the
+// same cookie for the same time, or it would show when that page will ask again.
+func TestARepeatedRefreshTellsNothingOfTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.join("ann")
+		c := loginAs("ann", password)
+		c.body = map[string]any{"handle": "ann", "password": password, "cookie": true}
+		refresh := call{method: "POST", path: "/v1/auth/refresh", cookie: w.do(c).cookie.Value}
+		first := w.do(refresh).cookie
+		time.Sleep(20 * time.Second)
+		again := w.do(refresh).cookie
+		if first == nil || again == nil || again.Value != first.Value || again.MaxAge != first.MaxAge || again.MaxAge < 24*60*60 {
+			t.Errorf("first %v, repeated %v", first, again)
+		}
+	})
+}
+
 func TestRefreshInTheCookie(t *testing.T) {
 	w := newWorld(t, nil)
 	w.join("ann")

@@ -177,8 +177,8 @@ func TestPublicReadsAreCached(t *testing.T) {
 	}
 }
 
-// TestAnAccountReadsItsOwnAtARate whoever reads beside it, and the list of mutes, through all of which a room
-// looks, counts for more.
+// TestAnAccountReadsItsOwnAtARate whoever reads beside it, and what looks through more than it answers with,
+// lists of mutes and of logins, counts for more.
 func TestAnAccountReadsItsOwnAtARate(t *testing.T) {
 	w := newWorld(t, func(c *api.Config) { c.Reads = 100 }) // a burst of 100 for an account
 	ann, bea := w.join("ann"), w.join("bea")
@@ -197,6 +197,9 @@ func TestAnAccountReadsItsOwnAtARate(t *testing.T) {
 	}
 	if n := reads(bea, "/v1/me"); n < 90 {
 		t.Errorf("one beside it %d times", n)
+	}
+	if n := reads(w.join("fred"), "/v1/me/sessions?limit=1"); n < 1 || n > 4 {
+		t.Errorf("logins are listed %d times, all of which are asked", n)
 	}
 	if n := reads(w.join("cleo", auth.Moderator), "/v1/rooms/"+room+"/mutes"); n < 1 || n > 4 {
 		t.Errorf("the mutes are read %d times", n)

@@ -53,10 +53,10 @@ func (r *Router) authorize(a Access) func(huma.Context, func(huma.Context)) {
 // counted counts a write of who asks, and answers 429 to who asks too often.
 func (r *Router) counted(ctx huma.Context, next func(huma.Context)) {
 	who, _ := ctx.Context().Value(identityKey{}).(auth.Identity)
-	if err := r.writes.take(who.User, CallerOf(ctx.Context()).Addr); err != nil {
+	if !r.writes.Take(who.User, CallerOf(ctx.Context()).Addr, 1) {
 		r.Metrics.limited.WithLabelValues("writes", "refused").Inc()
 		_, w := humachi.Unwrap(ctx)
-		problem.Of(err).Write(w)
+		problem.Of(errTooMuch).Write(w)
 		return
 	}
 	next(ctx)

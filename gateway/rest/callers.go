@@ -46,28 +46,10 @@ const (
 	writers = 16
 )
 
-// writes are what accounts and addresses may still change. Every operation that is no read counts as one for
-// whoever shows a token, whatever comes of it. What needs no token is cheap to refuse or has limits of its
-// own (logins, registrations): counted by address here, it would let one neighbour keep all others out.
-type writes struct {
-	users *quota.Each[id.User]
-	addrs *quota.Callers
-}
-
-func newWrites(cfg Config) *writes {
+// newWrites is what accounts and addresses may still change. Every operation that is no read counts as one
+// for whoever shows a token, whatever comes of it. What needs no token is cheap to refuse or has limits of
+// its own (logins, registrations): counted by address here, it would let one neighbour keep all others out.
+func newWrites(cfg Config) *quota.Users[id.User] {
 	rate := quota.Rate{PerSecond: cfg.Writes, Burst: writeBurst * cfg.Writes}
-	return &writes{users: quota.NewEach[id.User](rate), addrs: quota.NewCallers(rate.Times(writers), cfg.Proxies)}
-}
-
-// take counts a write of a user from an address, or refuses it. Who is refused because of the neighbours has
-// not written.
-func (w *writes) take(user id.User, addr netip.Addr) error {
-	if !w.users.Take(user, 1) {
-		return errTooMuch
-	}
-	if !w.addrs.Take(addr, 1) {
-		w.users.Charge(user, -1)
-		return errTooMuch
-	}
-	return nil
+	return quota.NewUsers[id.User](rate, rate.Times(writers), cfg.Proxies)
 }

@@ -33,9 +33,9 @@ type Operation struct {
 	register func(*Router, Operation)
 }
 
-// writes says that the operation may change something: none that does is a GET, which caches and browsers
+// changes says that the operation may change something: none that does is a GET, which caches and browsers
 // repeat as they like (RFC 9110, 9.2.1).
-func (o Operation) writes() bool { return o.Method != http.MethodGet }
+func (o Operation) changes() bool { return o.Method != http.MethodGet }
 
 // Handle binds an operation to its handler, whose input and output say by their tags what is read and
 // written (package huma).
@@ -56,7 +56,7 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	if o.Cached > 0 {
 		op.Middlewares = slices.Insert(op.Middlewares, 0, cached(o.Cached))
 	}
-	if o.writes() {
+	if o.changes() {
 		if o.Access != Anyone {
 			op.Middlewares = append(op.Middlewares, r.counted)
 		}
@@ -70,7 +70,7 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	case Anyone:
 	}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
-		if !o.writes() {
+		if !o.changes() {
 			var who auth.Identity
 			if o.Cached == 0 {
 				who, _ = ctx.Value(identityKey{}).(auth.Identity)

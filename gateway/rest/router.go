@@ -17,6 +17,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/problem"
+	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // documentLife is how long caches may keep the description and the public keys.
@@ -46,7 +47,7 @@ type Router struct {
 	api     huma.API
 	refusal *huma.Response
 	reads   *reads
-	writes  *writes
+	writes  *quota.Users[id.User]
 }
 
 // New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json,

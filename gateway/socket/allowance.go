@@ -12,22 +12,21 @@ import (
 // errTooMuch refuses a request that costs more than is left.
 var errTooMuch = fault.New(fault.Exhausted, "too_many_requests", "too much was asked for; wait a little").After(time.Second)
 
-// connectionRate is what one connection may ask for, in the units of session.Cost: it may come back to
+// connectionRate is what one connection may ask for, in the units of protocol.Cost: it may come back to
 // sixteen rooms at once.
 func connectionRate() quota.Rate { return quota.Rate{PerSecond: 20, Burst: 150} }
 
 // allowances are what users and addresses may ask for over all their connections on this node.
 type allowances struct {
-	start   time.Time
-	users   *quota.Each[id.User]
-	callers *quota.Callers
+	start time.Time
+	all   *quota.Users[id.User]
 }
 
 func newAllowances(cfg Config) *allowances {
 	return &allowances{
-		start:   time.Now(),
-		users:   quota.NewEach[id.User](quota.Rate{PerSecond: cfg.UserRate, Burst: 10 * cfg.UserRate}),
-		callers: quota.NewCallers(quota.Rate{PerSecond: cfg.AddressRate, Burst: 10 * cfg.AddressRate}, cfg.WS.TrustedProxies),
+		start: time.Now(),
+		all: quota.NewUsers[id.User](quota.Rate{PerSecond: cfg.UserRate, Burst: 10 * cfg.UserRate},
+			quota.Rate{PerSecond: cfg.AddressRate, Burst: 10 * cfg.AddressRate}, cfg.WS.TrustedProxies),
 	}
 }
 
@@ -44,7 +43,7 @@ type allowance struct {
 func privateRate() quota.Rate { return quota.Rate{PerSecond: 1, Burst: 20} }
 
 // take takes what a request costs from the connection and, unless it is private and there are few, from its
-// user and its address.
+// user and its address, or takes nothing.
 func (a *allowance) take(user id.User, cost float64, private bool) bool {
 	now := time.Since(a.start)
 	if !a.own.Take(now, connectionRate(), cost) {
@@ -53,10 +52,11 @@ func (a *allowance) take(user id.User, cost float64, private bool) bool {
 	if private && a.pings.Take(now, privateRate(), 1) {
 		return true
 	}
-	if user != "" && !a.users.Take(user, cost) {
-		return false
+	if a.all.Take(user, a.addr, cost) {
+		return true
 	}
-	return a.callers.Take(a.addr, cost)
+	a.own.Charge(now, connectionRate(), -cost)
+	return false
 }
 
 // charge takes what an answer turned out to cost.
@@ -66,8 +66,5 @@ func (a *allowance) charge(user id.User, cost float64) {
 	}
 	now := time.Since(a.start)
 	a.own.Charge(now, connectionRate(), cost)
-	if user != "" {
-		a.users.Charge(user, cost)
-	}
-	a.callers.Charge(a.addr, cost)
+	a.all.Charge(user, a.addr, cost)
 }

@@ -16,7 +16,7 @@ type Config struct {
 	// AskTimeout bounds one request of a client; 0 means 5 s.
 	AskTimeout time.Duration
 	// AddressRate is what one address may ask for in a second over all its connections, in units of
-	// session.Cost, after a burst of ten times as much; its networks may ask for quota.Factor as much. 0
+	// protocol.Cost, after a burst of ten times as much; its networks may ask for quota.Factor as much. 0
 	// means 1000.
 	AddressRate float64
 	// UserRate is the same for one user; 0 means 40.

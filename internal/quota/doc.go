@@ -6,8 +6,9 @@
 // fill it alone. Yielding are places of those who have shown nothing yet: newcomers always find one, since
 // others give way. Rates bound what is asked for: token buckets by key, in which a request costs what it
 // costs the server. A caller is an address and the networks around it, see Around. Callers are the Rates
-// of callers. They know nothing of sockets or requests: sockets, listeners, ingest, the HTTP edge, the API,
-// the line of password hashes and the log use them.
+// of callers, Users those of users and of the addresses they come from. They know nothing of sockets or
+// requests: sockets, listeners, ingest, the HTTP edge, the API, the line of password hashes and the log use
+// them.
 //
 // Promises: what was refused has taken nothing. Every count is exact, constant work under one short lock,
 // and safe for concurrent use; to choose who gives way takes work in proportion to the places. Memory is

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -59,10 +58,20 @@ func PeekID(e Encoding, b []byte) uint64 {
 	if !ok {
 		return 0
 	}
-	digits := bytes.TrimLeft(rest, ` "`)
-	end := bytes.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
-	id, err := strconv.ParseUint(string(digits[:max(0, end)]), 10, 64)
-	if err != nil {
+	return jsonID(rest)
+}
+
+// jsonID reads the id that stands first in b, as a number or as a string, which is how JSON has numbers of 64
+// bits; 0 if none does.
+func jsonID(b []byte) uint64 {
+	b, quoted := bytes.CutPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(`"`))
+	rest := bytes.TrimLeft(b, "0123456789")
+	ended := len(rest) == 0 || bytes.IndexByte([]byte(",} \t\r\n"), rest[0]) >= 0
+	if quoted {
+		ended = bytes.HasPrefix(rest, []byte(`"`))
+	}
+	id, err := strconv.ParseUint(string(b[:len(b)-len(rest)]), 10, 64)
+	if err != nil || !ended {
 		return 0
 	}
 	return id
@@ -76,11 +85,7 @@ func findID(e Encoding, b []byte) uint64 {
 		if err := json.Unmarshal(b, &members); err != nil {
 			return 0
 		}
-		id, err := strconv.ParseUint(strings.Trim(string(members["id"]), `"`), 10, 64)
-		if err != nil {
-			return 0
-		}
-		return id
+		return jsonID(members["id"])
 	}
 	id := uint64(0)
 	for len(b) > 0 {

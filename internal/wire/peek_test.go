@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -28,10 +30,14 @@ func TestAnIDThatComesFirstIsSeen(t *testing.T) {
 	})
 	for text, id := range map[string]uint64{
 		`{"id":"7","ping":{}}`: 7, ` {"id": 7, "ping":{}}`: 7, `{"ping":{},"id":"7"}`: 0, `{"id":"`: 0, `{"id":`: 0, `{"id":"x"}`: 0, `{"id":"7`: 0,
+		`{"id":1.5}`: 0, `{"id":12e1}`: 0, `{"id":"7x"}`: 0, `{"id":7 }`: 7,
 		`{"id":"99999999999999999999"}`: 0, `{"id":-1}`: 0, "": 0, `[`: 0,
 	} {
 		if got := PeekID(JSON, []byte(text)); got != id {
 			t.Errorf("%s: id %d, want %d", text, got, id)
+		}
+		if got := findID(JSON, []byte(text)); json.Valid([]byte(text)) && strings.Contains(text, `{"id"`) && got != id {
+			t.Errorf("%s: id %d is found, want %d", text, got, id)
 		}
 	}
 }

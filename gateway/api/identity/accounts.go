@@ -211,11 +211,18 @@ func (h *handlers) grant(ctx context.Context, a account.Account, r session.Rotat
 	}
 	out := &grantOut{Body: Grant{User: userOf(a), AccessToken: token, ExpiresIn: int(h.Tokens.TTL().Seconds())}}
 	if cookie {
-		out.SetCookie = []http.Cookie{h.cookie(ctx, r.Token.Reveal(), int(r.Expires.Sub(now).Seconds()))}
+		out.SetCookie = []http.Cookie{h.cookie(ctx, r.Token.Reveal(), wholeDays(r.Expires.Sub(now)))}
 	} else {
 		out.Body.RefreshToken = r.Token.Reveal()
 	}
 	return out, nil
+}
+
+// wholeDays is a time in seconds, rounded up to days. Who repeats a refresh, which a thief does, does not
+// learn from what is left when the owner's page asked, and will ask again.
+func wholeDays(d time.Duration) int {
+	const day = 24 * time.Hour
+	return int((d + day - 1).Truncate(day).Seconds())
 }
 
 // cookie keeps the refresh token from scripts, from other sites and from every path but its own.

@@ -37,6 +37,11 @@ type EndedSessions struct {
 
 type sessionsOut struct{ Body SessionPage }
 
+type sessionsIn struct{ rest.PageQuery }
+
+// Cost is that of all logins that an account may have: each is asked how it is, however few are listed.
+func (in *sessionsIn) Cost() float64 { return 64 + in.PageQuery.Cost() }
+
 type sessionIn struct {
 	Session string `path:"session" doc:"id of the login" example:"9f86d081884c7d659a2feaa0c55ad015"`
 }
@@ -66,7 +71,7 @@ func (h *handlers) sessionOperations() []rest.Operation {
 	}
 }
 
-func (h *handlers) listSessions(ctx context.Context, in *rest.PageQuery) (*sessionsOut, error) {
+func (h *handlers) listSessions(ctx context.Context, in *sessionsIn) (*sessionsOut, error) {
 	i, err := rest.RequireIdentity(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +80,7 @@ func (h *handlers) listSessions(ctx context.Context, in *rest.PageQuery) (*sessi
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := rest.Part(*in, list, oldestFirst)
+	list, next, err := rest.Part(in.PageQuery, list, oldestFirst)
 	if err != nil {
 		return nil, err
 	}
