@@ -7,13 +7,15 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/quota"
+	"github.com/barrage-live/barrage/live"
 )
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
 
 // admission counts connections. Those without a verified key have places of their own, and give way to those
 // that come after them: whoever opens connections and says nothing keeps no publisher out, however many
-// networks take part.
+// networks take part. Of those with a key, one for each key may not publish yet, and gives way to a newer one
+// of that key: whoever has a key does not take all slots of publishers with it.
 type admission struct {
 	strangers     *quota.Yielding
 	maxPublishers int
@@ -21,34 +23,41 @@ type admission struct {
 	mu struct {
 		sync.Mutex
 		publishers int
+		coming     map[string]*place // by key, who does not publish yet
 	}
 }
 
 func newAdmission(c Config) *admission {
-	return &admission{maxPublishers: c.MaxConns, strangers: quota.NewYielding(c.MaxUnverified)}
+	a := &admission{maxPublishers: c.MaxConns, strangers: quota.NewYielding(c.MaxUnverified)}
+	a.mu.coming = map[string]*place{}
+	return a
 }
 
 // place is what one connection takes up. Its owner is the connection's goroutine.
 type place struct {
 	of       *admission
 	stranger *quota.Waiting
+	end      func(cause error)
 	verified bool
+	key      string // verified, and under which it is among those who are coming
 }
 
-// enter takes the place of a connection without a key, or fails with quota.ErrFull or quota.ErrCrowded.
-// yield is called when somebody else needs the place, and must not block.
-func (a *admission) enter(remote net.Addr, yield func()) (*place, error) {
+// enter takes the place of a connection without a key, or fails with quota.ErrFull or quota.ErrCrowded. end
+// is called, from any goroutine and perhaps more than once, when the connection has to give way; it must not
+// block.
+func (a *admission) enter(remote net.Addr, end func(cause error)) (*place, error) {
 	from, _ := netip.ParseAddrPort(remote.String()) // zero if it is none
-	w, err := a.strangers.Take(from.Addr(), yield)
+	w, err := a.strangers.Take(from.Addr(), func() { end(quota.ErrGaveWay) })
 	if err != nil {
 		return nil, err
 	}
-	return &place{of: a, stranger: w}, nil
+	return &place{of: a, stranger: w, end: end}, nil
 }
 
-// verify moves the connection to the publishers. It fails with errTooMany and leaves it where it is, or with
-// quota.ErrGaveWay when its place was needed a moment ago.
-func (p *place) verify() error {
+// verify moves the connection to the publishers, in place of another one of its key that does not publish
+// yet. It fails with errTooMany and leaves it where it is, or with quota.ErrGaveWay when its place was needed
+// a moment ago.
+func (p *place) verify(key string) error {
 	a := p.of
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,8 +68,26 @@ func (p *place) verify() error {
 		return quota.ErrGaveWay
 	}
 	a.mu.publishers++
-	p.verified = true
+	p.verified, p.key = true, key
+	if older := a.mu.coming[key]; older != nil {
+		older.end(live.ErrTakenOver)
+	}
+	a.mu.coming[key] = p
 	return nil
+}
+
+// publishes says that the connection publishes: from now on only the Gate decides who takes its turn.
+func (p *place) publishes() {
+	p.of.mu.Lock()
+	defer p.of.mu.Unlock()
+	p.arrived()
+}
+
+// arrived takes the connection from those who are coming. The lock is held.
+func (p *place) arrived() {
+	if p.of.mu.coming[p.key] == p {
+		delete(p.of.mu.coming, p.key)
+	}
 }
 
 // leave gives the place back.
@@ -71,5 +98,6 @@ func (p *place) leave() {
 	}
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()
+	p.arrived()
 	p.of.mu.publishers--
 }

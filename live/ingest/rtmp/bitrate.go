@@ -13,6 +13,10 @@ var errBitrate = fault.New(fault.Exhausted, "bitrate_too_high",
 // network was away.
 const bitrateBurst = 4
 
+// messageCost is how many bytes a message counts for beyond its own: to read one takes work, however small
+// it is, and to answer a ping a write. Encoders send a hundred or two a second.
+const messageCost = 256
+
 // bitrate is a token bucket over the bytes of a publisher. Its zero value has no limit.
 type bitrate struct {
 	rate float64 // bytes per second

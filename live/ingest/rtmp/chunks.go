@@ -10,15 +10,21 @@ import (
 const (
 	// preAuthBytes is all a connection may send before its key is verified: the handshake has 3073, the
 	// commands of known encoders under 2000.
-	preAuthBytes = 64 << 10
-	// preAuthMessage is the longest message until then, and the longest that is not media after.
-	preAuthMessage = 32 << 10
+	preAuthBytes = 16 << 10
+	// preAuthMessage is the longest message until then that is not media. The library reads arrays within
+	// arrays by recursion: 32 KiB hold 8,000 of them, for which a stack grows to megabytes.
+	preAuthMessage = 4 << 10
+	// maxOther is the longest other message: of media before, of anything else after.
+	maxOther = 32 << 10
 	// maxMessage is the longest access unit.
 	maxMessage = 8 << 20
 	// maxPartial bounds all messages that have begun and are not complete.
 	maxPartial = 12 << 20
 	// minChunk is the smallest chunk size that may be set; tiny ones make the reader keep more than it reads.
 	minChunk = 128
+	// minWindow is the smallest window between acknowledgements that may be asked for; encoders want
+	// megabytes. With one of a byte, each byte that comes has us write 16.
+	minWindow = 4 << 10
 )
 
 // The refusals of the chunk layer.
@@ -33,10 +39,11 @@ var (
 // handshakeSize is what a client sends before its first chunk: C0, C1 and C2 (RTMP 1.0 section 5.2).
 const handshakeSize = 1 + 1536 + 1536
 
-// message types that change the chunk layer, and those of media (section 5.4, 7.1).
+// message types that change the chunk layer or have us write, and those of media (section 5.4, 7.1).
 const (
 	typeSetChunkSize = 1
 	typeAbort        = 2
+	typeWindow       = 5
 	typeAudio        = 8
 	typeVideo        = 9
 )
@@ -47,6 +54,7 @@ const (
 type chunks struct {
 	verified  bool
 	total     int
+	messages  int // that are complete
 	handshake int // bytes still to come
 	size      int // of a chunk
 	partial   int // announced length of all messages begun and not complete
@@ -156,9 +164,12 @@ func (c *chunks) begin() error {
 
 // admit judges a message that begins.
 func (c *chunks) admit(s *chunkStream) error {
-	limit := preAuthMessage
-	if c.verified && (s.kind == typeAudio || s.kind == typeVideo) {
+	limit := maxOther
+	switch media := s.kind == typeAudio || s.kind == typeVideo; {
+	case media && c.verified:
 		limit = maxMessage
+	case !media && !c.verified:
+		limit = preAuthMessage
 	}
 	if s.length > limit {
 		return errTooLong
@@ -180,7 +191,7 @@ func (c *chunks) take(p []byte) error {
 		if err := c.media(s, p); err != nil {
 			return err
 		}
-	case (s.kind == typeSetChunkSize || s.kind == typeAbort) && len(c.control)+len(p) <= 4:
+	case (s.kind == typeSetChunkSize || s.kind == typeAbort || s.kind == typeWindow) && len(c.control)+len(p) <= 4:
 		c.control = append(c.control, p...)
 	}
 	if s.got < s.length {
@@ -188,6 +199,7 @@ func (c *chunks) take(p []byte) error {
 	}
 	s.got = 0
 	c.partial -= s.length
+	c.messages++
 	if len(c.control) != 4 {
 		return nil
 	}
@@ -199,6 +211,10 @@ func (c *chunks) take(p []byte) error {
 			return errBadChunk
 		}
 		c.size = int(v)
+	case typeWindow:
+		if v > 0 && v < minWindow { // none at all asks for no acknowledgements
+			return errBadChunk
+		}
 	case typeAbort:
 		if v >= 2 && v < 64 && c.streams[v].got > 0 {
 			c.streams[v].got = 0

@@ -59,7 +59,7 @@ func (c *conn) serve() error {
 	if err := c.verify(&p); err != nil {
 		return c.refuse(err)
 	}
-	if err := c.place.verify(); err != nil {
+	if err := c.place.verify(p.Key); err != nil {
 		return c.refuse(err)
 	}
 	c.guard.chunks.verified = true
@@ -78,6 +78,7 @@ func (c *conn) serve() error {
 	if err != nil {
 		return c.refuse(err)
 	}
+	c.place.publishes()
 	return c.publish(stream, d)
 }
 

@@ -12,15 +12,17 @@
 // Promises:
 //
 //  1. Before its key is verified a connection costs at most preAuthBytes of input and one message of
-//     preAuthMessage; after, one of maxMessage at a time, and until its tracks are known maxWaiting
-//     messages of maxWaitingBytes in sum. Chunks that would make more of it are refused before they are
-//     read. Connections without a verified key are bounded in sum and for each address and take no
-//     publisher's slot. A publisher has Config.MaxBitrate.
-//     Floods of such connections keep no publisher out: a newcomer always gets a place, and the oldest of
-//     the network that holds most gives way. An encoder shows its key within a second, on a bad line within
-//     a few. It is pushed out while it does only by a flood of 250 networks (/24, /48) or more in which none
+//     preAuthMessage, or maxOther of media; after, one of maxMessage at a time, and until its tracks are
+//     known maxWaiting messages of maxWaitingBytes in sum. Chunks that would make more of it are refused
+//     before they are read. A publisher has Config.MaxBitrate, of which each message takes a little more
+//     than it is long.
+//     Connections without a verified key are bounded in sum and for each address and take no publisher's
+//     slot. Floods of them keep no publisher out: a newcomer always gets a place, and the oldest of the
+//     network that holds most gives way. An encoder shows its key within a second, on a bad line within a
+//     few. It is pushed out while it does only by a flood of 250 networks (/24, /48) or more in which none
 //     holds more than four places, unless its own does, and only by one of 1000 new connections a second
-//     when it takes one second, 333 when it takes three: Config.MaxUnverified divided by the time.
+//     when it takes one second, 333 when it takes three: Config.MaxUnverified divided by the time. Of those
+//     with a key that do not publish yet there is one for each key, the newest.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else
 //     was done.
 //  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.

@@ -106,8 +106,9 @@ func (g *guard) inspect(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	if n > 0 {
 		g.arrival = time.Now()
-		if g.refused = g.bitrate.take(n, g.arrival); g.refused == nil {
-			g.refused = g.chunks.feed(p[:n])
+		before := g.chunks.messages
+		if g.refused = g.chunks.feed(p[:n]); g.refused == nil {
+			g.refused = g.bitrate.take(n+messageCost*(g.chunks.messages-before), g.arrival)
 		}
 		if g.refused != nil {
 			return 0, g.refused

@@ -231,6 +231,32 @@ func TestConnectionLimit(t *testing.T) {
 	counted(t, w, "too_many_connections", 1)
 }
 
+// TestAKeyDoesNotTakeEverySlot: connections that show one key and then nothing leave room for other keys.
+func TestAKeyDoesNotTakeEverySlot(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxConns: 3, Detect: time.Minute}})
+	const silent = 10
+	for range silent {
+		livetest.Eventually(t, 30*time.Second, "the next one is let in", func() bool { // an older one may not be gone yet
+			return connect(t, w, "live", "publish", "k-a").status() == "NetStream.Publish.Start"
+		})
+	}
+	counted(t, w, "taken_over", silent-1)
+	publish(t, w, "b").play(mediatest.Source{}, time.Second)
+	reader(t, w, "b")
+}
+
+// TestManySmallMessagesAreBounded: messages without a body count for more than their one byte.
+func TestManySmallMessagesAreBounded(t *testing.T) {
+	w := livetest.New(t, livetest.Config{RTMP: rtmp.Config{MaxBitrate: 1_000_000}})
+	p := publish(t, w, "a")
+	p.raw(chunk(4, 18, 0, nil))
+	p.raw(bytes.Repeat([]byte{0xc4}, 4096)) // each the whole of another one
+	if got := p.status(); got != "NetStream.Publish.Rejected" || !p.closed() {
+		t.Errorf("the publisher sees %s", got)
+	}
+	counted(t, w, "bitrate_too_high", 1)
+}
+
 // TestSilentConnectionsKeepNobodyOut opens more connections from one address than there are slots of
 // publishers.
 func TestSilentConnectionsKeepNobodyOut(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"github.com/bluenviron/gortmplib"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/quota"
 )
 
 // Server takes RTMP connections on one listener.
@@ -78,7 +77,7 @@ func (s *Server) start(nc net.Conn) {
 	ctx, end := context.WithCancelCause(s.ctx)
 	// Closing wakes its goroutine, also when the server closes already. Whoever ends it does not wait for it.
 	context.AfterFunc(ctx, func() { _ = nc.Close() })
-	p, err := s.places.enter(nc.RemoteAddr(), func() { end(quota.ErrGaveWay) })
+	p, err := s.places.enter(nc.RemoteAddr(), end)
 	if err != nil {
 		s.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
 		end(err) // it was never served
