@@ -92,7 +92,7 @@ func (a *activation) Receive(ctx actor.Context) {
 	case *actor.Started:
 		a.enter(now)
 	case *envelope:
-		a.step(life.Event{What: life.Message, Expired: m.expired(now)}, m, now)
+		a.receive(m, now)
 	case *timer:
 		a.fire(m, now)
 	case *completion:
@@ -109,6 +109,17 @@ func (a *activation) Receive(ctx actor.Context) {
 	if a.state.Phase() == life.Ended {
 		ctx.Stop(ctx.Self())
 	}
+}
+
+// receive gives a message its turn. Nearly all come to an actor that is steady and trusted: the core, which
+// would only say Run, is not asked about those.
+func (a *activation) receive(e *envelope, now time.Time) {
+	expired := e.expired(now)
+	if !expired && a.state.Steady() && a.node.standing(now, a.fence.Epoch) == life.Trusted {
+		a.run(e, now)
+		return
+	}
+	a.step(life.Event{What: life.Message, Expired: expired}, e, now)
 }
 
 // step hands an event to the core, with what the clock says of the ownership, and performs what comes of

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -32,15 +31,6 @@ func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup implements slog.Handler.
 func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
-
-// dispatcher runs each busy mailbox on a goroutine that ends when the mailbox is empty; turns counts them.
-type dispatcher struct{ turns *sync.WaitGroup }
-
-// Schedule implements actor.Dispatcher.
-func (d dispatcher) Schedule(run func()) { d.turns.Go(run) }
-
-// Throughput implements actor.Dispatcher: after so many messages others may run.
-func (dispatcher) Throughput() int { return 300 }
 
 // keyed adds the key to what an actor logs; it costs an idle actor nothing, which a logger made with With
 // would.

@@ -28,12 +28,11 @@ type Node struct {
 	asleep func() time.Duration
 	kinds  map[string]*kind
 
-	system     *actor.ActorSystem
-	dispatcher dispatcher
-	turns      sync.WaitGroup
-	clock      *wheel.Clock[due]
-	claims     pool
-	shards     [coordination.Shards]atomic.Pointer[shardActor]
+	system  *actor.ActorSystem
+	runners runners
+	clock   *wheel.Clock[due]
+	claims  pool
+	shards  [coordination.Shards]atomic.Pointer[shardActor]
 
 	// work is the parent of every work's context; stopWork ends it.
 	work     context.Context //nolint:containedctx // the life of the node itself
@@ -119,7 +118,6 @@ func (n *Node) Start(ctx context.Context, kinds []Kind) error {
 		return err
 	}
 	n.work, n.stopWork = context.WithCancel(context.WithoutCancel(ctx))
-	n.dispatcher = dispatcher{&n.turns}
 	n.claims = pool{limit: n.cfg.Workers}
 	n.system = newSystem(n.log)
 	for _, k := range kinds {
@@ -247,7 +245,7 @@ func (n *Node) shard(number coordination.Shard) (*shardActor, error) {
 	n.system.Root.Spawn(actor.PropsFromProducer(
 		func() actor.Actor { return s },
 		actor.WithMailbox(func() actor.Mailbox { return &s.box }),
-		actor.WithDispatcher(n.dispatcher),
+		actor.WithDispatcher(&n.runners),
 	))
 	n.shards[number].Store(s)
 	return s, nil
@@ -356,7 +354,7 @@ func (n *Node) Close() {
 		}
 		n.clock.Close()
 		<-n.kept
-		n.turns.Wait()
+		n.runners.close()
 		n.leave()
 		n.system.Shutdown()
 	})

@@ -64,7 +64,7 @@ func newShard(n *Node, shard coordination.Shard) *shardActor {
 	s.props = actor.PropsFromProducer(
 		func() actor.Actor { return s.spawning },
 		actor.WithMailbox(func() actor.Mailbox { return &s.spawning.box }),
-		actor.WithDispatcher(n.dispatcher),
+		actor.WithDispatcher(&n.runners),
 	)
 	return s
 }

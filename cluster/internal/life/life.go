@@ -73,8 +73,9 @@ func (s *State) Begin(await bool) {
 	}
 }
 
-// Steady reports whether a turn that ended in order changes nothing, as nearly all do: the shell need not
-// come back with it.
+// Steady reports whether nothing is under way that decides about turns, as nearly always: a message of a
+// trusted owner that did not expire leads to Run and nothing else, and the end of a turn in order to
+// nothing. The shell need not ask about either.
 func (s *State) Steady() bool {
 	return s.phase == Active && s.ending == endNone && s.level == PauseNone && s.awaiting == 0 && !s.doubted
 }

@@ -37,7 +37,13 @@ func (w *world) step(e Event) {
 		}
 		return
 	}
-	for _, f := range w.s.Step(e, nil) {
+	plain := e.What == Message && !e.Expired && e.Standing == Trusted && w.s.Steady()
+	before := w.s
+	effects := w.s.Step(e, nil)
+	if plain && (!slices.Equal(effects, []Effect{{Do: Run}}) || w.s != before) {
+		w.t.Fatalf("a message came to a steady %+v, and led to %v and %+v", before, effects, w.s)
+	}
+	for _, f := range effects {
 		if w.ended && f.Do != Discard {
 			w.t.Fatalf("%s after the end", f)
 		}
