@@ -16,6 +16,9 @@ import (
 // one.
 var errReconfigured = fault.New(fault.Conflict, "audio_changed", "the audio format changed; publish again")
 
+// lengthSize is how many bytes tell the length of a NAL unit in a message.
+const lengthSize = 4
+
 // toStream makes Units of messages.
 type toStream struct {
 	video, audio int // indexes of the tracks, or -1
@@ -76,10 +79,10 @@ func (t *toStream) unit(m arrived) (u media.Unit, ok bool, err error) {
 	return u, ok, nil
 }
 
-// configure notes the parameter sets of the pictures to come.
+// configure notes the parameter sets of the pictures to come. It does not hold the message they came in.
 func (t *toStream) configure(sps, pps []byte) {
 	if !bytes.Equal(sps, t.sps) || !bytes.Equal(pps, t.pps) {
-		t.sps, t.pps, t.fresh = sps, pps, true
+		t.sps, t.pps, t.fresh = bytes.Clone(sps), bytes.Clone(pps), true
 	}
 }
 
@@ -93,7 +96,9 @@ func (t *toStream) sameSound(c *mpeg4audio.AudioSpecificConfig) error {
 	return nil
 }
 
-// picture reads an access unit in AVCC form. The NAL units are slices of the message.
+// picture reads an access unit in AVCC form. The NAL units are slices of the message, unless there is more to
+// that than them: units without a length are passed over, and megabytes of those would be held for a picture
+// that says it has a byte.
 func (t *toStream) picture(at time.Time, dts, pts time.Duration, body []byte) (media.Unit, bool) {
 	if t.video < 0 {
 		t.metrics.passed.WithLabelValues("other_track").Inc()
@@ -105,6 +110,11 @@ func (t *toStream) picture(at time.Time, dts, pts time.Duration, body []byte) (m
 		return media.Unit{}, false
 	}
 	u := media.Unit{Track: t.video, DTS: dts, PTS: pts, Arrival: at, Payload: nals}
+	if len(body) > u.Size()+lengthSize*len(nals) {
+		for i := range nals {
+			nals[i] = bytes.Clone(nals[i])
+		}
+	}
 	var sps, pps []byte
 	for _, n := range nals {
 		switch media.NALType(n) {
