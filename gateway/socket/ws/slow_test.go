@@ -190,6 +190,7 @@ func TestWhoTakesNothingIsClosed(t *testing.T) {
 // TestWhoTakesLittleAllTheTimeIsNotClosed has a client read 20 KB a second, of which the kernel says nothing
 // until a third of its buffer is free; then it reads nothing.
 func TestWhoTakesLittleAllTheTimeIsNotClosed(t *testing.T) {
+	t.Parallel()
 	for name, secure := range map[string]bool{"polled": false, "streamed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
