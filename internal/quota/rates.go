@@ -102,13 +102,6 @@ func (r *Rates[K]) Charge(now time.Duration, cost float64, from ...Demand[K]) {
 	}
 }
 
-// Len is how many keys are remembered.
-func (r *Rates[K]) Len() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.mu.buckets)
-}
-
 // bucket finds or makes a bucket. The lock is held.
 func (r *Rates[K]) bucket(now time.Duration, d Demand[K]) *rated {
 	if b, ok := r.mu.buckets[d.Key]; ok {

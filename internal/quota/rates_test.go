@@ -91,8 +91,8 @@ func TestRatesRememberABoundedNumber(t *testing.T) {
 	for i := range 2 * most {
 		r.Take(time.Millisecond, 1, Demand[int]{i, rate})
 	}
-	if r.Len() > most {
-		t.Errorf("%d keys", r.Len())
+	if len(r.mu.buckets) > most {
+		t.Errorf("%d keys", len(r.mu.buckets))
 	}
 	if r.Take(time.Millisecond, 1, Demand[int]{10 * most, rate}) {
 		t.Error("those that came when it was full do not share a bucket")
@@ -100,7 +100,7 @@ func TestRatesRememberABoundedNumber(t *testing.T) {
 	if !r.Take(time.Minute, 1, Demand[int]{1000 * most, rate}) {
 		t.Error("refused after a minute of peace")
 	}
-	if r.Len() != 1 {
-		t.Errorf("%d keys are remembered for nothing", r.Len())
+	if len(r.mu.buckets) != 1 {
+		t.Errorf("%d keys are remembered for nothing", len(r.mu.buckets))
 	}
 }
