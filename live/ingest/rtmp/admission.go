@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/quota"
@@ -12,12 +13,20 @@ import (
 
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
 
+var errTooManyKeys = fault.New(fault.Exhausted, "too_many_requests",
+	"too many wrong stream keys came from this address or its network; try again later").After(time.Minute)
+
+// wrongKeys is how often an address may show a key that is none. Encoders try again every few seconds; who
+// tries keys without end has a channel read for each.
+func wrongKeys() quota.Rate { return quota.Rate{PerSecond: 1, Burst: 60} }
+
 // admission counts connections. Those without a verified key have places of their own, and give way to those
 // that come after them: whoever opens connections and says nothing keeps no publisher out, however many
 // networks take part. Of those with a key, one for each key may not publish yet, and gives way to a newer one
 // of that key: whoever has a key does not take all slots of publishers with it.
 type admission struct {
 	strangers     *quota.Yielding
+	keys          *quota.Callers
 	maxPublishers int
 
 	mu struct {
@@ -28,7 +37,7 @@ type admission struct {
 }
 
 func newAdmission(c Config) *admission {
-	a := &admission{maxPublishers: c.MaxConns, strangers: quota.NewYielding(c.MaxUnverified)}
+	a := &admission{maxPublishers: c.MaxConns, strangers: quota.NewYielding(c.MaxUnverified), keys: quota.NewCallers(wrongKeys(), nil)}
 	a.mu.coming = map[string]*place{}
 	return a
 }
@@ -36,6 +45,7 @@ func newAdmission(c Config) *admission {
 // place is what one connection takes up. Its owner is the connection's goroutine.
 type place struct {
 	of       *admission
+	from     netip.Addr
 	stranger *quota.Waiting
 	end      func(cause error)
 	verified bool
@@ -51,7 +61,19 @@ func (a *admission) enter(remote net.Addr, end func(cause error)) (*place, error
 	if err != nil {
 		return nil, err
 	}
-	return &place{of: a, stranger: w, end: end}, nil
+	return &place{of: a, from: from.Addr(), stranger: w, end: end}, nil
+}
+
+// try asks whether a key is good, unless too many came from there that were not: errTooManyKeys.
+func (p *place) try(ask func() error) error {
+	if !p.of.keys.Take(p.from, 1) {
+		return errTooManyKeys
+	}
+	err := ask()
+	if kind := fault.KindOf(err); kind != fault.Unauthenticated && kind != fault.NotFound {
+		p.of.keys.Charge(p.from, -1) // the key is good, or nobody knows
+	}
+	return err
 }
 
 // verify moves the connection to the publishers, in place of another one of its key that does not publish

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/live"
 )
@@ -86,4 +89,40 @@ func TestOneOfAKeyIsComing(t *testing.T) {
 	if a.mu.publishers != 1 || len(a.mu.coming) != 1 {
 		t.Errorf("%d publishers and %d that come, one is left", a.mu.publishers, len(a.mu.coming))
 	}
+}
+
+// TestWrongKeysAreCounted: after a burst of keys that are none an address is not heard, whatever it shows,
+// until a while later. Good ones, and those nobody can judge, do not count.
+func TestWrongKeysAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Config{}.filled())
+		wrong := fault.New(fault.Unauthenticated, "bad_stream_key", "the stream key is wrong")
+		down := fault.New(fault.Unavailable, "draining", "nobody can tell")
+		show := func(ip string, answer error) error {
+			p, err := enter(a, ip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.leave()
+			return p.try(func() error { return answer })
+		}
+		for i := range 1000 {
+			if err := errors.Join(show("192.0.2.1", nil), show("192.0.2.1", down)); !errors.Is(err, down) || errors.Is(err, errTooManyKeys) {
+				t.Fatalf("try %d: %v", i, err)
+			}
+		}
+		heard := 0
+		for range 1000 {
+			if errors.Is(show("192.0.2.1", wrong), wrong) {
+				heard++
+			}
+		}
+		if heard != int(wrongKeys().Burst) || !errors.Is(show("192.0.2.1", nil), errTooManyKeys) || show("192.0.2.2", nil) != nil {
+			t.Errorf("%d were heard", heard)
+		}
+		time.Sleep(2 * time.Second)
+		if err := show("192.0.2.1", nil); err != nil {
+			t.Errorf("a while later: %v", err)
+		}
+	})
 }

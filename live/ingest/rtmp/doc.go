@@ -22,7 +22,8 @@
 //     few. It is pushed out while it does only by a flood of 250 networks (/24, /48) or more in which none
 //     holds more than four places, unless its own does, and only by one of 1000 new connections a second
 //     when it takes one second, 333 when it takes three: Config.MaxUnverified divided by the time. Of those
-//     with a key that do not publish yet there is one for each key, the newest.
+//     with a key that do not publish yet there is one for each key, the newest. Wrong keys are counted by
+//     address and network (wrongKeys): the Gate is asked no more often.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else
 //     was done.
 //  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.
