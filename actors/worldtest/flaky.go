@@ -60,6 +60,22 @@ func NewFlaky(tb testing.TB) (*table.Store, *Flaky) {
 	return s, f
 }
 
+// NewDamaged gives a store whose rows fail their checksum while hit says so.
+func NewDamaged(tb testing.TB, hit func(table, partition string, key []byte) bool) *table.Store {
+	tb.Helper()
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := table.New(faulttable.Damage(d, hit))
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
 // Fail makes calls for a table fail, or for every table if it is empty, until None.
 func (f *Flaky) Fail(table string, how Fault) {
 	f.mu.Lock()

@@ -72,16 +72,19 @@ func (m Marks) All(ctx context.Context, from table.Cursor) (owners []Owner, next
 }
 
 func (m Marks) partition(ctx context.Context, name string) (owners []Owner, err error) {
-	r := table.Range{Table: marks(), Partition: name, Limit: table.MaxLimit}
+	add := func(key []byte) {
+		o, ok := parse(key)
+		if last := len(owners) - 1; ok && (last < 0 || owners[last] != o) {
+			owners = append(owners, o)
+		}
+	}
+	r := table.Range{Table: marks(), Partition: name, Limit: table.MaxLimit, Damaged: add} // a damaged mark names its owner, too
 	for page, err := range m.Tables.Pages(ctx, r) {
 		if err != nil {
 			return nil, err
 		}
 		for _, row := range page {
-			o, ok := parse(row.Key)
-			if last := len(owners) - 1; ok && (last < 0 || owners[last] != o) {
-				owners = append(owners, o)
-			}
+			add(row.Key)
 		}
 	}
 	return owners, nil

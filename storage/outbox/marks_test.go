@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/outbox"
+	"github.com/barrage-live/barrage/storage/table"
+	"github.com/barrage-live/barrage/storage/table/faulttable"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
@@ -36,5 +39,28 @@ func TestMoreMarksThanAPage(t *testing.T) {
 		if o.Key != key(n) {
 			t.Fatalf("owner %d is %.20s", n, o.Key)
 		}
+	}
+}
+
+// TestADamagedMarkIsNamed: who is marked is in its key.
+func TestADamagedMarkIsNamed(t *testing.T) {
+	d, err := pebbletest.NewMem().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := table.New(faulttable.Damage(d, func(_, _ string, key []byte) bool { return bytes.Contains(key, []byte("ann")) }))
+	t.Cleanup(func() {
+		if err := tables.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	m := outbox.Marks{Tables: tables}
+	for _, key := range []string{"ann", "bea"} {
+		if err := m.Put(t.Context(), 7, outbox.Owner{Kind: "k", Key: key}, outbox.Place{N: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := everyone(t, m); err != nil || len(got) != 2 {
+		t.Errorf("%v are named, %v", got, err)
 	}
 }

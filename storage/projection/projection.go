@@ -10,7 +10,7 @@
 //
 //  1. What a Step has applied is durable together with the cursor, or neither is.
 //  2. Of the events of a source, each number is applied once, in ascending order; a repetition is passed
-//     over.
+//     over, unless the row is damaged that holds the last number.
 //  3. A write that takes effect late, after its outcome was called unknown, changes nothing that came after
 //     it: the cursor is moved only from where it was read. One of a former owner is refused by the fence.
 //  4. Events that retention has removed before they were read are not passed over: Step refuses with
@@ -181,6 +181,9 @@ func (p *Projection) last(ctx context.Context, source string, seen map[string]ui
 		return n, nil
 	}
 	n, _, err := p.get(ctx, p.sourceKey(source))
+	if errors.Is(err, table.ErrCorrupt) { // one source is told again, and all others are not held up
+		n, err = 0, nil
+	}
 	if err == nil {
 		p.remember(source, n)
 	}

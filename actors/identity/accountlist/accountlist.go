@@ -11,7 +11,8 @@
 // It promises: every change of an account is in the list a moment after it was answered, or as soon as the
 // event log takes it. Whoever reads the list has it read first what was told; if that takes too long the
 // list is shown as it is. It is built from the accounts if it was never built or the log has lost events;
-// what it had before is shown meanwhile, and an account that cannot be read keeps the row it had.
+// what it had before is shown meanwhile, and an account that cannot be read keeps the row it had. A damaged
+// row of its own is left out, and written anew with the next change of its account or the next build.
 //
 // Refusals: Invalid bad_cursor, Unavailable list_being_built until the list has been built once, and those of
 // the tables.
@@ -21,6 +22,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -78,7 +80,7 @@ func apply(ctx context.Context, r eventlog.Record, rows *projection.Rows) error 
 	}
 	user := userKey(a)
 	old, known, err := rows.Get(ctx, user)
-	if err != nil {
+	if err != nil && !errors.Is(err, table.ErrCorrupt) { // a damaged one is written anew
 		return err
 	}
 	if known && string(old) != folded {
@@ -123,7 +125,10 @@ func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (pa
 		return nil, "", err
 	}
 	from := append([]byte{handles}, text.Fold(prefix[:min(len(prefix), maxPrefix)])...)
-	r := table.Range{Table: list(), Partition: all, From: from, To: table.PrefixEnd(from), Limit: max(1, min(limit, MaxPage))}
+	r := table.Range{
+		Table: list(), Partition: all, From: from, To: table.PrefixEnd(from), Limit: max(1, min(limit, MaxPage)),
+		Damaged: func([]byte) {}, // which the table counts and logs
+	}
 	if cursor != "" {
 		after := append([]byte{handles}, cursor...)
 		if len(after) > table.MaxKey || !bytes.HasPrefix(after, from) {

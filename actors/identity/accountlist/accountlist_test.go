@@ -1,19 +1,23 @@
 package accountlist_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/barrage-live/barrage/actors/follower"
 	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/identity/accountlist"
 	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/table"
 )
@@ -251,5 +255,57 @@ func TestAListThatWasNeverWholeIsNotShown(t *testing.T) {
 		disk.Fail("", worldtest.None)
 		time.Sleep(20 * time.Second)
 		listed(t, w, "ann")
+	})
+}
+
+// TestADamagedRowOfTheListHidesNoOther, keeps nothing that is told later from it, and ends no build.
+func TestADamagedRowOfTheListHidesNoOther(t *testing.T) {
+	var damaged atomic.Pointer[id.User]
+	store := worldtest.NewDamaged(t, func(table, _ string, key []byte) bool {
+		user := damaged.Load()
+		return user != nil && table == "account_list" && bytes.Contains(key, []byte(*user))
+	})
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	var bea account.Account
+	for _, handle := range []string{"ann", "bea", "cat"} {
+		if a := register(t, w, handle); handle == "bea" {
+			bea = a
+		}
+	}
+	listed(t, w, "ann", "bea", "cat")
+	damaged.Store(&bea.User)
+	listed(t, w, "ann", "cat")
+	if got, n := pages(t, w, "", 1); !slices.Equal(got, []string{"ann", "cat"}) || n != 2 {
+		t.Errorf("%v in %d pages", got, n)
+	}
+	if _, err := w.Accounts.SetRoles(t.Context(), bea.User, auth.NewRoles(auth.Moderator)); err != nil {
+		t.Fatal(err)
+	}
+	for _, handle := range []string{"dora", "eva", "fay", "gil", "hal", "ida"} { // some of which are in its partition of the log
+		register(t, w, handle)
+	}
+	listed(t, w, "ann", "cat", "dora", "eva", "fay", "gil", "hal", "ida")
+	w.Kill()
+	fence := position.Fence{Epoch: w.Node.Epoch(), Activation: 1 << 20}
+	if err := w.Table.Fence(t.Context(), table.Owned("account_list"), "all", fence); err != nil {
+		t.Fatal(err)
+	}
+	again := table.Batch{Table: table.Owned("account_list"), Partition: "all", Fence: fence, Ops: []table.Op{table.Delete([]byte{2})}}
+	if _, err := w.Table.Write(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	w = worldtest.New(t, worldtest.Config{Table: store})
+	// After a restart nobody remembers the number of what bea told last.
+	if _, err := w.Accounts.SetRoles(t.Context(), bea.User, auth.NewRoles()); err != nil {
+		t.Fatal(err)
+	}
+	for _, handle := range []string{"jan", "kim", "lea", "mia", "nia", "ole"} {
+		register(t, w, handle)
+	}
+	listed(t, w, "ann", "cat", "dora", "eva", "fay", "gil", "hal", "ida", "jan", "kim", "lea", "mia", "nia", "ole")
+	damaged.Store(nil) // as it is once it was written anew
+	eventually(t, "the list has all as they are", func() bool {
+		page, _, err := w.List.List(t.Context(), "", "", accountlist.MaxPage)
+		return err == nil && len(page) == 15 && page[1].User == bea.User && !page[1].Roles.Has(auth.Moderator)
 	})
 }

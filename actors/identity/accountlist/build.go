@@ -56,12 +56,17 @@ func add(portion *follower.Portion) func(user id.User, a account.Listed, unread 
 func remove(ctx context.Context, s *table.Store, from string, portion *follower.Portion) (next string, err error) {
 	r := table.Range{Table: list(), Partition: all, From: []byte(cmp.Or(from, string(rune(handles)))), To: []byte{handles + 1}, Limit: sweepPage}
 	for {
+		var keys [][]byte
+		r.Damaged = func(key []byte) { keys = append(keys, key) } // those of accounts have just been written anew
 		rows, more, err := s.Scan(ctx, r)
 		if err != nil {
 			return "", err
 		}
 		for _, row := range rows {
-			if err := check(ctx, s, row.Key, portion); err != nil {
+			keys = append(keys, row.Key)
+		}
+		for _, key := range keys {
+			if err := check(ctx, s, key, portion); err != nil {
 				return "", err
 			}
 		}

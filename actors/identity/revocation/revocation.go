@@ -182,7 +182,7 @@ func (b *Board) catchUp(ctx context.Context) error {
 }
 
 func (b *Board) scan(ctx context.Context, name string) error {
-	r := table.Range{Table: rows(), Partition: name, Limit: table.MaxLimit}
+	r := table.Range{Table: rows(), Partition: name, Limit: table.MaxLimit, Damaged: func([]byte) {}} // the table logs them
 	for page, err := range b.cfg.Table.Pages(ctx, r) {
 		if err != nil {
 			return err

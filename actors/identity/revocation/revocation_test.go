@@ -182,3 +182,17 @@ func TestRowsThatCannotBeReadHideNoOthers(t *testing.T) {
 		}
 	})
 }
+
+// TestADamagedRevocationHidesNoOther: a node starts, and knows the others.
+func TestADamagedRevocationHidesNoOther(t *testing.T) {
+	s := worldtest.NewDamaged(t, func(_, _ string, key []byte) bool { return string(key) == "la" })
+	here := start(t, s)
+	for _, login := range []id.Session{"a", "b"} {
+		if err := here.Revoke(t.Context(), revocation.Notice{Login: login}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := start(t, s).check("b", "42", 0); !errors.Is(err, auth.ErrSessionEnded) {
+		t.Errorf("got %v", err)
+	}
+}

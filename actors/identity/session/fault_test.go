@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/barrage-live/barrage/actors/worldtest"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
@@ -140,6 +142,26 @@ func TestADamagedSessionKeepsNoOtherAlive(t *testing.T) {
 		}
 		if err := w.Sessions.EndAll(t.Context(), "42", 0); err != nil {
 			t.Errorf("all that can be ended: %v", err)
+		}
+	}
+}
+
+// TestADamagedRowOfTheListKeepsNoSessionAlive: its key says which session it is.
+func TestADamagedRowOfTheListKeepsNoSessionAlive(t *testing.T) {
+	var damaged atomic.Bool
+	store := worldtest.NewDamaged(t, func(table, _ string, _ []byte) bool { return table == "session_by_user" && damaged.Load() })
+	w := worldtest.New(t, worldtest.Config{Table: store})
+	first, second := open(t, w, "42"), open(t, w, "42")
+	damaged.Store(true)
+	if n, err := w.Sessions.RevokeAll(t.Context(), "42", second.Session, 0); n != 1 || err != nil {
+		t.Errorf("%d ended, %v", n, err)
+	}
+	if err := w.Sessions.EndAll(t.Context(), "42", 0); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []id.Session{first.Session, second.Session} {
+		if _, err := w.Sessions.Get(t.Context(), s); !errors.Is(err, auth.ErrSessionEnded) {
+			t.Errorf("got %v", err)
 		}
 	}
 }

@@ -71,11 +71,11 @@ func listOf(ch id.Channel) string {
 	return strconv.Itoa(int(h.Sum32() % lists))
 }
 
-// listed reads the whole list, in order. A row that cannot be read is left out.
+// listed reads the whole list, in order. A row that cannot be read is left out until its channel's next beat.
 func (s store) listed(ctx context.Context) ([]Listed, error) {
 	var all []Listed
 	for n := range lists {
-		r := table.Range{Table: listing(), Partition: strconv.Itoa(n), Limit: table.MaxLimit}
+		r := table.Range{Table: listing(), Partition: strconv.Itoa(n), Limit: table.MaxLimit, Damaged: func([]byte) {}}
 		for page, err := range s.table.Pages(ctx, r) {
 			if err != nil {
 				return nil, err

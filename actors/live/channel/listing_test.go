@@ -26,6 +26,8 @@ type listWorld struct {
 	scans atomic.Int64
 	fail  atomic.Bool
 	hold  atomic.Pointer[chan struct{}]
+	// damaged says that the row of channel 4503599627370498 is.
+	damaged atomic.Bool
 }
 
 func newListWorld(t *testing.T) *listWorld {
@@ -35,7 +37,8 @@ func newListWorld(t *testing.T) *listWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables := table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+	hit := func(_, _ string, key []byte) bool { return w.damaged.Load() && string(key) == "4503599627370498" }
+	tables := table.New(faulttable.Wrap(faulttable.Damage(d, hit), func(c faulttable.Call) faulttable.Fault {
 		if c.Kind != faulttable.Scan {
 			return faulttable.Fault{}
 		}
@@ -254,5 +257,16 @@ func TestTheLongestList(t *testing.T) {
 	all = order(all)
 	if len(all) != maxLive || all[0].Viewers != maxLive+1 || all[maxLive-1].Viewers != 2 {
 		t.Errorf("%d, from %d to %d viewers", len(all), all[0].Viewers, all[len(all)-1].Viewers)
+	}
+}
+
+// TestADamagedRowHidesNoOtherChannel of those that are live.
+func TestADamagedRowHidesNoOtherChannel(t *testing.T) {
+	w := newListWorld(t)
+	w.show(t, "4503599627370497", 3)
+	w.show(t, "4503599627370498", 5)
+	w.damaged.Store(true)
+	if page, _, err := w.ListLive(t.Context(), "", 10); err != nil || !slices.Equal(ids(page), []string{"4503599627370497:3"}) {
+		t.Errorf("got %v, %v", ids(page), err)
 	}
 }

@@ -97,6 +97,10 @@ type Range struct {
 	// Limit is how many rows are wanted at most, Bytes how many bytes of keys and values; the first row may
 	// exceed them alone.
 	Limit, Bytes int
+	// Damaged is told the keys of rows that fail their checksum, each at least once; they are left out. Nil:
+	// the first of them ends the scan. It is for lists and indexes, which serve without a row; a document, or
+	// a log, that lacks one is not what was written.
+	Damaged func(key []byte)
 }
 
 // Reader is the reading half of an engine.

@@ -131,5 +131,41 @@ func (d *Driver) Fence(ctx context.Context, t driver.Table, partition string, f 
 	return exists && err == nil, err
 }
 
+// Damage makes rows of a driver fail their checksum while hit says so. Writes find them sound.
+func Damage(d driver.Driver, hit func(table, partition string, key []byte) bool) driver.Driver {
+	return &damaged{d, hit}
+}
+
+type damaged struct {
+	driver.Driver
+	hit func(table, partition string, key []byte) bool
+}
+
+// Get implements driver.Driver.
+func (d *damaged) Get(ctx context.Context, t driver.Table, partition string, key []byte) (row driver.Row, ok bool, err error) {
+	row, ok, err = d.Driver.Get(ctx, t, partition, key)
+	if ok && d.hit(t.Name, partition, key) {
+		return driver.Row{}, false, table.ErrCorrupt
+	}
+	return row, ok, err
+}
+
+// Scan implements driver.Driver.
+func (d *damaged) Scan(ctx context.Context, r driver.Range) (rows []driver.Row, next []byte, err error) {
+	rows, next, err = d.Driver.Scan(ctx, r)
+	var sound []driver.Row
+	for _, row := range rows {
+		switch {
+		case !d.hit(r.Table.Name, r.Partition, row.Key):
+			sound = append(sound, row)
+		case r.Damaged == nil:
+			return nil, nil, table.ErrCorrupt
+		default:
+			r.Damaged(row.Key)
+		}
+	}
+	return sound, next, err
+}
+
 // Close implements driver.Driver.
 func (d *Driver) Close() error { return d.inner.Close() }

@@ -47,6 +47,7 @@ type engine struct {
 	latest            atomic.Pointer[flight] // the last flight that wrote at all
 	building, landing atomic.Pointer[flight] // what committer and waiter are at; nil while they rest
 	fences            fences
+	passed            passed
 
 	// The committer's own.
 	version, ceiling table.Version

@@ -1,7 +1,11 @@
 package pebbletable
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -16,6 +20,8 @@ const (
 	ctxEvery = 256
 	// walkRows is how many rows, expired ones among them, one scan walks over at most.
 	walkRows = 1 << 15
+	// maxPassed is how many damaged rows the log is told of.
+	maxPassed = 1000
 )
 
 // get reads one live row.
@@ -60,13 +66,20 @@ func (e *engine) collect(ctx context.Context, it *pebble.Iterator, r driver.Rang
 		if err != nil {
 			return nil, nil, e.readFault(err)
 		}
+		key := it.Key()[prefix:]
+		if len(rows) == r.Limit || walked > walkRows {
+			return rows, goOn(key, r.Reverse), nil
+		}
 		h, payload, err := decode(it.Key(), stored)
 		if err != nil {
-			return nil, nil, e.readFault(err)
+			if err = e.readFault(err); r.Damaged == nil {
+				return nil, nil, err
+			}
+			e.passOver(r, key)
+			continue
 		}
-		key := it.Key()[prefix:]
 		more, live := len(key)+len(payload), h.live(nowMs)
-		if len(rows) == r.Limit || live && len(rows) > 0 && size+more > r.Bytes || walked > walkRows {
+		if live && len(rows) > 0 && size+more > r.Bytes {
 			return rows, goOn(key, r.Reverse), nil
 		}
 		if live {
@@ -77,6 +90,35 @@ func (e *engine) collect(ctx context.Context, it *pebble.Iterator, r driver.Rang
 		return nil, nil, e.readFault(err)
 	}
 	return rows, nil, nil
+}
+
+// passOver tells of a damaged row, and the log of each once.
+func (e *engine) passOver(r driver.Range, key []byte) {
+	if e.passed.add(rowKey(r.Table.Name, r.Partition, key)) {
+		e.cfg.Log.Error("a stored row is damaged and left out",
+			slog.String("table", r.Table.Name), slog.String("partition", r.Partition), slog.String("key", fmt.Sprintf("%q", key)))
+	}
+	r.Damaged(bytes.Clone(key))
+}
+
+// passed are damaged rows that the log was told of, as many as maxPassed.
+type passed struct {
+	mu   sync.Mutex
+	rows map[string]struct{}
+}
+
+// add reports whether the row is new to it, and there was room for it.
+func (p *passed) add(row []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.rows[string(row)]; known || len(p.rows) == maxPassed {
+		return false
+	}
+	if p.rows == nil {
+		p.rows = map[string]struct{}{}
+	}
+	p.rows[string(row)] = struct{}{}
+	return true
 }
 
 // goOn is where a scan goes on that stopped before a key.
