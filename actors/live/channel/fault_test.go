@@ -18,6 +18,7 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
 
@@ -232,6 +233,32 @@ func TestAnEndIsWrittenOnceTheDiskIsBack(t *testing.T) {
 			eventually(t, "the end is written", func() bool { return !unfinished(t, w, c) })
 		})
 	}
+}
+
+// TestAChannelThatIsLiveStaysMarked for as long as it is, so that a crash at any time ends its broadcast.
+func TestAChannelThatIsLiveStaysMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := worldtest.NewFlaky(t)
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		c := create(t, w, "42", "ann")
+		_, key := mint(t, w, c.ID)
+		time.Sleep(time.Minute) // what belongs to the creation is done
+		marked := func(when string, want int) {
+			t.Helper()
+			if got, _, err := (outbox.Marks{Tables: w.Table}).All(t.Context(), ""); err != nil || len(got) != want {
+				t.Errorf("%s are marked %v, %v", when, got, err)
+			}
+		}
+		marked("before", 0)
+		s := begin(t, w, key)
+		time.Sleep(30 * time.Second)
+		marked("meanwhile", 1)
+		if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		marked("after it", 0)
+	})
 }
 
 // TestARoomThatCouldNotBeToldIsToldAfterARestart: a room that says live without a broadcast would keep its
