@@ -161,6 +161,39 @@ func TestEventsDoNotWaitForWhatCannotBeSettled(t *testing.T) {
 	})
 }
 
+// TestWhatIsLeftMeanwhileIsSettledAsWell: while what belongs to one change is written at last, another change
+// leaves something.
+func TestWhatIsLeftMeanwhileIsSettledAsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var writes atomic.Int64
+		let := make(chan struct{})
+		p := boot(t, open(t), func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "beside" && c.Kind == faulttable.Write {
+				switch writes.Add(1) {
+				case 1, 3: // those of the changes themselves
+					return faulttable.Refused(errAway)
+				case 2: // that of the first one is made up for
+					<-let
+				}
+			}
+			return faulttable.Fault{}
+		})
+		defer p.end()
+		if _, err := p.ask(begin{}); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 2 {
+			if _, err := p.ask(add{n}); fault.KindOf(err) != fault.Timeout {
+				t.Errorf("what cannot be settled is answered %v", err)
+			}
+			synctest.Wait()
+		}
+		close(let)
+		time.Sleep(20 * time.Second)
+		p.look(t).check(t, "in the end", []int{0, 1})
+	})
+}
+
 // TestAMarkStaysUntilItsWorkIsDone, whoever wakes the actor in vain, and whatever else it does meanwhile.
 func TestAMarkStaysUntilItsWorkIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
