@@ -51,7 +51,7 @@ type Log struct {
 type Limits struct {
 	Connections   int           `default:"0" doc:"HTTP connections and sockets at once; 0: what the open-file limit allows"`
 	Address       int           `default:"0" min:"0" doc:"connections of one address at once, and four times as many of its network; 0: a share of what is free"`
-	HTTP          int           `default:"1000" min:"10" doc:"HTTP requests of one address per second, after a burst of ten times as many, and four times as many of its network; five of playback count as one"`
+	HTTP          int           `default:"1000" min:"10" doc:"HTTP requests of one address per second, after a burst of ten times as many, and four times as many of its network; five of playback count as one, and headers of more than 4 KiB as one more for each KiB"`
 	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
 	Requests      int           `default:"1000" min:"100" doc:"what sockets of one address may ask for per second, in the units of the socket protocol, after a burst of ten times as much"`
 	Reads         int           `default:"500" min:"10" doc:"what one address may ask for per second of what everybody may read over the API, in units of 0.1 ms (a channel 1, the list of 50 channels 6), after a burst of ten times as much, and four times as much for its network; one account a tenth as much of its own"`
@@ -68,7 +68,7 @@ type Live struct {
 	Grace      time.Duration `default:"30s" min:"1s" max:"10m" doc:"how long a channel waits for its publisher to come back before the broadcast ends"`
 	DVR        time.Duration `default:"30m" min:"30s" max:"24h" doc:"how far back viewers can seek"`
 	Publishers int           `default:"1000" min:"1" doc:"RTMP publishers at once"`
-	MaxBitrate int           `default:"60000000" min:"100000" doc:"bits per second of one publisher, on average after a burst of four seconds; whoever sends more is refused"`
+	MaxBitrate int           `default:"60000000" min:"100000" doc:"bits per second of one publisher, on average after a burst of four seconds, each message counted as 256 bytes more than it has; whoever sends more is refused"`
 	KeyOverlap time.Duration `default:"10m" min:"1s" max:"24h" doc:"how long older stream keys stay valid after a new one was made"`
 }
 

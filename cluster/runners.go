@@ -3,7 +3,7 @@ package cluster
 import "sync"
 
 // maxIdleRunners is how many goroutines wait for a mailbox to become busy: as many as a tick of the clock
-// may wake at one moment in a busy node, and 2 MiB of stacks at most ordinary ones.
+// may wake at one moment in a busy node. With stacks of 8 KiB, which ordinary turns need, they hold 2 MiB.
 const maxIdleRunners = 256
 
 // runners is protoactor's Dispatcher: it runs each busy mailbox on a goroutine. One whose mailbox is empty
@@ -18,7 +18,8 @@ type runners struct {
 	}
 }
 
-// runner is a goroutine and where it takes its next run from. It has one place: who is idle is handed one.
+// runner is a goroutine and where it takes its next run from. The channel holds one: only an idle runner is
+// handed a run, and so Schedule never blocks.
 type runner struct{ next chan func() }
 
 // Schedule implements actor.Dispatcher.
@@ -48,7 +49,7 @@ func (r *runners) take() *runner {
 	return idle
 }
 
-// work makes one run after the other.
+// work does one run after the other.
 func (r *runners) work(run func()) {
 	self := &runner{next: make(chan func(), 1)}
 	for run != nil {
@@ -73,7 +74,7 @@ func (r *runners) wait(self *runner) bool {
 	return true
 }
 
-// close waits for the runs and ends the idle goroutines. Runs that are still scheduled after it are made.
+// close waits for the runs and ends the idle goroutines. What is scheduled after it is run all the same.
 func (r *runners) close() {
 	r.wg.Wait()
 	r.mu.Lock()

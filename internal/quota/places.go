@@ -91,7 +91,8 @@ func (p *Places) Take(addr netip.Addr) (Place, error) {
 		return Place{}, ErrFull
 	}
 	for level, prefix := range around {
-		if p.mu.holders.held(prefix) >= p.most(level, level > 0 && level == len(around)-1, free) {
+		widest := level > 0 && level == len(around)-1 // who has no network around is an address alone
+		if p.mu.holders.held(prefix) >= p.most(level, widest, free) {
 			return Place{}, ErrCrowded
 		}
 	}

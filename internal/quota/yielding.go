@@ -12,7 +12,7 @@ import (
 // ErrGaveWay is the end of who had to give way.
 var ErrGaveWay = fault.New(fault.Unavailable, "gave_way", "the place was needed before anything was shown for it").After(retryAfter)
 
-// addressPart: an address may hold one part of so many of all places that yield, and at least alike.
+// addressPart says what an address may hold: one part of so many of all places, and at least alike.
 const addressPart = 8
 
 // alike is how many places of a network are not held against it: networks with so many or fewer give way by
@@ -23,7 +23,7 @@ const alike = 4
 // address may hold an eighth. A newcomer who finds all of them taken gets one nevertheless: who has waited
 // longest in the network that holds most gives way, the widest network first, then the narrower ones in it.
 //
-// So few networks, however many addresses they have, push out themselves only. Whose network holds four
+// Thus a few networks, however many addresses they have, push out only themselves. Whose network holds four
 // places or fewer is pushed out only by n/4 networks that come together, n being the number of places, and
 // only when more than n/t newcomers come a second, t being the time it takes to show what one comes for.
 type Yielding struct {

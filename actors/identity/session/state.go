@@ -82,8 +82,9 @@ type (
 	}
 	// logout ends the session for one who holds a token of it.
 	logout struct{ token auth.Refresh }
-	// revoke ends the session for one who may; user guards against a foreign session, empty means any. One
-	// that was opened with the version of logins before, or a later one, is not meant; 0: all are.
+	// revoke ends the session for one who may; user guards against a foreign session, empty means any. It is
+	// refused, as if there were none, if the session was opened under the version of logins that before is,
+	// or a higher one; 0: under whatever version.
 	revoke struct {
 		user   id.User
 		reason Reason

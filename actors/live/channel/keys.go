@@ -63,8 +63,8 @@ func (s *state) match(key auth.StreamKey) *keyRecord {
 	return found
 }
 
-// mint adds a key and lets the older ones run out after the overlap. Who was let in to ask for it before the
-// owner was shut out, and comes after that, has to ask again.
+// mint adds a key and lets the older ones run out after the overlap. A request that was authorized before the
+// owner was shut out, and arrives after that, is refused.
 func (s *state) mint(now time.Time, c mintKey, dst []effect) []effect {
 	if c.rights < s.doc.Rights {
 		return append(dst, document.Refuse{Err: auth.ErrTokenOutdated})

@@ -218,8 +218,8 @@ func (h *handlers) grant(ctx context.Context, a account.Account, r session.Rotat
 	return out, nil
 }
 
-// wholeDays is a time in seconds, rounded up to days. Who repeats a refresh, which a thief does, does not
-// learn from what is left when the owner's page asked, and will ask again.
+// wholeDays is a time in seconds, rounded up to days: to the second, the answer to a repeated refresh would
+// tell a thief of the token when the owner's page has refreshed it, and so when it will again.
 func wholeDays(d time.Duration) int {
 	const day = 24 * time.Hour
 	return int((d + day - 1).Truncate(day).Seconds())

@@ -8,7 +8,7 @@ import (
 // TestFamiliarPlacesAreBounded remembers more accounts than there is room for: those that were logged in to
 // longest ago are forgotten, one by one.
 func TestFamiliarPlacesAreBounded(t *testing.T) {
-	f := newPlaces()
+	f := newRegulars()
 	f.note("regular", "home")
 	for i := range familiarAccounts + 10 {
 		f.note(fmt.Sprint(i), "home")
@@ -32,7 +32,7 @@ func TestFamiliarPlacesAreBounded(t *testing.T) {
 
 // TestNobodyCrowdsOutThePlacesOfOthers has ninety accounts log in from everywhere.
 func TestNobodyCrowdsOutThePlacesOfOthers(t *testing.T) {
-	f := newPlaces()
+	f := newRegulars()
 	f.note("ann", "home")
 	for account := range 90 {
 		for place := range 1000 {
@@ -42,7 +42,7 @@ func TestNobodyCrowdsOutThePlacesOfOthers(t *testing.T) {
 	if !f.knows("ann", "home") {
 		t.Error("the place of another account is forgotten")
 	}
-	for place, want := range map[int]bool{1000 - familiarPlaces - 1: false, 1000 - familiarPlaces: true, 999: true} {
+	for place, want := range map[int]bool{1000 - familiarPrefixes - 1: false, 1000 - familiarPrefixes: true, 999: true} {
 		if got := f.knows("sybil7", fmt.Sprint(place)); got != want {
 			t.Errorf("place %d is known: %v", place, got)
 		}
@@ -54,10 +54,10 @@ func TestNobodyCrowdsOutThePlacesOfOthers(t *testing.T) {
 func TestWhatRefreshesDoesNotCrowdOutWhatWasLoggedInTo(t *testing.T) {
 	f := newFamiliar()
 	f.logins.note("ann", "home")
-	for place := range 2 * familiarPlaces {
+	for place := range 2 * familiarPrefixes {
 		f.refreshes.note("ann", fmt.Sprint("on the way ", place))
 	}
-	if !f.knows("ann", "home") || !f.knows("ann", fmt.Sprint("on the way ", 2*familiarPlaces-1)) {
+	if !f.knows("ann", "home") || !f.knows("ann", fmt.Sprint("on the way ", 2*familiarPrefixes-1)) {
 		t.Error("the home, or the last place on the way, is forgotten")
 	}
 	for i := range familiarAccounts {

@@ -63,7 +63,7 @@ func (c *Conn) check(now time.Duration) (time.Duration, bool) {
 	case waiting > 0 && due(c.out.moved+cfg.Stall):
 		c.close(wire.CloseSlow, "the client takes nothing")
 	case waiting > c.server.share():
-		c.server.metrics.crowded.Inc()
+		c.server.metrics.overShare.Inc()
 		c.close(wire.CloseSlow, "too much waits for slow clients")
 	}
 	if c.out.phase != phaseOpen {

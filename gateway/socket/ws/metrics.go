@@ -14,7 +14,7 @@ import (
 type Metrics struct {
 	open      prometheus.Gauge
 	pending   prometheus.Gauge
-	crowded   prometheus.Counter
+	overShare prometheus.Counter
 	opened    *prometheus.CounterVec
 	refused   *prometheus.CounterVec
 	closed    *prometheus.CounterVec
@@ -31,12 +31,12 @@ type Metrics struct {
 // NewMetrics registers the metrics with r.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		open:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_open", Help: "Websockets open now."}),
-		pending: prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_pending_bytes", Help: "Bytes that wait for all sockets besides those in the kernel, what many wait for counted for each."}),
-		crowded: prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_pending_shed_total", Help: "Sockets closed because more waited for them than an equal share while too much waited for all."}),
-		opened:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_opened_total", Help: "Upgrades that succeeded, by path: polled or streamed."}, []string{"path"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_handshakes_refused_total", Help: "Upgrades refused, by code."}, []string{"code"}),
-		closed:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_closed_total", Help: "Connections that ended, by close code: 1006 without one, other for one that means nothing here."}, []string{"code"}),
+		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_open", Help: "Websockets open now."}),
+		pending:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_pending_bytes", Help: "Bytes that wait for all sockets besides those in the kernel, what many wait for counted for each."}),
+		overShare: prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_pending_closed_total", Help: "Sockets closed because more waited for them than an equal share while too much waited for all."}),
+		opened:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_opened_total", Help: "Upgrades that succeeded, by path: polled or streamed."}, []string{"path"}),
+		refused:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_handshakes_refused_total", Help: "Upgrades refused, by code."}, []string{"code"}),
+		closed:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_closed_total", Help: "Connections that ended, by close code: 1006 without one, other for one that means nothing here."}, []string{"code"}),
 
 		messages:  prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_messages_received_total", Help: "Data messages received."}),
 		written:   prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_writes_total", Help: "Writes handed to sockets."}),
@@ -47,7 +47,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		waiting:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_waiting", Help: "Connections with requests that wait for a worker."}),
 		unwatched: prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_handover_failures_total", Help: "Upgraded connections that could not be taken over."}),
 	}
-	r.MustRegister(m.open, m.pending, m.crowded, m.opened, m.refused, m.closed, m.messages, m.written, m.bytes, m.pings, m.excess, m.shed, m.waiting, m.unwatched)
+	r.MustRegister(m.open, m.pending, m.overShare, m.opened, m.refused, m.closed, m.messages, m.written, m.bytes, m.pings, m.excess, m.shed, m.waiting, m.unwatched)
 	return m
 }
 

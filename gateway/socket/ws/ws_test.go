@@ -295,7 +295,7 @@ func TestWhatWaitsForAllIsBounded(t *testing.T) {
 		t.Errorf("%d are closed, and no more waits than may", n)
 	}
 	conns[1].Write(make([]byte, 1))
-	if n := look(); n != 8 || testutil.ToFloat64(s.metrics.crowded) != 8 {
+	if n := look(); n != 8 || testutil.ToFloat64(s.metrics.overShare) != 8 {
 		t.Errorf("%d are closed, want the 8 fat ones", n)
 	}
 	for _, c := range conns {

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/quota"
@@ -14,7 +13,7 @@ import (
 var errTooMany = fault.New(fault.Exhausted, "too_many_connections", "too many connections are open; try again later")
 
 var errTooManyKeys = fault.New(fault.Exhausted, "too_many_requests",
-	"too many wrong stream keys came from this address or its network; try again later").After(time.Minute)
+	"too many wrong stream keys came from this address or its network; try again later")
 
 // wrongKeys is how often an address may show a key that is none. Encoders try again every few seconds; who
 // tries keys without end has a channel read for each.

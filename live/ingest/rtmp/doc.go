@@ -18,10 +18,10 @@
 //     than it is long.
 //     Connections without a verified key are bounded in sum and for each address and take no publisher's
 //     slot. Floods of them keep no publisher out: a newcomer always gets a place, and the oldest of the
-//     network that holds most gives way. An encoder shows its key within a second, on a bad line within a
-//     few. It is pushed out while it does only by a flood of 250 networks (/24, /48) or more in which none
-//     holds more than four places, unless its own does, and only by one of 1000 new connections a second
-//     when it takes one second, 333 when it takes three: Config.MaxUnverified divided by the time. Of those
+//     network that holds most gives way (quota.Yielding). An encoder shows its key within a second, on a bad
+//     line within a few. Before that it is pushed out only if its own network holds more than four places,
+//     or by a flood of 250 networks (/24, /48) or more that opens more than Config.MaxUnverified
+//     connections in that time: 1000 a second if it takes one second, 333 if it takes three. Of those
 //     with a key that do not publish yet there is one for each key, the newest. Wrong keys are counted by
 //     address and network (wrongKeys): the Gate is asked no more often.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else

@@ -44,16 +44,16 @@ func (l pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // dial opens a connection from an address.
 func (l pipes) dial(from string) net.Conn {
 	near, far := net.Pipe()
-	l.accepted <- from4{far, &net.TCPAddr{IP: net.ParseIP(from), Port: 1}}
+	l.accepted <- piped{far, &net.TCPAddr{IP: net.ParseIP(from), Port: 1}}
 	return near
 }
 
-type from4 struct {
+type piped struct {
 	net.Conn
 	remote net.Addr
 }
 
-func (c from4) RemoteAddr() net.Addr { return c.remote }
+func (c piped) RemoteAddr() net.Addr { return c.remote }
 
 // anyKey is a Gate that lets everybody publish and begins nothing.
 type anyKey struct{}
@@ -90,8 +90,8 @@ func flood(t *testing.T) *flooded {
 // strangers opens connections that say nothing, each from the next of so many /24s.
 func (f *flooded) strangers(n, networks int) {
 	for range n {
-		net := f.come % networks
-		f.dial(fmt.Sprintf("10.%d.%d.%d", net>>8, net&0xff, 1+f.come/networks%250))
+		network := f.come % networks
+		f.dial(fmt.Sprintf("10.%d.%d.%d", network>>8, network&0xff, 1+f.come/networks%250))
 		f.come++
 	}
 }
