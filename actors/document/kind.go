@@ -64,8 +64,8 @@ type Kind[D, S any, C Core[S]] struct {
 	// Settle writes what belongs beside the document that is stored, as far as Around does that after the
 	// save. It is called when that may be missing, until it succeeds. Nil: nothing.
 	//
-	// Both go on beside others, and after a stall beside those of a successor: doc may be an older one by
-	// then. So what they say carries its versions, and whoever hears it leaves alone what is newer.
+	// Around and Settle go on beside later changes, and after a stall beside those of a successor: doc may be
+	// out of date by then. What they tell others has to carry its versions, so that nothing newer is undone.
 	Settle func(ctx context.Context, doc D) error
 	// Actor puts the kind's own shell around the common one; nil: there is none.
 	Actor func(*Shell[D, S, C]) cluster.Actor

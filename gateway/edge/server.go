@@ -13,8 +13,8 @@ const (
 	// maxHead bounds the head of a request as headSize has it. Browsers send 1 or 2 KiB and their cookies: of
 	// ours one is small, and 16 KiB leaves room for what else a domain has given them, as other servers do.
 	maxHead = 16 << 10
-	// hardHead is where the server stops to read and answers 431 by itself, in plain text; HTTP/1 has 4 KiB
-	// more. It is so much more that who is a little above maxHead is told what is wrong.
+	// hardHead is where net/http stops reading and answers 431 by itself, in plain text; for HTTP/1 it adds 4
+	// KiB. It is above maxHead so that a request that is a little too long is told what is wrong.
 	hardHead = 20 << 10
 	// maxStreams is how many requests one HTTP/2 connection may have under way: the least that RFC 9113
 	// recommends, and far more than a player waits for.

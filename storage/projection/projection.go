@@ -181,7 +181,7 @@ func (p *Projection) last(ctx context.Context, source string, seen map[string]ui
 		return n, nil
 	}
 	n, _, err := p.get(ctx, p.sourceKey(source))
-	if errors.Is(err, table.ErrCorrupt) { // one source is told again, and all others are not held up
+	if errors.Is(err, table.ErrCorrupt) { // its events are applied again, which holds up no other source
 		n, err = 0, nil
 	}
 	if err == nil {

@@ -26,9 +26,8 @@ type Deps struct {
 	Config Config
 }
 
-// ShutOut is what a shut-out ends. It may be carried out when the account was let in again long since, by an
-// activation that has a successor, or by the present one beside what it does by now: so it says which of
-// these things were before, and nothing later is ended.
+// ShutOut is what a shut-out ends. It may be carried out late: when the account was let in again long ago, or
+// by an activation that has a successor. So it carries versions, and nothing of a later time is ended.
 type ShutOut struct {
 	User id.User
 	// Logins ends logins that were opened with a lower version (Account.Logins).

@@ -27,5 +27,6 @@
 // network, handshakes per address and network, frames per second, requests waiting, bytes waiting. What
 // exceeds them is refused or closed, and counted in Metrics. A frame that has nothing before it is taken
 // whatever its size, so that no bound closes those who read. Bytes that wait are bounded for all together,
-// too (policy: while more wait, those are closed at the next look for whom more wait than an equal share).
+// too (policy: while more wait, a connection with more than an equal share is closed when it is next looked
+// at).
 package ws

@@ -32,7 +32,7 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_open", Help: "Websockets open now."}),
-		pending:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_pending_bytes", Help: "Bytes that wait for all sockets besides those in the kernel, what many wait for counted for each."}),
+		pending:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_pending_bytes", Help: "Bytes that wait for all sockets, besides those in the kernel; shared ones count for each socket."}),
 		overShare: prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_pending_closed_total", Help: "Sockets closed because more waited for them than an equal share while too much waited for all."}),
 		opened:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_connections_opened_total", Help: "Upgrades that succeeded, by path: polled or streamed."}, []string{"path"}),
 		refused:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_handshakes_refused_total", Help: "Upgrades refused, by code."}, []string{"code"}),

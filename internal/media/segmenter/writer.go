@@ -44,7 +44,7 @@ type writer struct {
 	stale   bool
 	any     bool // a segment was written
 	breaks  bool // the next segment does not continue the one before
-	waits   bool // and what came for it was dropped, since waited, for want of an IDR picture
+	waits   bool // and begins with an IDR picture: what comes before one is dropped, since waited
 	waited  time.Duration
 	samples [2][]fmp4.Sample
 }
