@@ -17,8 +17,8 @@
 // Promises, proven for every driver by package tabletest: a Write that returned nil survives the death of
 // the process and of the machine; a batch happens wholly or not at all; compare-and-set is linearizable per
 // row; reads return durable rows only; an expired row is never returned; a damaged row is never returned as
-// data but as ErrCorrupt. Bytes that were given to a call may be reused once it has returned, whatever it
-// answered.
+// data: it gives ErrCorrupt, or a scan leaves it out and tells its key (Range.Damaged). Bytes that were given
+// to a call may be reused once it has returned, whatever it answered.
 //
 // Refusals: fault.Invalid (names, sizes, a batch that does not fit the class of its table), fault.Conflict
 // (condition not met), fault.Fenced, fault.Unavailable (engine; nothing was done), fault.Timeout

@@ -93,7 +93,10 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		d.MaybeScanArgs(t, key, &n)
 		return n
 	}
-	fence := func() Fence { return number("fence") }
+	fence := func() (f Fence) {
+		d.ScanArgs(t, "fence", &f)
+		return f
+	}
 	switch d.Cmd {
 	case "create":
 		return create{"11", word("name"), "A title", "42", "12"}

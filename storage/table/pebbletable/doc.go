@@ -20,7 +20,8 @@
 // "storage_failed", Failed tells the owner, who ends the process, and only another process may open the
 // directory again. A disk that does not answer for a second has writes refused with "storage_stalled" until
 // it does. A write caught in the middle of any of this gets table.ErrUnknown. A damaged row or file gives
-// table.ErrCorrupt. A directory that another process holds gives ErrLocked.
+// table.ErrCorrupt; a scan with Range.Damaged leaves such rows out, counted, and each logged once. A
+// directory that another process holds gives ErrLocked.
 //
 // The bytes on disk are described in FORMAT.md.
 package pebbletable
