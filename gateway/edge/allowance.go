@@ -22,8 +22,8 @@ type Allowance struct {
 	Rate quota.Rate
 	// Costs are of requests that do not cost 1.
 	Costs []Cost
-	// Refused counts who asked for more; nil: nobody.
-	Refused prometheus.Counter
+	// Refused counts those who asked for more, and heads that were too large, by code; nil: nobody does.
+	Refused *prometheus.CounterVec
 }
 
 // Cost is that of the requests for a path, or, if it ends with a slash, for all that is under it. Those that
@@ -34,10 +34,10 @@ type Cost struct {
 }
 
 // NewRefused is the counter of an Allowance, registered with r.
-func NewRefused(r prometheus.Registerer) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "barrage_http_refused_total", Help: "HTTP requests that were refused because their address or network asked for too many.",
-	})
+func NewRefused(r prometheus.Registerer) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "barrage_http_refused_total", Help: "HTTP requests that were refused before anything looked at them, by code.",
+	}, []string{"code"})
 	r.MustRegister(c)
 	return c
 }
@@ -56,20 +56,24 @@ func newCounts(a Allowance, proxies []netip.Prefix, log *slog.Logger) *counts {
 // take counts a request with a head of so many bytes, or answers it.
 func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr, head int) bool {
 	cost := c.cost(r.URL.Path) + headCost(head)
-	if c.Rate == (quota.Rate{}) || cost == 0 || c.callers.Take(addr, cost) {
+	switch {
+	case c.Rate != (quota.Rate{}) && cost > 0 && !c.callers.Take(addr, cost):
+		c.refuse(w, r, addr, problem.Of(errTooMany))
+	case head > maxHead:
+		c.refuse(w, r, addr, problem.At(http.StatusRequestHeaderFieldsTooLarge, errHead))
+	default:
 		return true
 	}
-	if c.Refused != nil {
-		c.Refused.Inc()
-	}
-	c.log.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("addr", addr.String()))
-	refuse(w, problem.Of(errTooMany))
 	return false
 }
 
 // refuse answers with what says nothing of anybody: pages elsewhere and players see what it is, and when to
 // come again.
-func refuse(w http.ResponseWriter, p *problem.Problem) {
+func (c *counts) refuse(w http.ResponseWriter, r *http.Request, addr netip.Addr, p *problem.Problem) {
+	if c.Refused != nil {
+		c.Refused.WithLabelValues(p.Code).Inc()
+	}
+	c.log.LogAttrs(r.Context(), slog.LevelDebug, "request refused", slog.String("addr", addr.String()), slog.String("code", p.Code))
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
 	p.Write(w)

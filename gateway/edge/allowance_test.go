@@ -24,7 +24,7 @@ func TestAnAddressHasSoManyRequests(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	var told strings.Builder
 	log := slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	newFront := func() (http.Handler, prometheus.Counter) {
+	newFront := func() (http.Handler, *prometheus.CounterVec) {
 		refused := NewRefused(prometheus.NewRegistry())
 		return Public(Mux([]Mount{{"/", face}}), Trust{Proxies: proxies}, Allowance{
 			Rate: quota.Rate{PerSecond: 1e-6, Burst: 10}, Costs: []Cost{{"/live/", 0.2}, {"/ws", 0}}, Refused: refused,
@@ -76,7 +76,7 @@ func TestAnAddressHasSoManyRequests(t *testing.T) {
 			if passed != c.want || answered > c.want {
 				t.Errorf("%d of 1,000 pass and %d are answered, want %d", passed, answered, c.want)
 			}
-			if n := int(testutil.ToFloat64(refused)); n != 1000-c.want {
+			if n := int(testutil.ToFloat64(refused.WithLabelValues(errTooMany.Code))); n != 1000-c.want {
 				t.Errorf("%d are counted as refused", n)
 			}
 			if n := strings.Count(told.String(), `msg="request refused" addr=`); n != 1000-c.want {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/internal/problem"
 )
 
 const (
@@ -31,12 +30,3 @@ func headSize(r *http.Request) int {
 
 // headCost is what it has cost to read a head.
 func headCost(size int) float64 { return float64(max(0, size-freeHead)) / headPerUnit }
-
-// fits answers a request whose head is too large.
-func fits(w http.ResponseWriter, head int) bool {
-	if head <= maxHead {
-		return true
-	}
-	refuse(w, problem.At(http.StatusRequestHeaderFieldsTooLarge, errHead))
-	return false
-}

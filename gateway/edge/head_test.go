@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/internal/quota"
 )
@@ -19,7 +22,9 @@ import (
 func TestAHeadThatIsTooLargeIsRefused(t *testing.T) {
 	lender := httptest.NewTLSServer(http.NotFoundHandler())
 	defer lender.Close()
-	h := Public(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "page") }), Trust{}, Allowance{}, slog.New(slog.DiscardHandler))
+	refused := NewRefused(prometheus.NewRegistry())
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "page") })
+	h := Public(page, Trust{}, Allowance{Refused: refused}, slog.New(slog.DiscardHandler))
 	for scheme, certificate := range map[string]*tls.Config{
 		"http": nil, "https": {Certificates: lender.TLS.Certificates, MinVersion: tls.VersionTLS12},
 	} {
@@ -62,6 +67,9 @@ func TestAHeadThatIsTooLargeIsRefused(t *testing.T) {
 				}
 			})
 		}
+	}
+	if n := int(testutil.ToFloat64(refused.WithLabelValues(errHead.Code))); n != 4 {
+		t.Errorf("%d are counted, want those 4 that were told why", n)
 	}
 }
 

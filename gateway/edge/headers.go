@@ -44,7 +44,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if who.TLS || strings.HasPrefix(f.trust.Public, "https:") {
 		h.Set("Strict-Transport-Security", "max-age=31536000") // browsers ignore it without TLS (RFC 6797 section 8.1)
 	}
-	if head := headSize(r); f.counts.take(w, r, who.Addr, head) && fits(w, head) {
+	if f.counts.take(w, r, who.Addr, headSize(r)) {
 		f.next.ServeHTTP(w, r)
 	}
 }

@@ -44,7 +44,7 @@ type Config struct {
 	RTMP rtmp.Config
 	// Lax makes the Gate judge keys in Begin only, as a Gate without the ability to Verify does.
 	Lax bool
-	// Log takes what the wing logs; nil drops it.
+	// Log takes what the wing logs, at level debug; nil drops it.
 	Log io.Writer
 }
 
@@ -65,7 +65,7 @@ func New(tb testing.TB, cfg Config) *World {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if cfg.Log != nil {
-		log = slog.New(slog.NewTextHandler(cfg.Log, nil))
+		log = slog.New(slog.NewTextHandler(cfg.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w := &World{Metrics: prometheus.NewRegistry()}
 	w.Gate = &Gate{

@@ -25,6 +25,8 @@ type conn struct {
 	remote string
 	place  *place
 	ctx    context.Context //nolint:containedctx // its life, which the server and a newcomer can end; its cause says why
+	// asked: it has said what it wants to publish or play. published: it had a stream.
+	asked, published bool
 }
 
 // run serves the connection to its end, which it logs and counts once.
@@ -35,13 +37,26 @@ func (c *conn) run() {
 			c.log.Error("connection panicked", slog.Any("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
 			err = errPanic
 		}
-		c.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
-		c.log.Info("connection closed", slog.String("code", fault.CodeOf(err)), slog.Any("error", err))
+		c.note(err)
 		_ = c.guard.Close() // it ends here, whatever it says
 	}()
 	c.cfg.Metrics.conns.Inc()
 	defer c.cfg.Metrics.conns.Dec()
 	err = c.serve()
+}
+
+// note counts and logs the end. Publishers have a line of their own, which the log bounds apart: those who
+// come in floods and never get as far leave no trace of it out.
+func (c *conn) note(err error) {
+	c.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
+	level, what := slog.LevelDebug, "connection closed"
+	switch {
+	case c.published:
+		level, what = slog.LevelInfo, "publisher gone"
+	case c.asked:
+		level, what = slog.LevelInfo, "connection refused"
+	}
+	c.log.Log(context.WithoutCancel(c.ctx), level, what, slog.String("code", fault.CodeOf(err)), slog.Any("error", err))
 }
 
 // serve leads a connection through its life and gives the reason of its end.
@@ -97,6 +112,7 @@ func (c *conn) refuse(err error) error {
 
 // verify reads the key and asks whether it is good, if the Gate can tell already.
 func (c *conn) verify(p *ingest.Publication) (err error) {
+	c.asked = true
 	if !c.rtmp.Publish {
 		return errPlay
 	}
@@ -141,6 +157,7 @@ func (c *conn) detect() (*detector, error) {
 
 // publish writes units until the connection or the stream ends.
 func (c *conn) publish(s *live.Stream, d *detector) (err error) {
+	c.published = true
 	c.log = c.log.With(slog.String("stream", string(s.ID())))
 	c.log.Info("publishing")
 	err = errPanic // what is left when nothing below returns

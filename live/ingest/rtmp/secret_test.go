@@ -31,30 +31,30 @@ func TestKeysAreNeverLogged(t *testing.T) {
 		lax                bool
 		app, command, path string
 		after              func(c *client)
-		counted            string
+		counted, line      string
 	}{
-		{"accepted", false, "live", "publish", secret, published, "stream_ended"},
-		{"accepted, the key in the application", false, "live/" + secret, "publish", "", published, "stream_ended"},
+		{"accepted", false, "live", "publish", secret, published, "stream_ended", "publisher gone"},
+		{"accepted, the key in the application", false, "live/" + secret, "publish", "", published, "stream_ended", "publisher gone"},
 		{"accepted, then garbage", false, "live", "publish", secret, func(c *client) {
 			c.raw(chunk(3, 20, 12, []byte(secret+"\x01\x02\x03\x04")))
-		}, "bad_rtmp"},
-		{"a wrong key", false, "live", "publish", secret + "-1", nil, "bad_stream_key"},
+		}, "bad_rtmp", "connection refused"},
+		{"a wrong key", false, "live", "publish", secret + "-1", nil, "bad_stream_key", "connection refused"},
 		{"a wrong key, judged late", true, "live", "publish", secret + "-1", func(c *client) {
 			c.play(mediatest.Source{}, time.Second)
-		}, "bad_stream_key"},
-		{"a key with a path", false, "live", "publish", secret + "/x", nil, "bad_path"},
-		{"a key with a query", false, "live", "publish", "?key=" + secret, nil, "bad_path"},
-		{"a key with what no key has", false, "live", "publish", secret + "\\", nil, "bad_path"},
-		{"a key that is no part of an address", false, "live", "publish", secret + "\x00", nil, "bad_rtmp"},
-		{"another application", false, secret, "publish", secret, nil, "bad_path"},
-		{"an address that is none", false, "%zz/" + secret, "publish", secret, nil, "bad_rtmp"},
-		{"a player", false, "live", "play", secret, nil, "play_unsupported"},
+		}, "bad_stream_key", "connection refused"},
+		{"a key with a path", false, "live", "publish", secret + "/x", nil, "bad_path", "connection refused"},
+		{"a key with a query", false, "live", "publish", "?key=" + secret, nil, "bad_path", "connection refused"},
+		{"a key with what no key has", false, "live", "publish", secret + "\\", nil, "bad_path", "connection refused"},
+		{"a key that is no part of an address", false, "live", "publish", secret + "\x00", nil, "bad_rtmp", "connection closed"},
+		{"another application", false, secret, "publish", secret, nil, "bad_path", "connection refused"},
+		{"an address that is none", false, "%zz/" + secret, "publish", secret, nil, "bad_rtmp", "connection closed"},
+		{"a player", false, "live", "play", secret, nil, "play_unsupported", "connection refused"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var log bytes.Buffer // the handler writes lines one at a time; it is read when the world has ended
 			t.Cleanup(func() {
-				if !strings.Contains(log.String(), "connection closed") || !strings.Contains(log.String(), "code="+c.counted) {
+				if !strings.Contains(log.String(), c.line) || !strings.Contains(log.String(), "code="+c.counted) {
 					t.Errorf("the log does not tell of the connection:\n%s", &log)
 				}
 				for line := range strings.Lines(log.String()) {
