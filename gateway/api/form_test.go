@@ -48,8 +48,11 @@ func TestBadForms(t *testing.T) {
 		{"two values", patch(good + good), 400, "bad_request"},
 		{"half", patch(`{"title":`), 400, "bad_request"},
 		{"not JSON", patch(`title=Changed`), 400, "bad_request"},
-		{"depth 10,000", patch(`{"title":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`), 400, "bad_request"},
+		{"depth 1,000", patch(`{"title":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`), 400, "bad_request"},
 		{"depth 17", patch(strings.Repeat("[", 17) + strings.Repeat("]", 17)), 400, "bad_request"},
+		{"too many values", call{method: "POST", path: "/v1/auth/login", body: `{"handle":"ann","password":"x","x":[` + strings.Repeat("[],", 200) + `[]]}`}, 400, "bad_request"},
+		{"4 KiB and a byte", patch(`{"title":"` + strings.Repeat("a", 4<<10+1-12) + `"}`), 413, "body_too_large"},
+		{"4 KiB", patch(`{"title":"` + strings.Repeat("a", 4<<10-12) + `"}`), 422, "text_too_long"},
 		{"a megabyte", patch(`{"title":"` + strings.Repeat("a", 1<<20) + `"}`), 413, "body_too_large"},
 		{"form", typed(patch(good), "application/x-www-form-urlencoded"), 415, "unsupported_media_type"},
 		{"plain text", typed(patch(good), "text/plain"), 415, "unsupported_media_type"},
@@ -338,4 +341,33 @@ func TestRefusalsHideNothingThatWasDone(t *testing.T) {
 	if logged := w.log.String(); !strings.Contains(logged, `"method":"PATCH","route":"/v1/rooms/{room}","path":"`+room+`","status":200`) {
 		t.Errorf("who changed the room is not in the log:\n%s", logged)
 	}
+}
+
+// TestTheLargestBodiesThatAreUsedAreTaken however clients escape them.
+func TestTheLargestBodiesThatAreUsedAreTaken(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.join("ann")
+	w.own(p, "anns")
+	title := call{method: "PATCH", path: "/v1/channels/anns", token: p.token, body: `{"title":"` + strings.Repeat(`\ud83c\udf89`, 120) + `"}`}
+	w.do(title).want(t, http.StatusOK, "")
+	long := strings.Repeat(`\u0061`, 256)
+	change := call{method: "POST", path: "/v1/me/password", token: p.token, body: `{"current":"` + long + `","new":"` + long + `"}`}
+	w.do(change).want(t, http.StatusForbidden, "wrong_password")
+}
+
+// TestBodiesCostTheAddressThatSendsThem: who has large ones read without end, for which no token is asked,
+// is told to wait. Its neighbours' are small and cost nothing.
+func TestBodiesCostTheAddressThatSendsThem(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Reads = 7 }) // a burst of ten bodies of 4 KiB
+	large := call{method: "POST", path: "/v1/auth/login", body: `{"x":"` + strings.Repeat("a", 4<<10-8) + `"}`, from: "192.0.2.1:99"}
+	for i := range 10 {
+		if a := w.do(large); a.status != http.StatusUnprocessableEntity {
+			t.Fatalf("large body %d: %d %s", i, a.status, a.body)
+		}
+	}
+	w.do(large).want(t, http.StatusTooManyRequests, "rate_limited")
+	small := call{method: "POST", path: "/v1/auth/login", body: `{"handle":"nobody","password":"correct horse"}`, from: "192.0.2.1:99"}
+	w.do(small).want(t, http.StatusUnauthorized, "bad_credentials")
+	large.from = "198.51.100.1:99"
+	w.do(large).want(t, http.StatusUnprocessableEntity, "validation_failed")
 }

@@ -18,11 +18,15 @@ type reads struct {
 	addrs    *quota.Callers
 }
 
-// readers is how many accounts at their limit one address is good for.
-const readers = 10
+const (
+	// readBurst is how many seconds' worth of reads may be asked for at once after a rest.
+	readBurst = 10
+	// readers is how many accounts at their limit one address is good for.
+	readers = 10
+)
 
 func newReads(cfg Config) *reads {
-	account := quota.Rate{PerSecond: cfg.Reads / readers, Burst: cfg.Reads}
+	account := quota.Rate{PerSecond: cfg.Reads / readers, Burst: readBurst * cfg.Reads / readers}
 	return &reads{
 		account: account, accounts: quota.NewEach[id.User](account),
 		addrs: quota.NewCallers(account.Times(readers), cfg.Proxies),

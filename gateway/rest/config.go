@@ -19,13 +19,11 @@ type Config struct {
 	Proxies []netip.Prefix
 	// Public is the URL that viewers reach the service by, without a path; empty: what the request says.
 	Public string
-	// MaxBody is how many bytes of a body are read; zero means 64 KiB.
-	MaxBody int64
 	// Timeout is how long a request may take; zero means 10 s.
 	Timeout time.Duration
 	// Reads is what one address may read in a second, in the units of Costly, after a burst of ten times as
 	// much, and an account a tenth of that of what is its own; its networks may ask for quota.Factor as much.
-	// Zero means 500.
+	// Bodies that it sends may cost as much again. Zero means 500.
 	Reads float64
 	// Writes is how often one account may ask for a change in a second, after a burst of thirty times as
 	// much; one address may sixteen times as often, its networks quota.Factor as often as that. Zero means 2.
@@ -34,9 +32,6 @@ type Config struct {
 
 // filled replaces the zeros.
 func (c Config) filled() Config {
-	if c.MaxBody == 0 {
-		c.MaxBody = 64 << 10
-	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}

@@ -150,9 +150,9 @@ func (rt *Router) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), rt.Config.Timeout)
 		defer cancel()
-		if r.ContentLength > rt.Config.MaxBody {
+		if r.ContentLength > maxBody {
 			w.Header().Set("Connection", "close") // what was not read is not waited for
-			badForm(http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than "+strconv.FormatInt(rt.Config.MaxBody, 10)+" bytes").Write(w)
+			unread(nil).Write(w)
 			return
 		}
 		if r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {

@@ -10,10 +10,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// maxDepth is how deeply a body may nest; ours nest once.
-const maxDepth = 16
+const (
+	// maxDepth is how deeply a body may nest; ours nest once.
+	maxDepth = 16
+	// maxTokens is how many names, values and brackets a body may have; ours have a dozen. All that comes
+	// later, and what is said of each of them, takes time in proportion.
+	maxTokens = 128
+)
 
 var (
+	errMany     = errors.New("the JSON has too many values")
 	errDeep     = errors.New("the JSON nests too deeply")
 	errRepeated = errors.New("the JSON names a member twice")
 	errTrailing = errors.New("there is something after the JSON value")
@@ -47,20 +53,23 @@ func unmarshal(b []byte, v any) error {
 	return err
 }
 
-// strict walks the tokens: one value, no repeated member, no null, bounded depth. encoding/json and huma
-// take members in any case, and null for what may be absent; the description does not. All members of ours
-// are in lower case.
+// strict walks the tokens: one value, no repeated member, no null, bounded depth and number. encoding/json
+// and huma take members in any case, and null for what may be absent; the description does not. All members
+// of ours are in lower case.
 func strict(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	var open []level
-	for {
+	for n := 0; ; n++ {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		if n == maxTokens {
+			return errMany
 		}
 		if open, err = nest(open, t); err != nil {
 			return err

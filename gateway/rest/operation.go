@@ -48,7 +48,7 @@ func Handle[I, O any](o Operation, handler func(context.Context, *I) (*O, error)
 func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: o.ID, Method: o.Method, Path: o.Path, Summary: o.Summary, Description: o.Text, Tags: []string{o.Tag},
-		DefaultStatus: o.Status, MaxBodyBytes: r.Config.MaxBody + 1, BodyReadTimeout: -1, // whole has read it
+		DefaultStatus: o.Status, MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1, // whole has read it
 		Responses:   r.refusals(o),
 		Middlewares: huma.Middlewares{r.authorize(o.Access)},
 		Extensions:  map[string]any{"x-barrage-access": map[string]any{"token": o.Access.String(), "may": o.may()}},
@@ -70,6 +70,9 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	case Anyone:
 	}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
+		if decoded, ok := ctx.Value(decodedKey{}).(func()); ok {
+			decoded() // the handler may wait for others, who would wait for its place
+		}
 		if !o.changes() {
 			var who auth.Identity
 			if o.Cached == 0 {
