@@ -22,9 +22,10 @@
 // under a lower one is over at its next refresh, whatever a crash kept from being ended.
 //
 // An account that is shut out loses what it has elsewhere (Deps.Shut) in the same way: after the change is
-// durable, and again until it has succeeded. It is let in again only when all of that is gone. What is said
-// to logins and channels carries the version of the account (ShutOut), so that a shut-out whose work comes
-// late, perhaps from an activation that has a successor, ends nothing of the time after.
+// durable, and again until it has succeeded. To shut it out once more raises both versions, and so ends
+// whatever it has by then. It is let in again only when all of that is gone. What is said to logins and
+// channels carries the version of the account (ShutOut), so that a shut-out whose work comes late, perhaps
+// from an activation that has a successor, ends nothing of the time after.
 //
 // Passwords are hashed and compared in the caller's goroutine, in auth.Hasher's bounded pool, never in the
 // mailbox.

@@ -31,8 +31,8 @@ type Account struct {
 	Logins uint64
 	// Kept is the one login that holds whatever its version: the one that changed the password.
 	Kept id.Session
-	// RightsVersion grows when an administrator changes the roles or shuts the account out or lets it in;
-	// tokens with a lower one are out of date.
+	// RightsVersion grows when an administrator changes the roles or lets the account in, and whenever it is
+	// shut out, also if it was already; tokens with a lower one are out of date.
 	RightsVersion uint64
 }
 
@@ -65,8 +65,8 @@ type (
 	}
 	// rehash replaces the password hash, unless it has changed since it was read.
 	rehash struct{ old, hash string }
-	// changePassword replaces the password hash, and refuses if it has changed since it was read. All
-	// logins but one are over.
+	// changePassword replaces the password hash, and refuses if it has changed since it was read, or the
+	// account is shut out. All logins but one are over.
 	changePassword struct {
 		old, hash string
 		keep      id.Session
@@ -132,8 +132,11 @@ func (s *state) Apply(now time.Time, cmd any, dst []effect) []effect {
 		}
 		return append(dst, document.Reply{Value: s.public()})
 	case changePassword:
-		if s.doc.Hash != c.old {
+		switch {
+		case s.doc.Hash != c.old:
 			return append(dst, document.Refuse{Err: ErrCredentials})
+		case s.doc.Disabled: // since the password was looked at; it may keep no login
+			return append(dst, document.Refuse{Err: ErrDisabled})
 		}
 		s.doc.Hash = c.hash
 		s.doc.Logins, s.doc.Kept = s.doc.Logins+1, c.keep
@@ -165,13 +168,14 @@ func (s *state) create(now time.Time, c create, dst []effect) []effect {
 
 // change gives the account other rights, and makes tokens that carry the old ones out of date. The logins of
 // one that is shut out are over, and stay so when it is let in again. What is so already is written and told
-// again, because what followed the first write may not have happened.
+// again, because what followed the first write may not have happened; under new versions if the account is
+// shut out, so that whatever it has is ended, however it came by it.
 func (s *state) change(roles auth.Roles, disabled bool, dst []effect) []effect {
 	note := rightsChanged{letIn: s.doc.Disabled && !disabled}
-	if disabled && !s.doc.Disabled {
+	if disabled {
 		s.doc.Logins, s.doc.Kept = s.doc.Logins+1, ""
 	}
-	if s.doc.Disabled != disabled || !slices.Equal(s.doc.Roles, roles) {
+	if disabled || s.doc.Disabled || !slices.Equal(s.doc.Roles, roles) {
 		s.doc.Roles, s.doc.Disabled = roles, disabled
 		s.doc.Rights++
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/gateway/rest"
 )
@@ -99,6 +100,11 @@ func (h *handlers) mintKey(ctx context.Context, in *ChannelRef) (*mintedOut, err
 	owner, err := h.Accounts.Find(ctx, string(ch.Owner)) // an administrator may ask as well
 	if err != nil {
 		return nil, err
+	}
+	// A request may have been let in before its owner was shut out, and an administrator may ask: rights of
+	// one who is shut out make no key.
+	if owner.Disabled {
+		return nil, account.ErrDisabled
 	}
 	k, secret, err := h.StreamKeys.MintKey(ctx, ch.ID, owner.RightsVersion)
 	if err != nil {
