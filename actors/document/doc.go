@@ -21,7 +21,8 @@
 //     write which is still on its way can take effect after the answer, and asked again with a growing
 //     pause for as long as it cannot answer. Then the core is given Loaded.
 //  3. Every write carries the fence of the activation and the version that was read. One who was superseded
-//     changes nothing: the kind gets Superseded, and the activation ends.
+//     changes nothing: the kind gets Lost, and the activation ends. So it is with one whose document turns
+//     out to be damaged; whoever asks it from then on is refused as the table refuses it.
 //  4. Asking for what does not exist keeps no activation in memory.
 //  5. Events of a Save are appended to the log if and only if the document is stored (package
 //     storage/outbox), a moment later, or as soon as the log takes them. What belongs beside a document

@@ -100,7 +100,7 @@ type world struct {
 	mu     sync.Mutex
 	script faulttable.Script
 	noted  []int
-	lost   []error // why activations were superseded
+	lost   []error // why activations were lost
 	lives  int
 	around func(n int, save func() error) error
 }
@@ -161,7 +161,7 @@ func (w *world) kind() cluster.Kind {
 				switch e := e.(type) {
 				case noted:
 					w.noted = append(w.noted, e.n)
-				case document.Superseded:
+				case document.Lost:
 					w.lost = append(w.lost, e.Cause)
 				}
 				return false
@@ -291,7 +291,7 @@ func TestAnOutageEndsNothing(t *testing.T) {
 				w.want(list{}, x.want...)
 				w.want(add{4}, append(slices.Clone(x.want), 4)...)
 				if w.lives != 1 || len(w.lost) != 0 {
-					t.Errorf("%d activations, superseded %v", w.lives, w.lost)
+					t.Errorf("%d activations, lost %v", w.lives, w.lost)
 				}
 				if noted := []int{1, 4}; !slices.Equal(w.noted, noted) {
 					t.Errorf("noted %v; what follows a change must not happen while nobody knows whether it was made", w.noted)
@@ -425,6 +425,40 @@ func TestAConflictIsNotTheAskersBusiness(t *testing.T) {
 	})
 }
 
+// TestADamagedDocumentEndsItsActivation: nothing of what it has in memory goes on, and it is not asked for
+// again and again.
+func TestADamagedDocumentEndsItsActivation(t *testing.T) {
+	corrupt := func(faulttable.Call) faulttable.Fault { return faulttable.Refused(table.ErrCorrupt) }
+	for name, doubt := range map[string]bool{"seen by a write": false, "seen by asking what is stored": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.want(add{1}, 1)
+				if doubt {
+					w.fail(away)
+					w.refused(add{2}, fault.Unavailable, "away")
+				}
+				calls := 0
+				w.fail(func(c faulttable.Call) faulttable.Fault {
+					calls++
+					return corrupt(c)
+				})
+				w.refused(add{3}, fault.Internal, "row_corrupt")
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if len(w.lost) != 1 || !errors.Is(w.lost[0], table.ErrCorrupt) {
+					t.Errorf("lost: %v", w.lost)
+				}
+				if n := w.node.Active(); n != 0 || calls > 3 {
+					t.Errorf("%d activations, the table was asked %d times", n, calls)
+				}
+				w.fail(nil)
+				w.want(list{}, 1)
+			})
+		})
+	}
+}
+
 func TestOneWhoWasSupersededStepsDown(t *testing.T) {
 	for name, doubt := range map[string]bool{"by a write": false, "by asking what is stored": true} {
 		t.Run(name, func(t *testing.T) {
@@ -450,7 +484,7 @@ func TestOneWhoWasSupersededStepsDown(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
 				if len(w.lost) != 1 || !errors.Is(w.lost[0], table.ErrFenced) {
-					t.Errorf("superseded: %v", w.lost)
+					t.Errorf("lost: %v", w.lost)
 				}
 				if now, err := w.tables.Get(t.Context(), tallies(), "a", []byte("doc")); err != nil || now.Version != row.Version {
 					t.Errorf("it has written: %v, %v", now, err)

@@ -51,7 +51,9 @@ func (s *Shell[D, S, C]) failed(t *cluster.Turn, why error, w *writing[D, S, C])
 	case w.failure == nil, fault.KindOf(w.failure) == fault.Invalid:
 		s.tend(t)
 	case fault.KindOf(w.failure) == fault.Fenced:
-		s.superseded(t, w.failure)
+		s.lose(t, w.failure)
+	case Damaged(s.kind.Name, w.failure):
+		s.damaged(t, w.failure)
 	default:
 		s.doubt = doubt{on: true, n: s.doubt.n + 1, pause: firstPause, fragile: w.effect.Fragile}
 		s.look(t, t.Await, firstLook, s.lookLater)
@@ -118,7 +120,10 @@ func (s *Shell[D, S, C]) look(
 			then(t, true)
 		case fault.KindOf(err) == fault.Fenced:
 			t.Fail(fault.From(err))
-			s.superseded(t, err)
+			s.lose(t, err)
+		case Damaged(kind.Name, err):
+			t.Fail(fault.From(err))
+			s.damaged(t, err)
 		default:
 			s.doubt.hangs = late
 			t.Log().Warn("what is stored is not known", slog.Any("error", err), slog.Duration("pause", s.doubt.pause))
@@ -127,10 +132,17 @@ func (s *Shell[D, S, C]) look(
 	})
 }
 
-// superseded ends an activation that has a successor.
-func (s *Shell[D, S, C]) superseded(t *cluster.Turn, cause error) {
+// damaged ends an activation over a document that nobody can read any more. What it has in memory would be
+// gone with it at the next restart, and until then it could not be changed: a channel's keys not be ended.
+func (s *Shell[D, S, C]) damaged(t *cluster.Turn, cause error) {
+	t.Log().Error("what is stored is damaged", slog.Any("error", cause))
+	s.lose(t, cause)
+}
+
+// lose ends an activation that cannot write any more.
+func (s *Shell[D, S, C]) lose(t *cluster.Turn, cause error) {
 	if s.Own != nil {
-		s.Own(t, Superseded{cause}, nil)
+		s.Own(t, Lost{cause}, nil)
 	}
 	t.Stop()
 }

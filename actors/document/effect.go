@@ -35,8 +35,9 @@ type (
 	}
 	// Pin keeps the activation in memory, or lets it go when it is idle.
 	Pin struct{ On bool }
-	// Superseded is given to Shell.Own when a newer owner exists, before the activation ends.
-	Superseded struct{ Cause error }
+	// Lost is given to Shell.Own before the activation ends because its document is not its own any more: a
+	// newer owner exists, or what is stored is damaged.
+	Lost struct{ Cause error }
 )
 
 // Loaded is the first command of every activation, and the one after a time in which it was not known what

@@ -131,7 +131,7 @@ func (s *Shell[D, S, C]) work(t *cluster.Turn, do func(context.Context) (any, er
 		case err == nil:
 			l.pause = 0
 		case fault.KindOf(err) == fault.Fenced:
-			s.superseded(t, err)
+			s.lose(t, err)
 			return
 		default:
 			l.pause = min(max(2*l.pause, firstPause), maxPause)

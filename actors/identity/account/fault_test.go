@@ -477,3 +477,44 @@ func TestAFormerOwnerIsNotHeard(t *testing.T) {
 type nobody struct{}
 
 func (nobody) Revoke(context.Context, revocation.Notice) error { return nil }
+
+// TestADamagedChannelPublishesNoLonger: its row is damaged while its owner publishes, and she is shut out.
+func TestADamagedChannelPublishesNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, err := pebbletest.NewMem().Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var damaged atomic.Bool
+		store := table.New(faulttable.Wrap(d, func(c faulttable.Call) faulttable.Fault {
+			if c.Table == "channel" && damaged.Load() && c.Kind != faulttable.Fence {
+				return faulttable.Refused(table.ErrCorrupt)
+			}
+			return faulttable.Fault{}
+		}))
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		w := worldtest.New(t, worldtest.Config{Table: store})
+		a := register(t, w, "ann")
+		ch, err := w.Channels.Create(t.Context(), a.User, "annas", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, key, err := w.Channels.MintKey(t.Context(), ch.ID, a.RightsVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream := w.Publish(t, key.Reveal())
+		damaged.Store(true)
+		if got, err := w.Accounts.SetDisabled(t.Context(), a.User, true); err != nil || !got.Disabled {
+			t.Errorf("shut out: %+v, %v", got, err)
+		}
+		synctest.Wait()
+		if stream.Err() == nil {
+			t.Error("the publisher goes on")
+		}
+	})
+}

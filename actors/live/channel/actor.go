@@ -157,7 +157,7 @@ func (a *actor) own(t *cluster.Turn, e document.Effect, rest []document.Effect) 
 	case announce:
 		a.count(a.State().live())
 		a.announce(t)
-	case document.Superseded:
+	case document.Lost:
 		a.endPublisher(e.Cause)
 	}
 	return false
