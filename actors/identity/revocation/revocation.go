@@ -19,15 +19,19 @@
 //	'l' session id                     of a login; value: JSON {"until_ms"}
 //	'u' user id '/' version in decimal of an account's rights; value: JSON {"until_ms"}
 //
-// It fails as storage/table does. A row that cannot be read is passed over and logged.
+// It fails as storage/table does. A row that is damaged or whose value cannot be read revokes what its key
+// names for as long as one of its partition may, and is removed after that; one whose key cannot be read is
+// passed over. Both are logged.
 package revocation
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -182,7 +186,10 @@ func (b *Board) catchUp(ctx context.Context) error {
 }
 
 func (b *Board) scan(ctx context.Context, name string) error {
-	r := table.Range{Table: rows(), Partition: name, Limit: table.MaxLimit, Damaged: func([]byte) {}} // the table logs them
+	var damaged [][]byte // which the table logs
+	r := table.Range{
+		Table: rows(), Partition: name, Limit: table.MaxLimit, Damaged: func(key []byte) { damaged = append(damaged, bytes.Clone(key)) },
+	}
 	for page, err := range b.cfg.Table.Pages(ctx, r) {
 		if err != nil {
 			return err
@@ -191,12 +198,45 @@ func (b *Board) scan(ctx context.Context, name string) error {
 			n, until, err := parse(stored)
 			if err != nil {
 				b.cfg.Log.Error("a stored revocation cannot be read", slog.String("partition", name), slog.Any("error", err))
+				damaged = append(damaged, stored.Key)
 				continue
 			}
 			b.learn(n, until)
 		}
 	}
+	return b.makeGood(ctx, name, damaged)
+}
+
+// makeGood learns what damaged rows of a partition say: the key names what is revoked, and the partition until
+// when it was at the latest. Rows of which that is past are removed, because a damaged one may not expire.
+func (b *Board) makeGood(ctx context.Context, name string, damaged [][]byte) error {
+	until, ok := b.last(name)
+	if !ok {
+		return nil
+	}
+	var gone []table.Op
+	for _, key := range damaged {
+		n, err := parseKey(key)
+		switch {
+		case !until.After(time.Now()):
+			gone = append(gone, table.Delete(key))
+		case err == nil:
+			b.learn(n, until)
+		}
+	}
+	for ops := range slices.Chunk(gone, table.MaxOps) {
+		if _, err := b.cfg.Table.Write(ctx, table.Batch{Table: rows(), Partition: name, Ops: ops}); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// last is until when revocations of a partition are remembered at the latest; ok is false for one that was not
+// written here.
+func (b *Board) last(partition string) (until time.Time, ok bool) {
+	n, err := strconv.ParseInt(partition, 10, 64)
+	return time.Unix((n+1)*int64(slot/time.Second), 0).Add(b.cfg.Lifetime), err == nil
 }
 
 func partition(at time.Time) string { return strconv.FormatInt(at.Unix()/int64(slot/time.Second), 10) }
@@ -215,15 +255,19 @@ func parse(stored table.Row) (n Notice, until time.Time, err error) {
 	if err := json.Unmarshal(stored.Value, &v); err != nil {
 		return n, until, err
 	}
-	until = time.UnixMilli(v.UntilMS)
-	kind, rest := stored.Key[0], string(stored.Key[1:])
+	n, err = parseKey(stored.Key)
+	return n, time.UnixMilli(v.UntilMS), err
+}
+
+func parseKey(key []byte) (n Notice, err error) {
+	kind, rest := key[0], string(key[1:])
 	switch kind {
 	case 'l':
-		return Notice{Login: id.Session(rest)}, until, nil
+		return Notice{Login: id.Session(rest)}, nil
 	case 'u':
 		user, version, _ := strings.Cut(rest, "/")
 		rights, err := strconv.ParseUint(version, 10, 64)
-		return Notice{User: id.User(user), Rights: rights}, until, err
+		return Notice{User: id.User(user), Rights: rights}, err
 	}
-	return n, until, errRow
+	return n, errRow
 }

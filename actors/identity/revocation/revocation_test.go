@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,4 +196,45 @@ func TestADamagedRevocationHidesNoOther(t *testing.T) {
 	if err := start(t, s).check("b", "42", 0); !errors.Is(err, auth.ErrSessionEnded) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestADamagedRevocationRevokesAllTheSame, or one whose value cannot be read: its key says what; until no
+// token can be meant any more.
+func TestADamagedRevocationRevokesAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var on atomic.Bool
+		s := worldtest.NewDamaged(t, func(_, _ string, key []byte) bool {
+			return on.Load() && (string(key) == "la" || string(key) == "u42/2")
+		})
+		here := start(t, s)
+		for _, n := range []revocation.Notice{{Login: "a"}, {User: "42", Rights: 2}} {
+			if err := here.Revoke(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at := fmt.Sprint(time.Now().Unix() / 15)
+		bad := table.Batch{Table: table.Plain("revocation"), Partition: at, Ops: []table.Op{table.Put([]byte("lc"), []byte("{"))}}
+		if _, err := s.Write(t.Context(), bad); err != nil {
+			t.Fatal(err)
+		}
+		on.Store(true)
+		there := start(t, s)
+		for login, rights := range map[id.Session]uint64{"a": 2, "c": 2, "b": 1} {
+			if err := there.check(login, "42", rights); err == nil {
+				t.Errorf("login %s with rights %d is let in", login, rights)
+			}
+		}
+		if err := there.check("b", "42", 2); err != nil {
+			t.Errorf("got %v", err)
+		}
+		time.Sleep(lifetime + time.Minute)
+		if n := there.known.Len(); n != 0 {
+			t.Errorf("%d are remembered for longer than a token can live", n)
+		}
+		start(t, s)
+		on.Store(false)
+		if _, err := s.Get(t.Context(), table.Plain("revocation"), at, []byte("lc")); !errors.Is(err, table.ErrNoRow) {
+			t.Errorf("it is still there: %v", err)
+		}
+	})
 }
