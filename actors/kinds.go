@@ -51,7 +51,8 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	d.Account.Undone, d.Session.Undone, d.Channel.Undone = d.Undone, d.Undone, d.Undone
 	sessions, channels := session.NewClient(n, d.Session.Table, d.Session.Config), channel.NewClient(n, d.Channel.Table)
 	d.Account.Shut = func(ctx context.Context, s account.ShutOut) error {
-		return errors.Join(sessions.EndAll(ctx, s.User, s.Logins), channels.RevokeOwned(ctx, s.User, s.Rights))
+		_, err := sessions.RevokeAll(ctx, s.User, "", s.Logins)
+		return errors.Join(err, channels.RevokeOwned(ctx, s.User, s.Rights))
 	}
 	d.Account.Log = follower.Appender{Log: d.Events, Node: n, Followers: followers(), Metrics: d.Followers}
 	return []cluster.Kind{

@@ -168,7 +168,7 @@ func TestAnOrderEndsWhatWasBefore(t *testing.T) {
 	if n, err := w.Sessions.RevokeAll(t.Context(), "42", after.Token.Session, later.Logins); n != 1 || err != nil {
 		t.Errorf("%d ended, %v", n, err)
 	}
-	if err := w.Sessions.EndAll(t.Context(), "42", later.Logins); err != nil {
+	if _, err := w.Sessions.RevokeAll(t.Context(), "42", "", later.Logins); err != nil {
 		t.Error(err)
 	}
 	for _, gone := range []session.Rotation{before, after} {

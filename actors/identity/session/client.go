@@ -92,21 +92,10 @@ func (c *Client) Revoke(ctx context.Context, user id.User, s id.Session) error {
 
 // RevokeAll ends the sessions of the user but the one to keep (none if empty) and says how many: those that
 // were opened with a version of logins before this one, or all if it is 0. One that cannot be ended keeps no
-// other alive.
-func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session, before uint64) (int, error) {
-	ended, failed, err := c.endAll(ctx, user, keep, before)
-	return ended, errors.Join(append(failed, err)...)
-}
-
-// EndAll is RevokeAll, but one that is damaged, which nobody can refresh, is left alone.
-func (c *Client) EndAll(ctx context.Context, user id.User, before uint64) error {
-	_, failed, err := c.endAll(ctx, user, "", before)
-	failed = slices.DeleteFunc(failed, func(err error) bool { return document.Damaged(KindName, err) })
-	return errors.Join(append(failed, err)...)
-}
-
-func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session, before uint64) (ended int, failed []error, err error) {
+// other alive. One that is damaged, which nobody can refresh, is left alone.
+func (c *Client) RevokeAll(ctx context.Context, user id.User, keep id.Session, before uint64) (ended int, err error) {
 	names, err := c.store.list(ctx, user, unlimited)
+	failed := []error{err}
 	for _, s := range names {
 		if s == keep {
 			continue
@@ -115,15 +104,15 @@ func (c *Client) endAll(ctx context.Context, user id.User, keep id.Session, befo
 		case err == nil:
 			ended++
 		case ctx.Err() != nil:
-			return ended, failed, err
+			return ended, errors.Join(append(failed, err)...)
 		case !dead(err):
 			failed = append(failed, err)
 		}
 	}
-	return ended, failed, err
+	return ended, errors.Join(failed...)
 }
 
-// List gives the living sessions of a user, the oldest first.
+// List gives the living sessions of a user, the oldest first; one that is damaged lives no more.
 func (c *Client) List(ctx context.Context, user id.User) ([]Info, error) {
 	names, err := c.store.list(ctx, user, unlimited)
 	if err != nil {
@@ -143,8 +132,11 @@ func (c *Client) List(ctx context.Context, user id.User) ([]Info, error) {
 	return out, nil
 }
 
-// dead tells a session that does not live from one that cannot be asked.
-func dead(err error) bool { return fault.KindOf(err) == fault.Unauthenticated }
+// dead tells a session that does not live, or is damaged and can never be refreshed, from one that cannot be
+// asked.
+func dead(err error) bool {
+	return fault.KindOf(err) == fault.Unauthenticated || document.Damaged(KindName, err)
+}
 
 // Get describes a living session.
 func (c *Client) Get(ctx context.Context, s id.Session) (Info, error) {

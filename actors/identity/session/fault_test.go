@@ -137,12 +137,35 @@ func TestADamagedSessionKeepsNoOtherAlive(t *testing.T) {
 			t.Fatal(err)
 		}
 		w = worldtest.New(t, worldtest.Config{Table: w.Table})
-		if n, err := w.Sessions.RevokeAll(t.Context(), "42", "", 0); n != 2 || fault.CodeOf(err) != "session_unreadable" {
+		if n, err := w.Sessions.RevokeAll(t.Context(), "42", "", 0); n != 2 || err != nil {
 			t.Errorf("%d ended, %v", n, err)
 		}
-		if err := w.Sessions.EndAll(t.Context(), "42", 0); err != nil {
-			t.Errorf("all that can be ended: %v", err)
-		}
+	}
+}
+
+// TestADamagedSessionKeepsNobodyOut: its user sees the others, and logs in however many there may be.
+func TestADamagedSessionKeepsNobodyOut(t *testing.T) {
+	var damaged atomic.Value
+	damaged.Store("")
+	store := worldtest.NewDamaged(t, func(table, partition string, _ []byte) bool {
+		return table == "session" && partition == damaged.Load().(string)
+	})
+	cfg := worldtest.Config{Table: store, Session: session.Config{MaxPerUser: 3}}
+	w := worldtest.New(t, cfg)
+	first := open(t, w, "42")
+	open(t, w, "42")
+	open(t, w, "42")
+	w.Kill()
+	damaged.Store(string(first.Session))
+	w = worldtest.New(t, cfg)
+	if l, err := w.Sessions.List(t.Context(), "42"); err != nil || len(l) != 2 {
+		t.Errorf("listed: %v, %v", l, err)
+	}
+	for range 3 {
+		open(t, w, "42")
+	}
+	if l, err := w.Sessions.List(t.Context(), "42"); err != nil || len(l) != 3 {
+		t.Errorf("listed: %v, %v", l, err)
 	}
 }
 
@@ -156,7 +179,7 @@ func TestADamagedRowOfTheListKeepsNoSessionAlive(t *testing.T) {
 	if n, err := w.Sessions.RevokeAll(t.Context(), "42", second.Session, 0); n != 1 || err != nil {
 		t.Errorf("%d ended, %v", n, err)
 	}
-	if err := w.Sessions.EndAll(t.Context(), "42", 0); err != nil {
+	if _, err := w.Sessions.RevokeAll(t.Context(), "42", "", 0); err != nil {
 		t.Error(err)
 	}
 	for _, s := range []id.Session{first.Session, second.Session} {
