@@ -125,13 +125,13 @@ func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 
 // revokeAll ends every key that was made under lower rights, and the publisher if it came with none of the
 // others: also one whose key has run out or was forgotten since. It may come long after the owner was let in
-// again, and ends nothing that is of later rights.
+// again, and ends nothing that is of later rights. Rights of 0, which an older build leaves out, end all.
 func (s *state) revokeAll(now time.Time, c revokeKeys, dst []effect) []effect {
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	changed, serves := c.rights > s.doc.Rights, false
 	for i := range s.doc.Keys {
 		switch k := &s.doc.Keys[i]; {
-		case k.Rights >= c.rights:
+		case c.rights > 0 && k.Rights >= c.rights:
 			serves = serves || k.ID == s.keyID
 		case k.Revoked.IsZero():
 			k.Revoked, changed = now.UTC(), true

@@ -90,7 +90,7 @@ type (
 	listKeys  struct{}
 	revokeKey struct{ id string }
 	// revokeKeys ends those that were made under a lower version of the owner's rights, and whoever publishes
-	// with one.
+	// with one; 0: all.
 	revokeKeys struct{ rights uint64 }
 	// check asks whether a begin with this key would be let in.
 	check struct{ key auth.StreamKey }

@@ -324,7 +324,7 @@ func (x *RevokeKey) GetId() []byte {
 
 type RevokeKeys struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rights        uint64                 `protobuf:"varint,1,opt,name=rights,proto3" json:"rights,omitempty"` // those of lower versions end
+	Rights        uint64                 `protobuf:"varint,1,opt,name=rights,proto3" json:"rights,omitempty"` // those of lower versions end; 0: all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
