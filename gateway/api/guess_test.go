@@ -19,7 +19,10 @@ import (
 // not, newcomers register, and passwords are changed.
 func TestANetworkThatGuessesKeepsNobodyOut(t *testing.T) {
 	slow := auth.HasherConfig{MemoryKiB: 4096, Passes: 2, Slots: 1} // milliseconds, so that there is a line
-	w := newWorldOn(t, worldtest.Config{Hasher: slow}, func(d *api.Deps) { d.Config.Logins, d.Config.Registrations = 1e6, 1e6 })
+	w := newWorldOn(t, worldtest.Config{Hasher: slow}, func(d *api.Deps) {
+		d.Config.Logins, d.Config.Registrations = 1e6, 1e6
+		d.Config.Timeout = 5 * time.Minute // how long a turn in the line takes is up to the machine; who gets one is not
+	})
 	ann := w.join("ann")
 	var stop atomic.Bool
 	var refused atomic.Int64
