@@ -207,8 +207,9 @@ func (b *Board) scan(ctx context.Context, name string) error {
 	return b.makeGood(ctx, name, damaged)
 }
 
-// makeGood learns what damaged rows of a partition say: the key names what is revoked, and the partition until
-// when it was at the latest. Rows of which that is past are removed, because a damaged one may not expire.
+// makeGood learns what damaged rows of a partition say: the key names what is revoked, and the partition
+// until when it was at the latest. Rows of which that is past are removed, because a damaged one may not
+// expire.
 func (b *Board) makeGood(ctx context.Context, name string, damaged [][]byte) error {
 	until, ok := b.last(name)
 	if !ok {
@@ -232,8 +233,8 @@ func (b *Board) makeGood(ctx context.Context, name string, damaged [][]byte) err
 	return nil
 }
 
-// last is until when revocations of a partition are remembered at the latest; ok is false for one that was not
-// written here.
+// last is until when revocations of a partition are remembered at the latest; ok is false for one that was
+// not written here.
 func (b *Board) last(partition string) (until time.Time, ok bool) {
 	n, err := strconv.ParseInt(partition, 10, 64)
 	return time.Unix((n+1)*int64(slot/time.Second), 0).Add(b.cfg.Lifetime), err == nil
