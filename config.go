@@ -52,7 +52,7 @@ type Limits struct {
 	Connections   int           `default:"0" doc:"HTTP connections and sockets at once; 0: what the open-file limit allows"`
 	Address       int           `default:"0" min:"0" doc:"connections of one address at once, and four times as many of its network; 0: a share of what is free"`
 	HTTP          int           `default:"1000" min:"10" doc:"HTTP requests of one address per second, after a burst of ten times as many, and four times as many of its network; five of playback count as one, and headers of more than 4 KiB as one more for each KiB"`
-	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many"`
+	Handshakes    int           `default:"50" min:"1" doc:"socket handshakes per second of one address, after a burst of four times as many; connections of any kind four times as many per second, after a burst of forty times as many"`
 	Requests      int           `default:"1000" min:"100" doc:"what sockets of one address may ask for per second, in the units of the socket protocol, after a burst of ten times as much"`
 	Reads         int           `default:"500" min:"10" doc:"what one address may ask for per second of what everybody may read over the API, in units of 0.1 ms (a channel 1, the list of 50 channels 6), after a burst of ten times as much, and four times as much for its network; one account a tenth as much of its own"`
 	Writes        int           `default:"2" min:"1" doc:"changes that one account may ask for over the API per second, after a burst of thirty times as many; one address sixteen times as many, and its network four times as many as that"`

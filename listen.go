@@ -54,7 +54,7 @@ func (p *platform) listen(ctx context.Context) error {
 	if err := p.serveHTTP(ctx, listener{name: "admin", addr: p.cfg.Admin}, edge.Mux(p.private())); err != nil {
 		return err
 	}
-	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: p.proxies}, figures.WS)
+	places := ws.NewPlaces(quota.Config{Total: p.connections(), Address: p.cfg.Limits.Address, Exempt: p.proxies}, p.arrivals(), figures.WS)
 	public := edge.Public(edge.Mux(mounts), edge.Trust{Proxies: p.proxies, Public: p.cfg.Public}, p.allowance(), p.log)
 	if err := p.serveHTTP(ctx, listener{name: "http", addr: p.cfg.HTTP, places: places}, public); err != nil {
 		return err
@@ -202,6 +202,13 @@ func (p *platform) allowance() edge.Allowance {
 		Rate:  quota.Rate{PerSecond: perSecond, Burst: 10 * perSecond},
 		Costs: []edge.Cost{{Path: "/live/", Cost: 0.2}}, Refused: edge.NewRefused(p.registry),
 	}
+}
+
+// arrivals is how fast one address may open connections: each socket, and three more beside it. A page over
+// HTTP/2 takes one, over HTTP/1 six, and keeps them.
+func (p *platform) arrivals() quota.Rate {
+	perSecond := 4 * float64(p.cfg.Limits.Handshakes)
+	return quota.Rate{PerSecond: perSecond, Burst: 10 * perSecond}
 }
 
 // private is what only operators see: it listens on loopback unless told otherwise.

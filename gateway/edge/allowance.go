@@ -55,7 +55,7 @@ func newCounts(a Allowance, proxies []netip.Prefix, log *slog.Logger) *counts {
 
 // take counts a request with a head of so many bytes, or answers it.
 func (c *counts) take(w http.ResponseWriter, r *http.Request, addr netip.Addr, head int) bool {
-	cost := c.cost(r.URL.Path) + headCost(head)
+	cost := c.cost(r.URL.Path) + headCost(max(head, hiddenHead(r)))
 	switch {
 	case c.Rate != (quota.Rate{}) && cost > 0 && !c.callers.Take(addr, cost):
 		c.refuse(w, r, addr, problem.Of(errTooMany))

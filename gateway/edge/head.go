@@ -28,5 +28,14 @@ func headSize(r *http.Request) int {
 	return n
 }
 
+// hiddenHead is how large the part of a head may be that is not seen: net/http takes out the names of
+// trailers, which follow a body whose length is not told, and forgets those that it does not like.
+func hiddenHead(r *http.Request) int {
+	if r.Trailer != nil || r.ContentLength < 0 {
+		return hardHead
+	}
+	return 0
+}
+
 // headCost is what it has cost to read a head.
 func headCost(size int) float64 { return float64(max(0, size-freeHead)) / headPerUnit }

@@ -103,3 +103,51 @@ func TestALongHeadCountsAsSeveralRequests(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfTrailersCountAsALongHead, which net/http takes out of the head, and some it forgets: where there
+// may be any, the head counts as the largest.
+func TestNamesOfTrailersCountAsALongHead(t *testing.T) {
+	lender := httptest.NewTLSServer(http.NotFoundHandler())
+	defer lender.Close()
+	client := lender.Client()
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true //nolint:forcetypeassert // httptest says so
+	defer client.CloseIdleConnections()
+	for scheme, certificate := range map[string]*tls.Config{
+		"http": nil, "https": {Certificates: lender.TLS.Certificates, MinVersion: tls.VersionTLS12},
+	} {
+		for _, c := range []struct {
+			name    string
+			length  int64
+			trailer http.Header
+			want    int // of 100
+		}{
+			{"a body that tells its length", 4, nil, 100},
+			{"a body that does not", -1, nil, 5},
+			{"trailers", -1, http.Header{"X-Sum": {"1"}}, 5},
+		} {
+			t.Run(scheme+"/"+c.name, func(t *testing.T) {
+				h := Public(http.NotFoundHandler(), Trust{}, Allowance{Rate: quota.Rate{PerSecond: 1e-6, Burst: 100}}, slog.New(slog.DiscardHandler))
+				_, l, _ := opened(t, h, certificate)
+				passed := 0
+				for range 100 {
+					r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, scheme+"://"+l.Addr().String()+"/", io.NopCloser(strings.NewReader("body")))
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.ContentLength, r.Trailer = c.length, c.trailer
+					res, err := client.Do(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = res.Body.Close()
+					if res.StatusCode != http.StatusTooManyRequests {
+						passed++
+					}
+				}
+				if passed != c.want {
+					t.Errorf("%d pass, want %d", passed, c.want)
+				}
+			})
+		}
+	}
+}

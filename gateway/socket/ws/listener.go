@@ -13,15 +13,29 @@ import (
 )
 
 // Places limit how many connections of their listeners are open, those that became websockets included: all
-// together and each caller's share. A new one above a limit is accepted and closed at once (policy: shed),
-// so that clients never use up the open files of the process, nor one client what is there for all.
+// together and each caller's share. They limit how fast a caller opens them as well, before TLS, whose
+// handshake costs more than all that comes later. A new one above a limit is accepted and closed at once
+// (policy: shed), so that clients never use up the open files of the process, nor one client what is there
+// for all.
 type Places struct {
-	places *quota.Places
-	shed   *prometheus.CounterVec
+	places  *quota.Places
+	callers *quota.Callers
+	shed    *prometheus.CounterVec
 }
 
-// NewPlaces makes places; callers are the peers of the connections, so proxies should be exempt.
-func NewPlaces(cfg quota.Config, m *Metrics) *Places { return &Places{quota.NewPlaces(cfg), m.shed} }
+// NewPlaces makes places, and gives each address a rate of connections and its networks quota.Factor times
+// that. Callers are the peers of the connections, so proxies should be exempt.
+func NewPlaces(cfg quota.Config, rate quota.Rate, m *Metrics) *Places {
+	return &Places{quota.NewPlaces(cfg), quota.NewCallers(rate, cfg.Exempt), m.shed}
+}
+
+// take gives a new connection of a caller its place.
+func (p *Places) take(addr netip.Addr) (quota.Place, error) {
+	if !p.callers.Take(addr, 1) {
+		return quota.Place{}, errHandshakes
+	}
+	return p.places.Take(addr) //nolint:wrapcheck // a fault already
+}
 
 // Bound has the connections of a listener take places.
 func (p *Places) Bound(l net.Listener) net.Listener { return &bounded{l, p} }
@@ -38,10 +52,10 @@ func (l *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err //nolint:wrapcheck // net/http looks at what it is
 		}
-		place, err := l.places.places.Take(peer(conn))
+		place, err := l.places.take(peer(conn))
 		if err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				boundUnsent(tcp)
+				boundKernel(tcp)
 			}
 			return &counted{Conn: conn, place: place}, nil
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
 	"github.com/barrage-live/barrage/internal/quota"
@@ -36,8 +37,10 @@ func accepted(t *testing.T, over func(net.Listener) net.Listener) (client net.Co
 }
 
 func underPlaces(ln net.Listener) net.Listener {
-	return NewPlaces(quota.Config{Total: 1}, NewMetrics(prometheus.NewRegistry())).Bound(ln)
+	return NewPlaces(quota.Config{Total: 1}, anyRate(), NewMetrics(prometheus.NewRegistry())).Bound(ln)
 }
+
+func anyRate() quota.Rate { return quota.Rate{PerSecond: 1e9, Burst: 1e9} }
 
 func unbounded(ln net.Listener) net.Listener { return ln }
 
@@ -98,5 +101,43 @@ func TestNoSendBufferBoundsWhatIsOnItsWay(t *testing.T) {
 	}
 	if got, want := size(underPlaces), size(unbounded); got < want/2 {
 		t.Errorf("the buffer of a fast transfer grows to %d bytes, without bounds to %d", got, want)
+	}
+}
+
+// TestTheKernelForgetsWhoConfirmsNothing: how long it keeps what was sent is said to it of every connection,
+// and outlives the handover to the poller.
+func TestTheKernelForgetsWhoConfirmsNothing(t *testing.T) {
+	_, server := accepted(t, underPlaces)
+	timeout := func(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) }
+	if ms := ask(t, server, timeout); ms != 30_000 {
+		t.Errorf("the kernel keeps it for %d ms", ms)
+	}
+}
+
+// TestConnectionsAreOpenedAtARate: who opens them faster finds them closed before anything was done for them,
+// though it holds none. A neighbour comes in, until the network is too fast, and another network.
+func TestConnectionsAreOpenedAtARate(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	arrived := make(chan net.Conn)
+	places := NewPlaces(quota.Config{Total: 100}, quota.Rate{PerSecond: 1e-6, Burst: 2}, m)
+	addr := bound(t, places, arrived)
+	comes := func(from string, times int) {
+		for range times {
+			dialFrom(t, from, addr)
+			_ = (<-arrived).Close()
+		}
+	}
+	comes("127.0.0.1", 2)
+	requireShed(t, dialFrom(t, "127.0.0.1", addr))
+	for _, neighbour := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.4"} {
+		comes(neighbour, 2)
+	}
+	requireShed(t, dialFrom(t, "127.0.0.5", addr))
+	comes("127.0.1.1", 2)
+	if got := testutil.ToFloat64(m.shed.WithLabelValues("too_many_handshakes")); got != 2 {
+		t.Errorf("%v are counted, want 2", got)
+	}
+	if got := places.places.Open(); got != 0 {
+		t.Errorf("%d open at the end", got)
 	}
 }

@@ -43,7 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		bytes:     prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_written_bytes_total", Help: "Bytes handed to sockets."}),
 		pings:     prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_pings_sent_total", Help: "Pings sent into silence."}),
 		excess:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_messages_refused_total", Help: "Messages refused, by reason: rate, queue, or cost."}, []string{"reason"}),
-		shed:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_accepts_shed_total", Help: "TCP connections closed at once, by code: connections_full without an open file for them, too_many_connections of one caller."}, []string{"code"}),
+		shed:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "barrage_ws_accepts_shed_total", Help: "TCP connections closed at once, by code: connections_full without an open file for them, too_many_connections of one caller, too_many_handshakes of one that opens them too fast."}, []string{"code"}),
 		waiting:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "barrage_ws_connections_waiting", Help: "Connections with requests that wait for a worker."}),
 		unwatched: prometheus.NewCounter(prometheus.CounterOpts{Name: "barrage_ws_handover_failures_total", Help: "Upgraded connections that could not be taken over."}),
 	}

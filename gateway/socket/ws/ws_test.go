@@ -161,7 +161,7 @@ func requireShed(t *testing.T, c net.Conn) {
 // TestPlacesShedAboveTheirLimit has two listeners share two places.
 func TestPlacesShedAboveTheirLimit(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
-	places := NewPlaces(quota.Config{Total: 2}, m)
+	places := NewPlaces(quota.Config{Total: 2}, anyRate(), m)
 	accepted := make(chan net.Conn)
 	one, other := bound(t, places, accepted), bound(t, places, accepted)
 	dialFrom(t, "127.0.0.1", one)
@@ -193,7 +193,7 @@ func TestPlacesShedAboveTheirLimit(t *testing.T) {
 func TestOneAddressDoesNotTakeEveryPlace(t *testing.T) {
 	m := NewMetrics(prometheus.NewRegistry())
 	accepted := make(chan net.Conn, 300)
-	addr := bound(t, NewPlaces(quota.Config{Total: 300}, m), accepted)
+	addr := bound(t, NewPlaces(quota.Config{Total: 300}, anyRate(), m), accepted)
 	for range 40 {
 		dialFrom(t, "127.0.0.1", addr)
 	}
