@@ -34,6 +34,14 @@ var ErrBuilding = fault.New(fault.Unavailable, "list_being_built", "the list is 
 // Built refuses with ErrBuilding where the rows of a follower were never whole yet. While they are built
 // anew those of before are there, and are replaced one by one.
 func Built(ctx context.Context, s *table.Store, t table.Table, key string) error {
+	err := whole(ctx, s, t, key)
+	if errors.Is(err, table.ErrCorrupt) { // that there is a row is all that it says
+		return nil
+	}
+	return err
+}
+
+func whole(ctx context.Context, s *table.Store, t table.Table, key string) error {
 	_, err := s.Get(ctx, t, key, builtKey())
 	if errors.Is(err, table.ErrNoRow) {
 		return ErrBuilding
@@ -106,9 +114,14 @@ func (f *follower) begin(ctx context.Context) error {
 	return f.moveTo(ctx, b, version)
 }
 
-// building reads how far a build is; version 0: there is none.
+// building reads how far a build is; version 0: there is none. One of which that is damaged begins anew.
 func (f *follower) building(ctx context.Context) (b building, version table.Version, err error) {
 	row, err := f.kind.Tables.Get(ctx, f.kind.Table, f.key, buildKey())
+	if errors.Is(err, table.ErrCorrupt) {
+		if err = f.write(ctx, table.Put(buildKey(), []byte("{}"))); err == nil { // without ends, which no log has
+			row, err = f.kind.Tables.Get(ctx, f.kind.Table, f.key, buildKey())
+		}
+	}
 	if errors.Is(err, table.ErrNoRow) {
 		return b, 0, nil
 	}

@@ -13,7 +13,9 @@
 // which the log has lost events, builds its rows anew from the truth before it goes on. It does so in parts,
 // each durable together with the place to go on from, so that a build of any length comes to its end, over
 // crashes and other owners. After an error it goes on when it is told or asked the next time. What of the
-// truth cannot be read is passed over, logged and counted.
+// truth cannot be read is passed over, logged and counted. A damaged row of the follower's own or of the
+// projections' stops nothing: it is written anew, and the rows are built anew if it said what was read or
+// built.
 //
 // # Storage
 //
@@ -245,7 +247,10 @@ func (f *follower) prepare(ctx context.Context, r *round) error {
 		return err
 	}
 	if version == 0 {
-		err = Built(ctx, f.kind.Tables, f.kind.Table, f.key)
+		err = whole(ctx, f.kind.Tables, f.kind.Table, f.key)
+		if errors.Is(err, table.ErrCorrupt) {
+			err = f.write(ctx, table.Put(builtKey(), nil))
+		}
 		if err == nil {
 			f.ready = true
 			return nil

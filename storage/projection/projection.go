@@ -14,7 +14,7 @@
 //  3. A write that takes effect late, after its outcome was called unknown, changes nothing that came after
 //     it: the cursor is moved only from where it was read. One of a former owner is refused by the fence.
 //  4. Events that retention has removed before they were read are not passed over: Step refuses with
-//     ErrLost until Restart.
+//     ErrLost until Restart; so it does when the cursor is damaged.
 //
 // A projection is not the truth, and can be made anew: read the end of the partition, build the rows from
 // the truth, then Restart at that end. Events that come from there on may tell again what the truth said
@@ -62,7 +62,8 @@ const (
 	collisions = 3
 )
 
-// ErrLost says that there were events which the log keeps no longer. Rebuild and Restart.
+// ErrLost says that there were events which the log keeps no longer, or that it is not known which were read.
+// Rebuild and Restart.
 var ErrLost = fault.New(fault.Conflict, "events_lost", "events were removed from the log before they were read")
 
 // Log is what a Projection needs of the event log; *eventlog.Log has it.
@@ -133,7 +134,9 @@ func (p *Projection) Step(ctx context.Context, wait time.Duration, apply Apply) 
 }
 
 func (p *Projection) step(ctx context.Context, wait time.Duration, apply Apply) (Progress, error) {
-	if err := p.load(ctx); err != nil {
+	if err := p.load(ctx); errors.Is(err, table.ErrCorrupt) {
+		return Progress{}, ErrLost
+	} else if err != nil {
 		return Progress{}, err
 	}
 	page, err := p.cfg.Log.Read(ctx, eventlog.Request{Topic: p.cfg.Topic, Partition: p.cfg.From, From: p.next, MaxWait: wait})
@@ -236,8 +239,13 @@ func (p *Projection) write(ctx context.Context, changes map[string]table.Op, nex
 // numbers of the sources stay.
 func (p *Projection) Restart(ctx context.Context, next uint64) error {
 	err := p.load(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = p.write(ctx, nil, next, nil)
+	case errors.Is(err, table.ErrCorrupt): // should this take effect late, events are read twice and passed over
+		_, err = p.cfg.Tables.Write(ctx, table.Batch{
+			Table: p.cfg.Table, Partition: p.cfg.Partition, Fence: p.cfg.Fence, Ops: []table.Op{table.Put(p.cursorKey(), number(next))},
+		})
 	}
 	p.known = p.known && err == nil
 	return err

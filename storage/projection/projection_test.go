@@ -402,7 +402,15 @@ func TestStorage(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := projection.New(w.fence(1)).Step(t.Context(), 0, sum); !errors.Is(err, table.ErrCorrupt) {
-		t.Errorf("a cursor of another version: %v, want ErrCorrupt", err)
+	p = projection.New(w.fence(1))
+	if _, err := p.Step(t.Context(), 0, sum); !errors.Is(err, projection.ErrLost) {
+		t.Errorf("a cursor of another version: %v, want ErrLost", err)
+	}
+	if err := p.Restart(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("room/7", 1)
+	if got, err := p.Step(t.Context(), 0, sum); err != nil || got.Events != 1 || got.Repeated != 1 {
+		t.Errorf("after the restart: %+v, %v", got, err)
 	}
 }
