@@ -118,7 +118,7 @@ type polled struct {
 // write is called with c.out held, as flush is.
 func (l *polled) write(b []byte) error {
 	if l.waits.Load() || l.lent.Load() > 0 {
-		l.queue.Push(b)
+		wait(&l.queue, b)
 		l.waits.Store(true)
 		return l.flush()
 	}

@@ -237,6 +237,55 @@ func phaseOf(c *Conn) phase {
 	return c.out.phase
 }
 
+// TestShortFramesThatWaitTakeWhatIsCounted has a client ping and read nothing: the pongs that wait are kept
+// together, over either link, and come whole when it reads.
+func TestShortFramesThatWaitTakeWhatIsCounted(t *testing.T) {
+	const pongs = 20_000
+	pong := rfc6455.AppendFrame(nil, rfc6455.Pong, nil)
+	for name, secure := range map[string]bool{"polled": false, "streamed": true} {
+		t.Run(name, func(t *testing.T) {
+			client, c := standOver(t, Config{MaxPending: 1 << 20}, secure)
+			written := 0
+			for waited := 0; waited < 32<<10; waited = c.Pending() { // more than the kernels and TLS take meanwhile
+				written += fill(t, c, make([]byte, 16<<10))
+				if !c.Write(make([]byte, 16<<10)) {
+					t.Fatal("refused")
+				}
+				written += 16 << 10
+			}
+			for range pongs {
+				if !c.Write(pong) {
+					t.Fatal("refused")
+				}
+			}
+			n, counted := 0, c.Pending()
+			switch l := c.link.(type) {
+			case *polled:
+				c.out.Lock()
+				n = l.queue.Len()
+				c.out.Unlock()
+			case *streamed:
+				l.mu.Lock()
+				n = l.mu.queue.Len()
+				l.mu.Unlock()
+			}
+			if n > counted/joined*2+2 {
+				t.Errorf("%d bytes wait in %d pieces", counted, n)
+			}
+			if err := client.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.CopyN(io.Discard, client, int64(written)); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, pongs*len(pong))
+			if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, bytes.Repeat(pong, pongs)) {
+				t.Errorf("what comes is not %d pongs, %v", pongs, err)
+			}
+		})
+	}
+}
+
 // BenchmarkFramesThatWait measures what a frame costs that waits for a reader: it is shared by all sockets,
 // and must not be copied.
 func BenchmarkFramesThatWait(b *testing.B) {

@@ -45,7 +45,7 @@ func (l *streamed) write(b []byte) error {
 	if l.mu.ended {
 		return net.ErrClosed
 	}
-	l.mu.queue.Push(b)
+	wait(&l.mu.queue, b)
 	l.signal()
 	return nil
 }
