@@ -104,8 +104,7 @@ func TestNoSendBufferBoundsWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
-// TestTheKernelForgetsWhoConfirmsNothing: how long it keeps what was sent is said to it of every connection,
-// and outlives the handover to the poller.
+// TestTheKernelForgetsWhoConfirmsNothing: it is told of every connection how long to keep what was sent.
 func TestTheKernelForgetsWhoConfirmsNothing(t *testing.T) {
 	_, server := accepted(t, underPlaces)
 	timeout := func(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) }
