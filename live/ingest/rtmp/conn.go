@@ -49,14 +49,15 @@ func (c *conn) run() {
 // come in floods and never get as far leave no trace of it out.
 func (c *conn) note(err error) {
 	c.cfg.Metrics.closed.WithLabelValues(fault.CodeOf(err)).Inc()
-	level, what := slog.LevelDebug, "connection closed"
+	attrs := []any{slog.String("code", fault.CodeOf(err)), slog.Any("error", err)}
 	switch {
 	case c.published:
-		level, what = slog.LevelInfo, "publisher gone"
+		c.log.Info("publisher gone", attrs...)
 	case c.asked:
-		level, what = slog.LevelInfo, "connection refused"
+		c.log.Info("connection refused", attrs...)
+	default:
+		c.log.Debug("connection closed", attrs...)
 	}
-	c.log.Log(context.WithoutCancel(c.ctx), level, what, slog.String("code", fault.CodeOf(err)), slog.Any("error", err))
 }
 
 // serve leads a connection through its life and gives the reason of its end.
