@@ -94,6 +94,13 @@ func TestBadForms(t *testing.T) {
 			t.Errorf("%s %s names the field %q, want %q", c.call.method, c.call.path, a.text("field"), c.field)
 		}
 	}
+	var unknown strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&unknown, `,"x%d":0`, i)
+	}
+	if a := w.do(patch(`{"title":"Changed"` + unknown.String() + `}`)); a.status != 422 || strings.Count(a.body, `"message"`) != 16 {
+		t.Errorf("50 faults are answered with %d of %d bytes: %s", a.status, len(a.body), a.body)
+	}
 	if ch := w.do(call{method: "GET", path: "/v1/channels/anns"}); ch.text("title") != "A title" {
 		t.Errorf("the channel was changed: %s", ch.body)
 	}

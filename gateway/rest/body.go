@@ -2,20 +2,16 @@ package rest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/internal/quota"
 )
@@ -32,8 +28,6 @@ const (
 	bodyPerUnit = 512
 )
 
-var errDecoders = fault.New(fault.Exhausted, "bodies_waiting", "too many requests wait to be read").After(time.Second)
-
 // bodyCost is what it costs to decode a body and to say what is wrong with it.
 func bodyCost(size int) float64 { return float64(max(0, size-freeBody)) / bodyPerUnit }
 
@@ -43,18 +37,9 @@ func newBodies(cfg Config) *quota.Callers {
 	return quota.NewCallers(quota.Rate{PerSecond: cfg.Reads, Burst: readBurst * cfg.Reads}, cfg.Proxies)
 }
 
-// decoders are places of those whose bodies are being decoded, of which each processor is good for two: one
-// that is decoded and the next.
-type decoders chan struct{}
-
-func newDecoders() decoders { return make(decoders, 2*runtime.GOMAXPROCS(0)) }
-
-// decodedKey is where the context has what gives the place of a decoder back.
-type decodedKey struct{}
-
 // whole reads the body before the operation does: what cannot be read to its end is refused for what it is,
-// never acted upon. One that is here may be decoded when the address has not had too much decoded and there
-// is a place; who sends slowly holds none.
+// never acted upon. One that is here is decoded when the address has not had too much decoded. How many are
+// decoded at once needs no bound: what a body of so few bytes, with so few names and values, takes is little.
 func (rt *Router) whole(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	if r.Body == nil || r.Body == http.NoBody {
@@ -77,16 +62,7 @@ func (rt *Router) whole(ctx huma.Context, next func(huma.Context)) {
 		problem.Of(errTooMuch).Write(w)
 		return
 	}
-	select {
-	case rt.decoders <- struct{}{}:
-	case <-ctx.Context().Done():
-		rt.Metrics.limited.WithLabelValues("decoders", "refused").Inc()
-		problem.Of(errDecoders).Write(w)
-		return
-	}
-	decoded := sync.OnceFunc(func() { <-rt.decoders })
-	defer decoded() // the handler gives it back, which a body that is refused does not reach
-	r = r.WithContext(context.WithValue(ctx.Context(), decodedKey{}, decoded))
+	r = r.WithContext(ctx.Context()) // with what the gates before have put there
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	next(humachi.NewContext(ctx.Operation(), r, w))
 }

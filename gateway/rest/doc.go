@@ -14,7 +14,7 @@
 //	authorize  bearer token and living session, as the operation demands
 //	counted    of what is no read and demands a token: a write of the account, its address and networks (Config.Writes)
 //	whole      the body of at most 4 KiB, read to its end within 5 s; what it costs to decode against
-//	           what the address and its networks have left; a place among those that are decoded
+//	           what the address and its networks have left
 //	reads      of a read: what it costs against what the address and its networks have left, or, where the answer
 //	           is not the same for everybody, against what the account has (Config.Reads)
 //	handler    object rights (RequireRight), then the actor's client

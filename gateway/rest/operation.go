@@ -70,9 +70,6 @@ func add[I, O any](r *Router, o Operation, handler func(context.Context, *I) (*O
 	case Anyone:
 	}
 	huma.Register(r.api, op, func(ctx context.Context, in *I) (*O, error) {
-		if decoded, ok := ctx.Value(decodedKey{}).(func()); ok {
-			decoded() // the handler may wait for others, who would wait for its place
-		}
 		if !o.changes() {
 			var who auth.Identity
 			if o.Cached == 0 {

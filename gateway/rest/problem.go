@@ -10,6 +10,9 @@ import (
 	"github.com/barrage-live/barrage/internal/problem"
 )
 
+// maxErrors is how many faults of one request are named: an answer is not to be longer than what it answers.
+const maxErrors = 16
+
 // badForm is a refusal of the request's form, which has statuses of its own.
 func badForm(status int, code, detail string) *problem.Problem {
 	return problem.At(status, fault.New(kindOf(status), code, detail))
@@ -29,7 +32,7 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 		code = kindOf(m.Status).String()
 	}
 	p := badForm(m.Status, code, m.Detail)
-	for _, e := range m.Errors {
+	for _, e := range m.Errors[:min(len(m.Errors), maxErrors)] {
 		p.Errors = append(p.Errors, problem.Field{Field: e.Location, Message: e.Message})
 	}
 	if m.Status >= http.StatusInternalServerError {

@@ -44,12 +44,11 @@ type Deps struct {
 // Router is the operations of a face; what is declared does not change after New.
 type Router struct {
 	Deps
-	api      huma.API
-	refusal  *huma.Response
-	reads    *reads
-	writes   *quota.Users[id.User]
-	bodies   *quota.Callers
-	decoders decoders
+	api     huma.API
+	refusal *huma.Response
+	reads   *reads
+	writes  *quota.Users[id.User]
+	bodies  *quota.Callers
 }
 
 // New puts a face together. The handler serves the operations, /openapi.json and /.well-known/jwks.json,
@@ -59,7 +58,7 @@ func New(d Deps, operations []Operation) (http.Handler, error) {
 	if err := d.Config.Validate(); err != nil {
 		return nil, err
 	}
-	rt := &Router{Deps: d, reads: newReads(d.Config), writes: newWrites(d.Config), bodies: newBodies(d.Config), decoders: newDecoders()}
+	rt := &Router{Deps: d, reads: newReads(d.Config), writes: newWrites(d.Config), bodies: newBodies(d.Config)}
 	mux := chi.NewRouter()
 	mux.Use(rt.observe, rt.private, rt.cors, rt.csrf, rt.bound, middleware.GetHead)
 	mux.NotFound(func(w http.ResponseWriter, _ *http.Request) {

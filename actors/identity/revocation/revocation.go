@@ -204,16 +204,17 @@ func (b *Board) scan(ctx context.Context, name string) error {
 			b.learn(n, until)
 		}
 	}
-	return b.makeGood(ctx, name, damaged)
+	b.makeGood(ctx, name, damaged)
+	return nil
 }
 
 // makeGood learns what damaged rows of a partition say: the key names what is revoked, and the partition
 // until when it was at the latest. Rows of which that is past are removed, because a damaged one may not
-// expire.
-func (b *Board) makeGood(ctx context.Context, name string, damaged [][]byte) error {
+// expire; those that cannot be yet are met again.
+func (b *Board) makeGood(ctx context.Context, name string, damaged [][]byte) {
 	until, ok := b.last(name)
 	if !ok {
-		return nil
+		return
 	}
 	var gone []table.Op
 	for _, key := range damaged {
@@ -227,10 +228,10 @@ func (b *Board) makeGood(ctx context.Context, name string, damaged [][]byte) err
 	}
 	for ops := range slices.Chunk(gone, table.MaxOps) {
 		if _, err := b.cfg.Table.Write(ctx, table.Batch{Table: rows(), Partition: name, Ops: ops}); err != nil {
-			return err
+			b.cfg.Log.Warn("damaged revocations that are past stay", slog.Any("error", err))
+			return
 		}
 	}
-	return nil
 }
 
 // last is until when revocations of a partition are remembered at the latest; ok is false for one that was
