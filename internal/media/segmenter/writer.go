@@ -12,10 +12,6 @@ import (
 // knownInits is how many init segments are remembered, so that one that comes back keeps its number.
 const knownInits = 8
 
-// keyWait is how long a discontinuity waits for an IDR picture: a little longer than the 250 pictures that
-// encoders leave between two by default take at 24 a second. Who sends none at all is carried on regardless.
-const keyWait = 11 * time.Second
-
 // numbered is an init segment and its number.
 type numbered struct {
 	number int
@@ -44,8 +40,6 @@ type writer struct {
 	stale   bool
 	any     bool // a segment was written
 	breaks  bool // the next segment does not continue the one before
-	waits   bool // and begins with an IDR picture: what comes before one is dropped, since waited
-	waited  time.Duration
 	samples [2][]fmp4.Sample
 }
 
@@ -91,10 +85,10 @@ func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample 
 }
 
 // part writes the runs as the part that ends at the cut, opening its segment if it is the first. Where
-// nothing begins, or nothing that can be decoded, there is no part: the segment ends before it, and the next
-// does not continue it. Counted into the next part instead, it could make that one longer than the target.
+// nothing begins there is no part: the segment ends before it, and the next does not continue it. Counted
+// into the next part instead, it could make that one longer than the target.
 func (w *writer) part(k cut, g *Segmenter) {
-	hole := !w.full() || w.undecodable(k, g)
+	hole := !w.full()
 	if !hole {
 		if !w.open {
 			w.openSegment(g)
@@ -118,29 +112,12 @@ func (w *writer) part(k cut, g *Segmenter) {
 		w.sequence++
 	}
 	if hole {
-		if k.at > w.from && !w.waits {
+		if k.at > w.from {
 			g.count.Holes++
 		}
 		w.from = k.at
 		w.discontinue()
 	}
-}
-
-// undecodable reports whether a part has to be dropped because a discontinuity comes before it and no IDR
-// picture at its start. Players reset their decoders there (draft section 6.3.3): a browser throws away all
-// pictures up to the next IDR picture and stands still before the gap they leave beside the sound.
-func (w *writer) undecodable(k cut, g *Segmenter) bool {
-	if w.open || !w.breaks || !g.pictures || w.starts {
-		return false
-	}
-	if !w.waits {
-		w.waits, w.waited = true, w.from
-	}
-	if k.at-w.waited > keyWait {
-		return false
-	}
-	g.count.PicturesDropped += uint64(len(w.runs[0].Samples))
-	return true
 }
 
 func (w *writer) full() bool {
@@ -180,15 +157,14 @@ func (w *writer) openSegment(g *Segmenter) {
 			w.events = append(w.events, &Init{Number: k.number, Bytes: k.bytes, Tracks: w.tracks})
 		}
 	}
-	independent := w.starts || !g.pictures
-	at, stepped := g.clock.open(w.from, independent)
+	at, stepped := g.clock.open(w.from)
 	if stepped {
 		g.count.ClockSteps++
 		w.discontinue()
 	}
 	w.events = append(w.events, &Open{
 		Sequence: w.sequence, Init: w.number, Media: at, Discontinuity: w.breaks,
-		Independent: independent,
+		Independent: w.starts || !g.pictures,
 	})
-	w.open, w.any, w.breaks, w.waits, w.opened, w.index = true, true, false, false, w.from, 0
+	w.open, w.any, w.breaks, w.opened, w.index = true, true, false, w.from, 0
 }
