@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"sync"
@@ -26,6 +27,7 @@ func wrongKeys() quota.Rate { return quota.Rate{PerSecond: 1, Burst: 60} }
 type admission struct {
 	strangers     *quota.Yielding
 	keys          *quota.Callers
+	judged        *judged
 	maxPublishers int
 
 	mu struct {
@@ -36,7 +38,10 @@ type admission struct {
 }
 
 func newAdmission(c Config) *admission {
-	a := &admission{maxPublishers: c.MaxConns, strangers: quota.NewYielding(c.MaxUnverified), keys: quota.NewCallers(wrongKeys(), nil)}
+	a := &admission{
+		strangers: quota.NewYielding(c.MaxUnverified), keys: quota.NewCallers(wrongKeys(), nil),
+		judged: newJudged(), maxPublishers: c.MaxConns,
+	}
 	a.mu.coming = map[string]*place{}
 	return a
 }
@@ -49,6 +54,7 @@ type place struct {
 	end      func(cause error)
 	verified bool
 	key      string // verified, and under which it is among those who are coming
+	slot     bool   // it counts among the publishers
 }
 
 // enter takes the place of a connection without a key, or fails with quota.ErrFull or quota.ErrCrowded. end
@@ -63,15 +69,28 @@ func (a *admission) enter(remote net.Addr, end func(cause error)) (*place, error
 	return &place{of: a, from: from.Addr(), stranger: w, end: end}, nil
 }
 
-// try asks whether a key is good, unless too many came from there that were not: errTooManyKeys.
-func (p *place) try(ask func() error) error {
-	if !p.of.keys.Take(p.from, 1) {
+// try asks whether a key is good, unless too many came from there that were not: errTooManyKeys. A key that
+// was good when it was last shown is always asked about, so that nobody keeps out who shares an address with
+// them; one that was wrong a moment ago is wrong, and costs its address nothing more: that is an encoder with
+// a mistake in its settings. ctx is the connection's: what it cuts off is paid for.
+func (p *place) try(ctx context.Context, key string, ask func() error) error {
+	a := p.of
+	good, wrong := a.judged.look(key)
+	if wrong != nil {
+		return wrong
+	}
+	if !good && !a.keys.Take(p.from, 1) {
 		return errTooManyKeys
 	}
 	err := ask()
-	if kind := fault.KindOf(err); kind != fault.Unauthenticated && kind != fault.NotFound {
-		p.of.keys.Charge(p.from, -1) // the key is good, or nobody knows
+	kind := fault.KindOf(err)
+	switch isWrong := kind == fault.Unauthenticated || kind == fault.NotFound; {
+	case isWrong && good: // it was, and is no longer
+		a.keys.Charge(p.from, 1)
+	case !isWrong && !good && ctx.Err() == nil: // the key is good, or nobody knows
+		a.keys.Charge(p.from, -1)
 	}
+	a.judged.learn(key, err)
 	return err
 }
 
@@ -82,16 +101,19 @@ func (p *place) verify(key string) error {
 	a := p.of
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.mu.publishers >= a.maxPublishers {
+	older := a.mu.coming[key]
+	if older == nil && a.mu.publishers >= a.maxPublishers {
 		return errTooMany
 	}
 	if !p.stranger.Give() {
 		return quota.ErrGaveWay
 	}
-	a.mu.publishers++
-	p.verified, p.key = true, key
-	if older := a.mu.coming[key]; older != nil {
+	p.verified, p.key, p.slot = true, key, true
+	if older != nil {
+		older.slot = false // it is this one's now
 		older.end(live.ErrTakenOver)
+	} else {
+		a.mu.publishers++
 	}
 	a.mu.coming[key] = p
 	return nil
@@ -120,5 +142,7 @@ func (p *place) leave() {
 	p.of.mu.Lock()
 	defer p.of.mu.Unlock()
 	p.arrived()
-	p.of.mu.publishers--
+	if p.slot {
+		p.of.mu.publishers--
+	}
 }

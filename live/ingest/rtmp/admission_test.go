@@ -1,7 +1,10 @@
 package rtmp
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -56,6 +59,41 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+// TestANewerOneOfAKeyNeedsNoSlot: when all slots are taken, who comes anew with the key of one that does not
+// publish yet has that one's.
+func TestANewerOneOfAKeyNeedsNoSlot(t *testing.T) {
+	a := newAdmission(Config{MaxConns: 1}.filled())
+	var ps []*place
+	for range 3 {
+		p, err := enter(a, "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.verify("a"); err != nil {
+			t.Fatal(err)
+		}
+		ps = append(ps, p)
+	}
+	p, err := enter(a, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.verify("b"); !errors.Is(err, errTooMany) || a.mu.publishers != 1 {
+		t.Errorf("another key: %v, %d publishers", err, a.mu.publishers)
+	}
+	for _, p := range ps[:2] {
+		p.leave()
+	}
+	if err := p.verify("b"); !errors.Is(err, errTooMany) {
+		t.Errorf("when the older ones are gone: %v", err)
+	}
+	ps[2].leave()
+	if err := p.verify("b"); err != nil || a.mu.publishers != 1 {
+		t.Errorf("when the last one is gone: %v, %d publishers", err, a.mu.publishers)
+	}
+	p.leave()
+}
+
 // TestOneOfAKeyIsComing: a newer connection of a key ends the older one that does not publish yet, and leaves
 // alone the one that does and those of other keys.
 func TestOneOfAKeyIsComing(t *testing.T) {
@@ -91,38 +129,127 @@ func TestOneOfAKeyIsComing(t *testing.T) {
 	}
 }
 
-// TestWrongKeysAreCounted: after a burst of keys that are none an address is not heard, whatever it shows,
-// until a while later. Good ones, and those nobody can judge, do not count.
+// TestWrongKeysAreCounted: after a burst of keys that are none an address is heard no longer, until a while
+// later. Good ones, and those nobody can judge, do not count.
 func TestWrongKeysAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAdmission(Config{}.filled())
-		wrong := fault.New(fault.Unauthenticated, "bad_stream_key", "the stream key is wrong")
-		down := fault.New(fault.Unavailable, "draining", "nobody can tell")
-		show := func(ip string, answer error) error {
-			p, err := enter(a, ip)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer p.leave()
-			return p.try(func() error { return answer })
-		}
 		for i := range 1000 {
-			if err := errors.Join(show("192.0.2.1", nil), show("192.0.2.1", down)); !errors.Is(err, down) || errors.Is(err, errTooManyKeys) {
+			if err := errors.Join(show(t, a, "192.0.2.1", "good", nil), show(t, a, "192.0.2.1", "who knows", errDown)); !errors.Is(err, errDown) || errors.Is(err, errTooManyKeys) {
 				t.Fatalf("try %d: %v", i, err)
 			}
 		}
 		heard := 0
-		for range 1000 {
-			if errors.Is(show("192.0.2.1", wrong), wrong) {
+		for i := range 1000 {
+			if errors.Is(show(t, a, "192.0.2.1", fmt.Sprint("wrong ", i), errWrong), errWrong) {
 				heard++
 			}
 		}
-		if heard != int(wrongKeys().Burst) || !errors.Is(show("192.0.2.1", nil), errTooManyKeys) || show("192.0.2.2", nil) != nil {
+		if heard != int(wrongKeys().Burst) {
 			t.Errorf("%d were heard", heard)
 		}
+		if err := show(t, a, "192.0.2.1", "new", nil); !errors.Is(err, errTooManyKeys) {
+			t.Errorf("a new key from there: %v", err)
+		}
+		if err := show(t, a, "192.0.2.2", "new", nil); err != nil {
+			t.Errorf("a new key from next door: %v", err)
+		}
 		time.Sleep(2 * time.Second)
-		if err := show("192.0.2.1", nil); err != nil {
+		if err := show(t, a, "192.0.2.1", "another that is new", nil); err != nil {
 			t.Errorf("a while later: %v", err)
 		}
 	})
+}
+
+// TestWrongKeysKeepNoPublisherOut: a key that was good is heard through a flood of wrong ones from its own
+// address, and until it is revoked.
+func TestWrongKeysKeepNoPublisherOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Config{}.filled())
+		if err := show(t, a, "192.0.2.1", "good", nil); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 10 * maxJudged {
+			_ = show(t, a, "192.0.2.1", fmt.Sprint("wrong ", i), errWrong)
+		}
+		if err := show(t, a, "192.0.2.1", "good", nil); err != nil {
+			t.Errorf("through the flood: %v", err)
+		}
+		if err := show(t, a, "192.0.2.1", "good", errWrong); !errors.Is(err, errWrong) {
+			t.Errorf("once it is revoked: %v", err)
+		}
+		time.Sleep(wrongLasts)
+		for range 3 * int(wrongKeys().Burst) {
+			_ = show(t, a, "192.0.2.1", "flood "+rand.Text(), errWrong)
+		}
+		if err := show(t, a, "192.0.2.1", "good", errWrong); !errors.Is(err, errTooManyKeys) {
+			t.Errorf("a revoked one is like any other: %v", err)
+		}
+	})
+}
+
+// TestAWrongKeyIsAskedOnce: an encoder that shows the same wrong key again and again costs neither reads nor
+// what its neighbours may show; after a minute it is asked about once more.
+func TestAWrongKeyIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Config{}.filled())
+		asked := 0
+		p, err := enter(a, "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := func() {
+			for range 100 {
+				if err := p.try(t.Context(), "wrong", func() error { asked++; return errWrong }); !errors.Is(err, errWrong) {
+					t.Fatal(err)
+				}
+			}
+		}
+		again()
+		if err := show(t, a, "192.0.2.1", "good", nil); err != nil || asked != 1 {
+			t.Errorf("asked %d times; a neighbour: %v", asked, err)
+		}
+		time.Sleep(wrongLasts)
+		if again(); asked != 2 {
+			t.Errorf("a minute later: asked %d times", asked)
+		}
+	})
+}
+
+// TestWhoIsCutOffHasPaid: a connection that has to give way while its key is asked about gets nothing back.
+func TestWhoIsCutOffHasPaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Config{}.filled())
+		heard := 0
+		for i := range 1000 {
+			p, err := enter(a, "192.0.2.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cut := context.WithCancel(t.Context())
+			err = p.try(ctx, fmt.Sprint("wrong ", i), func() error { heard++; cut(); return fault.From(ctx.Err()) })
+			if p.leave(); err == nil {
+				t.Fatal("it is good")
+			}
+		}
+		if heard != int(wrongKeys().Burst) {
+			t.Errorf("%d were heard", heard)
+		}
+	})
+}
+
+var (
+	errWrong = fault.New(fault.Unauthenticated, "bad_stream_key", "the stream key is wrong")
+	errDown  = fault.New(fault.Unavailable, "draining", "nobody can tell")
+)
+
+// show lets a connection from ip show a key, about which the answer is given.
+func show(t *testing.T, a *admission, ip, key string, answer error) error {
+	t.Helper()
+	p, err := enter(a, ip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.leave()
+	return p.try(t.Context(), key, func() error { return answer })
 }

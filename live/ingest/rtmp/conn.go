@@ -126,7 +126,7 @@ func (c *conn) verify(p *ingest.Publication) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, gateTimeout)
 	defer cancel()
-	return c.place.try(func() error { return v.Verify(ctx, *p) })
+	return c.place.try(c.ctx, p.Key, func() error { return v.Verify(ctx, *p) })
 }
 
 // detect reads until the tracks are known.
