@@ -133,7 +133,7 @@ func TestAChangeOfRightsThatNobodyHearsOf(t *testing.T) {
 	if _, err := w.Tokens.Verify(token); !errors.Is(err, auth.ErrTokenOutdated) {
 		t.Errorf("the token: %v", err)
 	}
-	// Twice if what the first change lacked was made good before the second, which gives a version of its own.
+	// Twice if what the first change lacked was made good before the second, which has a version of its own.
 	if users := w.Sockets.Users(); len(users) == 0 || len(users) > 2 || slices.ContainsFunc(users, func(u id.User) bool { return u != a.User }) {
 		t.Errorf("sockets of %v were told", users)
 	}

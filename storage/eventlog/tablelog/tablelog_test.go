@@ -252,7 +252,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	close(free)
 }
 
-// TestCloseEndsAppends closes a log whose storage hangs.
+// TestCloseRefusesWhatWaits closes a log whose storage hangs.
 func TestCloseRefusesWhatWaits(t *testing.T) {
 	l := open(t, tablelog.Config{Tables: pebbletest.Open(t), Partitions: 1})
 	if err := l.Append(t.Context(), "t", "k", event("s", 1, 1)); err != nil {
