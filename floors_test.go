@@ -37,10 +37,10 @@ func floors() []housetest.Floor {
 // shelves order the packages of internal: each imports lower ones only.
 func shelves() [][]string {
 	return [][]string{
-		{"docs", "fault", "fifo", "housetest", "moment", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
+		{"docs", "fault", "fifo", "housetest", "media/index/indexpb", "moment", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
 		{"caller", "conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
 		{"auth", "logbound", "media/fmp4", "media/m3u8", "media/mediatest", "reserved", "wire"},
-		{"media/segmenter", "wire/wireclient"},
+		{"media/index", "media/segmenter", "wire/wireclient"},
 	}
 }
 

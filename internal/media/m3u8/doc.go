@@ -6,7 +6,7 @@
 // that any number of goroutines may read. The lines of a segment that is complete and no longer listed with
 // parts are written once and only ever appended, so a playlist of hours costs a part no more than one of
 // seconds; only a segment that is lost later (Lose) costs a copy of them. ParseDirectives is called by
-// egress.
+// egress. Whole writes the text of a playlist to which nothing will be added, from what is stored of it.
 //
 // Promises:
 //
@@ -19,6 +19,7 @@
 //  5. A delta update leaves out at least one segment, only such as lie more than six target durations
 //     before the end, and is the full text otherwise.
 //  6. EXT-X-INDEPENDENT-SEGMENTS stands while it has been true for the whole playlist since its start.
+//  7. What Whole writes of a segment is what a Writer writes of it once its parts are no longer listed.
 //
 // ParseDirectives fails with fault.Invalid; nothing else can fail.
 package m3u8

@@ -88,18 +88,8 @@ func NewWriter(cfg Config) *Writer {
 
 // Open begins a segment. The one before must be closed.
 func (w *Writer) Open(s Segment) {
-	l := &lines{}
-	if s.Discontinuity {
-		l.tags = append(l.tags, "#EXT-X-DISCONTINUITY\n"...)
-	}
 	states := len(w.listed) > 0 && w.listed[len(w.listed)-1].uriMap != s.Map
-	if states {
-		l.tags = appendMap(l.tags, s.Map)
-	}
-	l.tags = append(l.tags, "#EXT-X-PROGRAM-DATE-TIME:"...)
-	l.tags = s.Time.UTC().AppendFormat(l.tags, "2006-01-02T15:04:05.000Z07:00")
-	l.tags = append(l.tags, '\n')
-	l.end = append([]byte(s.URI), '\n')
+	l := &lines{tags: appendTags(nil, s, states), end: append([]byte(s.URI), '\n')}
 	w.dependent = w.dependent || !s.Independent
 	w.open = l
 	w.listed = append(w.listed, entry{discontinuity: s.Discontinuity, uriMap: s.Map, statesMap: states})
@@ -297,6 +287,19 @@ func appendHead(dst []byte, c Config) []byte {
 	dst = appendSeconds(dst, skipTargets*c.Target)
 	dst = append(dst, "\n#EXT-X-PART-INF:PART-TARGET="...)
 	dst = appendSeconds(dst, c.PartTarget)
+	return append(dst, '\n')
+}
+
+// appendTags writes what stands before the parts, or the duration, of a segment.
+func appendTags(dst []byte, s Segment, statesMap bool) []byte {
+	if s.Discontinuity {
+		dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
+	}
+	if statesMap {
+		dst = appendMap(dst, s.Map)
+	}
+	dst = append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...)
+	dst = s.Time.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 	return append(dst, '\n')
 }
 
