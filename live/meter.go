@@ -8,10 +8,10 @@ import (
 
 // Stats describes a publication over its last seconds.
 type Stats struct {
-	// BitrateBPS is the payload in bits per second and FPS the pictures per second.
+	// BitrateBPS is the media in bits per second and FPS the pictures per second.
 	BitrateBPS int
 	FPS        float64
-	// KeyframeInterval is the time between the last two IDR pictures, or the time since the last one when
+	// KeyframeInterval is the time between the last two key pictures, or the time since the last one when
 	// that is longer already.
 	KeyframeInterval time.Duration
 	// BFrames says that pictures are shown in another order than they are decoded.
@@ -32,7 +32,7 @@ type meter struct {
 	lastKey time.Duration
 	hasKey  bool
 	latest  time.Duration // DTS of the last picture
-	reorder time.Duration // PTS - DTS of the first IDR picture
+	reorder time.Duration // PTS - DTS of the last key picture
 }
 
 type second struct {
@@ -65,7 +65,7 @@ func (m *meter) add(u *media.Unit, size int, video bool) {
 	}
 }
 
-// key notes an IDR picture. An interval that the timestamps make absurd is not believed.
+// key notes a key picture. An interval that the timestamps make absurd is not believed.
 func (m *meter) key(u *media.Unit) {
 	if d := u.DTS - m.lastKey; m.hasKey && d > 0 && d < time.Minute {
 		m.KeyframeInterval = d

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -40,6 +41,7 @@ type Stream struct {
 		bytes   int
 		readers map[*Reader]struct{}
 		meter   meter
+		configs []*media.Config // the newest of each track
 		err     error
 	}
 }
@@ -52,7 +54,8 @@ func NewStream(sid id.Stream, tracks []media.Track) *Stream {
 func newStream(sid id.Stream, tracks []media.Track, units, limit int) *Stream {
 	s := &Stream{id: sid, tracks: tracks, done: make(chan struct{}), limit: limit}
 	for _, t := range tracks {
-		s.video = s.video || t.Codec.Video()
+		s.video = s.video || t.Config.Codec.Video()
+		s.mu.configs = append(s.mu.configs, t.Config)
 	}
 	s.mu.ring = make([]media.Unit, units)
 	s.mu.readers = make(map[*Reader]struct{})
@@ -62,8 +65,15 @@ func newStream(sid id.Stream, tracks []media.Track, units, limit int) *Stream {
 // ID is the publication's identity.
 func (s *Stream) ID() id.Stream { return s.id }
 
-// Tracks are what the publication consists of. Do not change them.
+// Tracks are what the publication consists of, as it began. Do not change them.
 func (s *Stream) Tracks() []media.Track { return s.tracks }
+
+// Configs are the newest configurations of the tracks, in their order.
+func (s *Stream) Configs() []*media.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.mu.configs)
+}
 
 // Write adds a unit and wakes the readers that wait for it; it never waits itself. The unit and what it
 // points to must not be changed afterwards. It fails with ErrClosed, or fault.Invalid code "no_track".
@@ -88,7 +98,10 @@ func (s *Stream) Write(u media.Unit) error {
 	m.ring[m.head%n] = u
 	m.head++
 	m.bytes += size
-	m.meter.add(&u, size, s.tracks[u.Track].Codec.Video())
+	if u.Config != nil {
+		m.configs[u.Track] = u.Config
+	}
+	m.meter.add(&u, size, m.configs[u.Track].Codec.Video())
 	s.wake()
 	return nil
 }
@@ -155,5 +168,5 @@ func (s *Stream) NewReader() *Reader {
 // entry reports whether reading can start at unit n. The caller holds the lock.
 func (s *Stream) entry(n uint64) bool {
 	u := &s.mu.ring[n%uint64(len(s.mu.ring))]
-	return u.Key && (!s.video || s.tracks[u.Track].Codec.Video())
+	return u.Key && (!s.video || s.tracks[u.Track].Config.Codec.Video())
 }

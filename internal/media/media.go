@@ -1,34 +1,25 @@
 // Package media is the codec-neutral vocabulary of the media wings: a Stream has Tracks, and a Track is a
-// sequence of Units. It is pure data: ingest adapters make it, the segmenter and every reader of a
-// live.Stream consume it.
+// sequence of Units in the form that its Config describes. It is pure data: ingest adapters make it, the
+// segmenter and every reader of a live.Stream consume it, none of them with a case for one codec.
 //
-// Ownership of bytes: a Unit and everything it points to is immutable from the moment it is written to a
-// Stream. Writers hand the bytes over, readers only read.
+// What differs from codec to codec stands here in one file for each: how a Config is made of what an encoder
+// says of itself. The constructors read what strangers sent; they fail with fault.Invalid, code
+// "bad_video_config" or "bad_audio_config", and never panic.
+//
+// Ownership of bytes: a Config, a Unit and everything they point to is immutable from the moment it is
+// written to a Stream. Writers hand the bytes over, readers only read.
+//
+// Times are time.Duration and not ticks of a track: every protocol that comes in rounds more than a
+// nanosecond does, and what goes out counts samples on from an absolute rounding (package segmenter), so
+// ticks would add a conversion at each border and gain nothing.
 package media
 
 import "time"
 
-// Codec names an elementary stream format.
-type Codec string
-
-// The codecs a Stream can carry today.
-const (
-	H264 Codec = "h264"
-	AAC  Codec = "aac"
-)
-
-// Video reports whether the codec is of a picture.
-func (c Codec) Video() bool { return c == H264 }
-
 // Track describes one elementary medium of a Stream. A track's index in its Stream is its identity.
 type Track struct {
-	Codec Codec
-	// SPS and PPS are the H.264 parameter sets without start code (ITU-T H.264 section 7.3.2); video only.
-	SPS, PPS []byte
-	// AudioConfig is the AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1); AAC only.
-	AudioConfig []byte
-	// SampleRate in Hz and Channels; audio only.
-	SampleRate, Channels int
+	// Config is what the first unit needs; units bring later ones.
+	Config *Config
 }
 
 // Unit is one access unit of a Track.
@@ -37,20 +28,23 @@ type Unit struct {
 	Track int
 	// DTS and PTS count from an arbitrary zero common to all tracks of one publication.
 	DTS, PTS time.Duration
+	// Duration is how long the unit lasts if it says so itself, as Opus does; 0 when the next one tells, or
+	// when all of the track have Config.FrameSize.
+	Duration time.Duration
 	// Key says that decoding can start here; always true for audio.
 	Key bool
-	// Payload holds the NAL units of a picture without start codes, or the one audio frame.
-	Payload [][]byte
-	// Arrival is when the first byte was taken off the network, before anything could block.
+	// Config is set on the unit from which it holds, in place of the track's last one.
+	Config *Config
+	// Data is what the unit consists of, in the form of its codec: see the constants of Codec.
+	Data [][]byte
+	// Arrival is when the last byte was taken off the network, before anything could block.
 	Arrival time.Time
-	// SPS and PPS are set on the unit from which new parameter sets hold.
-	SPS, PPS []byte
 }
 
-// Size is the payload in bytes.
+// Size is the data in bytes.
 func (u *Unit) Size() int {
 	n := 0
-	for _, b := range u.Payload {
+	for _, b := range u.Data {
 		n += len(b)
 	}
 	return n

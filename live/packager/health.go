@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/live"
 )
@@ -35,13 +34,12 @@ func (p *Packager) Health() Health {
 		return Health{}
 	}
 	h := Health{Stats: stream.Stats(), Counters: counters}
-	for _, t := range stream.Tracks() {
-		if !t.Codec.Video() {
-			h.AudioCodec = t.CodecString()
-			continue
+	for _, c := range stream.Configs() {
+		if c.Codec.Video() {
+			h.Width, h.Height, h.VideoCodec = c.Width, c.Height, c.Name
+		} else {
+			h.AudioCodec = c.Name
 		}
-		v, _ := media.ParseVideo(t) // validated when it was attached
-		h.Width, h.Height, h.VideoCodec = v.Width, v.Height, v.Codec
 	}
 	h.Warnings = warnings(&h)
 	return h
@@ -62,7 +60,7 @@ func warnings(h *Health) []Warning {
 		})
 	}
 	if h.Units > 0 && h.AudioCodec == "" {
-		w = append(w, Warning{"no_audio", "There is no sound track. Check the audio source and its codec (AAC)."})
+		w = append(w, Warning{"no_audio", "There is no sound track. Check the audio source and its codec (AAC or Opus)."})
 	}
 	if h.Counters.Jumps > 0 {
 		w = append(w, Warning{"timestamp_jump", fmt.Sprintf(

@@ -18,7 +18,7 @@ func TestInitSegmentsAreForgotten(t *testing.T) {
 		pub := attach(t, p, mediatest.Source{GOP: 30})
 		for i, u := range pub.src.Units(3 * time.Minute) {
 			if u.Key {
-				u.SPS, u.PPS = mediatest.SPS(), binary.BigEndian.AppendUint32(mediatest.PPS(), uint32(i)|1<<31)
+				u.Config = mediatest.Config(mediatest.SPS(), binary.BigEndian.AppendUint32(mediatest.PPS(), uint32(i)|1<<31))
 			}
 			<-time.After(time.Until(u.Arrival))
 			if err := pub.stream.Write(u); err != nil {

@@ -170,7 +170,7 @@ func TestTakeover(t *testing.T) {
 		a.play(0, 5*time.Second)
 		b := attach(t, p, mediatest.Source{})
 		b.play(0, 5*time.Second)
-		if err := a.stream.Write(media.Unit{Key: true, Payload: [][]byte{{0x65}}}); err != nil {
+		if err := a.stream.Write(media.Unit{Key: true, Data: [][]byte{{0x65}}}); err != nil {
 			t.Errorf("the owner closes the old stream, not the packager: %v", err)
 		}
 		p.Finish()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/m3u8"
 )
 
@@ -43,10 +42,9 @@ func (p *Packager) variant() m3u8.Variant {
 		Bandwidth: int(math.Ceil(max(r.peak, mean)*headroom/1000) * 1000), Average: int(math.Ceil(mean)),
 	}
 	for _, t := range p.mu.tracks {
-		v.Codecs = append(v.Codecs, t.CodecString())
-		if t.Codec.Video() {
-			picture, _ := media.ParseVideo(t) // validated when it was attached
-			v.Width, v.Height, v.FPS = picture.Width, picture.Height, r.fps()
+		v.Codecs = append(v.Codecs, t.Config.Name)
+		if t.Config.Codec.Video() {
+			v.Width, v.Height, v.FPS = t.Config.Width, t.Config.Height, r.fps()
 		}
 	}
 	return v

@@ -146,7 +146,7 @@ func TestNewerFenceTakesOver(t *testing.T) {
 
 func TestTracksThatCannotBePackaged(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *cluster.Node, c *broadcast.Client) {
-		if _, err := c.Open(t.Context(), opening(b1, 1, []media.Track{{Codec: media.H264}})); fault.CodeOf(err) != "bad_sps" {
+		if _, err := c.Open(t.Context(), opening(b1, 1, []media.Track{{Config: &media.Config{Codec: media.H264}}})); fault.CodeOf(err) != "bad_video_config" {
 			t.Errorf("got %v", err)
 		}
 		s, err := c.Open(t.Context(), opening(b1, 2, tracks()))

@@ -21,7 +21,10 @@ import (
 // samples are one of every message with every field filled.
 func samples() []any {
 	at := time.Date(2026, 11, 27, 12, 0, 0, 1_000_000, time.UTC)
-	tracks := []media.Track{{Codec: media.H264, SPS: []byte{1, 2}, PPS: []byte{3}}, {Codec: media.AAC, AudioConfig: []byte{4}, SampleRate: 48000, Channels: 2}}
+	tracks := []media.Track{
+		{Config: &media.Config{Codec: media.H264, Record: []byte{1, 2}, Name: "avc1.64001f", Width: 1280, Height: 720}},
+		{Config: &media.Config{Codec: media.AAC, Record: []byte{4}, Name: "mp4a.40.2", Rate: 48000, Channels: 2, FrameSize: 1024}},
+	}
 	stream := live.NewStream("s1", tracks)
 	return []any{
 		open{channel.Opening{Channel: "c1", Broadcast: "b1", Resumes: true, Start: at, Fence: 3, Tracks: tracks}},
@@ -61,7 +64,9 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		broadcast, fence := id.Broadcast(rapid.String().Draw(r, "broadcast")), rapid.Uint64().Draw(r, "fence")
 		at := time.Unix(rapid.Int64Range(-1<<36, 1<<36).Draw(r, "at"), rapid.Int64Range(0, 999_999_999).Draw(r, "nanoseconds")).UTC()
-		track := media.Track{Codec: media.AAC, AudioConfig: []byte{1}, SampleRate: rapid.Int().Draw(r, "rate"), Channels: rapid.Int().Draw(r, "channels")}
+		track := media.Track{Config: &media.Config{
+			Codec: media.AAC, Record: []byte{1}, Rate: rapid.Int().Draw(r, "rate"), Channels: rapid.Int().Draw(r, "channels"),
+		}}
 		for _, v := range []any{
 			open{channel.Opening{
 				Channel: id.Channel(broadcast), Broadcast: broadcast, Resumes: rapid.Bool().Draw(r, "resumes"), Start: at, Fence: fence,

@@ -26,7 +26,10 @@ func samples(tb testing.TB) []any {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tracks := []media.Track{{Codec: media.H264, SPS: []byte{1, 2}, PPS: []byte{3}}, {Codec: media.AAC, AudioConfig: []byte{4}, SampleRate: 48000, Channels: 2}}
+	tracks := []media.Track{
+		{Config: &media.Config{Codec: media.H264, Record: []byte{1, 2}, Name: "avc1.64001f", Width: 1280, Height: 720}},
+		{Config: &media.Config{Codec: media.AAC, Record: []byte{4}, Name: "mp4a.40.2", Rate: 48000, Channels: 2, FrameSize: 1024}},
+	}
 	mine := Key{"k1", "0123", at, at.Add(time.Second), at.Add(time.Hour), at.Add(time.Minute), true}
 	health := packager.Health{
 		Stats: live.Stats{
@@ -78,9 +81,10 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 		at := time.Unix(rapid.Int64Range(-1<<36, 1<<36).Draw(r, "at"), rapid.Int64Range(0, 999_999_999).Draw(r, "nanoseconds")).UTC()
 		number, whole := rapid.Uint64().Draw(r, "number"), rapid.Int().Draw(r, "whole")
 		key := auth.NewStreamKey(id.NewChannel(time.Now()))
-		track := media.Track{
-			Codec: media.Codec(word("codec")), SPS: some("sps"), PPS: some("pps"), AudioConfig: some("config"), SampleRate: whole, Channels: whole,
-		}
+		track := media.Track{Config: &media.Config{
+			Codec: media.Codec(word("codec")), Record: some("record"), Name: word("name of the codec"), Width: whole, Height: whole,
+			Rate: whole, Channels: whole, FrameSize: whole,
+		}}
 		health := packager.Health{
 			Stats: live.Stats{
 				BitrateBPS: whole, FPS: rapid.Float64().Draw(r, "fps"), KeyframeInterval: time.Duration(rapid.Int64().Draw(r, "interval")),
@@ -99,7 +103,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			revokeKeys{number},
 			revokeKey{string(some("any id"))},
 			check{key},
-			begin{key, id.Broadcast(word("broadcast")), []media.Track{track, {}}},
+			begin{key, id.Broadcast(word("broadcast")), []media.Track{track, {Config: &media.Config{}}}},
 			begin{key: key},
 			ended{number},
 			abandoned{id.Broadcast(word("request"))},

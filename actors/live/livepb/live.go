@@ -24,9 +24,10 @@ var errRate = errors.New("a rate of pictures is a number")
 func OfTracks(of []media.Track) []*Track {
 	out := make([]*Track, len(of))
 	for i, t := range of {
+		c := t.Config
 		out[i] = &Track{
-			Codec: string(t.Codec), Sps: t.SPS, Pps: t.PPS, AudioConfig: t.AudioConfig,
-			SampleRate: int64(t.SampleRate), Channels: int64(t.Channels),
+			Codec: string(c.Codec), Record: c.Record, Name: c.Name, Width: int64(c.Width), Height: int64(c.Height),
+			Rate: int64(c.Rate), Channels: int64(c.Channels), FrameSize: int64(c.FrameSize),
 		}
 	}
 	return out
@@ -39,9 +40,9 @@ func ToTracks(of []*Track) []media.Track {
 	}
 	out := make([]media.Track, len(of))
 	for i, m := range of {
-		out[i] = media.Track{
-			Codec: media.Codec(m.GetCodec()), SPS: some(m.GetSps()), PPS: some(m.GetPps()), AudioConfig: some(m.GetAudioConfig()),
-			SampleRate: int(m.GetSampleRate()), Channels: int(m.GetChannels()),
+		out[i].Config = &media.Config{
+			Codec: media.Codec(m.GetCodec()), Record: some(m.GetRecord()), Name: m.GetName(), Width: int(m.GetWidth()), Height: int(m.GetHeight()),
+			Rate: int(m.GetRate()), Channels: int(m.GetChannels()), FrameSize: int(m.GetFrameSize()),
 		}
 	}
 	return out

@@ -29,11 +29,13 @@ const (
 type Track struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Codec         string                 `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"` // a word of package media
-	Sps           []byte                 `protobuf:"bytes,2,opt,name=sps,proto3" json:"sps,omitempty"`
-	Pps           []byte                 `protobuf:"bytes,3,opt,name=pps,proto3" json:"pps,omitempty"`
-	AudioConfig   []byte                 `protobuf:"bytes,4,opt,name=audio_config,json=audioConfig,proto3" json:"audio_config,omitempty"` // AudioSpecificConfig
-	SampleRate    int64                  `protobuf:"varint,5,opt,name=sample_rate,json=sampleRate,proto3" json:"sample_rate,omitempty"`   // Hz
 	Channels      int64                  `protobuf:"varint,6,opt,name=channels,proto3" json:"channels,omitempty"`
+	Record        []byte                 `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"` // decoder configuration
+	Name          string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`     // as of RFC 6381
+	Width         int64                  `protobuf:"varint,9,opt,name=width,proto3" json:"width,omitempty"`
+	Height        int64                  `protobuf:"varint,10,opt,name=height,proto3" json:"height,omitempty"`
+	Rate          int64                  `protobuf:"varint,11,opt,name=rate,proto3" json:"rate,omitempty"`                            // Hz
+	FrameSize     int64                  `protobuf:"varint,12,opt,name=frame_size,json=frameSize,proto3" json:"frame_size,omitempty"` // samples in each unit, 0 when they differ
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,37 +77,51 @@ func (x *Track) GetCodec() string {
 	return ""
 }
 
-func (x *Track) GetSps() []byte {
+func (x *Track) GetChannels() int64 {
 	if x != nil {
-		return x.Sps
-	}
-	return nil
-}
-
-func (x *Track) GetPps() []byte {
-	if x != nil {
-		return x.Pps
-	}
-	return nil
-}
-
-func (x *Track) GetAudioConfig() []byte {
-	if x != nil {
-		return x.AudioConfig
-	}
-	return nil
-}
-
-func (x *Track) GetSampleRate() int64 {
-	if x != nil {
-		return x.SampleRate
+		return x.Channels
 	}
 	return 0
 }
 
-func (x *Track) GetChannels() int64 {
+func (x *Track) GetRecord() []byte {
 	if x != nil {
-		return x.Channels
+		return x.Record
+	}
+	return nil
+}
+
+func (x *Track) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Track) GetWidth() int64 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Track) GetHeight() int64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Track) GetRate() int64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Track) GetFrameSize() int64 {
+	if x != nil {
+		return x.FrameSize
 	}
 	return 0
 }
@@ -417,15 +433,18 @@ var File_live_proto protoreflect.FileDescriptor
 const file_live_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"live.proto\x12\x0fbarrage.live.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x01\n" +
+	"live.proto\x12\x0fbarrage.live.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
 	"\x05Track\x12\x14\n" +
-	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x10\n" +
-	"\x03sps\x18\x02 \x01(\fR\x03sps\x12\x10\n" +
-	"\x03pps\x18\x03 \x01(\fR\x03pps\x12!\n" +
-	"\faudio_config\x18\x04 \x01(\fR\vaudioConfig\x12\x1f\n" +
-	"\vsample_rate\x18\x05 \x01(\x03R\n" +
-	"sampleRate\x12\x1a\n" +
-	"\bchannels\x18\x06 \x01(\x03R\bchannels\"\xa7\x04\n" +
+	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
+	"\bchannels\x18\x06 \x01(\x03R\bchannels\x12\x16\n" +
+	"\x06record\x18\a \x01(\fR\x06record\x12\x12\n" +
+	"\x04name\x18\b \x01(\tR\x04name\x12\x14\n" +
+	"\x05width\x18\t \x01(\x03R\x05width\x12\x16\n" +
+	"\x06height\x18\n" +
+	" \x01(\x03R\x06height\x12\x12\n" +
+	"\x04rate\x18\v \x01(\x03R\x04rate\x12\x1d\n" +
+	"\n" +
+	"frame_size\x18\f \x01(\x03R\tframeSizeJ\x04\b\x02\x10\x06\"\xa7\x04\n" +
 	"\x06Health\x12\x1f\n" +
 	"\vbitrate_bps\x18\x01 \x01(\x03R\n" +
 	"bitrateBps\x12\x10\n" +

@@ -7,9 +7,9 @@ import (
 	"github.com/Eyevinn/mp4ff/mp4"
 	"pgregory.net/rapid"
 
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/fmp4"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
 )
 
 var (
@@ -18,21 +18,16 @@ var (
 		0x00, 0x03, 0x00, 0x04, 0x00, 0x00, 0x03, 0x00, 0xf0, 0x3c, 0x60, 0xc9, 0x20,
 	}
 	pps = []byte{0x08, 0x06, 0x07, 0x08}
-	asc = []byte{0x11, 0x90} // AAC-LC, 48 kHz, stereo
 )
 
 func tracks() []media.Track {
 	return []media.Track{
-		{Codec: media.H264, SPS: sps, PPS: pps},
-		{Codec: media.AAC, AudioConfig: asc, SampleRate: 48000, Channels: 2},
+		{Config: mediatest.Config(sps, pps)}, mediatest.Audio(),
 	}
 }
 
 func TestInitReadByAnotherLibrary(t *testing.T) {
-	b, err := fmp4.Init(tracks())
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := fmp4.Init(tracks())
 	f, err := mp4.DecodeFile(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
@@ -56,43 +51,21 @@ func TestInitReadByAnotherLibrary(t *testing.T) {
 	}
 }
 
-func TestInitRefusesWhatCannotBeRead(t *testing.T) {
-	cases := []struct {
-		name  string
-		track media.Track
-	}{
-		{"no parameter sets", media.Track{Codec: media.H264}},
-		{"cut SPS", media.Track{Codec: media.H264, SPS: sps[:5], PPS: pps}},
-		{"no audio config", media.Track{Codec: media.AAC}},
-		{"unknown codec", media.Track{Codec: "theora"}},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if _, err := fmp4.Init([]media.Track{c.track}); fault.KindOf(err) != fault.Invalid || err == nil {
-				t.Fatalf("got %v, want an invalid fault", err)
-			}
-		})
-	}
-}
-
 func runs() []fmp4.Run {
 	return []fmp4.Run{
-		{Track: 1, Base: 1 << 33, Prefix: true, Samples: []fmp4.Sample{
-			{Duration: 3000, Offset: 6000, Sync: true, Payload: [][]byte{{9, 240}, {0x65, 1, 2, 3}}},
-			{Duration: 3000, Offset: -3000, Payload: [][]byte{{0x41, 4, 5}}},
+		{Track: 1, Base: 1 << 33, Codec: media.H264, Samples: []fmp4.Sample{
+			{Duration: 3000, Offset: 6000, Sync: true, Data: [][]byte{{9, 240}, {0x65, 1, 2, 3}}},
+			{Duration: 3000, Offset: -3000, Data: [][]byte{{0x41, 4, 5}}},
 		}},
-		{Track: 2, Base: 1 << 32, Samples: []fmp4.Sample{
-			{Duration: 1024, Sync: true, Payload: [][]byte{{0xaa}}},
-			{Duration: 1024, Sync: true, Payload: [][]byte{{0xbb, 0xcc}}},
+		{Track: 2, Codec: media.AAC, Base: 1 << 32, Samples: []fmp4.Sample{
+			{Duration: 1024, Sync: true, Data: [][]byte{{0xaa}}},
+			{Duration: 1024, Sync: true, Data: [][]byte{{0xbb, 0xcc}}},
 		}},
 	}
 }
 
 func TestPartReadByAnotherLibrary(t *testing.T) {
-	head, err := fmp4.Init(tracks())
-	if err != nil {
-		t.Fatal(err)
-	}
+	head := fmp4.Init(tracks())
 	f, err := mp4.DecodeFile(bytes.NewReader(fmp4.AppendPart(head, 7, runs())))
 	if err != nil {
 		t.Fatal(err)
@@ -130,19 +103,16 @@ func TestPartKeepsEverySample(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 20).Draw(t, "samples")
 		base := rapid.Uint64Range(0, 1<<40).Draw(t, "base")
-		r := fmp4.Run{Track: 1, Base: base, Prefix: true}
+		r := fmp4.Run{Track: 1, Base: base, Codec: media.H264}
 		for range n {
 			r.Samples = append(r.Samples, fmp4.Sample{
 				Duration: rapid.Uint32Range(0, 1<<20).Draw(t, "duration"),
 				Offset:   rapid.Int32Range(-1<<20, 1<<20).Draw(t, "offset"),
 				Sync:     rapid.Bool().Draw(t, "sync"),
-				Payload:  rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 40), 1, 4).Draw(t, "payload"),
+				Data:     rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 40), 1, 4).Draw(t, "payload"),
 			})
 		}
-		head, err := fmp4.Init(tracks()[:1])
-		if err != nil {
-			t.Fatal(err)
-		}
+		head := fmp4.Init(tracks()[:1])
 		f, err := mp4.DecodeFile(bytes.NewReader(fmp4.AppendPart(head, 1, []fmp4.Run{r, {Track: 2}})))
 		if err != nil {
 			t.Fatal(err)
@@ -163,13 +133,13 @@ func TestPartKeepsEverySample(t *testing.T) {
 
 // typical is half a second of 2.5 Mbit/s at 30 frames with 128 kbit/s of audio.
 func typical() []fmp4.Run {
-	v := fmp4.Run{Track: 1, Base: 90000, Prefix: true}
+	v := fmp4.Run{Track: 1, Base: 90000, Codec: media.H264}
 	for i := range 15 {
-		v.Samples = append(v.Samples, fmp4.Sample{Duration: 3000, Sync: i == 0, Payload: [][]byte{make([]byte, 10_400)}})
+		v.Samples = append(v.Samples, fmp4.Sample{Duration: 3000, Sync: i == 0, Data: [][]byte{make([]byte, 10_400)}})
 	}
 	a := fmp4.Run{Track: 2, Base: 48000}
 	for range 23 {
-		a.Samples = append(a.Samples, fmp4.Sample{Duration: 1024, Sync: true, Payload: [][]byte{make([]byte, 340)}})
+		a.Samples = append(a.Samples, fmp4.Sample{Duration: 1024, Sync: true, Data: [][]byte{make([]byte, 340)}})
 	}
 	return []fmp4.Run{v, a}
 }

@@ -1,6 +1,10 @@
 package fmp4
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/barrage-live/barrage/internal/media"
+)
 
 // Sample is one access unit of a run.
 type Sample struct {
@@ -9,18 +13,19 @@ type Sample struct {
 	Offset   int32
 	// Sync says that decoding can start here.
 	Sync bool
-	// Payload is written in order; with Run.Prefix every element is preceded by its length in four bytes.
-	Payload [][]byte
+	// Data is written in order, with lengths where the codec of the run wants them.
+	Data [][]byte
 }
 
 // Run is the samples of one track in one part.
 type Run struct {
 	// Track is the track_ID, from 1.
 	Track uint32
+	// Codec decides how data are framed. Samples of pictures have flags and offsets of their own, those of
+	// sound have none.
+	Codec media.Codec
 	// Base is the decode time of the first sample, in ticks.
-	Base uint64
-	// Prefix says that payload elements are NAL units (ISO/IEC 14496-15); it also marks the run as video.
-	Prefix  bool
+	Base    uint64
 	Samples []Sample
 }
 
@@ -47,20 +52,20 @@ const (
 	sampleNonSync    = 0x01010000 // depends on others; not a sync sample
 )
 
-// size is the payload of the sample in the mdat.
-func (s *Sample) size(prefix bool) int {
+// size is what the sample takes in the mdat.
+func (s *Sample) size(prefixed bool) int {
 	n := 0
-	for _, b := range s.Payload {
+	for _, b := range s.Data {
 		n += len(b)
 	}
-	if prefix {
-		n += 4 * len(s.Payload)
+	if prefixed {
+		n += 4 * len(s.Data)
 	}
 	return n
 }
 
 func (r *Run) headSize() (tfhd, perSample int) {
-	if r.Prefix {
+	if r.Codec.Video() {
 		return tfhdVideo, 16
 	}
 	return tfhdAudio, 8
@@ -72,9 +77,9 @@ func (r *Run) trafSize() int {
 }
 
 func (r *Run) dataSize() int {
-	n := 0
+	n, prefixed := 0, r.Codec.Prefixed()
 	for i := range r.Samples {
-		n += r.Samples[i].size(r.Prefix)
+		n += r.Samples[i].size(prefixed)
 	}
 	return n
 }
@@ -107,7 +112,7 @@ func AppendPart(dst []byte, sequence uint32, runs []Run) []byte {
 	}
 	dst = box(dst, boxHeader+data, "mdat")
 	for i := range runs {
-		dst = appendPayload(dst, &runs[i])
+		dst = appendData(dst, &runs[i])
 	}
 	return dst
 }
@@ -115,9 +120,10 @@ func AppendPart(dst []byte, sequence uint32, runs []Run) []byte {
 // appendTraf writes a traf whose data begin dataOffset bytes after the start of the moof.
 func appendTraf(dst []byte, r *Run, dataOffset int) []byte {
 	tfhd, per := r.headSize()
+	video, prefixed := r.Codec.Video(), r.Codec.Prefixed()
 	dst = box(dst, r.trafSize(), "traf")
 	dst = box(dst, tfhd, "tfhd")
-	if r.Prefix {
+	if video {
 		dst = put32(dst, tfhdBaseIsMoof, r.Track)
 	} else {
 		dst = put32(dst, tfhdBaseIsMoof|tfhdDefaultFlags, r.Track, sampleSync)
@@ -127,24 +133,25 @@ func appendTraf(dst []byte, r *Run, dataOffset int) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, r.Base)
 	dst = box(dst, trunFixed+per*len(r.Samples), "trun")
 	flags := uint32(1<<24 | trunDataOffset | trunDuration | trunSize)
-	if r.Prefix {
+	if video {
 		flags |= trunFlags | trunOffset
 	}
 	dst = put32(dst, flags, uint32(len(r.Samples)), uint32(dataOffset))
 	for i := range r.Samples {
 		s := &r.Samples[i]
-		dst = put32(dst, s.Duration, uint32(s.size(r.Prefix)))
-		if r.Prefix {
+		dst = put32(dst, s.Duration, uint32(s.size(prefixed)))
+		if video {
 			dst = put32(dst, syncFlags(s.Sync), uint32(s.Offset))
 		}
 	}
 	return dst
 }
 
-func appendPayload(dst []byte, r *Run) []byte {
+func appendData(dst []byte, r *Run) []byte {
+	prefixed := r.Codec.Prefixed()
 	for i := range r.Samples {
-		for _, b := range r.Samples[i].Payload {
-			if r.Prefix {
+		for _, b := range r.Samples[i].Data {
+			if prefixed {
 				dst = put32(dst, uint32(len(b)))
 			}
 			dst = append(dst, b...)

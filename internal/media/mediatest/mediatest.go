@@ -1,9 +1,9 @@
-// Package mediatest makes deterministic publications for tests: units with exact timestamps whose payload
-// tells which unit it was. It owns nothing; the tests of every wing that takes media.Units call it.
+// Package mediatest makes deterministic publications for tests: units with exact timestamps whose data
+// tell which unit it was. It owns nothing; the tests of every wing that takes media.Units call it.
 //
 // The pictures are not decodable, only well formed: a slice NAL unit of the right type with the picture's
 // number in it. Whoever needs real pictures runs ffmpeg (live/livetest). It promises the same units for the
-// same Source, and fails in no way.
+// same Source, and fails in no way but a panic on parameter sets that a test got wrong.
 package mediatest
 
 import (
@@ -35,12 +35,20 @@ func OtherSPS() []byte {
 // PPS gives the picture parameter set that belongs to both.
 func PPS() []byte { return []byte{0x68, 0x06, 0x07, 0x08} }
 
+// Config gives the configuration of H.264 parameter sets, which must be good.
+func Config(sps, pps []byte) *media.Config { return must(media.NewH264(sps, pps)) }
+
 // Video is the picture track of every Source; its index is 0.
-func Video() media.Track { return media.Track{Codec: media.H264, SPS: SPS(), PPS: PPS()} }
+func Video() media.Track { return media.Track{Config: Config(SPS(), PPS())} }
 
 // Audio is the sound track: AAC-LC, 48 kHz, stereo.
-func Audio() media.Track {
-	return media.Track{Codec: media.AAC, AudioConfig: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
+func Audio() media.Track { return media.Track{Config: must(media.NewAAC([]byte{0x11, 0x90}))} }
+
+func must(c *media.Config, err error) *media.Config {
+	if err != nil {
+		panic(err)
+	}
+	return c
 }
 
 // Source describes a publication. The zero value is 30 pictures a second, an IDR picture every two seconds,
@@ -129,7 +137,7 @@ func (s Source) sound(i, track int) media.Unit {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 340), uint32(i))
 	return media.Unit{
 		Track: track, DTS: s.stamp(t), PTS: s.stamp(t), Key: true,
-		Payload: [][]byte{b[:340]}, Arrival: s.Start.Add(t),
+		Data: [][]byte{b[:340]}, Arrival: s.Start.Add(t),
 	}
 }
 
@@ -156,7 +164,7 @@ func (s Source) picture(i int) media.Unit {
 	binary.BigEndian.PutUint32(b[1:], uint32(i))
 	return media.Unit{
 		DTS: s.stamp(at), PTS: s.stamp(s.time(i + s.reorder(i%s.GOP))), Key: key,
-		Payload: [][]byte{b}, Arrival: s.Start.Add(at),
+		Data: [][]byte{b}, Arrival: s.Start.Add(at),
 	}
 }
 
@@ -187,12 +195,12 @@ func Shift(units []media.Unit, from int, by time.Duration) []media.Unit {
 	return units
 }
 
-// Swell makes the payload of what arrives between two times since the first unit so many times as large.
+// Swell makes the data of what arrives between two times since the first unit so many times as large.
 func Swell(units []media.Unit, from, to time.Duration, times int) []media.Unit {
 	for i := range units {
 		if at := units[i].Arrival.Sub(units[0].Arrival); at >= from && at < to {
-			b := units[i].Payload[0]
-			units[i].Payload = [][]byte{append(slices.Clip(b), make([]byte, (times-1)*len(b))...)}
+			b := units[i].Data[0]
+			units[i].Data = [][]byte{append(slices.Clip(b), make([]byte, (times-1)*len(b))...)}
 		}
 	}
 	return units

@@ -20,7 +20,7 @@ type cut struct {
 	// last says that the part is the last of its segment.
 	last bool
 	// fresh is the configuration that holds after it.
-	fresh *media.Track
+	fresh *media.Config
 }
 
 // cutter decides where parts and segments end. It sees the samples of the leading track only: video where

@@ -322,7 +322,7 @@ func TestAnythingGoes(t *testing.T) {
 				units = append(units[:i], units[n:]...)
 			case 4:
 				for k := i; k < min(len(units), i+rapid.IntRange(1, 200).Draw(r, "sets")); k++ {
-					units[k].SPS, units[k].PPS = mediatest.SPS(), alternating(k)
+					units[k].Config = mediatest.Config(mediatest.SPS(), alternating(k))
 				}
 			}
 			if len(units) == 0 {

@@ -1,7 +1,6 @@
 package segmenter
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/media"
@@ -15,8 +14,8 @@ type sample struct {
 	tick  uint64        // decode time in ticks of the track
 	key   bool
 	out   fmp4.Sample
-	// fresh is the configuration that holds from this sample.
-	fresh *media.Track
+	// fresh is the configuration that holds from this sample, if it is another one.
+	fresh *media.Config
 }
 
 // ticks rounds a time to ticks. The rounding is absolute, so that the end of one sample and the start of
@@ -34,9 +33,9 @@ func fromTicks(n uint64, scale uint32) time.Duration {
 // nominalFrame is the duration of a picture of which nothing is known.
 const nominalFrame = 33 * time.Millisecond
 
-// earlyChanges is how many times in a publication the parameter sets may change again within SegmentMin.
-// Each change needs a segment of its own, so an encoder that alternates between two sets would otherwise
-// make one of every picture.
+// earlyChanges is how many times in a publication the configuration may change again within SegmentMin. Each
+// change needs a segment of its own, so an encoder that alternates between two would otherwise make one of
+// every picture.
 const earlyChanges = 30
 
 // videoLane holds the last picture until the next tells how long it lasts.
@@ -45,8 +44,8 @@ const earlyChanges = 30
 // decoded and shown at the same time on the timeline and B-frames get negative offsets: then part
 // boundaries, audio and program-date-time all speak of what is seen.
 type videoLane struct {
-	track   media.Track // of the pictures that are kept
-	coming  media.Track // of the pictures that come
+	config  *media.Config // of the pictures that are kept
+	coming  *media.Config // of the pictures that come
 	number  uint32
 	delay   time.Duration
 	started bool
@@ -57,17 +56,25 @@ type videoLane struct {
 	queue   []sample
 	count   *Counters
 
-	shortest time.Duration // what a segment must last before other parameter sets end it, but for the early ones
+	shortest time.Duration // what a segment must last before another configuration ends it, but for the early ones
 	changed  time.Duration // time of the last change
 	early    int           // changes that came too soon and were followed
 	broken   bool          // pictures were dropped; what follows needs a key picture
 }
 
-func (v *videoLane) restart(t media.Track, number int, end time.Duration) {
+func (v *videoLane) restart(c *media.Config, number int, end time.Duration) {
 	*v = videoLane{
-		track: t, coming: t, number: uint32(number), frame: nominalFrame, end: end, queue: v.queue[:0], count: v.count,
+		config: c, coming: c, number: uint32(number), frame: nominalFrame, end: end, queue: v.queue[:0], count: v.count,
 		shortest: v.shortest,
 	}
+}
+
+// codec is that of the pictures, empty before there are any.
+func (v *videoLane) codec() media.Codec {
+	if v.config == nil {
+		return ""
+	}
+	return v.config.Codec
 }
 
 // follow moves a decode time that does not rise to just after the last one.
@@ -85,12 +92,12 @@ func (v *videoLane) follow(at time.Duration) time.Duration {
 
 // admit decides whether a picture is kept, and gives the configuration that holds from it if that is
 // another one. segment is where the one that the picture may end began.
-func (v *videoLane) admit(u *timed, segment time.Duration) (fresh *media.Track, ok bool) {
+func (v *videoLane) admit(u *timed, segment time.Duration) (fresh *media.Config, ok bool) {
 	if !v.started && !u.Key {
 		return nil, false
 	}
 	v.learn(u)
-	same, at := sameSets(&v.coming, &v.track), u.at+v.delay
+	same, at := v.coming.Equal(v.config), u.at+v.delay
 	late := same || at-max(segment, v.changed) >= v.shortest-jitter
 	if (v.broken && !u.Key) || (!late && v.early == earlyChanges) {
 		v.broken = true
@@ -104,13 +111,12 @@ func (v *videoLane) admit(u *timed, segment time.Duration) (fresh *media.Track, 
 	if !late {
 		v.early++
 	}
-	v.track, v.changed = v.coming, at
-	t := v.track
-	return &t, true
+	v.config, v.changed = v.coming, at
+	return v.config, true
 }
 
 // push takes a picture that was admitted and reports the sample it completed.
-func (v *videoLane) push(u *timed, fresh *media.Track) (done sample, ok bool) {
+func (v *videoLane) push(u *timed, fresh *media.Config) (done sample, ok bool) {
 	if !v.started {
 		v.started = true
 		v.delay = min(max(u.show-u.at, 0), time.Second)
@@ -118,9 +124,9 @@ func (v *videoLane) push(u *timed, fresh *media.Track) (done sample, ok bool) {
 	s := sample{at: v.follow(u.at + v.delay), key: u.Key, fresh: fresh}
 	s.tick = ticks(s.at, fmp4.VideoScale)
 	s.out = fmp4.Sample{
-		Offset:  int32(int64(ticks(max(u.show, 0), fmp4.VideoScale)) - int64(s.tick)),
-		Sync:    u.Key,
-		Payload: u.Payload, // parameter sets stay in band: players that ignore a second init segment need them
+		Offset: int32(int64(ticks(max(u.show, 0), fmp4.VideoScale)) - int64(s.tick)),
+		Sync:   u.Key,
+		Data:   u.Data,
 	}
 	if v.held {
 		done, ok = v.finish(s.at), true
@@ -139,18 +145,14 @@ func (v *videoLane) finish(until time.Duration) sample {
 	return s
 }
 
-// learn notes the parameter sets that a unit brings, if they can be read. A publisher may send them once
-// only, with the first picture they hold for, so they are remembered even when that picture is dropped.
+// learn notes the configuration that a unit brings, if it can be described. A publisher may send it once
+// only, with the first picture it holds for, so it is remembered even when that picture is dropped. Another
+// codec would need another lane: ingests end the publication there.
 func (v *videoLane) learn(u *timed) {
-	t := v.coming
-	t.SPS, t.PPS = u.SPS, u.PPS
-	if u.SPS == nil || u.PPS == nil || sameSets(&t, &v.coming) || t.Validate() != nil {
-		return
+	if c := u.Config; c != nil && c.Validate() == nil && c.Codec == v.config.Codec {
+		v.coming = c
 	}
-	v.coming = t
 }
-
-func sameSets(a, b *media.Track) bool { return bytes.Equal(a.SPS, b.SPS) && bytes.Equal(a.PPS, b.PPS) }
 
 // audioTolerance is how far the timestamps of audio may stray from the count of its samples. They are
 // rounded to milliseconds by RTMP, which a decoder would hear as jitter; the count is exact.
@@ -162,9 +164,10 @@ const maxStretch = 250 * time.Millisecond
 // audioLane counts samples: a frame begins where the one before ended unless its timestamp says otherwise
 // clearly.
 type audioLane struct {
+	codec   media.Codec
 	number  uint32
 	rate    uint32
-	frame   uint32
+	frame   uint32 // samples in each, 0 when they differ
 	pending sample
 	held    bool
 	next    uint64 // where the next frame begins when nothing is missing
@@ -173,11 +176,23 @@ type audioLane struct {
 	count   *Counters
 }
 
-func (a *audioLane) restart(d media.Audio, number int, end time.Duration) {
+func (a *audioLane) restart(c *media.Config, number int, end time.Duration) {
 	*a = audioLane{
-		number: uint32(number), rate: uint32(d.Rate), frame: uint32(d.FrameSize), queue: a.queue[:0], count: a.count,
-		next: ticks(end, uint32(d.Rate)), latest: end,
+		codec: c.Codec, number: uint32(number), rate: uint32(c.Rate), frame: uint32(c.FrameSize), queue: a.queue[:0], count: a.count,
+		next: ticks(end, uint32(c.Rate)), latest: end,
 	}
+}
+
+// length is how many samples a frame holds. Where frames differ and one does not say, it is taken for one of
+// 20 ms, as most are.
+func (a *audioLane) length(u *timed) uint64 {
+	switch {
+	case a.frame > 0:
+		return uint64(a.frame)
+	case u.Duration > 0:
+		return ticks(u.Duration, a.rate)
+	}
+	return uint64(a.rate) / 50
 }
 
 // push takes a frame and reports the sample it completed.
@@ -197,10 +212,10 @@ func (a *audioLane) push(u *timed) (done sample, ok bool) {
 		}
 		done, ok = a.finish(until), true
 	}
-	a.next = tick + uint64(a.frame)
+	a.next = tick + a.length(u)
 	a.pending = sample{
 		at: fromTicks(tick, a.rate), tick: tick, key: true,
-		out: fmp4.Sample{Sync: true, Payload: u.Payload},
+		out: fmp4.Sample{Sync: true, Data: u.Data},
 	}
 	a.held = true
 	a.latest = a.pending.at

@@ -85,17 +85,15 @@ func (g *Segmenter) Counters() Counters { return g.count }
 // sequence numbers and opens with a discontinuity. The first video and the first audio track are used.
 func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 	video, audio := -1, -1
-	var sound media.Audio
 	for i, t := range tracks {
-		if err := t.Validate(); err != nil {
+		if err := t.Config.Validate(); err != nil {
 			return nil, err
 		}
-		switch {
-		case t.Codec.Video() && video < 0:
+		switch picture := t.Config.Codec.Video(); {
+		case picture && video < 0:
 			video = i
-		case !t.Codec.Video() && audio < 0:
+		case !picture && audio < 0:
 			audio = i
-			sound, _ = media.ParseAudio(t)
 		}
 	}
 	if video < 0 && audio < 0 {
@@ -110,11 +108,11 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 	g.tracks = g.tracks[:0]
 	if video >= 0 {
 		g.tracks = append(g.tracks, tracks[video])
-		g.video.restart(tracks[video], len(g.tracks), end)
+		g.video.restart(tracks[video].Config, len(g.tracks), end)
 	}
 	if audio >= 0 {
 		g.tracks = append(g.tracks, tracks[audio])
-		g.audio.restart(sound, len(g.tracks), end)
+		g.audio.restart(tracks[audio].Config, len(g.tracks), end)
 	}
 	g.write.configure(g.tracks)
 	return out, nil
@@ -124,7 +122,7 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 // call.
 func (g *Segmenter) Push(u media.Unit) []Event {
 	g.write.events = g.write.events[:0]
-	if !g.publishes || (u.Track != g.videoTrack && u.Track != g.audioTrack) || len(u.Payload) == 0 {
+	if !g.publishes || (u.Track != g.videoTrack && u.Track != g.audioTrack) || len(u.Data) == 0 {
 		return nil
 	}
 	g.scratch = g.line.push(u, g.resumeAt, g.scratch[:0])
@@ -354,17 +352,17 @@ func (g *Segmenter) closeRun() {
 func (g *Segmenter) emit(k cut) {
 	w := &g.write
 	w.runs = w.runs[:0]
-	g.video.queue = w.take(g.video.queue, k.at, &fmp4.Run{Track: g.video.number, Prefix: true})
-	g.audio.queue = w.take(g.audio.queue, k.at, &fmp4.Run{Track: g.audio.number})
+	g.video.queue = w.take(g.video.queue, k.at, &fmp4.Run{Track: g.video.number, Codec: g.video.codec()})
+	g.audio.queue = w.take(g.audio.queue, k.at, &fmp4.Run{Track: g.audio.number, Codec: g.audio.codec})
 	w.part(k, g)
 	if k.fresh != nil {
 		g.reconfigure(k.fresh)
 	}
 }
 
-// reconfigure announces new parameter sets for what follows.
-func (g *Segmenter) reconfigure(fresh *media.Track) {
-	g.tracks[0] = *fresh
+// reconfigure announces a new configuration for what follows.
+func (g *Segmenter) reconfigure(fresh *media.Config) {
+	g.tracks[0].Config = fresh
 	g.write.configure(g.tracks)
 	g.write.discontinue()
 }

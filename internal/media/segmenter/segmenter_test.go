@@ -376,8 +376,8 @@ func TestParameterSetsChange(t *testing.T) {
 	units := src.Units(12 * time.Second)
 	for i := range units {
 		if units[i].Track == 0 && units[i].DTS == 6*time.Second {
-			units[i].SPS, units[i].PPS = mediatest.OtherSPS(), mediatest.PPS()
-			units[i].Payload = append([][]byte{mediatest.OtherSPS(), mediatest.PPS()}, units[i].Payload...)
+			units[i].Config = mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())
+			units[i].Data = append([][]byte{mediatest.OtherSPS(), mediatest.PPS()}, units[i].Data...)
 		}
 	}
 	b := newBroadcast(t, segmenter.Config{})
@@ -385,7 +385,7 @@ func TestParameterSetsChange(t *testing.T) {
 	b.push(units)
 	b.flush()
 	b.check()
-	if len(b.inits) != 2 || !bytes.Equal(b.inits[1].Tracks[0].SPS, mediatest.OtherSPS()) {
+	if len(b.inits) != 2 || !b.inits[1].Tracks[0].Config.Equal(mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())) {
 		t.Fatalf("init segments: got %d, want a second one with the new parameter set", len(b.inits))
 	}
 	if got := fmt.Sprint(b.discontinuities()); got != "[3]" {
@@ -404,7 +404,7 @@ func TestBeginRefuses(t *testing.T) {
 	if _, err := g.Begin(nil); err == nil {
 		t.Error("a publication without tracks was accepted")
 	}
-	if _, err := g.Begin([]media.Track{{Codec: media.H264}}); err == nil {
+	if _, err := g.Begin([]media.Track{{Config: &media.Config{Codec: media.H264}}}); err == nil {
 		t.Error("a track without parameter sets was accepted")
 	}
 }

@@ -27,8 +27,8 @@ func withSets(units []media.Unit, pps func(i int) []byte) []media.Unit {
 	n := 0
 	for i := range units {
 		if u := &units[i]; u.Track == 0 && u.Key {
-			u.SPS, u.PPS = mediatest.SPS(), pps(n)
-			u.Payload = append([][]byte{u.SPS, u.PPS}, u.Payload...)
+			u.Config = mediatest.Config(mediatest.SPS(), pps(n))
+			u.Data = append([][]byte{mediatest.SPS(), pps(n)}, u.Data...)
 			n++
 		}
 	}
@@ -93,12 +93,13 @@ func TestSetsSentOnceAreRemembered(t *testing.T) {
 	units := withSets(src.Units(10*time.Second), func(i int) []byte { return alternating(min(i, 40)) })
 	for i := range units {
 		if i > 40 {
-			units[i].SPS, units[i].PPS = nil, nil
+			units[i].Config = nil
 		}
 	}
 	b := run(t, src.Tracks(), units)
-	if got, want := b.inits[b.segments[len(b.segments)-1].Init].Tracks[0].PPS, alternating(40); string(got) != string(want) {
-		t.Errorf("the broadcast ends with the parameter set %x, want %x", got, want)
+	last := b.inits[b.segments[len(b.segments)-1].Init].Tracks[0].Config
+	if want := mediatest.Config(mediatest.SPS(), alternating(40)); !last.Equal(want) {
+		t.Errorf("the broadcast ends with the parameter sets %x, want %x", last.Record, want.Record)
 	}
 }
 

@@ -60,7 +60,7 @@ func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample 
 		n++
 	}
 	if run != nil {
-		if run.Prefix {
+		if run.Codec.Video() {
 			w.keys, w.starts = false, n > 0 && q[0].key
 		}
 		buf := w.samples[len(w.runs)][:0]
@@ -69,7 +69,7 @@ func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample 
 			if i+1 < n {
 				s.Duration = uint32(q[i+1].tick - q[i].tick)
 			}
-			w.keys = w.keys || (run.Prefix && q[i].key)
+			w.keys = w.keys || (run.Codec.Video() && q[i].key)
 			buf = append(buf, s)
 		}
 		if n > 0 {
@@ -150,8 +150,7 @@ func (w *writer) recall(b []byte) numbered {
 func (w *writer) openSegment(g *Segmenter) {
 	if w.stale {
 		w.stale = false
-		b, err := fmp4.Init(w.tracks)
-		if err == nil && !bytes.Equal(b, w.init) {
+		if b := fmp4.Init(w.tracks); !bytes.Equal(b, w.init) {
 			k := w.recall(b)
 			w.init, w.number = k.bytes, k.number
 			w.events = append(w.events, &Init{Number: k.number, Bytes: k.bytes, Tracks: w.tracks})

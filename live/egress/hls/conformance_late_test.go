@@ -154,7 +154,7 @@ func point18(w *world) {
 	units := mediatest.Source{Sound: true, Start: time.Now()}.Units(6 * time.Second)
 	for i := range units {
 		if units[i].Track == 0 && units[i].DTS == 2*time.Second {
-			units[i].SPS, units[i].PPS = mediatest.OtherSPS(), mediatest.PPS()
+			units[i].Config = mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())
 		}
 	}
 	w.feed(sound(), units)
@@ -196,7 +196,11 @@ func describes(w *world, v *playlist.MultivariantVariant, initURI string) {
 			}
 			names, size = append(names, fmt.Sprintf("avc1.%x", c.SPS[1:4])), fmt.Sprintf("%dx%d", sps.Width(), sps.Height())
 		case *codecs.MPEG4Audio:
-			names = append(names, fmt.Sprintf("mp4a.40.%d", c.Config.Type))
+			object := c.Config.Type
+			if c.Config.ExtensionType != 0 { // HE-AAC is named by what is added to the core
+				object = c.Config.ExtensionType
+			}
+			names = append(names, fmt.Sprintf("mp4a.40.%d", object))
 		}
 	}
 	if len(names) != 2 || !slices.Equal(names, v.Codecs) || size != v.Resolution {

@@ -165,10 +165,10 @@ func metadata(video, audio float64) *message.DataAMF0 {
 func (c *client) unit(u media.Unit) error {
 	if u.Track == 1 {
 		m := aac()
-		m.AACType, m.AACConfig, m.AU, m.DTS = message.AudioAACTypeAU, nil, u.Payload[0], u.DTS
+		m.AACType, m.AACConfig, m.AU, m.DTS = message.AudioAACTypeAU, nil, u.Data[0], u.DTS
 		return c.Write(m)
 	}
-	b, err := h264.AVCC(u.Payload).Marshal()
+	b, err := h264.AVCC(u.Data).Marshal()
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (c *client) unit(u media.Unit) error {
 // concern.
 func (c *client) unharmed(live bool) {
 	c.t.Helper()
-	if err := c.unit(media.Unit{Track: 1, DTS: time.Second, Payload: [][]byte{{1}}}); err != nil || !live {
+	if err := c.unit(media.Unit{Track: 1, DTS: time.Second, Data: [][]byte{{1}}}); err != nil || !live {
 		c.t.Errorf("the healthy publisher noticed: %v, live %v", err, live)
 	}
 }

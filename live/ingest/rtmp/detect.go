@@ -40,7 +40,7 @@ type arrived struct {
 // detector finds out which tracks a publication has. Sequence headers tell what a track is, the metadata
 // tell which ones to expect; where they are silent, patience decides. It holds the messages until then.
 type detector struct {
-	video, audio         *media.Track
+	video, audio         *media.Config
 	declared             bool // metadata came
 	wantVideo, wantAudio bool // and said so
 	first                time.Time
@@ -114,9 +114,11 @@ func (d *detector) decided(now time.Time) (bool, error) {
 }
 
 func (d *detector) setVideo(sps, pps []byte) error {
-	t := media.Track{Codec: media.H264, SPS: sps, PPS: pps}
-	d.video = &t
-	return t.Validate()
+	c, err := media.NewH264(sps, pps)
+	if err == nil {
+		d.video = c
+	}
+	return err
 }
 
 func (d *detector) setAudio(c *mpeg4audio.AudioSpecificConfig) error {
@@ -127,9 +129,8 @@ func (d *detector) setAudio(c *mpeg4audio.AudioSpecificConfig) error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "bad_audio_config", "the AAC configuration cannot be read", err)
 	}
-	t := media.Track{Codec: media.AAC, AudioConfig: b, SampleRate: c.SampleRate, Channels: int(c.ChannelConfig)}
-	d.audio = &t
-	return t.Validate()
+	d.audio, err = media.NewAAC(b)
+	return err
 }
 
 // metadata reads an onMetaData message: a codec id tells that the track will come.
@@ -159,10 +160,10 @@ func (d *detector) metadata(payload amf0.Data) {
 func (d *detector) tracks() []media.Track {
 	var t []media.Track
 	if d.video != nil {
-		t = append(t, *d.video)
+		t = append(t, media.Track{Config: d.video})
 	}
 	if d.audio != nil {
-		t = append(t, *d.audio)
+		t = append(t, media.Track{Config: d.audio})
 	}
 	return t
 }

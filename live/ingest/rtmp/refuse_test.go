@@ -62,7 +62,7 @@ func mediaRefusals() []refusal {
 		{
 			name:    "a parameter set that cannot be read",
 			after:   func(c *client) { c.send(avc(mediatest.SPS()[:6], mediatest.PPS())) },
-			counted: "bad_sps",
+			counted: "bad_video_config",
 		},
 		{
 			name: "16 MiB of pictures and no sequence header",

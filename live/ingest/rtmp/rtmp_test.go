@@ -96,10 +96,10 @@ func TestUnitsArriveAsSent(t *testing.T) {
 				if u.Track != want[i].Track || u.DTS != want[i].DTS || u.PTS != want[i].PTS || u.Key != want[i].Key {
 					t.Fatalf("unit %d: got %+v, want %+v", i, u, want[i])
 				}
-				if !bytes.Equal(u.Payload[len(u.Payload)-1], want[i].Payload[0]) {
+				if !bytes.Equal(u.Data[len(u.Data)-1], want[i].Data[0]) {
 					t.Fatalf("unit %d has another payload", i)
 				}
-				if u.Key && u.Track == 0 && (!bytes.Equal(u.Payload[0], mediatest.SPS()) || !bytes.Equal(u.Payload[1], mediatest.PPS())) {
+				if u.Key && u.Track == 0 && (!bytes.Equal(u.Data[0], mediatest.SPS()) || !bytes.Equal(u.Data[1], mediatest.PPS())) {
 					t.Fatalf("unit %d has no parameter sets", i)
 				}
 				if u.Arrival.Before(before) || u.Arrival.After(time.Now()) {
@@ -119,21 +119,21 @@ func TestNewParameterSetsAreMarked(t *testing.T) {
 	p.play(mediatest.Source{}, time.Second)
 	r := reader(t, w, "a")
 	p.send(avc(mediatest.OtherSPS(), mediatest.PPS()))
-	if err := p.unit(media.Unit{DTS: time.Second, PTS: time.Second, Payload: [][]byte{{0x41, 1}}}); err != nil {
+	if err := p.unit(media.Unit{DTS: time.Second, PTS: time.Second, Data: [][]byte{{0x41, 1}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.unit(media.Unit{DTS: 2 * time.Second, PTS: 2 * time.Second, Key: true, Payload: [][]byte{{0x65, 1}}}); err != nil {
+	if err := p.unit(media.Unit{DTS: 2 * time.Second, PTS: 2 * time.Second, Key: true, Data: [][]byte{{0x65, 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	for {
 		u := next(t, r)
 		if u.DTS == 2*time.Second {
-			if !bytes.Equal(u.SPS, mediatest.OtherSPS()) || !bytes.Equal(u.Payload[0], mediatest.OtherSPS()) {
-				t.Errorf("got %x", u.SPS)
+			if !u.Config.Equal(mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())) || !bytes.Equal(u.Data[0], mediatest.OtherSPS()) {
+				t.Errorf("got %+v", u.Config)
 			}
 			return
 		}
-		if u.SPS != nil {
+		if u.Config != nil {
 			t.Fatalf("marked at %v", u.DTS)
 		}
 	}
@@ -154,7 +154,7 @@ func TestBitrateIsBounded(t *testing.T) {
 	p.play(mediatest.Source{}, time.Second)
 	reader(t, w, "a")
 	// Twice the burst, and less beyond it than the server reads after its refusal.
-	if err := p.unit(media.Unit{DTS: time.Second, PTS: time.Second, Payload: [][]byte{make([]byte, 1_000_000)}}); err != nil {
+	if err := p.unit(media.Unit{DTS: time.Second, PTS: time.Second, Data: [][]byte{make([]byte, 1_000_000)}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.status(); got != "NetStream.Publish.Rejected" || !p.closed() {

@@ -22,19 +22,18 @@ const lengthSize = 4
 // toStream makes Units of messages.
 type toStream struct {
 	video, audio int // indexes of the tracks, or -1
-	sps, pps     []byte
-	sound        []byte
-	fresh        bool // sps and pps are new for the next picture
+	pictures     *media.Pictures
+	sound        *media.Config
 	metrics      *Metrics
 }
 
 func newToStream(tracks []media.Track, m *Metrics) *toStream {
 	t := &toStream{video: -1, audio: -1, metrics: m}
 	for i := range tracks {
-		if tracks[i].Codec.Video() {
-			t.video, t.sps, t.pps = i, tracks[i].SPS, tracks[i].PPS
+		if c := tracks[i].Config; c.Codec.Video() {
+			t.video, t.pictures = i, media.NewPictures(c)
 		} else {
-			t.audio, t.sound = i, tracks[i].AudioConfig
+			t.audio, t.sound = i, c
 		}
 	}
 	return t
@@ -81,8 +80,8 @@ func (t *toStream) unit(m arrived) (u media.Unit, ok bool, err error) {
 
 // configure notes the parameter sets of the pictures to come. It does not hold the message they came in.
 func (t *toStream) configure(sps, pps []byte) {
-	if !bytes.Equal(sps, t.sps) || !bytes.Equal(pps, t.pps) {
-		t.sps, t.pps, t.fresh = bytes.Clone(sps), bytes.Clone(pps), true
+	if c, err := media.NewH264(sps, pps); err == nil && t.pictures != nil {
+		t.pictures.Use(c)
 	}
 }
 
@@ -90,7 +89,11 @@ func (t *toStream) sameSound(c *mpeg4audio.AudioSpecificConfig) error {
 	if c == nil || t.audio < 0 {
 		return nil
 	}
-	if b, err := c.Marshal(); err != nil || !bytes.Equal(b, t.sound) {
+	b, err := c.Marshal()
+	if err != nil {
+		return errReconfigured
+	}
+	if now, err := media.NewAAC(b); err != nil || !now.Equal(t.sound) {
 		return errReconfigured
 	}
 	return nil
@@ -109,42 +112,15 @@ func (t *toStream) picture(at time.Time, dts, pts time.Duration, body []byte) (m
 		t.metrics.passed.WithLabelValues("bad_unit").Inc()
 		return media.Unit{}, false
 	}
-	u := media.Unit{Track: t.video, DTS: dts, PTS: pts, Arrival: at, Payload: nals}
+	u := media.Unit{Track: t.video, DTS: dts, PTS: pts, Arrival: at, Data: nals}
 	if len(body) > u.Size()+lengthSize*len(nals) {
 		for i := range nals {
 			nals[i] = bytes.Clone(nals[i])
 		}
 	}
-	var sps, pps []byte
-	for _, n := range nals {
-		switch media.NALType(n) {
-		case media.NALIDR:
-			u.Key = true
-		case media.NALSPS:
-			sps = n
-		case media.NALPPS:
-			pps = n
-		}
-	}
-	if u.Key {
-		t.describe(&u, sps, pps)
-	}
+	t.pictures.Fill(&u, nals)
 	t.metrics.bytes.Add(float64(len(body)))
 	return u, true
-}
-
-// describe puts the parameter sets into an IDR picture that came without, and marks new ones.
-func (t *toStream) describe(u *media.Unit, sps, pps []byte) {
-	if sps != nil && pps != nil {
-		t.configure(sps, pps)
-	}
-	if sps == nil || pps == nil {
-		with := make([][]byte, 0, len(u.Payload)+2)
-		u.Payload = append(append(with, t.sps, t.pps), u.Payload...)
-	}
-	if t.fresh {
-		u.SPS, u.PPS, t.fresh = t.sps, t.pps, false
-	}
 }
 
 func (t *toStream) frame(at time.Time, dts time.Duration, body []byte) (media.Unit, bool) {
@@ -153,5 +129,5 @@ func (t *toStream) frame(at time.Time, dts time.Duration, body []byte) (media.Un
 		return media.Unit{}, false
 	}
 	t.metrics.bytes.Add(float64(len(body)))
-	return media.Unit{Track: t.audio, DTS: dts, PTS: dts, Key: true, Arrival: at, Payload: [][]byte{body}}, true
+	return media.Unit{Track: t.audio, DTS: dts, PTS: dts, Key: true, Arrival: at, Data: [][]byte{body}}, true
 }

@@ -31,17 +31,17 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 			t.Fatalf("%s: %v, %+v", name, ok, u)
 		}
 		clear(c.body)
-		if last := u.Payload[len(u.Payload)-1]; (last[0] == 0) != c.held {
+		if last := u.Data[len(u.Data)-1]; (last[0] == 0) != c.held {
 			t.Errorf("%s: the unit holds the message: %v", name, !c.held)
 		}
 	}
-	to := newToStream([]media.Track{{Codec: media.H264, SPS: mediatest.OtherSPS(), PPS: mediatest.PPS()}}, NewMetrics(prometheus.NewRegistry()))
+	to := newToStream([]media.Track{{Config: mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())}}, NewMetrics(prometheus.NewRegistry()))
 	body := slices.Concat(sets, idr)
-	if u, ok := to.picture(time.Now(), 0, 0, body); !ok || u.SPS == nil {
+	if u, ok := to.picture(time.Now(), 0, 0, body); !ok || u.Config == nil {
 		t.Fatalf("new parameter sets are not seen: %+v", u)
 	}
 	clear(body)
-	if !slices.Equal(to.sps, mediatest.SPS()) || !slices.Equal(to.pps, mediatest.PPS()) {
+	if u, ok := to.picture(time.Now(), 0, 0, slices.Clone(idr)); !ok || !slices.Equal(u.Data[0], mediatest.SPS()) || !slices.Equal(u.Data[1], mediatest.PPS()) {
 		t.Error("the parameter sets hold the message they came in")
 	}
 }

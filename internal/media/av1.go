@@ -1,0 +1,124 @@
+package media
+
+import (
+	"fmt"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
+)
+
+// NewAV1 makes the Config of a sequence header OBU (AV1 specification section 5.5), with its size field or
+// without. It copies it.
+func NewAV1(header []byte) (*Config, error) {
+	obu := bareOBU(header)
+	if obu == nil || len(obu) >= maxRecord {
+		return nil, badVideo("the AV1 sequence header is missing", nil)
+	}
+	var s av1.SequenceHeader
+	if err := s.Unmarshal(obu); err != nil {
+		return nil, badVideo("the AV1 sequence header cannot be read", err)
+	}
+	if len(s.SeqLevelIdx) == 0 || len(s.SeqTier) == 0 || !side(s.Width()) || !side(s.Height()) {
+		return nil, badVideo("the AV1 sequence header has no picture size or level", nil)
+	}
+	tier, color := "M", &s.ColorConfig
+	if s.SeqTier[0] {
+		tier = "H"
+	}
+	record := []byte{ // AV1 in ISO files, section 2.3.3
+		0x81, s.SeqProfile<<5 | s.SeqLevelIdx[0]&0x1f,
+		bit(s.SeqTier[0], 7) | bit(color.HighBitDepth, 6) | bit(color.TwelveBit, 5) | bit(color.MonoChrome, 4) |
+			bit(color.SubsamplingX, 3) | bit(color.SubsamplingY, 2) | byte(color.ChromaSamplePosition)&3,
+		0,
+	}
+	record = append(record, obu[0]|2)
+	record = appendLEB128(record, len(obu)-1)
+	return checked(&Config{
+		Codec: AV1, Record: append(record, obu[1:]...),
+		Name:  fmt.Sprintf("av01.%d.%02d%s.%02d", s.SeqProfile, s.SeqLevelIdx[0], tier, color.BitDepth),
+		Width: s.Width(), Height: s.Height(),
+	})
+}
+
+// The types of OBU (AV1 specification section 6.2.2) that are looked for.
+const (
+	obuSequenceHeader    = 1
+	obuTemporalDelimiter = 2
+)
+
+// OBUs splits a temporal unit in the low-overhead format, in which every OBU has its size (section 5.2), and
+// leaves temporal delimiters out: they do not belong into files (AV1 in ISO files, section 2.4). header is
+// the sequence header, without which decoding cannot start, or nil. ok is false when the bytes are anything
+// else. The results are slices of b.
+func OBUs(b []byte) (list [][]byte, header []byte, ok bool) {
+	for len(b) > 0 {
+		n, _ := sizeOBU(b)
+		if n == 0 {
+			return nil, nil, false
+		}
+		switch kind := b[0] >> 3 & 15; kind {
+		case obuTemporalDelimiter:
+		case obuSequenceHeader:
+			header = b[:n]
+			list = append(list, b[:n])
+		default:
+			list = append(list, b[:n])
+		}
+		b = b[n:]
+	}
+	return list, header, len(list) > 0
+}
+
+// sizeOBU gives the length of the OBU that b begins with, and where what it holds begins; 0 when it has no
+// size field or is longer than b.
+func sizeOBU(b []byte) (total, content int) {
+	if b[0]&0x80 != 0 || b[0]&2 == 0 {
+		return 0, 0
+	}
+	at := 1 + int(b[0]>>2&1) // an extension header
+	size := 0
+	for i := range 4 { // more than 2^28 is more than any message
+		if at >= len(b) {
+			return 0, 0
+		}
+		v := b[at]
+		at++
+		size |= int(v&0x7f) << (7 * i)
+		if v&0x80 == 0 {
+			if size > len(b)-at {
+				return 0, 0
+			}
+			return at + size, at
+		}
+	}
+	return 0, 0
+}
+
+// bareOBU gives a sequence header without size field and extension, nil for anything else.
+func bareOBU(b []byte) []byte {
+	if len(b) < 2 || b[0]>>3&15 != obuSequenceHeader {
+		return nil
+	}
+	at := 1 + int(b[0]>>2&1)
+	if b[0]&2 != 0 {
+		n, content := sizeOBU(b)
+		if n == 0 {
+			return nil
+		}
+		b, at = b[:n], content
+	}
+	return append([]byte{obuSequenceHeader << 3}, b[at:]...)
+}
+
+func appendLEB128(b []byte, n int) []byte {
+	for ; n >= 0x80; n >>= 7 {
+		b = append(b, byte(n)|0x80)
+	}
+	return append(b, byte(n))
+}
+
+func bit(v bool, at int) byte {
+	if v {
+		return 1 << at
+	}
+	return 0
+}

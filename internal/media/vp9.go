@@ -1,0 +1,56 @@
+package media
+
+import (
+	"fmt"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/vp9"
+)
+
+// NewVP9 makes the Config of a key frame: nothing else says how large the picture is. level is what the
+// encoder promises, such as 31 for level 3.1; 0 when it promises none.
+func NewVP9(key []byte, level byte) (*Config, error) {
+	var h vp9.Header
+	if err := h.Unmarshal(key); err != nil {
+		return nil, badVideo("the VP9 key frame cannot be read", err)
+	}
+	if h.ColorConfig == nil || h.FrameSize == nil {
+		return nil, badVideo("the VP9 frame is no key frame", nil)
+	}
+	if level == 0 {
+		level = vp9Level(h.Width() * h.Height())
+	}
+	color := byte(2) // unspecified
+	if h.ColorConfig.ColorSpace == 2 {
+		color = 1 // BT.709
+	}
+	depth := h.ColorConfig.BitDepth
+	record := []byte{ // VP codecs in ISO files, version 1
+		1, 0, 0, 0, h.Profile, level, depth<<4 | h.ChromaSubsampling()<<1 | bit(h.ColorConfig.ColorRange, 0),
+		color, color, color, 0, 0,
+	}
+	return checked(&Config{
+		Codec: VP9, Record: record, Name: fmt.Sprintf("vp09.%02d.%02d.%02d", h.Profile, level, depth),
+		Width: h.Width(), Height: h.Height(),
+	})
+}
+
+// vp9Level is the lowest level that allows 60 pictures a second of a size (VP9 levels, largest luma sample
+// rate).
+func vp9Level(pixels int) byte {
+	for _, l := range [...]struct {
+		level byte
+		rate  int
+	}{
+		{10, 829_440}, {11, 2_764_800}, {20, 4_608_000}, {21, 9_216_000}, {30, 20_736_000}, {31, 36_864_000},
+		{40, 83_558_400}, {41, 160_432_128}, {50, 311_951_360}, {51, 588_251_136}, {52, 1_176_502_272},
+		{61, 2_353_004_544},
+	} {
+		if pixels*60 <= l.rate {
+			return l.level
+		}
+	}
+	return 62
+}
+
+// VP9Key reports whether a frame, or the first of a superframe, is a key frame.
+func VP9Key(frame []byte) bool { return vp9.IsRandomAccess(frame) }
