@@ -26,7 +26,7 @@ func NewAAC(asc []byte) (*Config, error) {
 		if !ok {
 			return nil, badAudio("the channels of the AAC audio have no number that players know; choose mono, stereo, 5.1 or 7.1", nil)
 		}
-		c.ChannelConfig, c.ChannelCount = n, 0
+		c.ChannelConfig = n
 		b, err := c.Marshal()
 		if err != nil {
 			return nil, badAudio("the AAC configuration cannot be written", err)

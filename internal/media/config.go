@@ -21,11 +21,7 @@ const (
 
 // Video reports whether the codec is of a picture.
 func (c Codec) Video() bool {
-	switch c {
-	case H264, H265, AV1, VP9:
-		return true
-	}
-	return false
+	return c == H264 || c == H265 || c == AV1 || c == VP9
 }
 
 // Prefixed reports whether, in files and over RTMP, each element of a unit's Data has its length before it in

@@ -8,7 +8,7 @@ import (
 // ParameterSets gives the parameter sets in the record of an H.264 or H.265 Config made here, in the order in
 // which a picture carries them; nil of other codecs. They are slices of the record.
 func (c *Config) ParameterSets() (sets [][]byte) {
-	switch c.Codec {
+	switch c.Codec { //nolint:exhaustive // others have none
 	case H264:
 		sps, rest := set(c.Record[6:])
 		pps, _ := set(rest[1:])

@@ -37,16 +37,13 @@ func NewVP9(key []byte, level byte) (*Config, error) {
 // vp9Level is the lowest level that allows 60 pictures a second of a size (VP9 levels, largest luma sample
 // rate).
 func vp9Level(pixels int) byte {
-	for _, l := range [...]struct {
-		level byte
-		rate  int
-	}{
-		{10, 829_440}, {11, 2_764_800}, {20, 4_608_000}, {21, 9_216_000}, {30, 20_736_000}, {31, 36_864_000},
-		{40, 83_558_400}, {41, 160_432_128}, {50, 311_951_360}, {51, 588_251_136}, {52, 1_176_502_272},
-		{61, 2_353_004_544},
+	levels := [...]byte{10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 52, 61}
+	for i, rate := range [...]int{
+		829_440, 2_764_800, 4_608_000, 9_216_000, 20_736_000, 36_864_000,
+		83_558_400, 160_432_128, 311_951_360, 588_251_136, 1_176_502_272, 2_353_004_544,
 	} {
-		if pixels*60 <= l.rate {
-			return l.level
+		if pixels*60 <= rate {
+			return levels[i]
 		}
 	}
 	return 62

@@ -27,7 +27,7 @@ func Init(tracks []media.Track) []byte {
 	for i, t := range tracks {
 		id := uint32(i + 1)
 		moov = append(moov, trak(id, t.Config))
-		mvex = append(mvex, full("trex", 0, 0, put32(nil, id, 1, 0, 0, 0)))
+		mvex = append(mvex, full("trex", 0, put32(nil, id, 1, 0, 0, 0)))
 	}
 	moov = append(moov, join("mvex", mvex...))
 	ftyp := join("ftyp", []byte("mp42"), put32(nil, 1), []byte("mp41mp42isomhlsf"))
@@ -38,7 +38,7 @@ func Init(tracks []media.Track) []byte {
 func unity() []byte { return put32(nil, 1<<16, 0, 0, 0, 1<<16, 0, 0, 0, 1<<30) }
 
 func mvhd(next uint32) []byte {
-	return full("mvhd", 0, 0,
+	return full("mvhd", 0,
 		put32(nil, 0, 0, 1000, 0, 1<<16), // times, scale, duration, rate
 		[]byte{1, 0}, make([]byte, 10),   // volume
 		unity(), make([]byte, 24), put32(nil, next))
@@ -50,29 +50,29 @@ func trak(id uint32, c *media.Config) []byte {
 	if c.Codec.Video() {
 		volume, group = []byte{0, 0}, []byte{0, 0}
 	}
-	tkhd := full("tkhd", 0, enabled|inMovie,
+	tkhd := full("tkhd", enabled|inMovie,
 		put32(nil, 0, 0, id, 0, 0), make([]byte, 8), []byte{0, 0}, group, volume, []byte{0, 0},
 		unity(), put32(nil, uint32(c.Width)<<16, uint32(c.Height)<<16))
 	return join("trak", tkhd, mdia(c))
 }
 
 func mdia(c *media.Config) []byte {
-	header, handler, name := full("smhd", 0, 0, make([]byte, 4)), "soun", "SoundHandler\x00"
+	header, handler, name := full("smhd", 0, make([]byte, 4)), "soun", "SoundHandler\x00"
 	if c.Codec.Video() {
-		header, handler, name = full("vmhd", 0, 1, make([]byte, 8)), "vide", "VideoHandler\x00"
+		header, handler, name = full("vmhd", 1, make([]byte, 8)), "vide", "VideoHandler\x00"
 	}
 	const undetermined = 0x55c4 // the language "und"
 	return join("mdia",
-		full("mdhd", 0, 0, put32(nil, 0, 0, TimeScale(c), 0, undetermined<<16)),
-		full("hdlr", 0, 0, put32(nil, 0), []byte(handler), make([]byte, 12), []byte(name)),
+		full("mdhd", 0, put32(nil, 0, 0, TimeScale(c), 0, undetermined<<16)),
+		full("hdlr", 0, put32(nil, 0), []byte(handler), make([]byte, 12), []byte(name)),
 		join("minf", header,
-			join("dinf", full("dref", 0, 0, put32(nil, 1), full("url ", 0, 1))),
+			join("dinf", full("dref", 0, put32(nil, 1), full("url ", 1))),
 			join("stbl",
-				full("stsd", 0, 0, put32(nil, 1), sampleEntry(c)),
-				full("stts", 0, 0, put32(nil, 0)),
-				full("stsc", 0, 0, put32(nil, 0)),
-				full("stsz", 0, 0, put32(nil, 0, 0)),
-				full("stco", 0, 0, put32(nil, 0)))))
+				full("stsd", 0, put32(nil, 1), sampleEntry(c)),
+				full("stts", 0, put32(nil, 0)),
+				full("stsc", 0, put32(nil, 0)),
+				full("stsz", 0, put32(nil, 0, 0)),
+				full("stco", 0, put32(nil, 0)))))
 }
 
 // sampleEntry describes the codec. Those of H.264 and H.265 promise parameter sets in the record alone, yet
@@ -90,6 +90,7 @@ func sampleEntry(c *media.Config) []byte {
 		return videoEntry("vp09", c, join("vpcC", c.Record))
 	case media.Opus:
 		return audioEntry("Opus", c, join("dOps", c.Record))
+	case media.AAC:
 	}
 	return audioEntry("mp4a", c, esds(c.Record))
 }
@@ -119,7 +120,7 @@ func esds(asc []byte) []byte {
 	const es, decoder, specific, layer = 3, 4, 5, 6
 	const mpeg4Audio, audioStream = 0x40, 5<<2 | 1
 	config := descriptor(decoder, []byte{mpeg4Audio, audioStream, 0, 0, 0}, put32(nil, 0, 0), descriptor(specific, asc))
-	return full("esds", 0, 0, descriptor(es, []byte{0, 0, 0}, config, descriptor(layer, []byte{2})))
+	return full("esds", 0, descriptor(es, []byte{0, 0, 0}, config, descriptor(layer, []byte{2})))
 }
 
 // descriptor writes one whose size has four bytes, which old readers expect.
@@ -142,8 +143,8 @@ func join(name string, parts ...[]byte) []byte {
 	return b
 }
 
-// full writes a box with version and flags.
-func full(name string, version byte, flags uint32, parts ...[]byte) []byte {
-	head := binary.BigEndian.AppendUint32(nil, uint32(version)<<24|flags)
+// full writes a box of version 0 with flags.
+func full(name string, flags uint32, parts ...[]byte) []byte {
+	head := binary.BigEndian.AppendUint32(nil, flags)
 	return join(name, append([][]byte{head}, parts...)...)
 }
