@@ -6,7 +6,13 @@
 // process and of the machine; a key is written once, so what is read under it never changes; an open object
 // is read to its end or fails; damaged bytes are not served as data; keys are listed in bytewise order.
 //
-// The outcome of a Put or Delete:
+// An object may also grow (Append): what was appended is read at once and survives the death of the
+// process, at the price of no sync; of the machine only once Close has made the object final, which is as if
+// it had been Put. Until then its bytes may be on this node only, as engines in a network keep them, and are
+// not checked when they are read after the process has died. What a crash leaves growing is there until Seal
+// makes it final or Delete removes it.
+//
+// The outcome of a Put, Seal, Delete or Close:
 //
 //	nil                              it is done, and durable
 //	ErrUnknown, any fault.Timeout    it may be done or may still happen: the same call again, with the same bytes, tells
@@ -14,7 +20,7 @@
 //	any other error                  nothing was done that can be seen, now or later
 //
 // Refusals: fault.Invalid (bad_object_key, bad_object_range, bad_content_type, size_mismatch,
-// source_failed), ErrNoObject, ErrExists, ErrCorrupt, ErrUnknown, fault.Unavailable (storage_full,
+// source_failed), ErrShort, ErrNoObject, ErrExists, ErrCorrupt, ErrUnknown, fault.Unavailable (storage_full,
 // storage_failed). The embedded driver is fileblob.
 package blob
 
@@ -46,6 +52,8 @@ var (
 	ErrNoObject = fault.New(fault.NotFound, "no_object", "no such object")
 	// ErrExists: a key is written once, and other content lies under this one.
 	ErrExists = fault.New(fault.Conflict, "object_exists", "another object has this key")
+	// ErrShort: an object that grew has fewer bytes than it is to be sealed with.
+	ErrShort = fault.New(fault.Invalid, "object_short", "the object has fewer bytes than it is to have")
 	// ErrCorrupt: what is stored is not what was put. Only a copy helps.
 	ErrCorrupt = fault.New(fault.Internal, "object_corrupt", "a stored object fails its checksum")
 	// ErrUnknown: the engine failed, or was cut off, after the change was on its way.
@@ -71,6 +79,13 @@ type Object struct {
 // Store is a set of objects in one engine. It is safe for concurrent use.
 type Store struct{ d driver.Driver }
 
+// Appender is an object that grows. One goroutine uses it at a time, and ends it with a Close that succeeds
+// or with Leave.
+type Appender struct {
+	d    driver.Appender
+	size int64
+}
+
 // New wraps an engine. The Store owns it and closes it.
 func New(d driver.Driver) *Store { return &Store{d: d} }
 
@@ -94,14 +109,90 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, o PutOptions) 
 	if err := CheckKey(key); err != nil {
 		return Info{}, err
 	}
-	if o.ContentType == "" {
-		o.ContentType = DefaultType
-	}
-	if !mediaType(o.ContentType) {
-		return Info{}, fault.New(fault.Invalid, "bad_content_type", "the content type is not one, or too long")
+	var err error
+	if o.ContentType, err = typeOf(o.ContentType); err != nil {
+		return Info{}, err
 	}
 	o.Size = max(-1, o.Size)
 	return s.d.Put(ctx, key, &source{ctx: ctx, r: r, size: o.Size}, o)
+}
+
+// Append begins an object that grows, under a key that is new: ErrExists where there is one, final or not.
+func (s *Store) Append(ctx context.Context, key, contentType string) (*Appender, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, err
+	}
+	contentType, err := typeOf(contentType)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.d.Append(ctx, key, contentType)
+	if err != nil {
+		return nil, err
+	}
+	return &Appender{d: a}, nil
+}
+
+// Size is how many bytes were appended.
+func (a *Appender) Size() int64 { return a.size }
+
+// Append adds p, which may be reused afterwards. When it fails, the object is as it was, whatever the
+// outcome: readers may have seen p, but it is not in what Close makes final, and what is appended next takes
+// its place. An object that was deleted meanwhile is ErrNoObject.
+func (a *Appender) Append(ctx context.Context, p []byte) error {
+	if err := a.d.Append(ctx, a.size, p); err != nil {
+		return err
+	}
+	a.size += int64(len(p))
+	return nil
+}
+
+// Close makes the object final and returns when it is durable. If it fails, the object stays as it is, and
+// Close may be called again.
+func (a *Appender) Close(ctx context.Context) (Info, error) { return a.d.Close(ctx, a.size) }
+
+// Leave frees what the Appender holds and leaves the object for a Seal.
+func (a *Appender) Leave() { a.d.Leave() }
+
+// Seal makes an object final that a crash, or Leave, has left growing, with its first o.Size bytes; with
+// none it removes it. An object that is final already is left as it is, whatever its size. Where there are
+// fewer bytes than that it refuses ErrShort, and ErrExists while an Appender holds it.
+func (s *Store) Seal(ctx context.Context, key string, o PutOptions) (Info, error) {
+	if err := CheckKey(key); err != nil {
+		return Info{}, err
+	}
+	var err error
+	if o.ContentType, err = typeOf(o.ContentType); err != nil {
+		return Info{}, err
+	}
+	if o.Size < 0 {
+		return Info{}, errRange()
+	}
+	return s.d.Seal(ctx, key, o)
+}
+
+// typeOf checks a content type and fills in the default.
+func typeOf(contentType string) (string, error) {
+	if contentType == "" {
+		return DefaultType, nil
+	}
+	if !mediaType(contentType) {
+		return "", fault.New(fault.Invalid, "bad_content_type", "the content type is not one, or too long")
+	}
+	return contentType, nil
+}
+
+// Sendable gives a reader that stands at offset, from which the operating system sends n bytes without
+// copying them when it is asked to (io.Copy to a connection): they were found undamaged. ok is false where
+// the engine has none. It is good until the object is closed, and nothing else may read of it meanwhile.
+func (o *Object) Sendable(offset, n int64) (r io.Reader, ok bool, err error) {
+	if offset < 0 || n < 0 || n > o.Size-offset {
+		return nil, false, errRange()
+	}
+	if d, is := o.ReadSeekCloser.(driver.Sender); is {
+		return d.Sendable(offset, n)
+	}
+	return nil, false, nil
 }
 
 // Open gives an object for reading. The caller closes it.

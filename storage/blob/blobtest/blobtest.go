@@ -94,6 +94,13 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 			{Number: 14, Name: "faults", Prove: faults},
 			{Number: 15, Name: "damage", Prove: damage},
 			{Number: 16, Name: "full disk", Prove: fullDisk},
+			{Number: 17, Name: "growing", Prove: growing},
+			{Number: 17, Name: "growing keys", Prove: growingKeys},
+			{Number: 18, Name: "final", Prove: final},
+			{Number: 19, Name: "seal", Prove: seal},
+			{Number: 20, Name: "growing under faults", Prove: growingFaults},
+			{Number: 20, Name: "growing and a crash", Prove: growingCrash},
+			{Number: 21, Name: "growing on a full disk", Prove: growingFull},
 		},
 	})
 }

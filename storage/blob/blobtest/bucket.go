@@ -20,12 +20,13 @@ import (
 // Bucket is an object store in memory that behaves like S3 does for those who keep to the port: keys are
 // flat, a Put is one conditional request (If-None-Match: *), reading is one request for each piece
 // (If-Match), a list comes in pages without content types, and any answer may be lost on its way. What is
-// read is what was written last: S3 is strongly consistent. It is safe for concurrent use, and any number
-// of Clients may share it.
+// read is what was written last: S3 is strongly consistent. An object that grows lies beside it, as on a disk
+// of the node, until it is put whole. It is safe for concurrent use, and any number of Clients may share it.
 type Bucket struct {
 	mu struct {
 		sync.Mutex
 		objects map[string]stored
+		growing map[string]*upload
 		puts    uint64
 		rng     *rand.Rand
 		loss    float64
@@ -41,7 +42,7 @@ type stored struct {
 // NewBucket makes an empty one that loses a share of the answers, and of the requests, of changes.
 func NewBucket(loss float64) *Bucket {
 	b := &Bucket{}
-	b.mu.objects = make(map[string]stored)
+	b.mu.objects, b.mu.growing = make(map[string]stored), make(map[string]*upload)
 	b.mu.rng = rand.New(rand.NewPCG(1, 2))
 	b.mu.loss = loss
 	return b
@@ -59,8 +60,13 @@ func (b *Bucket) put(info driver.Info, content []byte) (at time.Time, exists boo
 	}
 	if _, exists = b.mu.objects[info.Key]; !exists {
 		b.mu.puts++
+		etag := b.mu.puts
+		if u := b.mu.growing[info.Key]; u != nil { // who has it open reads on
+			etag = u.etag
+			delete(b.mu.growing, info.Key)
+		}
 		info.ModTime = time.Now().Truncate(time.Second)
-		b.mu.objects[info.Key] = stored{info, content, b.mu.puts}
+		b.mu.objects[info.Key] = stored{info, content, etag}
 	}
 	if b.lost() {
 		return at, false, blob.ErrUnknown
@@ -76,6 +82,9 @@ func (b *Bucket) get(ctx context.Context, key string, etag uint64) (stored, erro
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o, ok := b.mu.objects[key]
+	if u := b.mu.growing[key]; !ok && u != nil {
+		o, ok = u.stored, true
+	}
 	if !ok || etag != 0 && etag != o.etag {
 		return stored{}, blob.ErrNoObject
 	}
@@ -91,6 +100,12 @@ func (b *Bucket) list(prefix, after string) (page []driver.Info) {
 		if strings.HasPrefix(key, prefix) && key > after {
 			o.ContentType = ""
 			page = append(page, o.Info)
+		}
+	}
+	for key, u := range b.mu.growing {
+		if _, final := b.mu.objects[key]; !final && strings.HasPrefix(key, prefix) && key > after {
+			u.Info.ContentType = ""
+			page = append(page, u.Info)
 		}
 	}
 	slices.SortFunc(page, func(a, b driver.Info) int { return cmp.Compare(a.Key, b.Key) })
@@ -111,6 +126,16 @@ func (b *Bucket) Client() Client { return Client{b} }
 // Put implements driver.Driver. When the key is taken it compares: an earlier request of the same Put may
 // have taken it.
 func (c Client) Put(ctx context.Context, key string, r io.Reader, o driver.PutOptions) (driver.Info, error) {
+	c.b.mu.Lock()
+	grows := c.b.mu.growing[key] != nil
+	c.b.mu.Unlock()
+	if grows {
+		return driver.Info{}, blob.ErrExists
+	}
+	return c.put(ctx, key, r, o)
+}
+
+func (c Client) put(ctx context.Context, key string, r io.Reader, o driver.PutOptions) (driver.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return driver.Info{}, fault.From(err)
 	}
@@ -194,6 +219,10 @@ func (c Client) DeleteMany(ctx context.Context, keys []string) error {
 	}
 	for _, key := range keys {
 		delete(c.b.mu.objects, key)
+		if u := c.b.mu.growing[key]; u != nil {
+			u.gone = true
+			delete(c.b.mu.growing, key)
+		}
 	}
 	if c.b.lost() {
 		return blob.ErrUnknown

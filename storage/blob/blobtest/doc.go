@@ -28,4 +28,12 @@
 //	     and ranges that do not touch the place may succeed. (Damager)
 //	B16  On a full disk a Put is refused with code storage_full, leaves nothing behind, and disturbs no reader; when there is
 //	     room again it succeeds. (Filler)
+//	B17  What was appended to an object that grows is read at once, whole and in ranges, and listed with its size; an append
+//	     that failed, whatever became of it, is not in what follows. No object grows under a key that is taken, none is put
+//	     where one grows; one that is deleted takes no more.
+//	B18  Close makes it final, durable and written once, with exactly what was appended.
+//	B19  What was left growing is there after the death of the process, whole; Seal makes it final with as much of its
+//	     beginning as it is told, and leaves alone what is final or held by an Appender.
+//	B20  Under faults and crashes of the machine a growing object is final as it was appended, or not final.
+//	B21  A full disk fails an append and changes nothing; when there is room again the object goes on.
 package blobtest

@@ -2,7 +2,7 @@
 // on objects.
 //
 // It owns the driver it wraps and closes it. Tests call it through blob.New. It promises to change nothing
-// where the script names no fault, which blobtest proves; and it can fail a Put or Delete before its
+// where the script names no fault, which blobtest proves; and it can fail a change before its
 // effect, in the midst of the data, and after its effect, so that the caller must take the outcome for
 // unknown although it happened.
 package faultblob
@@ -25,6 +25,10 @@ const (
 	Stat
 	List
 	Delete
+	Append // the beginning of an object that grows
+	Grow   // each Append to it
+	Close  // and its end
+	Seal
 )
 
 // Call is what the script decides about. Of a List the key is the prefix.
@@ -126,6 +130,62 @@ func (d *Driver) Delete(ctx context.Context, key string) error {
 		return f.Before
 	}
 	return firstOf(d.inner.Delete(ctx, key), f.After)
+}
+
+// Append implements driver.Driver. An object whose beginning is failed after its effect is left growing.
+func (d *Driver) Append(ctx context.Context, key, contentType string) (driver.Appender, error) {
+	f := d.script(Call{Append, key})
+	if f.Before != nil {
+		return nil, f.Before
+	}
+	a, err := d.inner.Append(ctx, key, contentType)
+	if err == nil && f.After != nil {
+		a.Leave()
+		err = f.After
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &appender{a, d.script, key}, nil
+}
+
+// appender fails what is done with an object that grows.
+type appender struct {
+	driver.Appender
+	script Script
+	key    string
+}
+
+// Append implements driver.Appender.
+func (a *appender) Append(ctx context.Context, at int64, p []byte) error {
+	f := a.script(Call{Grow, a.key})
+	switch {
+	case f.Before != nil:
+		return f.Before
+	case f.Midst != nil:
+		return firstOf(a.Appender.Append(ctx, at, p[:len(p)/2]), f.Midst)
+	}
+	return firstOf(a.Appender.Append(ctx, at, p), f.After)
+}
+
+// Close implements driver.Appender.
+func (a *appender) Close(ctx context.Context, size int64) (driver.Info, error) {
+	f := a.script(Call{Close, a.key})
+	if f.Before != nil {
+		return driver.Info{}, f.Before
+	}
+	info, err := a.Appender.Close(ctx, size)
+	return info, firstOf(err, f.After)
+}
+
+// Seal implements driver.Driver.
+func (d *Driver) Seal(ctx context.Context, key string, o driver.PutOptions) (driver.Info, error) {
+	f := d.script(Call{Seal, key})
+	if f.Before != nil {
+		return driver.Info{}, f.Before
+	}
+	info, err := d.inner.Seal(ctx, key, o)
+	return info, firstOf(err, f.After)
 }
 
 // Close implements io.Closer.

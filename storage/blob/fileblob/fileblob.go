@@ -7,7 +7,11 @@
 // Put writes to tmp, syncs the file, renames it to its place and syncs the directory: an object is visible
 // whole or not at all, before and after a crash. What fails before the rename has done nothing, and its
 // file in tmp is removed; what fails after it is blob.ErrUnknown. Delete syncs the directory too. A read
-// checks what it gives: damage is blob.ErrCorrupt, never data.
+// checks what it gives: damage is blob.ErrCorrupt, never data. Where the kernel sends a part by itself, each
+// block of it was checked at least once since the object came or the process began.
+//
+// An object that grows lies in its place under its key and "+", as plain content; Close writes checksums and
+// trailer behind it, syncs the file once and renames it.
 //
 // It fails as package blob says and with durable.ErrLocked, ErrFull and ErrFailed. The file system is
 // reached through Pebble's vfs, because that is the seam by which tests take away the power and the space.
@@ -98,8 +102,9 @@ type Driver struct {
 	buffers sync.Pool     // *[copyBytes]byte
 	seed    maphash.Seed
 	// keys are taken before tree, and held while it is found out what lies under a key and that is changed.
-	keys [keyLocks]sync.Mutex
-	tree tree
+	keys    [keyLocks]sync.Mutex
+	tree    tree
+	checked checked
 }
 
 var (
@@ -116,7 +121,7 @@ func Open(cfg Config) (*Driver, error) {
 	}
 	d := &Driver{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve, log: cfg.Log, metrics: cfg.Metrics, seed: maphash.MakeSeed()}
 	d.buffers.New = func() any { return new([copyBytes]byte) }
-	d.tree.durable, d.tree.removed = make(map[string]struct{}), make(map[string]uint64)
+	d.tree.durable, d.tree.removed, d.tree.growing = make(map[string]struct{}), make(map[string]uint64), make(map[string]*appender)
 	if err := durable.MakeDir(d.fs, d.dir); err != nil {
 		return nil, durable.Refusal(err)
 	}
@@ -153,12 +158,19 @@ func (d *Driver) Open(ctx context.Context, key string) (io.ReadSeekCloser, blob.
 
 // Stat implements driver.Driver.
 func (d *Driver) Stat(ctx context.Context, key string) (blob.Info, error) {
-	o, info, err := d.Open(ctx, key)
+	if err := ctx.Err(); err != nil {
+		return blob.Info{}, fault.From(err)
+	}
+	return d.stat(key)
+}
+
+func (d *Driver) stat(key string) (blob.Info, error) {
+	o, err := d.open(key)
 	if err != nil {
 		return blob.Info{}, err
 	}
 	_ = o.Close() // nothing was written that a failed close could lose
-	return info, nil
+	return o.info, nil
 }
 
 // readFault classifies a failed read.

@@ -96,22 +96,35 @@ func (f filling) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 	return fillingFile{file, f.room}, err
 }
 
+// OpenReadWrite implements vfs.FS.
+func (f filling) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.OpenReadWrite(name, c, o...)
+	return fillingFile{file, f.room}, err
+}
+
 type fillingFile struct {
 	vfs.File
 	room *atomic.Int64
 }
 
 // Write implements io.Writer: what fits is written.
-func (f fillingFile) Write(b []byte) (int, error) {
+func (f fillingFile) Write(b []byte) (int, error) { return f.fits(b, f.File.Write) }
+
+// WriteAt implements io.WriterAt.
+func (f fillingFile) WriteAt(b []byte, at int64) (int, error) {
+	return f.fits(b, func(b []byte) (int, error) { return f.File.WriteAt(b, at) })
+}
+
+func (f fillingFile) fits(b []byte, write func([]byte) (int, error)) (int, error) {
 	room := f.room.Load()
 	if room < 0 || int64(len(b)) <= room {
 		if room >= 0 {
 			f.room.Add(-int64(len(b)))
 		}
-		return f.File.Write(b)
+		return write(b)
 	}
 	f.room.Store(0)
-	n, err := f.File.Write(b[:room])
+	n, err := write(b[:room])
 	return n, errors.Join(err, syscall.ENOSPC)
 }
 

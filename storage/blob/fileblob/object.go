@@ -30,10 +30,27 @@ type object struct {
 	// block holds the content of block number, for reads that do not cover it; nil before the first.
 	block  []byte
 	number int64
+	// unchecked says that there are no checksums: the object was left growing.
+	unchecked bool
+	// final says that the file has a trailer.
+	final bool
 }
 
-// open opens the file of a key and reads its trailer.
+// open opens the object of a key, final or growing. One that becomes final between two looks is found at the
+// third.
 func (d *Driver) open(key string) (*object, error) {
+	o, err := d.openFinal(key)
+	if errors.Is(err, blob.ErrNoObject) {
+		o, err = d.openGrowing(key)
+	}
+	if errors.Is(err, blob.ErrNoObject) {
+		o, err = d.openFinal(key)
+	}
+	return o, err
+}
+
+// openFinal opens the file of a key and reads its trailer.
+func (d *Driver) openFinal(key string) (*object, error) {
 	f, err := d.fs.Open(d.object(key))
 	if err != nil {
 		return nil, d.readFault(key, err)
@@ -56,7 +73,7 @@ func (d *Driver) parse(f vfs.File, key string) (*object, error) {
 	case stat.Size() < trailerBytes:
 		return nil, d.corrupt(key, errTrailer)
 	}
-	o := &object{d: d, file: f, info: blob.Info{Key: key, ModTime: stat.ModTime()}}
+	o := &object{d: d, file: f, info: blob.Info{Key: key, ModTime: stat.ModTime()}, final: true}
 	trailer := make([]byte, trailerBytes)
 	if err := o.readAt(trailer, stat.Size()-trailerBytes); err != nil {
 		return nil, err
@@ -132,7 +149,7 @@ func (o *object) Read(p []byte) (n int, err error) {
 
 // load fills b with whole blocks from a number on, the last of which may be the short one, and checks them.
 func (o *object) load(b []byte, number int64) error {
-	if err := o.readAt(b, number*blockBytes); err != nil {
+	if err := o.readAt(b, number*blockBytes); err != nil || o.unchecked {
 		return err
 	}
 	for ; len(b) > 0; number++ {

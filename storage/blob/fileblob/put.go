@@ -105,6 +105,9 @@ func (d *Driver) place(tmp string, info blob.Info) error {
 	key.Lock()
 	defer key.Unlock()
 	switch there, err := d.open(info.Key); {
+	case err == nil && !there.final:
+		_ = there.Close() // nothing was written that a failed close could lose
+		return blob.ErrExists
 	case err == nil:
 		same, err := d.same(tmp, info, there)
 		_ = there.Close() // nothing was written that a failed close could lose

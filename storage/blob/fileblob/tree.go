@@ -26,6 +26,7 @@ type tree struct {
 	// number tells failures apart.
 	removed  map[string]uint64
 	failures uint64
+	growing  map[string]*appender // those that are neither final nor left, by key
 }
 
 // path joins names below the directory.
@@ -132,8 +133,13 @@ func (d *Driver) remove(key, name string) error {
 	lock := d.key(key)
 	lock.Lock()
 	defer lock.Unlock()
-	if err := d.fs.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return unknown(err)
+	if a := d.grower(key); a != nil {
+		a.remove()
+	}
+	for _, name := range []string{name + growing, name} { // the final one last: it hides the other
+		if err := d.fs.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return unknown(err)
+		}
 	}
 	return nil
 }
@@ -211,9 +217,10 @@ func (w *walk) dir(base string) bool {
 		if !strings.Contains(name, ".") {
 			names[i] = name + "/"
 		}
+		names[i] = strings.TrimSuffix(names[i], growing)
 	}
 	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Compact(names) {
 		key := base + name
 		if strings.HasSuffix(name, "/") && !w.folder(key) || !strings.HasSuffix(name, "/") && !w.file(key) {
 			return false
@@ -243,7 +250,12 @@ func (w *walk) file(key string) bool {
 	stat, err := w.d.fs.Stat(w.d.object(key))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return true // deleted meanwhile
+		info, err := w.d.stat(key)
+		if errors.Is(err, blob.ErrNoObject) {
+			return true // deleted meanwhile
+		}
+		info.ContentType = ""
+		return w.yield(info, err) && err == nil
 	case err != nil:
 		return w.fail(durable.Refusal(err))
 	case stat.IsDir():
