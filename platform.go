@@ -71,6 +71,8 @@ type platform struct {
 	channelMetrics *channel.Metrics // of the gate and of the channels
 	gate           *channel.Gate
 	rooms          *room.Client
+	roomMetrics    *room.Metrics // of the rooms and of the index
+	timeIndex      *room.TimeIndex
 	broadcasts     *broadcast.Client
 }
 
@@ -183,7 +185,7 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 				Retention: p.cfg.Room.Retention, WriteBudget: p.cfg.Room.Writes,
 				PostRate: p.cfg.Room.Posts, PostBurst: p.cfg.Room.Burst,
 			},
-			Metrics: room.NewMetrics(p.registry),
+			Metrics: p.roomMetrics,
 		},
 		Broadcast: broadcast.Deps{
 			Blobs: p.blobs, Config: broadcast.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
@@ -243,7 +245,8 @@ func (p *platform) openClients() error {
 	p.channels = channel.NewClient(p.node, p.tables)
 	p.channelMetrics = channel.NewMetrics(p.registry)
 	p.gate = channel.NewGate(p.node, p.channelMetrics)
-	p.rooms = room.NewClient(p.node)
+	p.rooms, p.roomMetrics = room.NewClient(p.node), room.NewMetrics(p.registry)
+	p.timeIndex = room.NewTimeIndex(p.node, p.tables, p.roomMetrics)
 	p.broadcasts = broadcast.NewClient(p.node)
 	return nil
 }

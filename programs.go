@@ -24,7 +24,7 @@ func (p *platform) programs() (http.Handler, error) {
 		},
 		Live: live.Ports{
 			Accounts: p.accounts,
-			Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels,
+			Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, TimeIndex: p.timeIndex,
 			Rooms: p.rooms, Mutes: p.rooms, Audience: p.rooms,
 		},
 		Limiter: rest.LimiterFunc(p.allow), Log: p.log, Metrics: rest.NewMetrics(p.registry),

@@ -62,6 +62,7 @@ type World struct {
 	Channels *channel.Client
 	Gate     *channel.Gate
 	Rooms    *room.Client
+	Timeline *room.TimeIndex
 	Tokens   *auth.Tokens
 	Revoked  *auth.Revocations
 	Board    *revocation.Board
@@ -107,7 +108,8 @@ func New(tb testing.TB, cfg Config) *World {
 	if cfg.Kind == nil {
 		cfg.Kind = func(k cluster.Kind) cluster.Kind { return k }
 	}
-	w.Rooms = room.NewClient(w.Node)
+	rooms := room.NewMetrics(metrics)
+	w.Rooms, w.Timeline = room.NewClient(w.Node), room.NewTimeIndex(w.Node, w.Table, rooms)
 	events, err := tablelog.New(tablelog.Config{Tables: w.Table, Partitions: 4})
 	if err != nil {
 		tb.Fatal(err)
@@ -117,7 +119,7 @@ func New(tb testing.TB, cfg Config) *World {
 		Account: account.Deps{Table: w.Table, Revoker: w.Board},
 		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
 		Channel: channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels},
-		Room:    room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: room.NewMetrics(metrics)},
+		Room:    room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: rooms},
 		Events:  w.Events, Tables: w.Table, Undone: outbox.NewUndone(w.Undone),
 	})
 	for i, k := range kinds {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -31,13 +32,25 @@ func costOf(in any) float64 {
 	return 1
 }
 
+// lifeKey finds how long caches may keep an answer.
+type lifeKey struct{}
+
+// Keep says how long caches may keep the answer that is being made, instead of Operation.Cached: that some
+// answers of a public read change more seldom than others.
+func Keep(ctx context.Context, life time.Duration) {
+	if of, cached := ctx.Value(lifeKey{}).(*time.Duration); cached {
+		*of = life
+	}
+}
+
 // cached lets caches keep the answer of a public read, and does not send one again to who has it.
 func cached(keep time.Duration) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humachi.Unwrap(ctx)
-		p := &page{ResponseWriter: w}
-		next(humachi.NewContext(ctx.Operation(), r.WithContext(ctx.Context()), p))
-		p.send(r, keep)
+		p, life := &page{ResponseWriter: w}, keep
+		within := context.WithValue(ctx.Context(), lifeKey{}, &life)
+		next(humachi.NewContext(ctx.Operation(), r.WithContext(within), p))
+		p.send(r, life)
 	}
 }
 

@@ -47,7 +47,7 @@ func Kind(d Deps) cluster.Kind {
 				}
 			}
 			l.activation = a.Fence.Activation
-			s := &shell{rows: r, began: began, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics}
+			s := &shell{rows: r, indexer: indexer{rows: r, metrics: d.Metrics}, began: began, timeout: cfg.AppendTimeout, fanout: d.Fanout, metrics: d.Metrics}
 			s.state = newState(s.instant(began), cfg, room, a.Fence.Epoch, l)
 			return s, nil
 		},
@@ -58,6 +58,7 @@ func Kind(d Deps) cluster.Kind {
 type shell struct {
 	state   *state
 	rows    *rows
+	indexer indexer // used by one step at a time
 	began   time.Time
 	timeout time.Duration
 	fanout  Fanout
@@ -83,7 +84,7 @@ func (s *shell) Receive(t *cluster.Turn, msg any) {
 	switch msg.(type) {
 	case tick:
 		s.metrics.tickLag.Observe(t.Now().Sub(s.wakeAt).Seconds())
-	case detach, retryAppend, retrySave: // told, not asked
+	case detach, retryAppend, retrySave, indexDue: // told, not asked
 	default:
 		_, isPost := msg.(post)
 		w = s.askers.hold(t.Later(), isPost)
@@ -148,6 +149,10 @@ func (s *shell) perform(t *cluster.Turn, e effect) {
 		s.wake = t.After(e.after, tick{})
 	case doRetry:
 		t.After(e.after, e.value)
+	case doIndex:
+		s.index(t, e.step)
+	case doIndexWake:
+		t.After(e.after, indexDue{})
 	case doStop:
 		t.Stop()
 	}

@@ -16,8 +16,10 @@ import (
 const (
 	cardPrefix = 'c'
 	headPrefix = 'h'
-	logPrefix  = 'l'
-	mutePrefix = 'm'
+	// indexPrefix is of the cursor of the index.
+	indexPrefix = 'i'
+	logPrefix   = 'l'
+	mutePrefix  = 'm'
 
 	logKeySize = 1 + 8
 )

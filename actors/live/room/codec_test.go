@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/barrage-live/barrage/actors/live/room/roompb"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
 )
@@ -45,6 +48,12 @@ func TestGolden(t *testing.T) {
 	line("card", cardKey(), value, err)
 	value, err = encodeMute(Mute{"42", time.UnixMilli(1_795_262_400_000), "43", time.UnixMilli(1_795_262_300_000)})
 	line("mute", muteKey("42"), value, err)
+	value, err = proto.Marshal(&roompb.Indexed{Offset: 258, Broadcast: "b"})
+	line("indexed", indexKey(), value, err)
+	line("minute "+minutePart("7", "b", 3), timeKey(Moment{61_250 * time.Millisecond, 258}), nil, nil)
+	line("broadcast "+broadcastPart("7", "b"), minuteKey(3), nil, nil)
+	line("sealed", []byte(stateKey), []byte{byte(sealed)}, nil)
+	line("deleted", []byte(stateKey), []byte{byte(deleted)}, nil)
 	want, err := os.ReadFile("testdata/rows.golden")
 	if err != nil || b.String() != string(want) {
 		t.Errorf("the format of rows has changed (%v):\n%s", err, b.String())

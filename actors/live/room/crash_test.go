@@ -2,10 +2,12 @@ package room_test
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -42,7 +44,8 @@ func (p *posting) ack(key string, at position.Position) {
 }
 
 // TestPowerFailure takes the power while authors post, again and again: what was acknowledged before is in
-// the log, once, at its place, and a retry of anything is told the same.
+// the log, once, at its place, and a retry of anything is told the same. The index by media time has what
+// the log has.
 func TestPowerFailure(t *testing.T) {
 	mem := pebbletest.NewMem()
 	acked := map[string]position.Position{}
@@ -54,15 +57,21 @@ func TestPowerFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := table.New(d)
+		metrics := room.NewMetrics(prometheus.NewRegistry())
 		n, end := actortest.Run(t, store, room.Kind(room.Deps{
-			Store: store, Fanout: &nodes{}, Metrics: room.NewMetrics(prometheus.NewRegistry()),
+			Store: store, Fanout: &nodes{}, Metrics: metrics,
 			Config: room.Config{PostRate: 1 << 20, PostBurst: 1 << 20},
 		}))
 		c := room.NewClient(n)
 		if err := c.Create(t.Context(), theRoom, "8", theOwner); err != nil {
 			t.Fatal(err)
 		}
+		by := position.Fence{Epoch: 1, Activation: uint64(round) + 1}
+		if _, err := c.SetLive(t.Context(), theRoom, by, "a", time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
 		checkLog(t, c, acked)
+		checkIndex(t, &replay{t: t, rooms: c, index: room.NewTimeIndex(n, store, metrics)})
 		p := &posting{acked: map[string]position.Position{}, reach: 20 + rng.IntN(200), enough: make(chan struct{})}
 		stop := startAuthors(t, c, p, round, unknown)
 		<-p.enough
@@ -101,7 +110,7 @@ func startAuthors(t *testing.T, c *room.Client, p *posting, round int, unknown [
 					key = unknown[i*8+a]
 				}
 				p.begin(key)
-				at, _, err := c.Post(t.Context(), theRoom, author(key), room.Draft{Key: key, Text: key})
+				at, _, err := c.Post(t.Context(), theRoom, author(key), room.Draft{Key: key, Text: key, MediaTime: mediaOf(key)})
 				if err == nil {
 					p.ack(key, at)
 				}
@@ -114,6 +123,22 @@ func startAuthors(t *testing.T, c *room.Client, p *posting, round int, unknown [
 // author is always the same for a key.
 func author(key string) room.Author {
 	return room.Author{User: id.User("u" + key[len(key)-1:]), Name: "N"}
+}
+
+// mediaOf is always the same for a key, within ten minutes.
+func mediaOf(key string) time.Duration {
+	return time.Duration(crc32.ChecksumIEEE([]byte(key))%600_000) * time.Millisecond
+}
+
+// checkIndex waits for the index, and compares it with the log.
+func checkIndex(t *testing.T, x *replay) {
+	t.Helper()
+	if err := x.index.Delete(t.Context(), theRoom, "none"); err != nil { // which waits for what the log has
+		t.Fatal(err)
+	}
+	if got, _ := x.all("a", room.TimeSpan{To: 10 * time.Minute}); !slices.Equal(got, x.logged("a")) {
+		t.Errorf("the index has %d danmaku, the log %d", len(got), len(x.logged("a")))
+	}
 }
 
 // checkLog pages through the whole log: contiguous, every key once, and what was acknowledged in its place.

@@ -33,6 +33,24 @@
 //
 // Recovery: Recovered is said only of an answer that provably holds everything between the position and Head.
 //
+// # By media time
+//
+// A danmaku may be posted long after the picture it sits on, so the order of the log says nothing of pictures.
+// The index by media time does, for whoever watches back. The room makes it from its log, a step at a time,
+// after the append and off its way: rows wait up to a second to be written together, come from the ring, or
+// from the log where the ring has gone on, and nobody's answer waits for them. The cursor is written after the
+// rows, every 30 s at least while it moves, and whatever is behind it is written again by the next activation
+// (an equal row over an equal one): a crash or a failing disk delays the index and loses nothing. A step that
+// fails is done again after 100 ms up to 10 s. A room without a cursor, or with a damaged one, is indexed from
+// the oldest row of its log on, with a rest of 50 ms between two steps. A row of the log that cannot be read
+// is counted and left out.
+//
+// Once a broadcast is over and all its danmaku are in the index, it is sealed there: that row comes after the
+// cursor, so what is sealed never changes. TimeIndex reads the tables itself, on any node; of a broadcast that
+// is not sealed it wakes the room, which then indexes what an activation that died has left. The index keeps
+// danmaku longer than the log: until TimeIndex.Delete, which belongs to the deletion of the recording, waits
+// for the index, and leaves a mark that keeps the broadcast out of it for good.
+//
 // # Bounds and refusals
 //
 // In bytes: a batch, a page of history and a page of a recovery weigh at most MaxBatchBytes (Danmaku.Weight
@@ -66,9 +84,18 @@
 //
 //	table     key                     value (roompb)  life      written
 //	room      'c'                     Card            for ever  on create; with every change, on condition of its version
+//	room      'i'                     Indexed         for ever  by the index: how far it has the log
 //	room      'm' + user              Mute            its own   together with the card
 //	room_log  'h'                     Head            see below with every append: place of the newest row, which outlives it
 //	room_log  'l' + offset, 8 bytes   Danmaku         Retention by append; big-endian; the first of an append only if absent
+//
+// Table "danmaku_by_time" is plain. A broadcast has a partition named by the room's id, a colon and its own
+// id, and one more for each minute of media time that has danmaku, named by that, a colon and the minute.
+//
+//	partition  key                                     value (roompb)  life         written
+//	broadcast  'm' + minute, 8 bytes                   empty           till Delete  before the minute's first row
+//	broadcast  's'                                     's' or 'd'      for ever     sealed; deleted
+//	minute     media time in ms, offset, 8 bytes each  Danmaku         till Delete  by a step, big-endian
 //
 // The card names the open bucket, and is written before a bucket gets its first row. So an activation that
 // has read the card under its own fence, and fenced the open bucket, has shut out every earlier writer. The

@@ -74,6 +74,7 @@ type (
 	setOffline struct{ By position.Fence }
 	getCard    struct{}
 	getInfo    struct{}
+	settle     struct{ Broadcast id.Broadcast }
 
 	// appended tells how the append in flight ended, or the attempt to settle it.
 	appended struct{ Err error }
@@ -134,6 +135,10 @@ const (
 	doWake
 	// doRetry brings the command in value after a delay.
 	doRetry
+	// doIndex does step, then brings stepped. One is out at a time.
+	doIndex
+	// doIndexWake brings indexDue after a delay.
+	doIndexWake
 	// doStop ends the activation.
 	doStop
 )
@@ -152,6 +157,7 @@ type effect struct {
 	node   id.Node
 	batch  *Batch
 	after  time.Duration
+	step   *indexStep
 }
 
 // change is what a command changes in the room's own rows. The card is written with every one of them.

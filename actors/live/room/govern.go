@@ -147,6 +147,9 @@ func (s *state) changeTo(now instant, c change) {
 
 // setCard takes a card, and notes what of it others are told.
 func (s *state) setCard(now instant, card record) {
+	if card.broadcast != s.card.broadcast {
+		s.broadcastFrom = s.next()
+	}
 	if card.Settings != s.card.Settings || card.broadcast != s.card.broadcast || !card.start.Equal(s.card.start) {
 		s.changed()
 	}

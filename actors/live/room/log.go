@@ -151,6 +151,7 @@ func (s *state) fail(err error) {
 	s.refuseRows(s.queue.waiting, errMoved)
 	s.queue = appendQueue{} // the append may still be reading its rows
 	s.failSaves()
+	s.failIndex()
 	s.close()
 	s.ended = true
 	s.emit(effect{do: doStop})

@@ -63,6 +63,8 @@ func commands() []cluster.Message {
 			func(m *pb.SetOffline) (setOffline, error) { return setOffline{fenceIn(m.GetBy())}, nil }),
 		cluster.MessageOf(14, func(getCard) *pb.GetCard { return &pb.GetCard{} }, func(*pb.GetCard) (getCard, error) { return getCard{}, nil }),
 		cluster.MessageOf(15, func(getInfo) *pb.GetInfo { return &pb.GetInfo{} }, func(*pb.GetInfo) (getInfo, error) { return getInfo{}, nil }),
+		cluster.MessageOf(16, func(c settle) *pb.Settle { return &pb.Settle{Broadcast: string(c.Broadcast)} },
+			func(m *pb.Settle) (settle, error) { return settle{id.Broadcast(m.GetBroadcast())}, nil }),
 	}
 }
 

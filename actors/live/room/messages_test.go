@@ -40,6 +40,7 @@ func samples() []any {
 		setOffline{by},
 		getCard{},
 		getInfo{},
+		settle{"b1"},
 		posted{place, true},
 		Attached{info, 6, place},
 		Recovery{[]Danmaku{d}, true, true, TooOld, place, place},

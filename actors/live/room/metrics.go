@@ -18,6 +18,8 @@ type Metrics struct {
 	reads      *prometheus.CounterVec
 	forgotten  prometheus.Counter
 	failures   *prometheus.CounterVec
+	index      prometheus.Histogram
+	unreadable *prometheus.CounterVec
 	doubts     prometheus.Gauge
 	doubted    prometheus.Histogram
 }
@@ -55,8 +57,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "barrage_room_keys_forgotten_total", Help: "Keys forgotten before their time because too many were posted.",
 		}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "barrage_room_write_failures_total", Help: "Appends and changes that failed, by code.",
+			Name: "barrage_room_write_failures_total", Help: "Appends, changes and steps of the index that failed, by code.",
 		}, []string{"code"}),
+		index: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "barrage_room_index_seconds", Help: "How long one step of the index by media time took.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "barrage_room_unreadable_total", Help: "Rows left out because they were damaged, by where: the log when it was indexed, or the index.",
+		}, []string{"in"}),
 		doubts: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "barrage_room_in_doubt", Help: "Rooms that have a write of unknown outcome and refuse others until it is known.",
 		}),
@@ -66,7 +75,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 	}
 	r.MustRegister(m.posts, m.append, m.appendRows, m.batchRows, m.tickLag, m.tick, m.recoveries, m.reads, m.forgotten, m.failures,
-		m.doubts, m.doubted)
+		m.index, m.unreadable, m.doubts, m.doubted)
 	return m
 }
 

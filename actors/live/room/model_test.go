@@ -183,7 +183,7 @@ func (m *model) take(t *rapid.T, effects []effect) {
 				t.Fatalf("stopped with posts unanswered: %v", m.posts)
 			}
 			m.begin()
-		case doAppend, doSettleAppend, doSave, doSettleSave, doRead, doRetry:
+		case doAppend, doSettleAppend, doSave, doSettleSave, doRead, doRetry, doIndex, doIndexWake:
 		}
 	}
 }

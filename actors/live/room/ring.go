@@ -73,6 +73,20 @@ func (r *ring) upTo(to position.Offset, limit int) (rows []Danmaku, whole bool) 
 	return r.copied(from, n), whole || n == limit || from == 1
 }
 
+// step copies the danmaku from an offset on, which the ring must hold, at most limit of them and, but for
+// the first, of so much weight.
+func (r *ring) step(from position.Offset, limit, weight int) []Danmaku {
+	first, last, _ := r.bounds()
+	n, size := 0, 0
+	for o := from; o <= last && n < limit; o++ {
+		if size += r.rows.At(int(o - first)).weight; n > 0 && size > weight {
+			break
+		}
+		n++
+	}
+	return r.copied(from, n)
+}
+
 func (r *ring) copied(from position.Offset, n int) []Danmaku {
 	first, _, _ := r.bounds()
 	out := make([]Danmaku, n)

@@ -169,6 +169,7 @@ func show(effects []effect) string {
 			fmt.Fprintf(&b, "deliver to %s as %d: %s\n", e.node, e.batch.Attachment, showBatch(e.batch))
 		case doWake:
 			fmt.Fprintf(&b, "wake in %v\n", e.after)
+		case doIndex, doIndexWake: // see TestIndex and its siblings
 		case doStop:
 			b.WriteString("stop\n")
 		}

@@ -31,8 +31,10 @@ type state struct {
 
 	card      record
 	liveSince time.Duration // when media time 0 of the running broadcast was
-	muted     map[id.User]muted
-	saves     saves
+	// broadcastFrom is the first offset that danmaku of the card's broadcast may have, as far as is known.
+	broadcastFrom position.Offset
+	muted         map[id.User]muted
+	saves         saves
 
 	// The log: everything up to head is durable, and the queue continues it without a hole, so a failed
 	// append can leave none.
@@ -47,6 +49,8 @@ type state struct {
 	ring   ring
 	reads  int
 	fanout fanout
+
+	indexing indexing
 }
 
 // loaded is what an activation found in storage.
@@ -56,6 +60,7 @@ type loaded struct {
 	mutes  []Mute
 	head   position.Position
 	tail   []Danmaku // the newest rows, in order
+	index  indexed   // how far the log is in the index at least
 	// activation numbers those of one owner, so that what a later one says of the room is newer.
 	activation uint64
 }
@@ -70,6 +75,9 @@ func newState(now instant, cfg Config, room id.Room, epoch position.Epoch, l loa
 		rates: newRates(cfg.PostRate, cfg.PostBurst),
 	}
 	s.setCard(now, l.card)
+	s.broadcastFrom = s.next()
+	l.index.to = min(l.index.to, l.head.Offset)
+	s.indexing.at, s.indexing.saved = l.index, l.index
 	for _, m := range l.mutes {
 		s.muted[m.User] = muted{m, now.of(m.Until)}
 	}
@@ -100,6 +108,7 @@ func (s *state) apply(now instant, w waiter, cmd any, dst []effect) []effect {
 		s.applyEnded(w, cmd)
 	case s.exists:
 		s.dispatch(now, w, cmd)
+		s.index(now)
 	default:
 		s.applyNew(now, w, cmd)
 	}
@@ -131,6 +140,12 @@ func (s *state) dispatch(now instant, w waiter, cmd any) {
 		s.history(w, c)
 	case rowsRead:
 		s.rowsRead(w, c)
+	case settle:
+		s.settle(w, c)
+	case stepped:
+		s.stepped(now, c)
+	case indexDue:
+		s.indexing.due = 0
 	case closing:
 		s.fail(errMoved)
 	default:

@@ -58,6 +58,9 @@ func (r *rows) load(ctx context.Context, now time.Time) (loaded, error) {
 	if err := r.loadMutes(ctx, now, &l); err != nil {
 		return loaded{}, err
 	}
+	if l.index, err = r.loadIndexed(ctx); err != nil {
+		return loaded{}, err
+	}
 	if err := r.loadHead(ctx, &l); err != nil {
 		return loaded{}, err
 	}

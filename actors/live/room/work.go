@@ -55,3 +55,18 @@ func (s *shell) read(t *cluster.Turn, w waiter, q query) {
 		s.apply(t, w, rowsRead{Query: q, Rows: p.Danmaku, More: p.More, Err: err})
 	})
 }
+
+func (s *shell) index(t *cluster.Turn, step *indexStep) {
+	began := t.Now()
+	t.Pipe(func(ctx context.Context) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		return s.indexer.do(ctx, step)
+	}, func(t *cluster.Turn, v any, err error) {
+		s.metrics.index.Observe(t.Now().Sub(began).Seconds())
+		s.written(t, err)
+		done, _ := v.(stepped)
+		done.Err = err
+		s.apply(t, 0, done)
+	})
+}

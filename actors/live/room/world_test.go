@@ -74,7 +74,7 @@ func (w *world) tell(now time.Time, by waiter, cmd any) []effect {
 			w.retries = append(w.retries, e.value)
 		case doRead:
 			w.reads = append(w.reads, e)
-		case doAnswer, doRefuse, doDeliver, doWake, doStop:
+		case doAnswer, doRefuse, doDeliver, doWake, doIndex, doIndexWake, doStop:
 		}
 	}
 	return w.effects

@@ -80,6 +80,7 @@ type Ports struct {
 	ChannelViews ChannelViews
 	StreamKeys   StreamKeys
 	Rooms        Rooms
+	TimeIndex    TimeIndex
 	Mutes        Mutes
 	Audience     Audience
 }
@@ -101,6 +102,7 @@ func Operations(d Deps) []rest.Operation {
 		h.channelOperations(),
 		h.keyOperations(),
 		h.roomOperations(),
+		h.timelineOperations(),
 		h.muteOperations(),
 	)
 }

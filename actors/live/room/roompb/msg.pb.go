@@ -1416,6 +1416,51 @@ func (*GetInfo) Descriptor() ([]byte, []int) {
 	return file_msg_proto_rawDescGZIP(), []int{24}
 }
 
+// Settle asks to be answered once the index by media time has all danmaku of the broadcast.
+type Settle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Broadcast     string                 `protobuf:"bytes,1,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settle) Reset() {
+	*x = Settle{}
+	mi := &file_msg_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settle) ProtoMessage() {}
+
+func (x *Settle) ProtoReflect() protoreflect.Message {
+	mi := &file_msg_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settle.ProtoReflect.Descriptor instead.
+func (*Settle) Descriptor() ([]byte, []int) {
+	return file_msg_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Settle) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
 type Info struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Room           string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
@@ -1433,7 +1478,7 @@ type Info struct {
 
 func (x *Info) Reset() {
 	*x = Info{}
-	mi := &file_msg_proto_msgTypes[25]
+	mi := &file_msg_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1490,7 @@ func (x *Info) String() string {
 func (*Info) ProtoMessage() {}
 
 func (x *Info) ProtoReflect() protoreflect.Message {
-	mi := &file_msg_proto_msgTypes[25]
+	mi := &file_msg_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1503,7 @@ func (x *Info) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Info.ProtoReflect.Descriptor instead.
 func (*Info) Descriptor() ([]byte, []int) {
-	return file_msg_proto_rawDescGZIP(), []int{25}
+	return file_msg_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Info) GetRoom() string {
@@ -1629,7 +1674,9 @@ const file_msg_proto_rawDesc = "" +
 	"\n" +
 	"max_length\x18\x05 \x01(\x03R\tmaxLength\x124\n" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\t\n" +
-	"\aGetInfo\"\xb0\x02\n" +
+	"\aGetInfo\"&\n" +
+	"\x06Settle\x12\x1c\n" +
+	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"\xb0\x02\n" +
 	"\x04Info\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x18\n" +
@@ -1654,7 +1701,7 @@ func file_msg_proto_rawDescGZIP() []byte {
 	return file_msg_proto_rawDescData
 }
 
-var file_msg_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_msg_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_msg_proto_goTypes = []any{
 	(*Position)(nil),              // 0: barrage.room.v1.Position
 	(*Fence)(nil),                 // 1: barrage.room.v1.Fence
@@ -1681,16 +1728,17 @@ var file_msg_proto_goTypes = []any{
 	(*GetCard)(nil),               // 22: barrage.room.v1.GetCard
 	(*RoomCard)(nil),              // 23: barrage.room.v1.RoomCard
 	(*GetInfo)(nil),               // 24: barrage.room.v1.GetInfo
-	(*Info)(nil),                  // 25: barrage.room.v1.Info
-	(*Danmaku)(nil),               // 26: barrage.room.v1.Danmaku
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*Settle)(nil),                // 25: barrage.room.v1.Settle
+	(*Info)(nil),                  // 26: barrage.room.v1.Info
+	(*Danmaku)(nil),               // 27: barrage.room.v1.Danmaku
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 }
 var file_msg_proto_depIdxs = []int32{
-	26, // 0: barrage.room.v1.Placed.danmaku:type_name -> barrage.room.v1.Danmaku
-	27, // 1: barrage.room.v1.Post.media_time:type_name -> google.protobuf.Duration
+	27, // 0: barrage.room.v1.Placed.danmaku:type_name -> barrage.room.v1.Danmaku
+	28, // 1: barrage.room.v1.Post.media_time:type_name -> google.protobuf.Duration
 	0,  // 2: barrage.room.v1.Posted.position:type_name -> barrage.room.v1.Position
-	25, // 3: barrage.room.v1.Attached.info:type_name -> barrage.room.v1.Info
+	26, // 3: barrage.room.v1.Attached.info:type_name -> barrage.room.v1.Info
 	0,  // 4: barrage.room.v1.Attached.position:type_name -> barrage.room.v1.Position
 	0,  // 5: barrage.room.v1.Resume.since:type_name -> barrage.room.v1.Position
 	2,  // 6: barrage.room.v1.Recovery.danmaku:type_name -> barrage.room.v1.Placed
@@ -1698,18 +1746,18 @@ var file_msg_proto_depIdxs = []int32{
 	0,  // 8: barrage.room.v1.Recovery.head:type_name -> barrage.room.v1.Position
 	0,  // 9: barrage.room.v1.History.before:type_name -> barrage.room.v1.Position
 	2,  // 10: barrage.room.v1.Page.danmaku:type_name -> barrage.room.v1.Placed
-	27, // 11: barrage.room.v1.Configure.slow_mode:type_name -> google.protobuf.Duration
-	28, // 12: barrage.room.v1.MuteUser.until:type_name -> google.protobuf.Timestamp
+	28, // 11: barrage.room.v1.Configure.slow_mode:type_name -> google.protobuf.Duration
+	29, // 12: barrage.room.v1.MuteUser.until:type_name -> google.protobuf.Timestamp
 	19, // 13: barrage.room.v1.Mutes.mutes:type_name -> barrage.room.v1.Muted
-	28, // 14: barrage.room.v1.Muted.until:type_name -> google.protobuf.Timestamp
-	28, // 15: barrage.room.v1.Muted.at:type_name -> google.protobuf.Timestamp
+	29, // 14: barrage.room.v1.Muted.until:type_name -> google.protobuf.Timestamp
+	29, // 15: barrage.room.v1.Muted.at:type_name -> google.protobuf.Timestamp
 	1,  // 16: barrage.room.v1.SetLive.by:type_name -> barrage.room.v1.Fence
-	28, // 17: barrage.room.v1.SetLive.start:type_name -> google.protobuf.Timestamp
+	29, // 17: barrage.room.v1.SetLive.start:type_name -> google.protobuf.Timestamp
 	1,  // 18: barrage.room.v1.SetOffline.by:type_name -> barrage.room.v1.Fence
-	27, // 19: barrage.room.v1.RoomCard.slow_mode:type_name -> google.protobuf.Duration
-	28, // 20: barrage.room.v1.RoomCard.created:type_name -> google.protobuf.Timestamp
-	27, // 21: barrage.room.v1.Info.slow_mode:type_name -> google.protobuf.Duration
-	28, // 22: barrage.room.v1.Info.broadcast_start:type_name -> google.protobuf.Timestamp
+	28, // 19: barrage.room.v1.RoomCard.slow_mode:type_name -> google.protobuf.Duration
+	29, // 20: barrage.room.v1.RoomCard.created:type_name -> google.protobuf.Timestamp
+	28, // 21: barrage.room.v1.Info.slow_mode:type_name -> google.protobuf.Duration
+	29, // 22: barrage.room.v1.Info.broadcast_start:type_name -> google.protobuf.Timestamp
 	23, // [23:23] is the sub-list for method output_type
 	23, // [23:23] is the sub-list for method input_type
 	23, // [23:23] is the sub-list for extension type_name
@@ -1730,7 +1778,7 @@ func file_msg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_msg_proto_rawDesc), len(file_msg_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

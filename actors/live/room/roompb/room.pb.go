@@ -380,6 +380,59 @@ func (x *Mute) GetAtMs() int64 {
 	return 0
 }
 
+// Indexed is how far the log is in the index by media time.
+type Indexed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`      // of the log: everything up to here is in the index
+	Broadcast     string                 `protobuf:"bytes,2,opt,name=broadcast,proto3" json:"broadcast,omitempty"` // whose danmaku the newest of them are, if more of them may follow
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Indexed) Reset() {
+	*x = Indexed{}
+	mi := &file_room_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Indexed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Indexed) ProtoMessage() {}
+
+func (x *Indexed) ProtoReflect() protoreflect.Message {
+	mi := &file_room_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Indexed.ProtoReflect.Descriptor instead.
+func (*Indexed) Descriptor() ([]byte, []int) {
+	return file_room_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Indexed) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Indexed) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
 var File_room_proto protoreflect.FileDescriptor
 
 const file_room_proto_rawDesc = "" +
@@ -420,7 +473,10 @@ const file_room_proto_rawDesc = "" +
 	"\x04Mute\x12\x19\n" +
 	"\buntil_ms\x18\x01 \x01(\x03R\auntilMs\x12\x0e\n" +
 	"\x02by\x18\x02 \x01(\tR\x02by\x12\x13\n" +
-	"\x05at_ms\x18\x03 \x01(\x03R\x04atMsB9Z7github.com/barrage-live/barrage/actors/live/room/roompbb\x06proto3"
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"?\n" +
+	"\aIndexed\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x1c\n" +
+	"\tbroadcast\x18\x02 \x01(\tR\tbroadcastB9Z7github.com/barrage-live/barrage/actors/live/room/roompbb\x06proto3"
 
 var (
 	file_room_proto_rawDescOnce sync.Once
@@ -434,12 +490,13 @@ func file_room_proto_rawDescGZIP() []byte {
 	return file_room_proto_rawDescData
 }
 
-var file_room_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_room_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_room_proto_goTypes = []any{
 	(*Danmaku)(nil), // 0: barrage.room.v1.Danmaku
 	(*Head)(nil),    // 1: barrage.room.v1.Head
 	(*Card)(nil),    // 2: barrage.room.v1.Card
 	(*Mute)(nil),    // 3: barrage.room.v1.Mute
+	(*Indexed)(nil), // 4: barrage.room.v1.Indexed
 }
 var file_room_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -460,7 +517,7 @@ func file_room_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_room_proto_rawDesc), len(file_room_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
