@@ -244,6 +244,26 @@ func TestABroadcastIsSettledOnceItIsOver(t *testing.T) {
 	})
 }
 
+// TestWhatIsSettledIsWhole: a reader who is told so lacks nothing, whenever the broadcast ends.
+func TestWhatIsSettledIsWhole(t *testing.T) {
+	replays(t, inMemory, func(t *testing.T, x *replay) {
+		for i := range 20 {
+			b := id.Broadcast(fmt.Sprint("b", i))
+			x.live(b)
+			x.mustPost(time.Second)
+			time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+			x.mustPost(2 * time.Second)
+			x.live("")
+			for settled := false; !settled; time.Sleep(10 * time.Millisecond) {
+				var rows []room.Danmaku
+				if rows, settled = x.all(b, room.TimeSpan{To: time.Minute}); settled && len(rows) != 2 {
+					t.Fatalf("broadcast %d is settled with %d danmaku", i, len(rows))
+				}
+			}
+		}
+	})
+}
+
 // TestWhatAnActivationLeftIsIndexedByTheNext that anybody who reads awakes.
 func TestWhatAnActivationLeftIsIndexedByTheNext(t *testing.T) {
 	replays(t, inMemory, func(t *testing.T, x *replay) {
