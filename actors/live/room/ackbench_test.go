@@ -18,7 +18,7 @@ import (
 )
 
 // BenchmarkAcknowledgement is how long authors wait in a room of 5,000 posts/s: without a broadcast, and with
-// one, whose danmaku are indexed by media time besides. The index is to cost authors nothing that they notice.
+// one, whose danmaku are indexed by media time besides. Authors are to notice nothing of that.
 func BenchmarkAcknowledgement(b *testing.B) {
 	for _, broadcast := range []id.Broadcast{"", "b"} {
 		b.Run(fmt.Sprintf("indexed=%v", broadcast != ""), func(b *testing.B) { benchAcknowledgement(b, broadcast) })

@@ -35,21 +35,21 @@
 //
 // # By media time
 //
-// A danmaku may be posted long after the picture it sits on, so the order of the log says nothing of pictures.
-// The index by media time does, for whoever watches back. The room makes it from its log, a step at a time,
-// after the append and off its way: rows wait up to a second to be written together, come from the ring, or
-// from the log where the ring has gone on, and nobody's answer waits for them. The cursor is written after the
-// rows, every 30 s at least while it moves, and whatever is behind it is written again by the next activation
-// (an equal row over an equal one): a crash or a failing disk delays the index and loses nothing. A step that
-// fails is done again after 100 ms up to 10 s. A room without a cursor, or with a damaged one, is indexed from
-// the oldest row of its log on, with a rest of 50 ms between two steps. A row of the log that cannot be read
-// is counted and left out.
+// A danmaku may be posted long after the picture it sits on, so the order of the log says nothing of
+// pictures. The index by media time does, for whoever watches back. The room makes it from its log, a step
+// at a time, after the append and off its way: rows wait up to a second to be written together, come from
+// the ring, or from the log where the ring has gone on, and nobody's answer waits for them. The cursor is
+// written after the rows, every 30 s at least while it moves, and whatever is behind it is written again
+// by the next activation (an equal row over an equal one): a crash or a failing disk delays the index and
+// loses nothing. A step that fails is done again after 100 ms up to 10 s. A room without a cursor, or with
+// a damaged one, is indexed from the oldest row of its log on, with a rest of 50 ms between two steps. A
+// row of the log that cannot be read is counted and left out.
 //
-// Once a broadcast is over and all its danmaku are in the index, it is sealed there: that row comes after the
-// cursor, so what is sealed never changes. TimeIndex reads the tables itself, on any node; of a broadcast that
-// is not sealed it wakes the room, which then indexes what an activation that died has left. The index keeps
-// danmaku longer than the log: until TimeIndex.Delete, which belongs to the deletion of the recording, waits
-// for the index, and leaves a mark that keeps the broadcast out of it for good.
+// Once a broadcast is over and all its danmaku are in the index, it is sealed there: that row comes after
+// the cursor, so what is sealed never changes. TimeIndex reads the tables itself, on any node; of a
+// broadcast that is not sealed it wakes the room, which then indexes what an activation that died has
+// left. The index keeps danmaku longer than the log: until TimeIndex.Delete, which belongs to the deletion
+// of the recording, waits for the index, and leaves a mark that keeps the broadcast out of it for good.
 //
 // # Bounds and refusals
 //

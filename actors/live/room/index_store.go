@@ -73,11 +73,14 @@ func indexKey() []byte { return []byte{indexPrefix} }
 // be read, that is the beginning: to index again changes nothing.
 func (r *rows) loadIndexed(ctx context.Context) (indexed, error) {
 	value, _, err := r.get(ctx, roomTable(), string(r.room), indexKey())
-	var m roompb.Indexed
-	if errors.Is(err, table.ErrCorrupt) || err == nil && proto.Unmarshal(value, &m) != nil {
-		return indexed{}, nil
+	if errors.Is(err, table.ErrCorrupt) {
+		value, err = nil, nil
 	}
-	return indexed{position.Offset(m.GetOffset()), id.Broadcast(m.GetBroadcast())}, err
+	var m roompb.Indexed
+	if err != nil || proto.Unmarshal(value, &m) != nil {
+		return indexed{}, err
+	}
+	return indexed{position.Offset(m.GetOffset()), id.Broadcast(m.GetBroadcast())}, nil
 }
 
 func (r *rows) saveIndexed(ctx context.Context, at indexed) error {
@@ -110,15 +113,15 @@ func (x *indexer) do(ctx context.Context, step *indexStep) (stepped, error) {
 		return x.seal(ctx, step.at)
 	}
 	done := stepped{At: step.at}
-	rows, to := step.rows, step.to
-	if rows == nil {
+	rows, to := step.rows, position.Offset(0)
+	if len(rows) > 0 {
+		to = rows[len(rows)-1].Position.Offset
+	} else {
 		var err error
 		if rows, to, err = x.read(ctx, step); err != nil {
 			return stepped{}, err
 		}
 		done.Read = true
-	} else {
-		to = rows[len(rows)-1].Position.Offset
 	}
 	rows, done.At, done.Ended = run(rows, step.at, to)
 	return done, x.write(ctx, done.At.open, rows)
