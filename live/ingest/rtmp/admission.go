@@ -54,7 +54,7 @@ type place struct {
 	end      func(cause error)
 	verified bool
 	key      string // verified, and under which it is among those who are coming
-	slot     bool   // it counts among the publishers
+	slot     bool   // it counts among the publishers; one that was replaced does no longer
 }
 
 // enter takes the place of a connection without a key, or fails with quota.ErrFull or quota.ErrCrowded. end
@@ -70,9 +70,9 @@ func (a *admission) enter(remote net.Addr, end func(cause error)) (*place, error
 }
 
 // try asks whether a key is good, unless too many came from there that were not: errTooManyKeys. A key that
-// was good when it was last shown is always asked about, so that nobody keeps out who shares an address with
-// them; one that was wrong a moment ago is wrong, and costs its address nothing more: that is an encoder with
-// a mistake in its settings. ctx is the connection's: what it cuts off is paid for.
+// was good when it was last shown is asked about whatever others at its address have shown; one that was
+// wrong a moment ago is wrong, and costs its address nothing more: that is an encoder with a mistake in its
+// settings. ctx is the connection's: an answer that it cuts off is paid for.
 func (p *place) try(ctx context.Context, key string, ask func() error) error {
 	a := p.of
 	good, wrong := a.judged.look(key)
@@ -87,7 +87,7 @@ func (p *place) try(ctx context.Context, key string, ask func() error) error {
 	switch isWrong := kind == fault.Unauthenticated || kind == fault.NotFound; {
 	case isWrong && good: // it was, and is no longer
 		a.keys.Charge(p.from, 1)
-	case !isWrong && !good && ctx.Err() == nil: // the key is good, or nobody knows
+	case err == nil && !good, !isWrong && !good && ctx.Err() == nil: // the key is good, or nobody knows
 		a.keys.Charge(p.from, -1)
 	}
 	a.judged.learn(key, err)

@@ -3,6 +3,7 @@ package rtmp
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -169,8 +170,14 @@ func TestWrongKeysKeepNoPublisherOut(t *testing.T) {
 		if err := show(t, a, "192.0.2.1", "good", nil); err != nil {
 			t.Fatal(err)
 		}
-		for i := range 10 * maxJudged {
-			_ = show(t, a, "192.0.2.1", fmt.Sprint("wrong ", i), errWrong)
+		for i := range 2 * maxJudged { // from everywhere, so that they are all asked about, and remembered
+			_ = show(t, a, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprint("wrong ", i), errWrong)
+		}
+		for range 2 * int(wrongKeys().Burst) {
+			_ = show(t, a, "192.0.2.1", "wrong "+rand.Text(), errWrong)
+		}
+		if n := len(a.judged.mu.wrong.young) + len(a.judged.mu.wrong.old); n > maxJudged || n < maxJudged/2 {
+			t.Errorf("%d wrong keys are remembered", n)
 		}
 		if err := show(t, a, "192.0.2.1", "good", nil); err != nil {
 			t.Errorf("through the flood: %v", err)
@@ -216,6 +223,90 @@ func TestAWrongKeyIsAskedOnce(t *testing.T) {
 	})
 }
 
+// TestWhatJudgesNothing: a key about which nobody could tell is asked about again, and a good one stays one;
+// a wrong answer that comes before a good one is forgotten; and a good key gives nobody anything to spend.
+func TestWhatJudgesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Config{}.filled())
+		for _, answer := range []error{errDown, nil, errDown} {
+			if err := show(t, a, "192.0.2.1", "good", answer); !errors.Is(err, answer) {
+				t.Errorf("answered %v, got %v", answer, err)
+			}
+		}
+		for range 2 * int(wrongKeys().Burst) {
+			_ = show(t, a, "192.0.2.1", "wrong "+rand.Text(), errWrong)
+		}
+		for range 100 {
+			if err := show(t, a, "192.0.2.1", "good", nil); err != nil {
+				t.Fatalf("a good one after an outage: %v", err)
+			}
+		}
+		if err := show(t, a, "192.0.2.1", "new", nil); !errors.Is(err, errTooManyKeys) {
+			t.Errorf("a new one after many good ones: %v", err)
+		}
+		a.judged.learn("both", errWrong)
+		a.judged.learn("both", nil)
+		if good, wrong := a.judged.look("both"); !good || wrong != nil {
+			t.Errorf("good after wrong: %v, %v", good, wrong)
+		}
+	})
+}
+
+// TestRecent: what was put or got stays through half of what it holds, and what was dropped is gone from both
+// halves.
+func TestRecent(t *testing.T) {
+	r := newRecent[int]()
+	key := func(i int) digest { return sha256.Sum256(fmt.Append(nil, i)) }
+	r.put(key(0), 7)
+	for i := range 10 * maxJudged {
+		r.put(key(i+1), i)
+		if i%(maxJudged/4) == 0 {
+			if v, ok := r.get(key(0)); !ok || v != 7 {
+				t.Fatalf("gone after %d others", i)
+			}
+		}
+	}
+	if _, ok := r.get(key(1)); ok {
+		t.Error("the first of the others is still there")
+	}
+	r.put(key(0), 8) // in both halves, if the halves have changed since
+	if r.drop(key(0)); len(r.young)+len(r.old) > maxJudged {
+		t.Errorf("it holds %d", len(r.young)+len(r.old))
+	}
+	if v, ok := r.get(key(0)); ok {
+		t.Errorf("dropped, and %d is there", v)
+	}
+}
+
+// TestWhoGaveWayTakesNoSlot: one whose place was needed a moment ago leaves an older one of its key alone.
+func TestWhoGaveWayTakesNoSlot(t *testing.T) {
+	a := newAdmission(Config{MaxConns: 2, MaxUnverified: 1}.filled())
+	older, err := enter(a, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := older.verify("a"); err != nil {
+		t.Fatal(err)
+	}
+	late, err := enter(a, "192.0.2.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := enter(a, "192.0.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := late.verify("a"); !errors.Is(err, quota.ErrGaveWay) {
+		t.Errorf("one that gave way: %v", err)
+	}
+	for _, p := range []*place{late, other, older} {
+		p.leave()
+	}
+	if a.mu.publishers != 0 || len(a.mu.coming) != 0 {
+		t.Errorf("%d publishers, %d coming", a.mu.publishers, len(a.mu.coming))
+	}
+}
+
 // TestWhoIsCutOffHasPaid: a connection that has to give way while its key is asked about gets nothing back.
 func TestWhoIsCutOffHasPaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -234,6 +325,18 @@ func TestWhoIsCutOffHasPaid(t *testing.T) {
 		}
 		if heard != int(wrongKeys().Burst) {
 			t.Errorf("%d were heard", heard)
+		}
+		ctx, cut := context.WithCancel(t.Context())
+		defer cut()
+		for i := range 1000 { // who had its answer has not paid for it
+			p, err := enter(a, "203.0.113.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = p.try(ctx, fmt.Sprint("good ", i), func() error { cut(); return nil })
+			if p.leave(); err != nil {
+				t.Fatalf("good key %d: %v", i, err)
+			}
 		}
 	})
 }

@@ -12,7 +12,8 @@ type Config struct {
 	Gate    ingest.Gate
 	Log     *slog.Logger
 	Metrics *Metrics
-	// MaxConns is how many connections with a verified key may be open; the next is refused. 0 means 1000.
+	// MaxConns is how many connections with a verified key may be open; the next is refused, unless it comes
+	// in place of another of its key. 0 means 1000.
 	MaxConns int
 	// MaxUnverified is how many others may be open, an eighth of them of one address, the next of which is
 	// closed at once. For any other newcomer beyond them one that is open gives way, see quota.Yielding. 0

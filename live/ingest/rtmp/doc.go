@@ -23,7 +23,7 @@
 //     or by a flood of 250 networks (/24, /48) or more that opens more than Config.MaxUnverified
 //     connections in that time: 1000 a second if it takes one second, 333 if it takes three. Of those
 //     with a key that do not publish yet there is one for each key, the newest. Wrong keys are counted by
-//     address and network (wrongKeys): the Gate is asked no more often.
+//     address and network (wrongKeys): the Gate is asked about new ones no more often.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else
 //     was done.
 //  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.

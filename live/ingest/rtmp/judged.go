@@ -58,6 +58,7 @@ func (j *judged) learn(key string, err error) {
 	defer j.mu.Unlock()
 	switch kind := fault.KindOf(err); {
 	case err == nil:
+		j.mu.wrong.drop(d) // of two answers at once, the good one came last
 		j.mu.good.put(d, struct{}{})
 	case kind == fault.Unauthenticated || kind == fault.NotFound:
 		j.mu.good.drop(d)
