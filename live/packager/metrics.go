@@ -38,7 +38,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		corrected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "barrage_packager_corrections_total",
-			Help: "What had to be put right: jump, glitch, clamped, audio_dropped, hole, hard_cut, picture_dropped, clock_step.",
+			Help: "What had to be put right: jump, glitch, clamped, audio_dropped, hole, hard_cut, picture_dropped.",
 		}, []string{"what"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "barrage_packager_waiting_requests", Help: "Requests that wait for a part.",

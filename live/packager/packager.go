@@ -59,8 +59,9 @@ func Start(cfg Config) (*Packager, error) {
 }
 
 // Attach packages a Stream, after whatever was packaged before, with a discontinuity between them. A Stream
-// that is still attached is let go, not closed. It fails with fault.Invalid when the tracks cannot be
-// packaged and with fault.Conflict "broadcast_ended" after Finish.
+// that is still attached is let go, not closed; one that breaks more than its budget allows (segmenter.Err)
+// is closed with the reason. It fails with fault.Invalid when the tracks cannot be packaged and with
+// fault.Conflict "broadcast_ended" after Finish.
 func (p *Packager) Attach(s *live.Stream) error {
 	p.owner.Lock()
 	defer p.owner.Unlock()
@@ -78,12 +79,13 @@ func (p *Packager) Attach(s *live.Stream) error {
 	p.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	p.pump.stop, p.pump.done = cancel, make(chan struct{})
-	go p.run(ctx, s.NewReader(), p.pump.done)
+	go p.run(ctx, s, s.NewReader(), p.pump.done)
 	return nil
 }
 
-// run is the pump: it ends with the Stream or when it is stopped, and closes the segment.
-func (p *Packager) run(ctx context.Context, r *live.Reader, done chan<- struct{}) {
+// run is the pump: it ends with the Stream or when it is stopped, and closes the segment. A Stream that
+// breaks more than it may is closed with the reason.
+func (p *Packager) run(ctx context.Context, s *live.Stream, r *live.Reader, done chan<- struct{}) {
 	defer close(done)
 	defer r.Close()
 	skipped := uint64(0)
@@ -98,6 +100,11 @@ func (p *Packager) run(ctx context.Context, r *live.Reader, done chan<- struct{}
 			skipped = n
 		}
 		p.publish(p.cutter.Push(u), u.Arrival)
+		if err := p.cutter.Err(); err != nil {
+			p.cfg.Log.Warn("stream given up", slog.Any("reason", err))
+			s.Close(err)
+			break
+		}
 	}
 	p.publish(p.cutter.Flush(), time.Time{})
 }

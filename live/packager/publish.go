@@ -141,7 +141,6 @@ func (p *Packager) count(now segmenter.Counters) {
 		{"hole", now.Holes, old.Holes},
 		{"hard_cut", now.HardCuts, old.HardCuts},
 		{"picture_dropped", now.PicturesDropped, old.PicturesDropped},
-		{"clock_step", now.ClockSteps, old.ClockSteps},
 	} {
 		if c.now > c.then {
 			p.cfg.Metrics.corrected.WithLabelValues(c.what).Add(float64(c.now - c.then))

@@ -38,7 +38,7 @@ func samples(tb testing.TB) []any {
 		},
 		Width: 1280, Height: 720, VideoCodec: "avc1.64001f", AudioCodec: "mp4a.40.2",
 		Counters: segmenter.Counters{
-			Jumps: 1, Glitches: 2, Clamped: 3, AudioDropped: 4, Holes: 5, HardCuts: 6, PicturesDropped: 7, ClockSteps: 8,
+			Jumps: 1, Glitches: 2, Clamped: 3, AudioDropped: 4, Holes: 5, HardCuts: 6, PicturesDropped: 7,
 		},
 		Warnings: []packager.Warning{{Code: "gaps", Message: "Nothing came for a while 5 times."}},
 	}

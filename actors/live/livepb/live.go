@@ -65,7 +65,6 @@ func OfHealth(h packager.Health) *Health {
 		Counters: &Counters{
 			Jumps: h.Counters.Jumps, Glitches: h.Counters.Glitches, Clamped: h.Counters.Clamped, AudioDropped: h.Counters.AudioDropped,
 			Holes: h.Counters.Holes, HardCuts: h.Counters.HardCuts, PicturesDropped: h.Counters.PicturesDropped,
-			ClockSteps: h.Counters.ClockSteps,
 		},
 	}
 	for _, w := range h.Warnings {
@@ -88,7 +87,7 @@ func ToHealth(m *Health) (packager.Health, error) {
 		Width: int(m.GetWidth()), Height: int(m.GetHeight()), VideoCodec: m.GetVideoCodec(), AudioCodec: m.GetAudioCodec(),
 		Counters: segmenter.Counters{
 			Jumps: c.GetJumps(), Glitches: c.GetGlitches(), Clamped: c.GetClamped(), AudioDropped: c.GetAudioDropped(),
-			Holes: c.GetHoles(), HardCuts: c.GetHardCuts(), PicturesDropped: c.GetPicturesDropped(), ClockSteps: c.GetClockSteps(),
+			Holes: c.GetHoles(), HardCuts: c.GetHardCuts(), PicturesDropped: c.GetPicturesDropped(),
 		},
 	}
 	for _, w := range m.GetWarnings() {

@@ -285,7 +285,6 @@ type Counters struct {
 	Holes           uint64                 `protobuf:"varint,5,opt,name=holes,proto3" json:"holes,omitempty"`
 	HardCuts        uint64                 `protobuf:"varint,6,opt,name=hard_cuts,json=hardCuts,proto3" json:"hard_cuts,omitempty"`
 	PicturesDropped uint64                 `protobuf:"varint,7,opt,name=pictures_dropped,json=picturesDropped,proto3" json:"pictures_dropped,omitempty"`
-	ClockSteps      uint64                 `protobuf:"varint,8,opt,name=clock_steps,json=clockSteps,proto3" json:"clock_steps,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -365,13 +364,6 @@ func (x *Counters) GetHardCuts() uint64 {
 func (x *Counters) GetPicturesDropped() uint64 {
 	if x != nil {
 		return x.PicturesDropped
-	}
-	return 0
-}
-
-func (x *Counters) GetClockSteps() uint64 {
-	if x != nil {
-		return x.ClockSteps
 	}
 	return 0
 }
@@ -463,7 +455,7 @@ const file_live_proto_rawDesc = "" +
 	"\vaudio_codec\x18\f \x01(\tR\n" +
 	"audioCodec\x125\n" +
 	"\bcounters\x18\r \x01(\v2\x19.barrage.live.v1.CountersR\bcounters\x124\n" +
-	"\bwarnings\x18\x0e \x03(\v2\x18.barrage.live.v1.WarningR\bwarnings\"\xfa\x01\n" +
+	"\bwarnings\x18\x0e \x03(\v2\x18.barrage.live.v1.WarningR\bwarnings\"\xdf\x01\n" +
 	"\bCounters\x12\x14\n" +
 	"\x05jumps\x18\x01 \x01(\x04R\x05jumps\x12\x1a\n" +
 	"\bglitches\x18\x02 \x01(\x04R\bglitches\x12\x18\n" +
@@ -471,9 +463,7 @@ const file_live_proto_rawDesc = "" +
 	"\raudio_dropped\x18\x04 \x01(\x04R\faudioDropped\x12\x14\n" +
 	"\x05holes\x18\x05 \x01(\x04R\x05holes\x12\x1b\n" +
 	"\thard_cuts\x18\x06 \x01(\x04R\bhardCuts\x12)\n" +
-	"\x10pictures_dropped\x18\a \x01(\x04R\x0fpicturesDropped\x12\x1f\n" +
-	"\vclock_steps\x18\b \x01(\x04R\n" +
-	"clockSteps\"7\n" +
+	"\x10pictures_dropped\x18\a \x01(\x04R\x0fpicturesDroppedJ\x04\b\b\x10\t\"7\n" +
 	"\aWarning\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessageB4Z2github.com/barrage-live/barrage/actors/live/livepbb\x06proto3"

@@ -1,17 +1,22 @@
 package segmenter
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
-	// slewDown and slewUp bound how much one segment may move the clock without a discontinuity.
-	slewDown = 10 * time.Millisecond
-	slewUp   = time.Millisecond
-	// maxLead is how far the clock may run ahead of arrival before it is stepped.
-	maxLead = 100 * time.Millisecond
-	// stepPause is how much of the timeline lies between two steps at least.
-	stepPause = 30 * time.Second
+	// slewDown is the share of a segment by which it may move the clock back, as a divisor; it never does by
+	// more than its last picture lasts. slewUp is that by which it may move it ahead: five times what two
+	// clocks run apart.
+	slewDown = 20
+	slewUp   = 1000
 	// clockWindow is the span of the running minimum.
 	clockWindow = 30 * time.Second
+	// maxAhead is how much earlier than the quickest ones a unit may come and be believed.
+	maxAhead = 500 * time.Millisecond
+	// maxLead is how far a publisher that sends faster than real time may get ahead of it.
+	maxLead = time.Second
 	// burstPace is how much of the timeline must pass without the delay falling by burstSlack before a
 	// publication counts as having caught up with real time, and maxBurst how long that is waited for.
 	burstPace  = 250 * time.Millisecond
@@ -19,57 +24,81 @@ const (
 	maxBurst   = 10 * time.Second
 )
 
-// clock anchors the timeline to arrival. Media time is timeline + offset, and program-date-time is the
-// start of the broadcast + media time.
+// unknown is a delay that nothing was seen of.
+const unknown = time.Duration(math.MaxInt64)
+
+// lows are the three smallest delays of a window, ascending. The third is what counts: a timestamp or two
+// that make no sense move nothing.
+type lows [3]time.Duration
+
+func (l *lows) add(d time.Duration) {
+	for i := range l {
+		if d < l[i] {
+			l[i], d = d, l[i]
+		}
+	}
+}
+
+// clock anchors the timeline to arrival. Media time is timeline + offset, and program-date-time is the start
+// of the broadcast + media time.
 //
 // The truth it looks for is the smallest delay: a unit can arrive late but never before it was captured, so
-// the running minimum of (arrival - PTS) is the best estimate, and a media time above it would lie in the
-// future. The first estimate is taken only after the first part's worth of units, and not while they still
-// come faster than real time, because a publisher that has just connected sends what it had saved up in a
-// burst, late.
+// the running minimum of (arrival - timeline) is the best estimate, and a media time above it would lie in
+// the future. The clock slews to it, a little with each segment: it is never stepped, since two pictures
+// would share a media time then. The first estimate is taken only after the first part's worth of units, and
+// not while they still come faster than real time, because a publisher that has just connected sends what it
+// had saved up in a burst, late.
 type clock struct {
 	start   time.Time
 	offset  time.Duration
 	decided bool
-	// low and before are the lowest delays of this window and of the one before it.
-	low, before time.Duration
-	seen        bool
-	windowFrom  time.Duration
+	opened  time.Duration // where the last segment began
+	given   time.Duration // media time already given out when the publication began
+	// now and before are the lowest delays of this window and of the one before it.
+	now, before lows
+	turned      time.Time // when this window began
 	// burst is when the delay last fell by burstSlack, to burstLow; first is when the publication began,
 	// latest how far it is.
 	burst, burstLow, first, latest time.Duration
-	// floor is the media time already given out. Where it did not let the clock go as low as the delays
-	// say, bias is what was missing: the clock stays that much above them.
-	floor, bias time.Duration
-	stepped     time.Duration // timeline of the last step
-	steps       bool
 }
 
-// restart forgets the delays of the last publication; what was given out stays given out.
+// newClock makes the clock of a broadcast. What was captured before its start has a negative media time: an
+// ingest needs a while to know what comes.
+func newClock(start time.Time) clock {
+	c := clock{start: start, given: -unknown / 2}
+	c.restart(0)
+	return c
+}
+
+// restart forgets the delays of the last publication; what was given out, up to end, stays given out.
 func (c *clock) restart(end time.Duration) {
 	if c.decided {
-		c.floor = max(c.floor, end+c.offset)
+		c.given = max(c.given, end+c.offset)
 	}
-	c.decided, c.seen, c.bias = false, false, 0
+	c.decided, c.turned = false, time.Time{}
+	c.now, c.before = lows{unknown, unknown, unknown}, lows{unknown, unknown, unknown}
 }
 
 // observe takes the arrival of a unit that is to be presented at t of the timeline.
 func (c *clock) observe(arrival time.Time, t time.Duration) {
 	d := arrival.Sub(c.start) - t
-	if !c.seen {
-		c.low, c.before, c.seen, c.windowFrom = d, d, true, t
+	switch {
+	case c.turned.IsZero():
+		c.turned = arrival
 		c.burst, c.burstLow, c.first, c.latest = t, d, t, t
-		return
+	case arrival.Sub(c.turned) > clockWindow:
+		c.before, c.turned = c.now, arrival
+		c.now = lows{unknown, unknown, unknown}
 	}
+	c.now.add(d)
 	c.latest = max(c.latest, t)
 	if d < c.burstLow-burstSlack {
 		c.burst, c.burstLow = c.latest, d
 	}
-	if t-c.windowFrom > clockWindow {
-		c.before, c.low, c.windowFrom = c.low, d, t
-	}
-	c.low = min(c.low, d)
 }
+
+// delay is the smallest delay that can be believed, or unknown.
+func (c *clock) delay() time.Duration { return min(c.now[2], c.before[2]) }
 
 // catchingUp reports whether the first estimate should wait, because the publication still sends what it
 // had saved up.
@@ -79,26 +108,43 @@ func (c *clock) catchingUp() bool {
 
 // place is where on the timeline a unit that arrives now belongs when nothing else is known.
 func (c *clock) place(arrival time.Time) time.Duration {
-	return max(0, arrival.Sub(c.start)-c.offset)
+	return arrival.Sub(c.start) - c.offset
 }
 
-// open gives the media time of a segment that starts at t, and reports whether the clock had to be stepped.
-func (c *clock) open(t time.Duration) (at time.Duration, stepped bool) {
-	want := min(c.low, c.before) + c.bias
-	switch {
-	case !c.decided:
-		c.offset, c.decided = c.low, true
-	case want < c.offset-maxLead && (!c.steps || t-c.stepped > stepPause):
-		c.offset, c.stepped, c.steps, stepped = want, t, true, true
-	case want < c.offset:
-		c.offset -= min(slewDown, c.offset-want)
-	case want > c.offset:
-		c.offset += min(slewUp, want-c.offset)
+// lead is how far t is ahead of a unit that arrives now. While nothing was given out nothing is ahead.
+func (c *clock) lead(arrival time.Time, t time.Duration) time.Duration {
+	if !c.decided {
+		return 0
 	}
-	if short := c.floor - t - c.offset; short > 0 {
-		c.offset += short
-		c.bias += short
+	return t - c.place(arrival)
+}
+
+// reach is how far the timeline can be when a unit arrives: what lies behind it has not happened yet.
+func (c *clock) reach(arrival time.Time) time.Duration {
+	least := c.delay()
+	if least == unknown {
+		return unknown
 	}
-	c.floor = t + c.offset
-	return c.floor, stepped
+	offset := c.given - c.first // at least, until it is decided
+	if c.decided {
+		offset = c.offset
+	}
+	since := arrival.Sub(c.start)
+	return min(since-least+maxAhead, since-offset+maxLead)
+}
+
+// open gives the media time of a segment that starts at t, after a picture of some duration.
+func (c *clock) open(t, picture time.Duration) time.Duration {
+	want := c.delay()
+	if want == unknown { // fewer than three units
+		want = c.now[0]
+	}
+	if c.decided {
+		span := t - c.opened
+		c.offset += min(max(want-c.offset, -min(picture, span/slewDown)), span/slewUp)
+	} else {
+		c.offset, c.decided = max(want, c.given-t), true
+	}
+	c.opened = t
+	return t + c.offset
 }

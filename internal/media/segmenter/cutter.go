@@ -32,14 +32,15 @@ type cutter struct {
 	open          bool
 	segment, part time.Duration // where the ones being filled began
 	until, frame  time.Duration // end and duration of the last sample placed
-	independent   bool
+	independent   bool          // the segment starts with an IDR picture
+	begun         bool          // a sample begins in it
 	cuts          []cut
 	hardCuts      *uint64
 }
 
 // begin opens a segment at a sample after nothing or after a discontinuity.
 func (c *cutter) begin(s *sample) {
-	c.open, c.segment, c.part, c.independent = true, s.at, s.at, s.key
+	c.open, c.segment, c.part, c.begun = true, s.at, s.at, false
 }
 
 // ahead decides the same as before, one sample earlier, for a sample that has just begun: what kind it is
@@ -60,45 +61,53 @@ func (c *cutter) before(s *sample) {
 	if part == 0 {
 		return // decided by ahead
 	}
-	overflow := s.until-c.part > c.target
-	if s.until-s.at > c.target {
-		overflow = c.full(part) // a picture longer than a part is cut in the middle, see within
-	}
+	overflow := s.until-c.part > c.target && c.full(part) // before it is full the picture is cut, see within
 	switch {
 	case s.fresh != nil:
 		c.mark(s.at, true, s)
-	case c.pictures && s.key && (segment >= c.shortest-jitter || !c.independent):
+	case c.ends(s, segment):
 		c.mark(s.at, true, s)
 	case overflow:
-		c.mark(s.at, c.lastPart(segment, part), s)
+		c.mark(s.at, c.lastPart(segment), s)
 	}
 }
 
 // lastPart decides whether a part that has to end is the last of its segment: because the next one might
-// not fit, because it is too short to be anything else, or because audio may be cut anywhere.
-func (c *cutter) lastPart(segment, part time.Duration) bool {
+// not fit, or because audio may be cut anywhere.
+func (c *cutter) lastPart(segment time.Duration) bool {
 	next := c.target // as much of it as whole pictures fill
 	if c.frame > 0 && c.frame <= c.target {
 		next -= c.target % c.frame
 	}
 	return segment+next > c.longest+jitter || segment+c.target > c.longest+rounding ||
-		!c.full(part) || (!c.pictures && segment >= c.shortest-jitter)
+		(!c.pictures && segment >= c.shortest-jitter)
 }
 
 // full reports whether a part is long enough to be followed by another in its segment.
 func (c *cutter) full(part time.Duration) bool { return part*100 >= c.target*85 }
 
-// within cuts inside a picture that lasts longer than a part; what follows there is audio only. What is left
-// of the picture is made long enough for a frame of audio to begin in it, where there is sound.
-func (c *cutter) within(s *sample) {
+// within cuts inside a picture that does not fit into the part; what follows there is audio only. What is
+// left of the picture is made long enough for a frame of audio to begin in it, where there is sound. If next
+// is an IDR picture that ends the segment and little is left, that goes with it into the next segment: a part
+// of its own would hold nothing.
+func (c *cutter) within(s, next *sample) {
 	for s.until-c.part > c.target {
 		part := c.target
 		if slack := c.target * 15 / 100; s.until-c.part < c.target+slack {
+			if at := c.part + part; next != nil && next.fresh == nil && c.ends(next, s.until-c.segment) {
+				c.mark(at, true, next)
+				return
+			}
 			part -= slack
 		}
 		at := c.part + part
-		c.mark(at, c.lastPart(at-c.segment, part), nil)
+		c.mark(at, c.lastPart(at-c.segment), nil)
 	}
+}
+
+// ends reports whether a segment of some length ends before s.
+func (c *cutter) ends(s *sample, segment time.Duration) bool {
+	return c.pictures && s.key && c.begun && (segment >= c.shortest-jitter || !c.independent)
 }
 
 func (c *cutter) mark(at time.Duration, last bool, s *sample) {
@@ -110,7 +119,7 @@ func (c *cutter) mark(at time.Duration, last bool, s *sample) {
 	c.cuts = append(c.cuts, k)
 	c.part = at
 	if last {
-		c.segment, c.independent = at, key
+		c.segment, c.independent, c.begun = at, key, false
 		if !key {
 			*c.hardCuts++
 		}

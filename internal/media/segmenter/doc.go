@@ -1,8 +1,8 @@
 // Package segmenter cuts the Units of a broadcast into the parts and segments of an HLS playlist.
 //
 // It is a pure state machine: no goroutine, no clock, no I/O. Begin announces a publication and its tracks,
-// Push takes one Unit and returns Events, Flush ends a publication. It is owned by one caller
-// (live/packager) and is not safe for concurrent use.
+// Push takes one Unit and returns Events, Flush ends a publication. It is owned by one caller (live/packager)
+// and is not safe for concurrent use.
 //
 // Three machines stand in a row, each in its own file:
 //
@@ -15,21 +15,28 @@
 //
 //  1. Every part lasts at most PartTarget, and every part but the last of its segment at least 85 % of it.
 //     PartTarget is fitted to the frame rate of the first publication and then never changes.
-//  2. A segment starts at an IDR picture, unless none came within SegmentMax: then it is cut without one
-//     and says so. Rounded to whole seconds no segment lasts longer than SegmentMax.
-//  3. The decode time of a track's part is exactly the end of its part before, unless media are really
-//     missing there.
-//  4. Sequence numbers rise by one over reconnects, jumps of the timestamps, changes of the parameter
-//     sets, and times in which no sample begins; each of these sets Discontinuity on the next segment. No
-//     input ends the broadcast.
-//  5. Media time (Open.Media) rises; it is never more than maxLead ahead of the arrival of what it
-//     describes, and only until the next segment. A publisher that sends faster than real time for longer
-//     than maxBurst is ahead by what it gains between two steps of the clock, which are stepPause apart.
-//  6. What is held back is bounded: by one sample per track, by audioWait of video, by maxHeld of audio,
-//     and by maxBurst of a publication that begins faster than real time.
-//  7. Parameter sets that change before a segment has lasted SegmentMin end it earlyChanges times in a
-//     publication; after that the pictures of the new ones are dropped until it has, and an IDR picture
-//     comes. Changes alone thus make no more than one segment in SegmentMin.
+//  2. A segment starts with a picture from which decoding can start, unless none came within SegmentMax, or
+//     in time after a discontinuity: then it says so. Rounded to whole seconds no segment lasts longer than
+//     SegmentMax. What is left of a picture that was cut may stand before that first picture, for less
+//     than 15 % of a part.
+//  3. The decode time of a track's part is exactly the end of its part before, unless sound is really
+//     missing there. A picture lasts until the next, for maxStand at most; parts in which nothing begins
+//     hold nothing.
+//  4. Sequence numbers rise by one over reconnects, jumps of the timestamps, changes of the configuration,
+//     times longer than maxStand in which nothing came, and pictures that stay away from sound for maxHeld;
+//     each of these, and nothing else, sets Discontinuity on the next segment. Playback then goes on with
+//     a picture from which decoding can start, if the distance of the last two says that one comes in time.
+//     No input ends the broadcast.
+//  5. Media time (Open.Media) rises, and that of no picture is below that of the one before; a timestamp or
+//     two that make no sense do not move it. It lies ahead of the arrival of what it describes only as long
+//     as the clock slews: by what the line became quicker since the publication began, and by maxLead at
+//     most. What lies further ahead has not happened yet: it is dropped.
+//  6. What is held back is bounded: by one sample per track, by the interleave of sound, learned and at
+//     most maxLag, of video, by maxHeld of audio, and by maxBurst of a publication that begins faster
+//     than real time.
+//  7. A publication breaks at most once in SegmentMin of arrival; what would need another break is dropped.
+//     All that is its fault is paid of one budget; when that is spent Err says why, and what it still sends
+//     is dropped. It thus makes no more than two segments in SegmentMin, whatever it sends.
 //
-// It fails only in Begin, with fault.Invalid, on tracks whose configuration cannot be read.
+// It fails in Begin, with fault.Invalid, on tracks whose configuration cannot be read, and in Err.
 package segmenter

@@ -42,7 +42,8 @@ type Part struct {
 	Start, End time.Duration
 	// Independent says that it contains an IDR picture.
 	Independent bool
-	// Pictures is how many it holds.
+	// Pictures is how many it holds. A part in which no picture begins, since the last one stands, and no
+	// sound either holds no sample at all.
 	Pictures int
 	Bytes    []byte
 }
@@ -80,12 +81,11 @@ type Counters struct {
 	Clamped uint64
 	// AudioDropped counts audio frames dropped because they overlapped or because video did not follow.
 	AudioDropped uint64
-	// Holes counts times when nothing arrived for longer than a part.
+	// Holes counts times when nothing arrived for so long that playback had to begin anew.
 	Holes uint64
 	// HardCuts counts segments that had to start without an IDR picture.
 	HardCuts uint64
-	// PicturesDropped counts pictures dropped because the parameter sets changed too often.
+	// PicturesDropped counts pictures dropped because the parameter sets changed too often, or because a
+	// discontinuity lies before them and no IDR picture.
 	PicturesDropped uint64
-	// ClockSteps counts corrections of the media clock that needed a discontinuity.
-	ClockSteps uint64
 }

@@ -33,10 +33,8 @@ func fromTicks(n uint64, scale uint32) time.Duration {
 // nominalFrame is the duration of a picture of which nothing is known.
 const nominalFrame = 33 * time.Millisecond
 
-// earlyChanges is how many times in a publication the configuration may change again within SegmentMin. Each
-// change needs a segment of its own, so an encoder that alternates between two would otherwise make one of
-// every picture.
-const earlyChanges = 30
+// maxWait is how long a picture from which decoding can start is awaited where playback begins anew, at most.
+const maxWait = 3 * time.Second
 
 // videoLane holds the last picture until the next tells how long it lasts.
 //
@@ -56,16 +54,19 @@ type videoLane struct {
 	queue   []sample
 	count   *Counters
 
-	shortest time.Duration // what a segment must last before another configuration ends it, but for the early ones
-	changed  time.Duration // time of the last change
-	early    int           // changes that came too soon and were followed
-	broken   bool          // pictures were dropped; what follows needs a key picture
+	budget *budget
+	broken bool          // pictures were dropped; what follows needs a key picture
+	doubt  time.Duration // the reorder delay that the last key picture told, where it was another
+
+	waiting  bool          // playback begins anew and should with a key picture
+	from     time.Duration // when that began; negative until a picture comes
+	key, gop time.Duration // time of the last key picture and its distance from the one before
 }
 
 func (v *videoLane) restart(c *media.Config, number int, end time.Duration) {
 	*v = videoLane{
 		config: c, coming: c, number: uint32(number), frame: nominalFrame, end: end, queue: v.queue[:0], count: v.count,
-		shortest: v.shortest,
+		budget: v.budget, doubt: -1, key: -1,
 	}
 }
 
@@ -91,35 +92,83 @@ func (v *videoLane) follow(at time.Duration) time.Duration {
 }
 
 // admit decides whether a picture is kept, and gives the configuration that holds from it if that is
-// another one. segment is where the one that the picture may end began.
-func (v *videoLane) admit(u *timed, segment time.Duration) (fresh *media.Config, ok bool) {
+// another one. A change needs a segment of its own, so it comes as often as a break may.
+func (v *videoLane) admit(u *timed) (fresh *media.Config, ok bool) {
 	if !v.started && !u.Key {
 		return nil, false
 	}
 	v.learn(u)
-	same, at := v.coming.Equal(v.config), u.at+v.delay
-	late := same || at-max(segment, v.changed) >= v.shortest-jitter
-	if (v.broken && !u.Key) || (!late && v.early == earlyChanges) {
+	same := v.coming.Equal(v.config)
+	if (v.broken && !u.Key) || (!same && !v.budget.mayBreak(u.Arrival)) {
 		v.broken = true
 		v.count.PicturesDropped++
+		v.budget.pay(u.Arrival, 1, errConfigs)
 		return nil, false
 	}
 	v.broken = false
 	if same {
 		return nil, true
 	}
-	if !late {
-		v.early++
-	}
-	v.config, v.changed = v.coming, at
+	v.budget.broken = u.Arrival
+	v.config = v.coming
 	return v.config, true
 }
+
+// await says that playback begins anew.
+func (v *videoLane) await() { v.waiting, v.from = true, -1 }
+
+// waits reports whether a picture is dropped because playback begins anew, and the next key picture is not
+// far: players reset their decoders there (draft section 6.3.3), and a browser shows nothing before it. It is
+// awaited for half as long again as the last two lay apart; a publisher whose key pictures are far apart, or
+// do not come, is carried on regardless.
+func (v *videoLane) waits(u *timed) bool {
+	if u.Key {
+		if v.key >= 0 {
+			v.gop = u.at - v.key
+		}
+		v.key, v.waiting = u.at, false
+	}
+	if v.waiting && v.from < 0 {
+		v.from = u.at
+		v.waiting = v.gop <= maxWait
+	}
+	v.waiting = v.waiting && u.at-v.from < v.gop*3/2 && u.at-v.from < maxWait
+	if v.waiting {
+		v.count.PicturesDropped++
+	}
+	return v.waiting
+}
+
+// since is the time since which pictures have been away: first, if none has come.
+func (v *videoLane) since(first time.Duration) time.Duration {
+	if !v.started {
+		return first
+	}
+	return max(v.pending.at, v.from)
+}
+
+// reordered reports whether two key pictures in turn tell another reorder delay than the one that holds:
+// the first picture may have told nonsense.
+func (v *videoLane) reordered(u *timed) bool {
+	if !u.Key {
+		return false
+	}
+	told := reorder(u)
+	last := v.doubt
+	v.doubt = told
+	return (told-v.delay).Abs() > rounded && last >= 0 && (told-last).Abs() <= rounded
+}
+
+// rounded is by how much times of one duration differ when timestamps are in milliseconds.
+const rounded = 3 * time.Millisecond
+
+func reorder(u *timed) time.Duration { return min(max(u.show-u.at, 0), time.Second) }
 
 // push takes a picture that was admitted and reports the sample it completed.
 func (v *videoLane) push(u *timed, fresh *media.Config) (done sample, ok bool) {
 	if !v.started {
 		v.started = true
-		v.delay = min(max(u.show-u.at, 0), time.Second)
+		v.delay = reorder(u)
 	}
 	s := sample{at: v.follow(u.at + v.delay), key: u.Key, fresh: fresh}
 	s.tick = ticks(s.at, fmp4.VideoScale)
@@ -158,6 +207,10 @@ func (v *videoLane) learn(u *timed) {
 // rounded to milliseconds by RTMP, which a decoder would hear as jitter; the count is exact.
 const audioTolerance = 60 * time.Millisecond
 
+// audioDeadband is how far they stray before the count follows them, by one tick a frame, which nobody hears:
+// at 48 kHz that is a thousandth, where clocks differ by a few ten thousandths.
+const audioDeadband = 4 * time.Millisecond
+
 // maxStretch is the largest gap that is closed by letting the frame before it last longer.
 const maxStretch = 250 * time.Millisecond
 
@@ -171,7 +224,6 @@ type audioLane struct {
 	pending sample
 	held    bool
 	next    uint64 // where the next frame begins when nothing is missing
-	latest  time.Duration
 	queue   []sample
 	count   *Counters
 }
@@ -179,7 +231,7 @@ type audioLane struct {
 func (a *audioLane) restart(c *media.Config, number int, end time.Duration) {
 	*a = audioLane{
 		codec: c.Codec, number: uint32(number), rate: uint32(c.Rate), frame: uint32(c.FrameSize), queue: a.queue[:0], count: a.count,
-		next: ticks(end, uint32(c.Rate)), latest: end,
+		next: ticks(end, uint32(c.Rate)),
 	}
 }
 
@@ -195,19 +247,24 @@ func (a *audioLane) length(u *timed) uint64 {
 	return uint64(a.rate) / 50
 }
 
-// push takes a frame and reports the sample it completed.
-func (a *audioLane) push(u *timed) (done sample, ok bool) {
+// push takes a frame and reports the sample it completed. A long gap stays one if it may, else the frame
+// before it lasts until its end.
+func (a *audioLane) push(u *timed, gaps bool) (done sample, ok bool) {
 	tick := ticks(max(u.show, 0), a.rate)
 	switch stray := fromSigned(int64(tick)-int64(a.next), a.rate); {
 	case stray < -audioTolerance:
 		a.count.AudioDropped++
 		return sample{}, false
-	case stray <= audioTolerance:
+	case stray < -audioDeadband:
+		tick = a.next - 1
+	case stray <= audioDeadband:
 		tick = a.next
+	case stray <= audioTolerance:
+		tick = a.next + 1
 	}
 	if a.held {
 		until := tick
-		if fromTicks(tick-a.next, a.rate) > maxStretch {
+		if gaps && tick > a.next && fromTicks(tick-a.next, a.rate) > maxStretch {
 			until = a.next
 		}
 		done, ok = a.finish(until), true
@@ -218,7 +275,6 @@ func (a *audioLane) push(u *timed) (done sample, ok bool) {
 		out: fmp4.Sample{Sync: true, Data: u.Data},
 	}
 	a.held = true
-	a.latest = a.pending.at
 	return done, ok
 }
 
@@ -227,19 +283,6 @@ func fromSigned(n int64, scale uint32) time.Duration {
 		return -fromTicks(uint64(-n), scale)
 	}
 	return fromTicks(uint64(n), scale)
-}
-
-// covers reports whether sound fills the time between two pictures, with no gap of a given length.
-func (a *audioLane) covers(from, to, gap time.Duration) bool {
-	for i := range a.queue {
-		if s := &a.queue[i]; s.until > from {
-			if s.at-from > gap {
-				return false
-			}
-			from = s.until
-		}
-	}
-	return a.held && a.pending.at-from <= gap && to-a.pending.at <= gap
 }
 
 // finish gives the pending frame its end. The caller queues it.

@@ -9,12 +9,14 @@ import (
 )
 
 const (
-	// audioWait is how far video may run ahead of a cut while audio for it is awaited.
+	// audioWait is how far video may run ahead of a cut while audio for it is awaited, at least.
 	audioWait = 150 * time.Millisecond
 	// audioDead is how long audio must be silent before nobody waits for it.
 	audioDead = time.Second
 	// maxHeld bounds the audio that is held for video that does not come; then audio leads.
 	maxHeld = 3 * time.Second
+	// maxStand is how long a picture may stand. When the next one comes later still playback begins anew.
+	maxStand = 6 * time.Second
 )
 
 // Config says how to cut. The zero value is the house's default.
@@ -47,6 +49,7 @@ type Segmenter struct {
 	count Counters
 	line  timeline
 	clock clock
+	lag   interleave
 	cutter
 	video videoLane
 	audio audioLane
@@ -57,18 +60,20 @@ type Segmenter struct {
 	audioTrack int
 	warm       []sample // leading samples until the part target is fitted
 	scratch    []timed
-	resumeAt   func(time.Time) time.Duration
 	publishes  bool
+	shown      bool      // a picture was
+	now        time.Time // arrival of the unit that is looked at
+	heard      time.Time // that of the last sound, or of the publication's first unit
+	budget     budget
 }
 
 // New makes the segmenter of a broadcast whose media time is zero at start.
 func New(cfg Config, start time.Time) *Segmenter {
 	cfg = cfg.filled()
-	g := &Segmenter{cfg: cfg, clock: clock{start: start}}
-	g.line.count, g.video.count, g.audio.count = &g.count, &g.count, &g.count
-	g.video.shortest = cfg.SegmentMin
+	g := &Segmenter{cfg: cfg, clock: newClock(start), budget: budget{apart: cfg.SegmentMin - jitter}}
+	g.line = timeline{clock: &g.clock, budget: &g.budget, tail: g.tail, interrupt: g.jump, count: &g.count}
+	g.video.count, g.audio.count, g.video.budget = &g.count, &g.count, &g.budget
 	g.shortest, g.longest, g.hardCuts = cfg.SegmentMin, cfg.SegmentMax, &g.count.HardCuts
-	g.resumeAt = g.resume
 	return g
 }
 
@@ -77,6 +82,10 @@ func (g *Segmenter) PartTarget() time.Duration { return g.target }
 
 // Target is the target duration of the playlist.
 func (g *Segmenter) Target() time.Duration { return g.longest }
+
+// Err is why the publication was given up, or nil: it broke more than its budget allows. What it still sends
+// is dropped, until the next Begin. It is a fault.Exhausted, "bad_timestamps" or "config_changes".
+func (g *Segmenter) Err() error { return g.budget.err }
 
 // Counters tells what had to be put right so far.
 func (g *Segmenter) Counters() Counters { return g.count }
@@ -102,6 +111,8 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 	out := g.Flush()
 	end := g.tail()
 	g.clock.restart(g.write.from)
+	g.budget.restart()
+	g.lag, g.heard = interleave{}, time.Time{}
 	g.videoTrack, g.audioTrack = video, audio
 	g.pictures, g.publishes = video >= 0, true
 	g.line.restart(len(tracks))
@@ -114,7 +125,7 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 		g.tracks = append(g.tracks, tracks[audio])
 		g.audio.restart(tracks[audio].Config, len(g.tracks), end)
 	}
-	g.write.configure(g.tracks)
+	g.configure()
 	return out, nil
 }
 
@@ -122,22 +133,21 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 // call.
 func (g *Segmenter) Push(u media.Unit) []Event {
 	g.write.events = g.write.events[:0]
-	if !g.publishes || (u.Track != g.videoTrack && u.Track != g.audioTrack) || len(u.Data) == 0 {
+	if !g.publishes || g.budget.err != nil || (u.Track != g.videoTrack && u.Track != g.audioTrack) || len(u.Data) == 0 {
 		return nil
 	}
-	g.scratch = g.line.push(u, g.resumeAt, g.scratch[:0])
+	g.now = u.Arrival
+	if g.heard.IsZero() {
+		g.heard = u.Arrival
+	}
+	g.scratch = g.line.push(u, g.scratch[:0])
 	for i := range g.scratch {
-		t := &g.scratch[i]
-		if t.jump {
-			g.finish()
-			g.audio.queue = g.audio.queue[:0]
-			g.clock.restart(g.write.from)
-			g.write.discontinue()
-		}
-		g.clock.observe(t.Arrival, t.show)
-		if t.Track == g.videoTrack {
+		// By the decode time: composition times are wrong more easily, and one that is moves no clock.
+		if t := &g.scratch[i]; t.Track == g.videoTrack {
+			g.clock.observe(t.Arrival, t.at+g.video.delay)
 			g.pushVideo(t)
 		} else {
+			g.clock.observe(t.Arrival, t.at)
 			g.pushAudio(t)
 		}
 	}
@@ -168,78 +178,6 @@ func (g *Segmenter) tail() time.Duration {
 	return end
 }
 
-// resume is where a publication, or what follows a jump, starts. The margin keeps units that belong a
-// little before the first one after everything that was written.
-func (g *Segmenter) resume(arrival time.Time) time.Duration {
-	return max(g.tail(), g.clock.place(arrival)) + maxBack
-}
-
-func (g *Segmenter) pushVideo(t *timed) {
-	v := &g.video
-	fresh, ok := v.admit(t, g.segment)
-	if !ok {
-		return
-	}
-	limit := g.longestFrame()
-	if gap := t.at + v.delay - v.pending.at; v.held && gap > limit &&
-		(g.audioTrack < 0 || !g.audio.covers(v.pending.at, t.at, limit)) {
-		g.count.Holes++
-		g.finish()
-		g.write.discontinue()
-	}
-	if !g.pictures && t.Key {
-		g.follow(true)
-	}
-	if s, ok := v.push(t, fresh); ok {
-		g.lead(s)
-		g.ahead(v.pending, v.frame)
-	}
-}
-
-// longestFrame is how long a picture may stand before it counts as a hole.
-func (g *Segmenter) longestFrame() time.Duration {
-	switch {
-	case g.target > 0:
-		return g.target
-	case len(g.warm) > 0:
-		return max(g.cfg.PartTarget, 2*median(g.warm))
-	}
-	return g.longest / 2
-}
-
-func (g *Segmenter) pushAudio(t *timed) {
-	if g.pictures && !g.video.started {
-		return
-	}
-	s, ok := g.audio.push(t)
-	switch {
-	case !ok:
-	case g.pictures:
-		g.audio.queue = append(g.audio.queue, s)
-		if s.at-g.video.pending.at > maxHeld {
-			g.follow(false)
-		}
-	default:
-		g.lead(s)
-		g.ahead(g.audio.pending, s.until-s.at)
-	}
-}
-
-// follow changes the leading track: to audio when pictures stay away, back when an IDR picture comes.
-func (g *Segmenter) follow(pictures bool) {
-	g.finish()
-	g.write.discontinue()
-	g.pictures, g.video.started = pictures, pictures
-	if pictures {
-		return
-	}
-	held := g.audio.queue
-	g.audio.queue = nil
-	for i := range held {
-		g.lead(held[i])
-	}
-}
-
 // lead takes a completed sample of the leading track. The part target is fitted to the first part's worth
 // of them.
 func (g *Segmenter) lead(s sample) {
@@ -266,6 +204,7 @@ func (g *Segmenter) place(s sample) {
 		g.count.Holes++
 		g.closeRun()
 		g.write.discontinue()
+		g.budget.broken = g.now
 	}
 	if g.open {
 		g.before(&s)
@@ -277,13 +216,21 @@ func (g *Segmenter) place(s sample) {
 			g.reconfigure(s.fresh)
 		}
 	}
+	next := &g.audio.pending
 	if g.pictures {
 		g.video.queue = append(g.video.queue, s)
+		g.shown, next = true, &g.video.pending
 	} else {
 		g.audio.queue = append(g.audio.queue, s)
 	}
+	if !g.begun {
+		g.begun, g.independent = true, s.key
+	}
 	g.until, g.frame = s.until, s.until-s.at
-	g.within(&s)
+	if next.at != s.until {
+		next = nil
+	}
+	g.within(&s, next)
 }
 
 // drain writes the parts whose end is decided and whose audio is there, once their time is known.
@@ -305,7 +252,7 @@ func (g *Segmenter) audioReady(at time.Duration) bool {
 	if g.audioTrack < 0 || !g.pictures || (a.held && a.pending.at >= at) {
 		return true
 	}
-	if g.video.pending.at-at <= audioWait && at-a.latest <= audioDead {
+	if g.video.pending.at-at <= g.lag.wait() && g.now.Sub(g.heard) <= audioDead {
 		return false
 	}
 	if s, ok := a.settle(); ok {
@@ -350,11 +297,21 @@ func (g *Segmenter) closeRun() {
 
 // emit writes the part that ends at a cut.
 func (g *Segmenter) emit(k cut) {
-	w := &g.write
+	w, newest := &g.write, g.write.newest
+	lead := g.audio.queue
+	if g.pictures {
+		lead = g.video.queue
+	}
+	for i := range lead {
+		if lead[i].at < k.at {
+			newest = lead[i].at
+		}
+	}
 	w.runs = w.runs[:0]
 	g.video.queue = w.take(g.video.queue, k.at, &fmp4.Run{Track: g.video.number, Codec: g.video.codec()})
 	g.audio.queue = w.take(g.audio.queue, k.at, &fmp4.Run{Track: g.audio.number, Codec: g.audio.codec})
 	w.part(k, g)
+	w.newest = newest
 	if k.fresh != nil {
 		g.reconfigure(k.fresh)
 	}
@@ -363,6 +320,6 @@ func (g *Segmenter) emit(k cut) {
 // reconfigure announces a new configuration for what follows.
 func (g *Segmenter) reconfigure(fresh *media.Config) {
 	g.tracks[0].Config = fresh
-	g.write.configure(g.tracks)
+	g.configure()
 	g.write.discontinue()
 }

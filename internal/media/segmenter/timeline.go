@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// maxJump is how far a timestamp may run ahead of all others and still be believed.
-	maxJump = 5 * time.Second
+	// maxJump is how far a timestamp may be away from all others and still be believed; how far ahead it may
+	// be is a matter of the clock, once there is one.
+	maxJump = 6 * time.Second
 	// maxBack is how far it may fall behind the last of its track.
 	maxBack = 500 * time.Millisecond
 	// confirm is how many units of a track must agree on a new time before it is believed.
@@ -16,6 +17,8 @@ const (
 	// settle is how long after a jump another track may still arrive with old timestamps and be followed
 	// alone.
 	settle = 10 * time.Second
+	// headStart is how far what is written may be ahead of the wall clock when the base moves.
+	headStart = 250 * time.Millisecond
 	// maxReorder bounds PTS - DTS; a larger one is nonsense.
 	maxReorder = 5 * time.Second
 )
@@ -23,9 +26,16 @@ const (
 // timeline maps the timestamps of a publication, which are hostile, to one rising time.
 //
 // One base holds for all tracks, so that a jump moves audio and video together. A unit whose time fits
-// nothing is held as a suspect; if the next units of its track agree with it, the base moves, else it was a
-// glitch and is dropped. A track that alone jumped, while the others went on, gets an offset of its own.
+// nothing, or has not come yet by the clock, is held as a suspect; if the next units of its track agree with
+// it, the base moves, as often as the budget allows, else it was a glitch and is dropped. A track that alone
+// jumped, while the others went on, gets an offset of its own.
 type timeline struct {
+	clock  *clock
+	budget *budget
+	// tail is where the timeline ends as far as it is known, and interrupt completes it there.
+	tail      func() time.Duration
+	interrupt func(now time.Time)
+
 	base   time.Duration
 	placed bool
 	latest time.Duration
@@ -46,8 +56,6 @@ type lane struct {
 type timed struct {
 	media.Unit
 	at, show time.Duration // decode and presentation time
-	// jump says that the timeline was re-based before this unit.
-	jump bool
 }
 
 // restart begins a publication of n tracks.
@@ -55,39 +63,59 @@ func (l *timeline) restart(n int) {
 	l.placed, l.lanes = false, make([]lane, n)
 }
 
-// push maps a unit. resume tells where on the timeline a unit belongs that starts it anew.
-func (l *timeline) push(u media.Unit, resume func(arrival time.Time) time.Duration, dst []timed) []timed {
+// push maps a unit and appends it, and what it confirmed, to dst.
+func (l *timeline) push(u media.Unit, dst []timed) []timed {
 	if !l.placed {
 		l.placed = true
-		l.base = resume(u.Arrival) - u.DTS
+		l.base = l.resume(u.Arrival) - u.DTS
 		l.latest = u.DTS + l.base
 		l.mover, l.moved = u.Track, l.latest
 	}
 	n := &l.lanes[u.Track]
-	if l.fits(u.Track, u.DTS+l.base+n.offset) {
-		l.count.Glitches += uint64(len(n.suspects))
-		n.suspects = n.suspects[:0]
+	if l.fits(&u, n.offset) {
+		for len(n.suspects) > 0 {
+			l.drop(n)
+		}
 		return append(dst, l.accept(u))
 	}
 	if k := len(n.suspects); k > 0 && !near(u.DTS-n.suspects[k-1].DTS) {
-		l.count.Glitches += uint64(k)
-		n.suspects = n.suspects[:0]
+		for len(n.suspects) > 0 {
+			l.drop(n)
+		}
 	}
 	n.suspects = append(n.suspects, u)
 	if len(n.suspects) < confirm {
 		return dst
 	}
-	return l.move(u.Track, resume, dst)
+	return l.move(u.Track, dst)
 }
 
 func near(step time.Duration) bool { return step > -maxBack && step < maxJump }
 
-func (l *timeline) fits(track int, t time.Duration) bool {
-	n := &l.lanes[track]
+// drop forgets the first suspect of a track.
+func (l *timeline) drop(n *lane) {
+	l.count.Glitches++
+	l.budget.pay(n.suspects[0].Arrival, 1, errTimestamps)
+	n.suspects = append(n.suspects[:0], n.suspects[1:]...)
+}
+
+// resume is where a publication, or what follows a jump, starts. The margin keeps units that belong a
+// little before the first one after everything that was written.
+func (l *timeline) resume(arrival time.Time) time.Duration {
+	return max(l.tail(), l.clock.place(arrival)) + maxBack
+}
+
+// fits reports whether the time of a unit can be true, with an offset of its track.
+func (l *timeline) fits(u *media.Unit, offset time.Duration) bool {
+	n, t := &l.lanes[u.Track], u.DTS+l.base+offset
 	if n.seen && t < n.last-maxBack {
 		return false
 	}
-	return t > l.latest-maxJump-maxBack && t < l.latest+maxJump
+	reach := l.clock.reach(u.Arrival)
+	if reach == unknown {
+		reach = l.latest + maxJump
+	}
+	return t > l.latest-maxJump-maxBack && t < reach
 }
 
 func (l *timeline) accept(u media.Unit) timed {
@@ -103,33 +131,38 @@ func (l *timeline) accept(u media.Unit) timed {
 }
 
 // move believes the suspects of a track and finds the time they belong to.
-func (l *timeline) move(track int, resume func(time.Time) time.Duration, dst []timed) []timed {
+func (l *timeline) move(track int, dst []timed) []timed {
 	n := &l.lanes[track]
-	first := n.suspects[0]
-	jump := false
-	switch to := resume(first.Arrival); {
-	case n.offset != 0 && l.fits(track, first.DTS+l.base):
+	first := &n.suspects[0]
+	switch {
+	case n.offset != 0 && l.fits(first, 0):
 		n.offset = 0
-	case l.mover != track && l.latest-l.moved < settle:
+	case l.mover != track && l.latest-l.moved < settle && len(l.lanes[l.mover].suspects) == 0:
 		n.offset = max(n.last, l.latest) - first.DTS - l.base
+	case !l.budget.mayBreak(first.Arrival) || l.clock.lead(first.Arrival, l.tail()) > headStart:
+		l.drop(n)
+		return dst
 	default:
 		l.count.Jumps++
-		l.base, l.mover, jump = to-first.DTS, track, true
+		l.budget.pay(first.Arrival, breakCost, errTimestamps)
+		l.interrupt(first.Arrival)
+		to := l.resume(first.Arrival)
+		l.base, l.mover = to-first.DTS, track
 		l.latest, l.moved = to, to
 		for i := range l.lanes {
 			l.lanes[i].offset, l.lanes[i].seen = 0, false
 		}
 	}
-	return l.replay(jump, dst)
+	return l.replay(dst)
 }
 
 // replay accepts, in order of arrival, every suspect that fits the new base.
-func (l *timeline) replay(jump bool, dst []timed) []timed {
+func (l *timeline) replay(dst []timed) []timed {
 	for {
 		next := -1
 		for i := range l.lanes {
 			s := l.lanes[i].suspects
-			if len(s) == 0 || !l.fits(i, s[0].DTS+l.base+l.lanes[i].offset) {
+			if len(s) == 0 || !l.fits(&s[0], l.lanes[i].offset) {
 				continue
 			}
 			if next < 0 || s[0].Arrival.Before(l.lanes[next].suspects[0].Arrival) {
@@ -140,9 +173,7 @@ func (l *timeline) replay(jump bool, dst []timed) []timed {
 			return dst
 		}
 		n := &l.lanes[next]
-		t := l.accept(n.suspects[0])
+		dst = append(dst, l.accept(n.suspects[0]))
 		n.suspects = n.suspects[1:]
-		t.jump, jump = jump, false
-		dst = append(dst, t)
 	}
 }

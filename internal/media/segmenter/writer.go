@@ -31,6 +31,7 @@ type writer struct {
 	open     bool
 	opened   time.Duration // where the segment began
 	from     time.Duration // where the next part begins
+	newest   time.Duration // where the last sample written of the leading track began
 
 	tracks  []media.Track
 	init    []byte
@@ -84,12 +85,10 @@ func (w *writer) take(q []sample, before time.Duration, run *fmp4.Run) []sample 
 	return q[:rest]
 }
 
-// part writes the runs as the part that ends at the cut, opening its segment if it is the first. Where
-// nothing begins there is no part: the segment ends before it, and the next does not continue it. Counted
-// into the next part instead, it could make that one longer than the target.
+// part writes the runs as the part that ends at the cut, opening its segment if it is the first. One in which
+// nothing begins is written all the same: the last picture stands.
 func (w *writer) part(k cut, g *Segmenter) {
-	hole := !w.full()
-	if !hole {
+	if k.at > w.from {
 		if !w.open {
 			w.openSegment(g)
 		}
@@ -106,27 +105,11 @@ func (w *writer) part(k cut, g *Segmenter) {
 	for i := range w.samples {
 		clear(w.samples[i])
 	}
-	if (k.last || hole) && w.open {
+	if k.last && w.open {
 		w.events = append(w.events, &Close{Sequence: w.sequence, Start: w.opened, End: w.from, Parts: w.index})
 		w.open = false
 		w.sequence++
 	}
-	if hole {
-		if k.at > w.from {
-			g.count.Holes++
-		}
-		w.from = k.at
-		w.discontinue()
-	}
-}
-
-func (w *writer) full() bool {
-	for i := range w.runs {
-		if len(w.runs[i].Samples) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // recall gives an init segment the number it had before, or the next one.
@@ -156,13 +139,8 @@ func (w *writer) openSegment(g *Segmenter) {
 			w.events = append(w.events, &Init{Number: k.number, Bytes: k.bytes, Tracks: w.tracks})
 		}
 	}
-	at, stepped := g.clock.open(w.from)
-	if stepped {
-		g.count.ClockSteps++
-		w.discontinue()
-	}
 	w.events = append(w.events, &Open{
-		Sequence: w.sequence, Init: w.number, Media: at, Discontinuity: w.breaks,
+		Sequence: w.sequence, Init: w.number, Media: g.clock.open(w.from, w.from-w.newest), Discontinuity: w.breaks,
 		Independent: w.starts || !g.pictures,
 	})
 	w.open, w.any, w.breaks, w.opened, w.index = true, true, false, w.from, 0
