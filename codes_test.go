@@ -37,6 +37,7 @@ func shared() map[string]string {
 	return map[string]string{
 		"account_unreadable": "a row of an account cannot be read", "account_unwritable": "a row of an account cannot be written",
 		"bad_audio_config":     "the codec and the adapter read the same configuration",
+		"bad_video_config":     "the codec and the adapter read the same configuration",
 		"bad_config":           "a setting of a component is refused before anything starts; it never reaches a client",
 		"bad_mode":             "a danmaku has no such mode, on the socket and in the room",
 		"bad_object_range":     "the port and a driver refuse the same",

@@ -9,9 +9,9 @@ import (
 
 // NewAAC makes the Config of an AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1). It copies it.
 //
-// Channel configuration 0 leaves the channels to a program config element, which browsers refuse. ffmpeg does
-// so for 5.1(side), which most films have. Where the elements are those of a channel configuration that has a
-// number, in its order, the Config has that number: the frames mean the same under both. Others are refused.
+// Channel configuration 0, which leaves the channels to a program config element, is refused: browsers cannot
+// play it, and with it not the picture either. ffmpeg writes it for 5.1(side), as most films have it, with
+// elements that no configuration with a number has.
 func NewAAC(asc []byte) (*Config, error) {
 	var c mpeg4audio.AudioSpecificConfig
 	if err := c.Unmarshal(asc); err != nil {
@@ -20,20 +20,11 @@ func NewAAC(asc []byte) (*Config, error) {
 	if c.SampleRate <= 0 {
 		return nil, badAudio("the AAC configuration has no sampling rate", nil)
 	}
-	record, end := slices.Clone(asc), endOfGA(asc, &c)
 	if c.ChannelConfig == 0 {
-		n, ok := numbered(asc, end)
-		if !ok {
-			return nil, badAudio("the channels of the AAC audio have no number that players know; choose mono, stereo, 5.1 or 7.1", nil)
-		}
-		c.ChannelConfig = n
-		b, err := c.Marshal()
-		if err != nil {
-			return nil, badAudio("the AAC configuration cannot be written", err)
-		}
-		record, end = b, endOfGA(b, &c)
+		return nil, badAudio("browsers cannot play the channels of this AAC audio; choose stereo, such as -ac 2 of ffmpeg, or 5.1", nil)
 	}
-	out := &Config{Codec: AAC, Record: record, Name: aacName(record, end, c.ExtensionType), Rate: c.SampleRate, FrameSize: 1024}
+	record := slices.Clone(asc)
+	out := &Config{Codec: AAC, Record: record, Name: aacName(record, endOfGA(record, &c), c.ExtensionType), Rate: c.SampleRate, FrameSize: 1024}
 	if out.Channels = int(c.ChannelConfig); out.Channels == 7 {
 		out.Channels = 8
 	}
@@ -91,52 +82,4 @@ func aacName(asc []byte, end int, extension mpeg4audio.ObjectType) string {
 		return "mp4a.40.5"
 	}
 	return "mp4a.40.2"
-}
-
-// elements are the syntactic elements of the channel configurations from 1 on, as a raw_data_block has them:
-// s is one channel, p a pair, l the one of low frequencies (ISO/IEC 14496-3 table 1.19). The places in the
-// room are told by those of the program config element: front, side, back.
-var elements = [...]string{"s||", "p||", "sp||", "sp||s", "sp||p", "sp||pl", "spp||pl"} //nolint:gochecknoglobals // a table
-
-// numbered finds the channel configuration that a program config element at a bit of asc describes. The two
-// at the sides of 5.1 stand where the number 6 has two at the back: both are what a 5.1 has beside its front.
-func numbered(asc []byte, at int) (n uint8, ok bool) {
-	read := func(n int) int {
-		v, err := bits.ReadBits(asc, &at, n)
-		if err != nil {
-			at = 8*len(asc) + 1
-			return 0
-		}
-		return int(v)
-	}
-	read(4 + 2 + 4) // instance, object type, sampling rate
-	front, side, back, low := read(4), read(4), read(4), read(2)
-	read(3 + 4) // data and coupling
-	for _, width := range [...]int{4, 4, 3} {
-		if read(1) == 1 { // a mixdown
-			read(width)
-		}
-	}
-	places := ""
-	for i, count := range [...]int{front, side, back} {
-		if i > 0 {
-			places += "|"
-		}
-		for range count {
-			places += string("sp"[read(1)])
-			read(4)
-		}
-	}
-	for range low {
-		places += "l"
-		read(4)
-	}
-	if at > 8*len(asc) {
-		return 0, false
-	}
-	if places == "sp|p|l" {
-		places = "sp||pl"
-	}
-	i := slices.Index(elements[:], places)
-	return uint8(i + 1), i >= 0
 }

@@ -43,29 +43,53 @@ func NewAV1(header []byte) (*Config, error) {
 const (
 	obuSequenceHeader    = 1
 	obuTemporalDelimiter = 2
+	obuFrameHeader       = 3
+	obuFrame             = 6
 )
 
+// maxOBUs bounds a temporal unit: a unit that counts for its bytes must not weigh much more in slices.
+const maxOBUs = 128
+
 // OBUs splits a temporal unit in the low-overhead format, in which every OBU has its size (section 5.2), and
-// leaves temporal delimiters out: they do not belong into files (AV1 in ISO files, section 2.4). header is
-// the sequence header, without which decoding cannot start, or nil. ok is false when the bytes are anything
-// else. The results are slices of b.
-func OBUs(b []byte) (list [][]byte, header []byte, ok bool) {
+// leaves temporal delimiters out: they do not belong into files (AV1 in ISO files, section 2.4). It reports
+// whether there is anything left and all of it is well formed. The results are slices of b.
+func OBUs(b []byte) (list [][]byte, ok bool) {
 	for len(b) > 0 {
 		n, _ := sizeOBU(b)
-		if n == 0 {
-			return nil, nil, false
+		if n == 0 || len(list) == maxOBUs {
+			return nil, false
 		}
-		switch kind := b[0] >> 3 & 15; kind {
-		case obuTemporalDelimiter:
-		case obuSequenceHeader:
-			header = b[:n]
-			list = append(list, b[:n])
-		default:
-			list = append(list, b[:n])
+		if kindOBU(b) != obuTemporalDelimiter {
+			list = append(list, b[:n:n])
 		}
 		b = b[n:]
 	}
-	return list, header, len(list) > 0
+	return list, len(list) > 0
+}
+
+func kindOBU(b []byte) byte { return b[0] >> 3 & 15 }
+
+// headerOBU finds the sequence header of a temporal unit, nil if it has none.
+func headerOBU(obus [][]byte) []byte {
+	for _, o := range obus {
+		if kindOBU(o) == obuSequenceHeader {
+			return o
+		}
+	}
+	return nil
+}
+
+// keyOBUs reports whether the first frame of a temporal unit is a key frame that is shown at once: the first
+// bits of its header are show_existing_frame, frame_type and show_frame (section 5.9.2).
+func keyOBUs(obus [][]byte) bool {
+	for _, o := range obus {
+		if k := kindOBU(o); k != obuFrame && k != obuFrameHeader {
+			continue
+		}
+		n, at := sizeOBU(o)
+		return at < n && o[at]&0xf0 == 0x10
+	}
+	return false
 }
 
 // sizeOBU gives the length of the OBU that b begins with, and where what it holds begins; 0 when it has no
@@ -95,7 +119,7 @@ func sizeOBU(b []byte) (total, content int) {
 
 // bareOBU gives a sequence header without size field and extension, nil for anything else.
 func bareOBU(b []byte) []byte {
-	if len(b) < 2 || b[0]>>3&15 != obuSequenceHeader {
+	if len(b) < 2 || kindOBU(b) != obuSequenceHeader {
 		return nil
 	}
 	at := 1 + int(b[0]>>2&1)

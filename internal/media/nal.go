@@ -1,9 +1,6 @@
 package media
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // ParameterSets gives the parameter sets in the record of an H.264 or H.265 Config made here, in the order in
 // which a picture carries them; nil of other codecs. They are slices of the record.
@@ -30,72 +27,29 @@ func set(b []byte) (one, rest []byte) {
 	return b[2:n:n], b[n:]
 }
 
-// Pictures makes the units of an H.264 or H.265 publication decodable from every key picture on: it puts the
-// parameter sets into those that came without, and tells when other ones hold. The sets may come inside the
-// pictures or beside them (Use). One goroutine uses it.
-type Pictures struct {
-	config *Config
-	sets   [][]byte
-	fresh  bool
-}
-
-// NewPictures begins with a Config made by NewH264 or NewH265.
-func NewPictures(c *Config) *Pictures { return &Pictures{config: c, sets: c.ParameterSets()} }
-
-// Use takes the configuration of the pictures to come.
-func (p *Pictures) Use(c *Config) {
-	if !c.Equal(p.config) {
-		p.config, p.sets, p.fresh = c, c.ParameterSets(), true
+// lookNAL finds the parameter sets of a picture, all kinds of them or nil, and whether decoding can start
+// here.
+func lookNAL(codec Codec, nals [][]byte) (sets [][]byte, key bool) {
+	var all [3][]byte
+	kinds, have := 2, 0
+	if codec == H265 {
+		kinds = 3
 	}
-}
-
-// Fill fills in Data, Key and Config of a picture that consists of nals. It keeps nals, and copies parameter
-// sets that it has to remember.
-func (p *Pictures) Fill(u *Unit, nals [][]byte) {
-	var found [3][]byte
-	u.Data = nals
 	for _, n := range nals {
-		key, place := nalRole(p.config.Codec, n)
-		u.Key = u.Key || key
-		if place >= 0 {
-			found[place] = n
+		k, place := nalRole(codec, n)
+		key = key || k
+		if place < 0 {
+			continue
 		}
+		if all[place] == nil {
+			have++
+		}
+		all[place] = n
 	}
-	complete := true
-	for _, s := range found[:len(p.sets)] {
-		complete = complete && s != nil
+	if have < kinds {
+		return nil, key
 	}
-	if complete {
-		p.learn(found[:len(p.sets)])
-	}
-	if !u.Key {
-		return
-	}
-	if !complete {
-		u.Data = append(append(make([][]byte, 0, len(nals)+len(p.sets)), p.sets...), nals...)
-	}
-	if p.fresh {
-		u.Config, p.fresh = p.config, false
-	}
-}
-
-// learn takes sets that came in a picture. Those that cannot be read change nothing: they stay where they
-// came.
-func (p *Pictures) learn(sets [][]byte) {
-	same := true
-	for i := range sets {
-		same = same && bytes.Equal(sets[i], p.sets[i])
-	}
-	if same {
-		return
-	}
-	read := func() (*Config, error) { return NewH264(sets[0], sets[1]) }
-	if p.config.Codec == H265 {
-		read = func() (*Config, error) { return NewH265(sets[0], sets[1], sets[2]) }
-	}
-	if c, err := read(); err == nil {
-		p.Use(c)
-	}
+	return append(sets, all[:kinds]...), key
 }
 
 // nalRole tells what a NAL unit is: the slice of a picture from which decoding can start (an IDR picture of

@@ -6,9 +6,9 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/vp9"
 )
 
-// NewVP9 makes the Config of a key frame: nothing else says how large the picture is. level is what the
-// encoder promises, such as 31 for level 3.1; 0 when it promises none.
-func NewVP9(key []byte, level byte) (*Config, error) {
+// NewVP9 makes the Config of a key frame: nothing else says how large the picture is. The level is that of
+// the size, whatever the encoder promised, so that equal pictures make equal records.
+func NewVP9(key []byte) (*Config, error) {
 	var h vp9.Header
 	if err := h.Unmarshal(key); err != nil {
 		return nil, badVideo("the VP9 key frame cannot be read", err)
@@ -16,9 +16,7 @@ func NewVP9(key []byte, level byte) (*Config, error) {
 	if h.ColorConfig == nil || h.FrameSize == nil {
 		return nil, badVideo("the VP9 frame is no key frame", nil)
 	}
-	if level == 0 {
-		level = vp9Level(h.Width() * h.Height())
-	}
+	level := vp9Level(h.Width() * h.Height())
 	color := byte(2) // unspecified
 	if h.ColorConfig.ColorSpace == 2 {
 		color = 1 // BT.709
@@ -49,5 +47,12 @@ func vp9Level(pixels int) byte {
 	return 62
 }
 
-// VP9Key reports whether a frame, or the first of a superframe, is a key frame.
-func VP9Key(frame []byte) bool { return vp9.IsRandomAccess(frame) }
+// vp9Frame reports whether a frame, or the first of a superframe, is a key frame, and whether it is one at
+// all.
+func vp9Frame(frame []byte) (key, ok bool) {
+	var h vp9.Header
+	if h.Unmarshal(frame) != nil {
+		return false, false
+	}
+	return !h.NonKeyFrame && !h.ShowExistingFrame, true
+}

@@ -62,8 +62,9 @@ type chunks struct {
 
 	head    []byte // the header being read
 	current *chunkStream
-	body    int    // bytes of the chunk's body still to come
-	control []byte // body of a message that changes this layer, or the beginning of one of media
+	body    int      // bytes of the chunk's body still to come
+	control []byte   // body of a message that changes this layer, or the beginning of one of media
+	sounds  [][]byte // AudioSpecificConfigs that have come and the library has not read, in order
 }
 
 type chunkStream struct {
@@ -72,6 +73,7 @@ type chunkStream struct {
 	length   int
 	got      int
 	extended bool
+	sound    []byte // the message as far as it has come, if it is a sequence header of AAC
 }
 
 func newChunks() *chunks {
@@ -177,7 +179,7 @@ func (c *chunks) admit(s *chunkStream) error {
 	if c.partial += s.length; c.partial > maxPartial {
 		return errTooManyIn
 	}
-	c.control = c.control[:0]
+	c.control, s.sound = c.control[:0], nil
 	return nil
 }
 
@@ -200,6 +202,7 @@ func (c *chunks) take(p []byte) error {
 	s.got = 0
 	c.partial -= s.length
 	c.messages++
+	c.heard(s)
 	if len(c.control) != 4 {
 		return nil
 	}

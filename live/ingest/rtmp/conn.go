@@ -10,6 +10,7 @@ import (
 
 	"github.com/bluenviron/gortmplib"
 	"github.com/bluenviron/gortmplib/pkg/message"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/live"
@@ -129,6 +130,30 @@ func (c *conn) verify(p *ingest.Publication) (err error) {
 	return c.place.try(c.ctx, p.Key, func() error { return v.Verify(ctx, *p) })
 }
 
+// read gives the next message.
+func (c *conn) read() (arrived, error) {
+	before := c.guard.chunks.total
+	m, err := c.rtmp.Read()
+	for err != nil && passable(err) {
+		m, err = c.rtmp.Read()
+	}
+	if err != nil {
+		return arrived{}, err //nolint:wrapcheck // reason tells what it means
+	}
+	a := arrived{Message: m, at: c.guard.arrival, size: c.guard.chunks.total - before}
+	var config *mpeg4audio.AudioSpecificConfig
+	switch m := m.(type) {
+	case *message.Audio:
+		config = m.AACConfig
+	case *message.AudioExSequenceStart:
+		config = m.AACConfig
+	}
+	if config != nil {
+		a.sound = c.guard.chunks.sound(config)
+	}
+	return a, nil
+}
+
 // detect reads until the tracks are known.
 func (c *conn) detect() (*detector, error) {
 	begin := time.Now()
@@ -137,15 +162,14 @@ func (c *conn) detect() (*detector, error) {
 	}
 	d := &detector{}
 	for {
-		before := c.guard.chunks.total
-		m, err := c.rtmp.Read()
+		m, err := c.read()
 		if err != nil {
 			if err = c.reason(err); errors.Is(err, errSilent) {
 				err = errNoTracks
 			}
 			return nil, err
 		}
-		known, err := d.push(arrived{m, c.guard.arrival, c.guard.chunks.total - before})
+		known, err := d.push(m)
 		if err != nil {
 			return nil, err
 		}
@@ -191,16 +215,16 @@ func (c *conn) publish(s *live.Stream, d *detector) (err error) {
 	}
 	d.waiting = nil
 	for {
-		m, err := c.rtmp.Read()
+		m, err := c.read()
 		switch {
 		case s.Err() != nil:
 			return c.refuse(s.Err())
 		case err != nil:
 			return c.refuse(c.reason(err))
-		case isEnd(m):
+		case isEnd(m.Message):
 			return live.ErrEnded
 		}
-		if err := c.write(s, to, arrived{Message: m, at: c.guard.arrival}); err != nil {
+		if err := c.write(s, to, m); err != nil {
 			return err
 		}
 	}

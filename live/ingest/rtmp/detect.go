@@ -5,7 +5,6 @@ import (
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/message"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/media"
@@ -23,18 +22,15 @@ const (
 
 // The refusals of what is published.
 var (
-	errCodec = fault.New(fault.Invalid, "codec_unsupported",
-		"only H.264 video and AAC audio are carried over RTMP; change the encoder's settings")
-	errNoTracks = fault.New(fault.Invalid, "no_tracks", "no video or audio came")
+	errCodec      = errCarried("this codec")
+	errMultitrack = fault.New(fault.Invalid, "codec_unsupported", "several tracks of video or audio in one publication are not carried; send one of each")
+	errNoTracks   = fault.New(fault.Invalid, "no_tracks", "no video or audio came")
 )
 
-// arrived is a message with the time of its arrival.
-type arrived struct {
-	message.Message
-	at time.Time
-	// size is what came for it off the network; read-ahead may count a few KiB for its neighbour, the sum
-	// is right.
-	size int
+// errCarried refuses a codec in words.
+func errCarried(what string) *fault.Error {
+	return fault.New(fault.Invalid, "codec_unsupported",
+		what+" is not carried over RTMP; choose H.264, H.265, AV1 or VP9 for video and AAC or Opus for audio")
 }
 
 // detector finds out which tracks a publication has. Sequence headers tell what a track is, the metadata
@@ -51,40 +47,18 @@ type detector struct {
 // push takes a message and reports whether the tracks are known.
 func (d *detector) push(m arrived) (known bool, err error) {
 	d.came += m.size
-	switch msg := m.Message.(type) {
-	case *message.Video:
-		if msg.Codec != message.CodecH264 {
-			return false, errCodec
-		}
-		if msg.Type == message.VideoTypeConfig && msg.AVCConfig != nil {
-			err = d.setVideo(msg.AVCConfig.SequenceParameterSets[0].NALUnit, msg.AVCConfig.PictureParameterSets[0].NALUnit)
-		}
-	case *message.VideoExSequenceStart:
-		if msg.FourCC != message.FourCCAVC {
-			return false, errCodec
-		}
-		err = d.setVideo(msg.AVCConfig.SequenceParameterSets[0].NALUnit, msg.AVCConfig.PictureParameterSets[0].NALUnit)
-	case *message.Audio:
-		if msg.Codec != message.CodecMPEG4Audio {
-			return false, errCodec
-		}
-		err = d.setAudio(msg.AACConfig)
-	case *message.AudioExSequenceStart:
-		if msg.FourCC != message.FourCCMP4A {
-			return false, errCodec
-		}
-		err = d.setAudio(msg.AACConfig)
-	case *message.VideoExCodedFrames, *message.VideoExFramesX, *message.AudioExCodedFrames:
-	case *message.VideoExMultitrack, *message.AudioExMultitrack:
-		return false, errCodec
-	case *message.DataAMF0:
+	if msg, ok := m.Message.(*message.DataAMF0); ok {
 		d.metadata(msg.Payload)
 		return d.decided(m.at) // it has been read: there is nothing to hold
-	default:
-		return false, nil // commands and control are not held
 	}
-	if err != nil {
-		return false, err
+	p, ok, err := m.piece()
+	if err != nil || !ok {
+		return false, err // commands and control are not held
+	}
+	if p.codec.Video() {
+		d.setVideo(&p)
+	} else if p.config != nil {
+		d.audio = p.config
 	}
 	d.waiting = append(d.waiting, m)
 	if d.first.IsZero() {
@@ -113,24 +87,16 @@ func (d *detector) decided(now time.Time) (bool, error) {
 	return false, nil
 }
 
-func (d *detector) setVideo(sps, pps []byte) error {
-	c, err := media.NewH264(sps, pps)
-	if err == nil {
-		d.video = c
+// setVideo learns the video track from a header, or, where headers do not say enough, from a picture.
+func (d *detector) setVideo(p *piece) {
+	switch {
+	case p.config != nil:
+		d.video = p.config
+	case !p.header && d.video == nil:
+		if data, ok := p.data(); ok {
+			d.video = media.ConfigOf(p.codec, data)
+		}
 	}
-	return err
-}
-
-func (d *detector) setAudio(c *mpeg4audio.AudioSpecificConfig) error {
-	if c == nil {
-		return nil
-	}
-	b, err := c.Marshal()
-	if err != nil {
-		return fault.Wrap(fault.Invalid, "bad_audio_config", "the AAC configuration cannot be read", err)
-	}
-	d.audio, err = media.NewAAC(b)
-	return err
 }
 
 // metadata reads an onMetaData message: a codec id tells that the track will come.

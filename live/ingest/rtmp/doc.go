@@ -1,4 +1,5 @@
-// Package rtmp takes publications over RTMP and Enhanced RTMP, with H.264 and AAC.
+// Package rtmp takes publications over RTMP and Enhanced RTMP: video in H.264, H.265, AV1 or VP9, audio in
+// AAC or Opus, one track of each kind.
 //
 // A Server owns its listener, a bounded number of connections, and one goroutine for each plus one that
 // watches for takeover. The protocol itself is gortmplib's; around it stand a guard on the network
@@ -26,7 +27,9 @@
 //     address and network (wrongKeys): the Gate is asked about new ones no more often.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else
 //     was done.
-//  3. IDR pictures carry SPS and PPS in band; new ones are set on the unit from which they hold.
+//  3. Key pictures carry in band what their decoder needs; another configuration of the same video codec
+//     is set on the unit from which it holds. Another codec, or another configuration of the audio, ends
+//     the publication in words.
 //  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody
 //     else is told why and closed. Every Begin is followed by one End.
 //  5. No input ends the process: a panic of the library ends its connection and is counted.
@@ -37,5 +40,6 @@
 // wrong key or path, NetStream.Publish.Denied for one that may not publish now, NetStream.Publish.Rejected
 // for media we do not carry or cannot read, or too much of them, NetStream.Play.Failed for a player,
 // NetStream.Failed when it is our fault. What is not RTMP is closed without a word while no key has been
-// verified. Codecs are judged by the first bytes of each message (see codec.go).
+// verified. Codecs are judged by the first bytes of each message (see codec.go), and
+// a refusal names the one that came.
 package rtmp

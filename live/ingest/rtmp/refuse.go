@@ -24,7 +24,7 @@ func status(err error) string {
 		return "NetStream.Play.Failed"
 	case errors.Is(err, live.ErrTakenOver):
 		return "NetStream.Publish.BadName"
-	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == errReconfigured.Code, e.Code == "bad_video_config",
+	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == errReconfigured.Code, e.Code == "codec_changed", e.Code == "bad_video_config",
 		e.Code == "bad_audio_config", e.Code == errProtocol.Code, e.Code == errBitrate.Code:
 		return "NetStream.Publish.Rejected"
 	}
@@ -90,14 +90,36 @@ func (c *conn) reason(err error) error {
 	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
-	// The library takes one SPS and one PPS. This is the only thing it says of a codec that codec.go cannot
-	// see, and it says so in words alone; should they change, the publisher is refused all the same, as
-	// errProtocol.
-	if strings.Contains(err.Error(), "parameters are not supported") {
-		return errCodec
+	return badHeader(err.Error())
+}
+
+// badHeader tells what the library could not read of a sequence header, which it says in words alone; should
+// they change, the publisher is refused all the same, as errProtocol.
+func badHeader(words string) error {
+	for _, h := range [...]struct {
+		words string
+		means *fault.Error
+	}{
+		{"multiple H264", fault.New(fault.Invalid, "bad_video_config", "more than one H.264 parameter set of a kind is not carried")},
+		{"multiple H265", fault.New(fault.Invalid, "bad_video_config", "more than one H.265 parameter set of a kind is not carried")},
+		{"H264 config", fault.New(fault.Invalid, "bad_video_config", "the sequence header of the H.264 video cannot be read")},
+		{"H265 config", fault.New(fault.Invalid, "bad_video_config", "the sequence header of the H.265 video cannot be read")},
+		{"AV1 config", fault.New(fault.Invalid, "bad_video_config", "the sequence header of the AV1 video cannot be read")},
+		{"MPEG4 audio config", fault.New(fault.Invalid, "bad_audio_config", "this kind of AAC is not carried; choose AAC-LC or HE-AAC")},
+		{"MPEG-4 audio config", fault.New(fault.Invalid, "bad_audio_config", "this kind of AAC is not carried; choose AAC-LC or HE-AAC")},
+		{"Opus ID header", fault.New(fault.Invalid, "bad_audio_config", "the identification header of the Opus audio cannot be read")},
+	} {
+		if strings.Contains(words, h.words) {
+			return h.means
+		}
 	}
 	return errProtocol
 }
+
+// passable reports whether the library could not read a message that nobody needs, and has read past it: the
+// sequence header of VP9. The library wants version and flags of a box there, which FFmpeg does not write
+// because Enhanced RTMP does not ask for them; the key frames say all that is in it.
+func passable(err error) bool { return strings.Contains(err.Error(), "invalid VP9 configuration") }
 
 func isReset(err error) bool {
 	var op *net.OpError

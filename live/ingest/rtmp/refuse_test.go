@@ -57,7 +57,7 @@ func mediaRefusals() []refusal {
 				m.AVCConfig.PictureParameterSets = append(m.AVCConfig.PictureParameterSets, m.AVCConfig.PictureParameterSets[0])
 				c.send(m)
 			},
-			counted: "codec_unsupported",
+			counted: "bad_video_config",
 		},
 		{
 			name:    "a parameter set that cannot be read",

@@ -1,23 +1,19 @@
 package rtmp
 
 import (
-	"bytes"
 	"time"
-
-	"github.com/bluenviron/gortmplib/pkg/message"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/media"
 )
 
-// errReconfigured ends a publication whose sound changes its format: the publisher comes back with the new
-// one.
+// The ends of a publication that changes what its readers cannot follow: the publisher comes back with the
+// new format. Other configurations of the same video codec are followed.
 var errReconfigured = fault.New(fault.Conflict, "audio_changed", "the audio format changed; publish again")
 
-// lengthSize is how many bytes tell the length of a NAL unit in a message.
-const lengthSize = 4
+func errOther(was, now media.Codec) error {
+	return fault.Newf(fault.Conflict, "codec_changed", "the codec changed from %s to %s; publish again", was.Title(), now.Title())
+}
 
 // toStream makes Units of messages.
 type toStream struct {
@@ -41,93 +37,75 @@ func newToStream(tracks []media.Track, m *Metrics) *toStream {
 
 // unit makes the Unit of a message; most messages that are not media have none.
 func (t *toStream) unit(m arrived) (u media.Unit, ok bool, err error) {
-	switch msg := m.Message.(type) {
-	case *message.Video:
-		if msg.Codec != message.CodecH264 {
-			return u, false, errCodec
-		}
-		if msg.Type == message.VideoTypeConfig && msg.AVCConfig != nil {
-			t.configure(msg.AVCConfig.SequenceParameterSets[0].NALUnit, msg.AVCConfig.PictureParameterSets[0].NALUnit)
-		}
-		if msg.Type != message.VideoTypeAU {
-			return u, false, nil
-		}
-		u, ok = t.picture(m.at, msg.DTS, msg.DTS+msg.PTSDelta, msg.AU)
-	case *message.VideoExSequenceStart:
-		if msg.FourCC != message.FourCCAVC {
-			return u, false, errCodec
-		}
-		t.configure(msg.AVCConfig.SequenceParameterSets[0].NALUnit, msg.AVCConfig.PictureParameterSets[0].NALUnit)
-	case *message.VideoExCodedFrames:
-		u, ok = t.picture(m.at, msg.DTS, msg.DTS+msg.PTSDelta, msg.Payload)
-	case *message.VideoExFramesX:
-		u, ok = t.picture(m.at, msg.DTS, msg.DTS, msg.Payload)
-	case *message.Audio:
-		if msg.Codec != message.CodecMPEG4Audio {
-			return u, false, errCodec
-		}
-		if msg.AACType == message.AudioAACTypeConfig {
-			return u, false, t.sameSound(msg.AACConfig)
-		}
-		u, ok = t.frame(m.at, msg.DTS, msg.AU)
-	case *message.AudioExSequenceStart:
-		return u, false, t.sameSound(msg.AACConfig)
-	case *message.AudioExCodedFrames:
-		u, ok = t.frame(m.at, msg.DTS, msg.Payload)
+	p, ok, err := m.piece()
+	switch {
+	case err != nil || !ok:
+		return u, false, err
+	case !t.known(p.codec):
+		t.pass("other_track")
+		return u, false, nil
 	}
-	return u, ok, nil
+	if was := t.codec(p.codec); was != p.codec {
+		return u, false, errOther(was, p.codec)
+	}
+	if p.header {
+		return u, false, t.configure(p.config)
+	}
+	if p.codec.Video() {
+		u, ok = t.picture(m.at, &p)
+	} else {
+		u, ok = t.frame(m.at, &p)
+	}
+	if !ok {
+		t.pass("bad_unit")
+		return u, false, nil
+	}
+	t.metrics.bytes.Add(float64(len(p.body)))
+	return u, true, nil
 }
 
-// configure notes the parameter sets of the pictures to come. It does not hold the message they came in.
-func (t *toStream) configure(sps, pps []byte) {
-	if c, err := media.NewH264(sps, pps); err == nil && t.pictures != nil {
+func (t *toStream) pass(why string) { t.metrics.passed.WithLabelValues(why).Inc() }
+
+// known reports whether there is a track for a codec of this kind.
+func (t *toStream) known(c media.Codec) bool {
+	if c.Video() {
+		return t.video >= 0
+	}
+	return t.audio >= 0
+}
+
+// codec is that of the track for a codec of this kind.
+func (t *toStream) codec(c media.Codec) media.Codec {
+	if c.Video() {
+		return t.pictures.Config().Codec
+	}
+	return t.sound.Codec
+}
+
+// configure notes the configuration of the units to come; nil says nothing of them.
+func (t *toStream) configure(c *media.Config) error {
+	switch {
+	case c == nil:
+	case c.Codec.Video():
 		t.pictures.Use(c)
-	}
-}
-
-func (t *toStream) sameSound(c *mpeg4audio.AudioSpecificConfig) error {
-	if c == nil || t.audio < 0 {
-		return nil
-	}
-	b, err := c.Marshal()
-	if err != nil {
-		return errReconfigured
-	}
-	if now, err := media.NewAAC(b); err != nil || !now.Equal(t.sound) {
+	case !c.Equal(t.sound):
 		return errReconfigured
 	}
 	return nil
 }
 
-// picture reads an access unit in AVCC form. The NAL units are slices of the message, unless there is more to
-// that than them: units without a length are passed over, and megabytes of those would be held for a picture
-// that says it has a byte.
-func (t *toStream) picture(at time.Time, dts, pts time.Duration, body []byte) (media.Unit, bool) {
-	if t.video < 0 {
-		t.metrics.passed.WithLabelValues("other_track").Inc()
-		return media.Unit{}, false
-	}
-	var nals h264.AVCC
-	if err := nals.Unmarshal(body); err != nil {
-		t.metrics.passed.WithLabelValues("bad_unit").Inc()
-		return media.Unit{}, false
-	}
-	u := media.Unit{Track: t.video, DTS: dts, PTS: pts, Arrival: at, Data: nals}
-	if len(body) > u.Size()+lengthSize*len(nals) {
-		for i := range nals {
-			nals[i] = bytes.Clone(nals[i])
-		}
-	}
-	t.pictures.Fill(&u, nals)
-	t.metrics.bytes.Add(float64(len(body)))
-	return u, true
+func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
+	u := media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at}
+	data, ok := p.data()
+	return u, ok && t.pictures.Fill(&u, data)
 }
 
-func (t *toStream) frame(at time.Time, dts time.Duration, body []byte) (media.Unit, bool) {
-	if t.audio < 0 || len(body) == 0 {
-		t.metrics.passed.WithLabelValues("other_track").Inc()
-		return media.Unit{}, false
+func (t *toStream) frame(at time.Time, p *piece) (media.Unit, bool) {
+	u := media.Unit{Track: t.audio, DTS: p.dts, PTS: p.pts, Key: true, Arrival: at, Data: [][]byte{p.body}}
+	if p.codec == media.Opus {
+		if u.Duration = media.OpusDuration(p.body); u.Duration == 0 {
+			return u, false
+		}
 	}
-	t.metrics.bytes.Add(float64(len(body)))
-	return media.Unit{Track: t.audio, DTS: dts, PTS: dts, Key: true, Arrival: at, Data: [][]byte{body}}, true
+	return u, len(p.body) > 0
 }

@@ -26,7 +26,7 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 		"one of them after the others": {slices.Concat(idr, make([]byte, 4)), false},
 	} {
 		to := newToStream(mediatest.Source{}.Tracks(), NewMetrics(prometheus.NewRegistry()))
-		u, ok := to.picture(time.Now(), 0, 0, c.body)
+		u, ok := to.picture(time.Now(), &piece{codec: media.H264, body: c.body})
 		if !ok || !u.Key {
 			t.Fatalf("%s: %v, %+v", name, ok, u)
 		}
@@ -37,11 +37,11 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 	}
 	to := newToStream([]media.Track{{Config: mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())}}, NewMetrics(prometheus.NewRegistry()))
 	body := slices.Concat(sets, idr)
-	if u, ok := to.picture(time.Now(), 0, 0, body); !ok || u.Config == nil {
+	if u, ok := to.picture(time.Now(), &piece{codec: media.H264, body: body}); !ok || u.Config == nil {
 		t.Fatalf("new parameter sets are not seen: %+v", u)
 	}
 	clear(body)
-	if u, ok := to.picture(time.Now(), 0, 0, slices.Clone(idr)); !ok || !slices.Equal(u.Data[0], mediatest.SPS()) || !slices.Equal(u.Data[1], mediatest.PPS()) {
+	if u, ok := to.picture(time.Now(), &piece{codec: media.H264, body: slices.Clone(idr)}); !ok || !slices.Equal(u.Data[0], mediatest.SPS()) || !slices.Equal(u.Data[1], mediatest.PPS()) {
 		t.Error("the parameter sets hold the message they came in")
 	}
 }
