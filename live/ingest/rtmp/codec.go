@@ -1,10 +1,8 @@
 package rtmp
 
 import (
+	"bytes"
 	"fmt"
-	"slices"
-
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"github.com/barrage-live/barrage/internal/fault"
 )
@@ -36,95 +34,43 @@ const (
 
 // errPacket refuses what Enhanced RTMP adds and the library cannot read.
 var errPacket = fault.New(fault.Invalid, "codec_unsupported",
-	"a kind of message of Enhanced RTMP came that is not read here; turn the encoder's extensions off, such as HDR metadata")
+	"a kind of message of Enhanced RTMP came that is not read here; turn the encoder's extensions off")
 
-const (
-	// maxSoundHeader is the longest sequence header of AAC that is kept; real ones have 4 to 30 bytes.
-	maxSoundHeader = 1 << 10
-	// maxSounds bounds those that wait for the library to come to their message.
-	maxSounds = 8
-)
-
-// media collects the beginning of a message of audio or video and judges its codec. The beginning comes in
-// one chunk, since no chunk is smaller than minChunk: other messages do not come between. Of AAC it keeps the
-// sequence header, of which the library gives no more than it understands.
-func (c *chunks) media(s *chunkStream, p []byte) error {
-	if s.sound != nil {
-		s.sound = append(s.sound, p...)
-	}
-	have, want := len(c.control), min(mediaHead, s.length)
-	if s.got-len(p) != have || have == want { // past the beginning
-		return nil
-	}
-	n := min(len(p), want-have)
-	if c.control = append(c.control, p[:n]...); len(c.control) < want || !c.verified {
-		return nil
-	}
-	if err := judge(s.kind, c.control, s.length); err != nil {
-		return err
-	}
-	if s.kind == typeAudio && s.length <= maxSoundHeader && soundAt(c.control) > 0 {
-		s.sound = slices.Concat(c.control, p[n:])
-	}
-	return nil
-}
-
-// soundAt is where the AudioSpecificConfig begins in a message that begins so, 0 if it holds none.
-func soundAt(head []byte) int {
+// soundConfig is a copy of the AudioSpecificConfig in a message, nil if it holds none. The library gives no
+// more of it than it understands.
+func soundConfig(m rawMessage) []byte {
+	b := m.body
 	switch {
-	case len(head) > 1 && head[0]>>4 == flvAAC && head[1] == 0:
-		return 2
-	case len(head) == mediaHead && head[0] == flvExAudio<<4 && string(head[1:]) == "mp4a":
-		return mediaHead
-	}
-	return 0
-}
-
-// heard keeps the AudioSpecificConfig of a message that is complete.
-func (c *chunks) heard(s *chunkStream) {
-	if s.sound == nil {
-		return
-	}
-	if len(c.sounds) == maxSounds {
-		c.sounds = c.sounds[1:]
-	}
-	c.sounds, s.sound = append(c.sounds, s.sound[soundAt(s.sound[:min(mediaHead, len(s.sound))]):]), nil
-}
-
-// sound gives the AudioSpecificConfig of which the library has read as much, nil if it was not kept.
-func (c *chunks) sound(read *mpeg4audio.AudioSpecificConfig) []byte {
-	for len(c.sounds) > 0 {
-		raw := c.sounds[0]
-		c.sounds = c.sounds[1:]
-		var same mpeg4audio.AudioSpecificConfig
-		if same.Unmarshal(raw) == nil && same == *read {
-			return raw
-		}
+	case m.kind != typeAudio:
+		return nil
+	case len(b) > 1 && b[0]>>4 == flvAAC && b[1] == 0:
+		return bytes.Clone(b[2:])
+	case len(b) >= mediaHead && b[0] == flvExAudio<<4 && string(b[1:mediaHead]) == "mp4a":
+		return bytes.Clone(b[mediaHead:])
 	}
 	return nil
 }
 
-// judge refuses a message that begins so when we do not carry its codec, or the library cannot read what it
-// is. A message too short for its FourCC passes: the library calls it malformed. Metadata hold lists within
-// lists, which the library reads by recursion: they have the limit of other messages.
-func judge(kind byte, head []byte, length int) error {
-	tag := head[0]
+// judge refuses a message of audio or video, which is not empty, when we do not carry its codec, or the
+// library cannot read what it is. One too short for its FourCC passes: the library calls it malformed.
+func judge(m rawMessage) error {
+	tag := m.body[0]
 	packet := tag & 0x0f
 	name := ""
-	if len(head) == mediaHead {
-		name = string(head[1:])
+	if len(m.body) >= mediaHead {
+		name = string(m.body[1:mediaHead])
 	}
 	switch {
-	case kind == typeVideo && tag&flvExVideoBit != 0:
+	case m.kind == typeVideo && tag&flvExVideoBit != 0:
 		switch {
 		case packet == exMultitrackVideo:
 			return errMultitrack
-		case packet > exMetadata || packet == exMetadata && (name == "avc1" || length > maxOther):
+		case packet > exFramesX:
 			return errPacket
 		case name != "" && name != "avc1" && name != "hvc1" && name != "av01" && name != "vp09":
 			return errCarried(named(name))
 		}
-	case kind == typeVideo:
+	case m.kind == typeVideo:
 		if id := tag & 0x0f; id != flvAVC && id != flvHEVC {
 			return errCarried(flvVideo(id))
 		}

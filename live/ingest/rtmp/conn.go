@@ -10,12 +10,16 @@ import (
 
 	"github.com/bluenviron/gortmplib"
 	"github.com/bluenviron/gortmplib/pkg/message"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
 )
+
+// unreadableRate is how many messages of a connection may be passed over because they cannot be read: some in
+// a second are an encoder's way, more are no RTMP.
+func unreadableRate() quota.Rate { return quota.Rate{PerSecond: 10, Burst: 100} }
 
 // conn is one connection. Its goroutine is the only one that touches the library.
 type conn struct {
@@ -26,6 +30,9 @@ type conn struct {
 	remote string
 	place  *place
 	ctx    context.Context //nolint:containedctx // its life, which the server and a newcomer can end; its cause says why
+	// unreadable bounds the messages that are passed over, because the library cannot read them.
+	unreadable quota.Bucket
+	begun      time.Time
 	// asked: it has said what it wants to publish or play. published: it had a stream.
 	asked, published bool
 }
@@ -79,7 +86,7 @@ func (c *conn) serve() error {
 	if err := c.place.verify(p.Key); err != nil {
 		return c.refuse(err)
 	}
-	c.guard.chunks.verified = true
+	c.guard.in.verified = true
 	c.guard.bitrate = newBitrate(c.cfg.MaxBitrate, time.Now())
 	if err := c.rtmp.AcceptAction(); err != nil {
 		return c.reason(err)
@@ -105,7 +112,7 @@ func (c *conn) refuse(err error) error {
 	if c.ctx.Err() != nil { // its end is closed already
 		return context.Cause(c.ctx)
 	}
-	heard := c.guard.refused == nil || c.guard.chunks.verified
+	heard := c.guard.refused == nil || c.guard.in.verified
 	if e := fault.From(err); heard && e.Code != errLost.Code && e.Code != errSilent.Code {
 		tell(c.guard, c.rtmp, err)
 	}
@@ -130,28 +137,23 @@ func (c *conn) verify(p *ingest.Publication) (err error) {
 	return c.place.try(c.ctx, p.Key, func() error { return v.Verify(ctx, *p) })
 }
 
-// read gives the next message.
+// read gives the next message. One that the library cannot read is passed over, as the guard passes over
+// those that it does not know: encoders send many a thing that nobody needs.
 func (c *conn) read() (arrived, error) {
-	before := c.guard.chunks.total
-	m, err := c.rtmp.Read()
-	for err != nil && passable(err) {
-		m, err = c.rtmp.Read()
+	for {
+		m, err := c.rtmp.Read()
+		raw := c.guard.message
+		switch {
+		case err == nil:
+			return arrived{Message: m, at: c.guard.arrival, size: len(raw.body) + messageCost, sound: soundConfig(raw)}, nil
+		case c.guard.failed != nil, !passable(err):
+			return arrived{}, err //nolint:wrapcheck // reason tells what it means
+		}
+		c.cfg.Metrics.passed.WithLabelValues("unreadable").Inc()
+		if !c.unreadable.Take(time.Since(c.begun), unreadableRate(), 1) {
+			return arrived{}, errProtocol
+		}
 	}
-	if err != nil {
-		return arrived{}, err //nolint:wrapcheck // reason tells what it means
-	}
-	a := arrived{Message: m, at: c.guard.arrival, size: c.guard.chunks.total - before}
-	var config *mpeg4audio.AudioSpecificConfig
-	switch m := m.(type) {
-	case *message.Audio:
-		config = m.AACConfig
-	case *message.AudioExSequenceStart:
-		config = m.AACConfig
-	}
-	if config != nil {
-		a.sound = c.guard.chunks.sound(config)
-	}
-	return a, nil
 }
 
 // detect reads until the tracks are known.

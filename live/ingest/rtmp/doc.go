@@ -2,8 +2,9 @@
 // AAC or Opus, one track of each kind.
 //
 // A Server owns its listener, a bounded number of connections, and one goroutine for each plus one that
-// watches for takeover. The protocol itself is gortmplib's; around it stand a guard on the network
-// connection, which sees every chunk before the library does, a detector of tracks that does not wait
+// watches for takeover. Handshake, commands and media messages are gortmplib's; before it stands a guard on
+// the network connection, which makes messages of chunks in any way that encoders write them and shows the
+// library those that it knows (reassembly.go, canonical.go), after it a detector of tracks that does not wait
 // longer than it must, and to_stream, which makes Units. An ingest.Gate decides who may publish. The
 // composition root starts and closes the Server.
 //
@@ -32,7 +33,8 @@
 //     the publication in words.
 //  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody
 //     else is told why and closed. Every Begin is followed by one End.
-//  5. No input ends the process: a panic of the library ends its connection and is counted.
+//  5. No input ends the process: a panic of the library ends its connection and is counted. A message that
+//     is unknown or cannot be read is passed over; more than unreadableRate of the latter are no RTMP.
 //  6. Keys are never logged.
 //
 // What a client sees when it is refused is an onStatus of level error with one of these codes, a

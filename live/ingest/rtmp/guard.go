@@ -1,24 +1,34 @@
 package rtmp
 
 import (
+	"encoding/binary"
 	"net"
 	"os"
 	"sync"
 	"time"
 )
 
-// guard stands between the network and the library: it notes when bytes arrive, counts them, shows them to
-// the chunk inspection first, and keeps the idle deadline. One goroutine reads and writes it.
+// guard stands between the network and the library: it counts the bytes that arrive and notes when, makes
+// messages of them, answers what concerns the connection alone, shows the library the rest one by one (see
+// canonical.go), and keeps the idle deadline. One goroutine reads and writes it.
 type guard struct {
 	net.Conn
-	chunks  *chunks
-	arrival time.Time
-	refused error   // by the inspection; what the library makes of it says less
-	bitrate bitrate // none before the key is verified: chunks bounds what comes until then
+	in      *reassembly
+	arrival time.Time // of what was read last
+	refused error     // by us; what the library makes of it says less
+	failed  error     // of the last Read: what the library cannot read has none
+	bitrate bitrate   // none before the key is verified: preAuthBytes bounds what comes until then
 	// idle, when not zero, moves the deadline on with what arrives.
 	idle   time.Duration
-	buffer []byte // of an accepted publisher
-	ahead  []byte // the part of buffer that the library has not read yet
+	buffer []byte
+	ahead  []byte // the part of buffer that is no message yet
+
+	handshake    int          // bytes of it still to come
+	told         bool         // the library knows how long chunks may be
+	total, acked int          // bytes that came, and of those how many the client was told of
+	queue        []rawMessage // of an aggregate
+	message      rawMessage   // that the library reads, or has read last
+	head, body   []byte       // what the library has not read of it
 
 	// mu orders the deadlines of the reader and of wake; see there.
 	mu struct {
@@ -29,8 +39,16 @@ type guard struct {
 	}
 }
 
-// readAhead takes a whole picture of a usual stream at once, where the library would read pages of 4 KiB.
-const readAhead = 64 << 10
+func newGuard(nc net.Conn) *guard {
+	return &guard{Conn: nc, in: newReassembly(), handshake: handshakeSize}
+}
+
+// readAhead takes a whole picture of a usual stream at once; readFirst is enough for those who have not shown
+// a key yet.
+const (
+	readFirst = 2 << 10
+	readAhead = 64 << 10
+)
 
 // wake makes the goroutine that reads stop reading. It may be called by another one. When the reader has
 // found its reason to stop already, wake leaves alone the deadline by which the client is told.
@@ -73,46 +91,137 @@ func (g *guard) extend() error {
 	return nil
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn for the library. It gives bytes of one message at most, so that the library has
+// never begun the next one.
 func (g *guard) Read(p []byte) (int, error) {
-	if len(g.ahead) > 0 {
-		return g.take(p), nil
+	for len(g.head)+len(g.body) == 0 {
+		if g.failed = g.fill(); g.failed != nil {
+			return 0, g.failed
+		}
 	}
-	if g.idle == 0 { // nobody yet, or nobody any more: no buffer for such
-		return g.inspect(p)
+	from := &g.head
+	if len(*from) == 0 {
+		from = &g.body
 	}
-	if err := g.extend(); err != nil {
-		return 0, err
+	n := copy(p, *from)
+	*from = (*from)[n:]
+	return n, nil
+}
+
+// fill makes the next bytes of the handshake, or the next message, ready for the library, or reads what it
+// needs for that.
+func (g *guard) fill() error {
+	if len(g.queue) > 0 {
+		m := g.queue[0]
+		g.queue = g.queue[1:]
+		return g.show(m)
 	}
-	if g.buffer == nil {
-		g.buffer = make([]byte, readAhead)
+	if len(g.ahead) == 0 {
+		return g.receive()
 	}
-	n, err := g.inspect(g.buffer)
-	g.ahead = g.buffer[:n]
+	if n := min(g.handshake, len(g.ahead)); n > 0 {
+		g.body, g.ahead = g.ahead[:n], g.ahead[n:]
+		g.handshake -= n
+		return nil
+	}
+	if !g.told {
+		g.told = true
+		g.message = rawMessage{kind: typeSetChunkSize, body: binary.BigEndian.AppendUint32(nil, canonicalChunk)}
+		g.head, g.body = appendHeader(g.head[:0], controlStream, g.message), g.message.body
+		return nil
+	}
+	n, m, ok, err := g.in.next(g.ahead)
+	if g.ahead = g.ahead[n:]; err != nil {
+		g.refused = err
+		return err
+	}
+	if !ok {
+		return nil
+	}
+	if g.refused = g.bitrate.take(messageCost, g.arrival); g.refused != nil {
+		return g.refused
+	}
+	switch m.kind {
+	case typeAggregate:
+		g.queue = parts(m)
+		return nil
+	case typeUserControl:
+		return g.pong(m)
+	}
+	return g.show(m)
+}
+
+// show makes a message ready for the library, if it knows it. Codecs that are not carried are refused before
+// the library sees them.
+func (g *guard) show(m rawMessage) error {
+	m, ok := known(m)
+	if !ok {
+		return nil
+	}
+	if media := m.kind == typeAudio || m.kind == typeVideo; media && g.in.verified {
+		if g.refused = judge(m); g.refused != nil {
+			return g.refused
+		}
+	}
+	g.message = m
+	g.head, g.body = appendHeader(g.head[:0], chunkStreamOf(m.kind), m), m.body
+	return nil
+}
+
+// receive reads from the network.
+func (g *guard) receive() error {
+	size := readFirst
+	if g.idle > 0 {
+		if err := g.extend(); err != nil {
+			return err
+		}
+		size = readAhead
+	}
+	if len(g.buffer) != size {
+		g.buffer = make([]byte, size)
+	}
+	n, err := g.Conn.Read(g.buffer)
 	if n == 0 {
-		return 0, err
+		return err
 	}
-	return g.take(p), nil // what ended the connection ends the next read too
+	g.arrival = time.Now() // what ended the connection ends the next read too
+	first := g.total == 0
+	g.total += n
+	switch g.ahead = g.buffer[:n]; {
+	case first && g.ahead[0] != 3:
+		g.refused = errNotRTMP
+	case !g.in.verified && g.total > preAuthBytes:
+		g.refused = errTooMuch
+	default:
+		g.refused = g.bitrate.take(n, g.arrival)
+	}
+	if g.refused != nil {
+		return g.refused
+	}
+	return g.acknowledge()
 }
 
-func (g *guard) take(p []byte) int {
-	n := copy(p, g.ahead)
-	g.ahead = g.ahead[n:]
-	return n
+// acknowledge tells the client how much has come, when it wants to hear (RTMP 1.0 section 5.4.3). The library
+// could not: it does not see all.
+func (g *guard) acknowledge() error {
+	if g.in.window == 0 || g.total-g.acked < int(g.in.window) {
+		return nil
+	}
+	g.acked = g.total
+	return g.answer(rawMessage{kind: typeAcknowledge, body: binary.BigEndian.AppendUint32(nil, uint32(g.total))}) // it wraps
 }
 
-// inspect reads and shows the inspection what came.
-func (g *guard) inspect(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	if n > 0 {
-		g.arrival = time.Now()
-		before := g.chunks.messages
-		if g.refused = g.chunks.feed(p[:n]); g.refused == nil {
-			g.refused = g.bitrate.take(n+messageCost*(g.chunks.messages-before), g.arrival)
-		}
-		if g.refused != nil {
-			return 0, g.refused
-		}
+// pong answers a ping; other messages of its kind tell nothing that matters here.
+func (g *guard) pong(m rawMessage) error {
+	if len(m.body) != 6 || binary.BigEndian.Uint16(m.body) != pingRequest {
+		return nil
 	}
-	return n, err
+	return g.answer(rawMessage{kind: typeUserControl, body: append([]byte{0, pingResponse}, m.body[2:]...)})
+}
+
+// answer writes a message about the connection. Its header is whole: the library, which writes such ones when
+// it accepts the connection and not after, may rely on its own.
+func (g *guard) answer(m rawMessage) error {
+	_, err := g.Write(append(appendHeader(nil, controlStream, m), m.body...))
+	return err
 }

@@ -28,7 +28,8 @@ func TestWakeAndFarewell(t *testing.T) {
 		last := time.Now().Add(farewell)
 		for _, early := range []bool{true, false} {
 			nc := &deadlines{}
-			g := &guard{Conn: nc, chunks: newChunks(), idle: time.Minute}
+			g := newGuard(nc)
+			g.idle = time.Minute
 			if err := g.extend(); err != nil || !nc.read.Equal(time.Now().Add(time.Minute)) {
 				t.Fatalf("the idle deadline is %v, %v", nc.read, err)
 			}

@@ -116,10 +116,9 @@ func badHeader(words string) error {
 	return errProtocol
 }
 
-// passable reports whether the library could not read a message that nobody needs, and has read past it: the
-// sequence header of VP9. The library wants version and flags of a box there, which FFmpeg does not write
-// because Enhanced RTMP does not ask for them; the key frames say all that is in it.
-func passable(err error) bool { return strings.Contains(err.Error(), "invalid VP9 configuration") }
+// passable reports whether what the library could not read may be passed over: not what tells of a codec that
+// is not carried, which reason names.
+func passable(err error) bool { return !strings.Contains(err.Error(), "parameters are not supported") }
 
 func isReset(err error) bool {
 	var op *net.OpError

@@ -36,7 +36,8 @@ func TestKeysAreNeverLogged(t *testing.T) {
 		{"accepted", false, "live", "publish", secret, published, "stream_ended", "publisher gone"},
 		{"accepted, the key in the application", false, "live/" + secret, "publish", "", published, "stream_ended", "publisher gone"},
 		{"accepted, then garbage", false, "live", "publish", secret, func(c *client) {
-			c.raw(chunk(3, 20, 12, []byte(secret+"\x01\x02\x03\x04")))
+			garbage := chunk(3, 20, len(secret)+4, []byte(secret+"\x01\x02\x03\x04"))
+			c.raw(bytes.Repeat(garbage, 200)) // some of it is passed over
 		}, "bad_rtmp", "connection refused"},
 		{"a wrong key", false, "live", "publish", secret + "-1", nil, "bad_stream_key", "connection refused"},
 		{"a wrong key, judged late", true, "live", "publish", secret + "-1", func(c *client) {

@@ -84,9 +84,9 @@ func (s *Server) start(nc net.Conn) {
 		return
 	}
 	remote := nc.RemoteAddr().String()
-	g := &guard{Conn: nc, chunks: newChunks()}
+	g := newGuard(nc)
 	c := &conn{
-		cfg: s.cfg, guard: g, rtmp: &gortmplib.ServerConn{RW: g}, remote: remote, ctx: ctx, place: p,
+		cfg: s.cfg, guard: g, rtmp: &gortmplib.ServerConn{RW: g}, remote: remote, ctx: ctx, place: p, begun: time.Now(),
 		log: s.cfg.Log.With(slog.String("protocol", "rtmp"), slog.String("remote", remote)),
 	}
 	s.done.Go(func() {

@@ -1,0 +1,112 @@
+package rtmp_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortmplib/pkg/message"
+
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/live/livetest"
+)
+
+// TestWhatNobodyNeedsIsPassedOver: what encoders, gateways and phones send beside pictures and sound ends no
+// broadcast. Each was reported of a real one: see the names.
+func TestWhatNobodyNeedsIsPassedOver(t *testing.T) {
+	text := func(s string) []byte { return append([]byte{2, 0, byte(len(s))}, s...) }
+	date := append([]byte{11}, make([]byte, 10)...)
+	for name, b := range map[string][]byte{
+		"a date in the metadata":               chunk(5, 18, 14+11, slices.Concat(text("@setDataFram"), date[:10])),
+		"a typed object":                       chunk(5, 18, 8, append(text("onFI"), 16)),
+		"a long string":                        chunk(5, 18, 8, append(text("onFI"), 12)),
+		"metadata in AMF3":                     chunk(5, 15, 8, append([]byte{0}, text("onFI")...)),
+		"AMF3 that is none of AMF0":            chunk(5, 15, 3, []byte{0x11, 1, 2}),
+		"a command in AMF3":                    chunk(3, 17, 8, append([]byte{0}, text("ping")...)),
+		"a shared object":                      chunk(3, 19, 4, []byte{0, 1, 2, 3}),
+		"a user control message of no type":    chunk(2, 4, 6, []byte{0, 99, 0, 0, 0, 1}),
+		"a user control message of 8 bytes":    chunk(2, 4, 8, []byte{0, 31, 0, 0, 0, 1, 0, 0}),
+		"no picture at all":                    chunk(6, 9, 0, nil),
+		"a picture of one byte":                chunk(6, 9, 1, []byte{0x27}),
+		"a video command":                      chunk(6, 9, 2, []byte{0x57, 0}),
+		"a picture without bytes":              chunk(6, 9, 5, []byte{0x27, 1, 0, 0, 0}),
+		"no sound at all":                      chunk(7, 8, 0, nil),
+		"sound of one byte":                    chunk(7, 8, 1, []byte{0xaf}),
+		"sound without bytes":                  chunk(7, 8, 2, []byte{0xaf, 1}),
+		"a message of no type":                 chunk(3, 99, 3, []byte{1, 2, 3}),
+		"a chunk stream of two bytes":          append([]byte{0, 200}, chunk(0, 99, 3, []byte{1, 2, 3})[1:]...),
+		"a chunk stream of three bytes":        append([]byte{1, 200, 7}, chunk(0, 99, 3, []byte{1, 2, 3})[1:]...),
+		"control on a chunk stream of its own": chunk(9, 4, 6, []byte{0, 3, 0, 0, 0, 1}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := livetest.New(t, livetest.Config{})
+			p := publish(t, w, "a")
+			p.play(mediatest.Source{Sound: true}, time.Second)
+			r := reader(t, w, "a")
+			for i := range 60 {
+				p.raw(b)
+				if err := p.unit(media.Unit{Track: 1, DTS: time.Second + time.Duration(i)*21*time.Millisecond, Data: [][]byte{{1, 2, 3}}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for next(t, r).DTS < time.Second+59*21*time.Millisecond {
+				continue
+			}
+		})
+	}
+}
+
+// TestPingsAndAcknowledgements: a client hears at its own request how much has come, and an answer to its
+// pings, whatever of what it sends the library never sees.
+func TestPingsAndAcknowledgements(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.raw(chunk(2, 5, 4, binary.BigEndian.AppendUint32(nil, 5000)))
+	p.raw(chunk(2, 4, 6, []byte{0, 6, 1, 2, 3, 4}))
+	nothing := chunk(3, 99, 100, make([]byte, 100)) // which nobody reads
+	p.raw(bytes.Repeat(nothing, 200))
+	pong, last := false, uint32(0)
+	for !pong || last < 20_000 {
+		m, err := p.Read()
+		if err != nil {
+			t.Fatalf("pong %v, acknowledged %d: %v", pong, last, err)
+		}
+		switch m := m.(type) {
+		case *message.UserControlPingResponse:
+			pong = m.ServerTime == 0x01020304
+		case *message.Acknowledge:
+			if m.Value < last+5000 {
+				t.Errorf("acknowledged %d after %d", m.Value, last)
+			}
+			last = m.Value
+		}
+	}
+}
+
+// TestAggregates: pictures and sound that come several in a message are units like any other.
+func TestAggregates(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{Sound: true}, time.Second)
+	r := reader(t, w, "a")
+	tag := func(kind byte, at uint32, body string) []byte {
+		b := []byte{kind, 0, 0, byte(len(body)), byte(at >> 16), byte(at >> 8), byte(at), 0, 0, 0, 0}
+		return append(append(b, body...), 0, 0, 0, byte(11+len(body)))
+	}
+	both := slices.Concat(tag(8, 7, "\xaf\x01abc"), tag(8, 28, "\xaf\x01def"))
+	b := chunk(7, 22, len(both), both)
+	b[1], b[2], b[3] = 0, 0x07, 0xd0 // 2000 ms
+	p.raw(b)
+	for _, want := range []time.Duration{2000 * time.Millisecond, 2021 * time.Millisecond} {
+		u := next(t, r)
+		for u.DTS < 2*time.Second {
+			u = next(t, r)
+		}
+		if u.Track != 1 || u.DTS != want || len(u.Data[0]) != 3 {
+			t.Errorf("got %+v, want one at %v", u, want)
+		}
+	}
+}
