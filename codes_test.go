@@ -52,6 +52,7 @@ func shared() map[string]string {
 		"lease_lost":           "the lease of the node has ended",
 		"login_required":       "nobody is logged in, over HTTP, on the socket and in a room",
 		"method_not_allowed":   "the address does not know the method",
+		"no_broadcast":         "a channel has had no such broadcast, or nothing of it was recorded",
 		"no_media":             "there is no such media",
 		"no_room":              "there is no such room",
 		"no_route":             "there is nothing at the address",

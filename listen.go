@@ -181,7 +181,8 @@ func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 		p.log.Warn("the pages are not built; run make web and build again")
 	}
 	playback := hls.New(hls.Config{
-		Locator: broadcast.NewLocator(p.broadcasts, p.channels.Resolve), Log: p.log, Metrics: hls.NewMetrics(p.registry),
+		Locator: broadcast.NewLocator(p.broadcasts, p.channels.Resolve), Recordings: p.recordings, Log: p.log,
+		Metrics: hls.NewMetrics(p.registry),
 	})
 	return []edge.Mount{
 		{Pattern: "/ws", Handler: sockets.Handler()},

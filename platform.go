@@ -28,6 +28,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/metrics"
 	media "github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
 	"github.com/barrage-live/barrage/storage/blob"
 	"github.com/barrage-live/barrage/storage/blob/fileblob"
 	"github.com/barrage-live/barrage/storage/cache"
@@ -59,7 +60,9 @@ type platform struct {
 	broken <-chan error // brings why the tables can be used no more
 	fresh  bool         // nothing was ever stored in the tables
 	blobs  *blob.Store
-	cache  *cache.Cache
+	// recordings is what was broadcast, in tables and blobs.
+	recordings *recording.Store
+	cache      *cache.Cache
 
 	node           *cluster.Node
 	tokens         *auth.Tokens
@@ -127,6 +130,7 @@ func (p *platform) openStorage(ctx context.Context) error {
 		return fmt.Errorf("blobs: %w", err)
 	}
 	p.blobs = blob.New(objects)
+	p.recordings = recording.New(p.tables, p.blobs, p.log)
 	p.steps.add("blobs", func(context.Context) error { return p.blobs.Close() })
 	p.cache = cache.New(localcache.New(localcache.Config{Metrics: localcache.NewMetrics(p.registry)}))
 	return nil
@@ -188,7 +192,8 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 			Metrics: p.roomMetrics,
 		},
 		Broadcast: broadcast.Deps{
-			Blobs: p.blobs, Config: broadcast.Config{Window: p.cfg.Live.DVR}, Log: p.log, Metrics: media.NewMetrics(p.registry),
+			Recordings: p.recordings, Waiting: new(media.Waiting), Config: broadcast.Config{Window: p.cfg.Live.DVR}, Log: p.log,
+			Metrics: media.NewMetrics(p.registry),
 		},
 	}))
 	if err != nil {
@@ -247,7 +252,7 @@ func (p *platform) openClients() error {
 	p.gate = channel.NewGate(p.node, p.channelMetrics)
 	p.rooms, p.roomMetrics = room.NewClient(p.node), room.NewMetrics(p.registry)
 	p.timeIndex = room.NewTimeIndex(p.node, p.tables, p.roomMetrics)
-	p.broadcasts = broadcast.NewClient(p.node)
+	p.broadcasts = broadcast.NewClient(p.node, p.recordings)
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (p *platform) programs() (http.Handler, error) {
 			Accounts: p.accounts, Members: p.accounts, Directory: p.directory, Sessions: p.sessions, SessionViews: p.sessions,
 		},
 		Live: live.Ports{
-			Accounts: p.accounts,
+			Accounts: p.accounts, Broadcasts: p.broadcasts,
 			Channels: p.channels, ChannelViews: p.channels, StreamKeys: p.channels, TimeIndex: p.timeIndex,
 			Rooms: p.rooms, Mutes: p.rooms, Audience: p.rooms,
 		},

@@ -46,7 +46,7 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 		d.Channel.Rooms = room.NewClient(n)
 	}
 	if d.Channel.Packager == nil {
-		d.Channel.Packager = broadcast.NewClient(n)
+		d.Channel.Packager = broadcast.NewClient(n, d.Broadcast.Recordings)
 	}
 	d.Account.Undone, d.Session.Undone, d.Channel.Undone = d.Undone, d.Undone, d.Undone
 	sessions, channels := session.NewClient(n, d.Session.Table, d.Session.Config), channel.NewClient(n, d.Channel.Table)

@@ -20,6 +20,7 @@ import (
 	"github.com/barrage-live/barrage/actors/identity/accountlist"
 	"github.com/barrage-live/barrage/actors/identity/revocation"
 	"github.com/barrage-live/barrage/actors/identity/session"
+	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/cluster"
@@ -27,9 +28,13 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/index"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
+	"github.com/barrage-live/barrage/live/recording/recordingtest"
 	"github.com/barrage-live/barrage/storage/eventlog"
 	"github.com/barrage-live/barrage/storage/eventlog/tablelog"
 	"github.com/barrage-live/barrage/storage/outbox"
@@ -67,7 +72,10 @@ type World struct {
 	Revoked  *auth.Revocations
 	Board    *revocation.Board
 	Packager *Packager
-	Sockets  *Sockets
+	// Recordings is what Broadcasts has; the Packager records nothing.
+	Recordings *recording.Store
+	Broadcasts *broadcast.Client
+	Sockets    *Sockets
 	// Undone has the metrics of what is left to do.
 	Undone *prometheus.Registry
 
@@ -115,7 +123,12 @@ func New(tb testing.TB, cfg Config) *World {
 		tb.Fatal(err)
 	}
 	w.Events = eventlog.New(events)
+	w.Recordings = recordingtest.New(tb)
+	w.Broadcasts = broadcast.NewClient(w.Node, w.Recordings)
 	kinds := actors.Kinds(w.Node, actors.Deps{
+		Broadcast: broadcast.Deps{
+			Recordings: w.Recordings, Log: slog.New(slog.DiscardHandler), Metrics: packager.NewMetrics(metrics),
+		},
 		Account: account.Deps{Table: w.Table, Revoker: w.Board},
 		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
 		Channel: channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels},
@@ -166,6 +179,29 @@ func (w *World) Publish(tb testing.TB, key string) *live.Stream {
 		tb.Fatal(err)
 	}
 	return s
+}
+
+// Record makes a recording of so many segments of two seconds and 1000 bytes, which has ended if it is told
+// so.
+func (w *World) Record(tb testing.TB, ch channel.Channel, b id.Broadcast, start time.Time, segments int, ended bool) {
+	tb.Helper()
+	r := w.Recordings.Writer(b, position.Fence{Epoch: 1, Activation: 1}, index.Header{
+		Channel: ch.ID, Room: ch.Room, Title: ch.Title, Start: start,
+	})
+	for n := range segments {
+		err := r.Keep(tb.Context(), recording.Piece{
+			Segment: index.Segment{Sequence: uint64(n), Independent: true, Media: time.Duration(n) * 2 * time.Second, Duration: 2 * time.Second},
+			Body:    make([]byte, 1000), InitBody: []byte("init"), Target: 4 * time.Second,
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if ended {
+		if err := r.End(tb.Context(), start); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }
 
 // Kill ends the node at once, as a crash of the process would; the table stays.

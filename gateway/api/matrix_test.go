@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/auth"
 )
@@ -38,6 +39,9 @@ var cells = map[string]struct {
 	"list-keys":            {want: [6]int{401, 403, 403, 200, 403, 200}},
 	"create-key":           {want: [6]int{401, 403, 403, 201, 403, 201}},
 	"revoke-key":           {want: [6]int{401, 403, 403, 204, 403, 204}},
+	"list-broadcasts":      {want: [6]int{200, 200, 200, 200, 200, 200}},
+	"get-broadcast":        {want: [6]int{200, 200, 200, 200, 200, 200}},
+	"delete-broadcast":     {want: [6]int{401, 403, 403, 204, 403, 204}},
 	"list-danmaku":         {want: [6]int{200, 200, 200, 200, 200, 200}},
 	"list-danmaku-by-time": {want: [6]int{200, 200, 200, 200, 200, 200}},
 	"update-room":          {want: [6]int{401, 403, 403, 200, 200, 200}, body: `{"slow_mode_seconds":5}`},
@@ -97,11 +101,17 @@ func newStage(t *testing.T) *stage {
 	s.people["admin"] = w.join("boss", auth.Admin)
 	w.own(s.people["other"], "others")
 	ch := w.own(s.people["owner"], "owners")
+	owned, err := w.Channels.Owned(t.Context(), s.people["owner"].account.User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const recorded = "0123456789abcdef0123456789abcdef"
+	w.Record(t, owned, recorded, time.Now(), 1, true)
 	key := w.do(call{method: "POST", path: "/v1/channels/owners/keys", token: s.people["owner"].token})
 	second := w.do(call{method: "POST", path: "/v1/auth/login", body: `{"handle":"owner","password":"correct horse"}`})
 	session, _, _ := strings.Cut(second.text("refresh_token"), ".")
 	s.replace = strings.NewReplacer(
-		"{channel}", "owners", "{broadcast}", "b1", "{room}", fmt.Sprint(ch["room"]), "{key}", key.text("id"), "{session}", session,
+		"{channel}", "owners", "{broadcast}", recorded, "{room}", fmt.Sprint(ch["room"]), "{key}", key.text("id"), "{session}", session,
 		"{user}", "viewer1", "{refresh}", second.text("refresh_token"),
 	)
 	return s

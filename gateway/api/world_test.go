@@ -61,7 +61,7 @@ func newWorldOn(t *testing.T, actors worldtest.Config, change func(*api.Deps)) *
 		Config: api.Config{Config: rest.Config{Writes: 1e6}, Logins: 1000, Registrations: 1000}, Tokens: w.Tokens,
 		Identity: identity.Ports{Accounts: w.Accounts, Members: w.Accounts, Directory: w.List, Sessions: w.Sessions, SessionViews: w.Sessions},
 		Live: live.Ports{
-			Accounts: w.Accounts, Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Rooms: w.Rooms, Mutes: w.Rooms,
+			Accounts: w.Accounts, Channels: w.Channels, ChannelViews: w.Channels, StreamKeys: w.Channels, Broadcasts: w.Broadcasts, Rooms: w.Rooms, Mutes: w.Rooms,
 			Audience: fixedAudience(7), TimeIndex: w.Timeline,
 		},
 		Limiter: w.limits, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Metrics: rest.NewMetrics(w.registry),

@@ -126,7 +126,7 @@ func TestWakingManyWaiters(t *testing.T) {
 	src := mediatest.Source{Sound: true}
 	s := broadcastTo(t, w, "a", src, 4200*time.Millisecond)
 	segments(t, w, "a", 2)
-	waiters := block(t, w, n, "/live/a/source/index.m3u8?_HLS_msn=2&_HLS_part=1")
+	waiters := block(t, w, n, w.Media("a", "index.m3u8?_HLS_msn=2&_HLS_part=1"))
 	livetest.Eventually(t, 30*time.Second, "all wait", func() bool { return w.Packager("a").Waiting() == n })
 	src.Start = time.Now()
 	units := src.Units(10 * time.Second)
@@ -167,7 +167,7 @@ func BenchmarkWake(b *testing.B) {
 					msn, part = int(doc.Next), doc.Parts
 					return true
 				})
-				waiters := block(b, w, n, fmt.Sprintf("/live/a/source/index.m3u8?_HLS_msn=%d&_HLS_part=%d", msn, part))
+				waiters := block(b, w, n, w.Media("a", fmt.Sprintf("index.m3u8?_HLS_msn=%d&_HLS_part=%d", msn, part)))
 				livetest.Eventually(b, 30*time.Second, "all wait", func() bool { return w.Packager("a").Waiting() == n })
 				b.StartTimer()
 				before := cpu(b)
@@ -193,7 +193,7 @@ func BenchmarkWake(b *testing.B) {
 // Client and server share the machine, so a server alone does more.
 func BenchmarkRequests(b *testing.B) {
 	for _, c := range []struct{ name, path string }{
-		{"playlist", "source/index.m3u8"}, {"delta", "source/index.m3u8?_HLS_skip=YES"}, {"part", ""},
+		{"playlist", "index.m3u8"}, {"delta", "index.m3u8?_HLS_skip=YES"}, {"part", ""},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			w := livetest.New(b, livetest.Config{})
@@ -202,13 +202,13 @@ func BenchmarkRequests(b *testing.B) {
 				doc, err := w.Packager("a").Playlist(b.Context(), plain())
 				return err == nil && doc.Next >= 11
 			})
-			block(b, w, 1000, "/live/a/source/index.m3u8?_HLS_msn=12&_HLS_part=3")
+			block(b, w, 1000, w.Media("a", "index.m3u8?_HLS_msn=12&_HLS_part=3"))
 			livetest.Eventually(b, 30*time.Second, "all wait", func() bool { return w.Packager("a").Waiting() == 1000 })
 			target := w.URL("a", c.path)
 			if c.path == "" {
-				_, _, body := w.Get(b, w.URL("a", "source/index.m3u8"))
+				_, _, body := w.Get(b, w.Media("a", "index.m3u8"))
 				m := strings.Split(string(body), `URI="`)
-				target = w.URL("a", "source/"+strings.SplitN(m[len(m)-2], `"`, 2)[0])
+				target = w.Media("a", strings.SplitN(m[len(m)-2], `"`, 2)[0])
 			}
 			before := cpu(b)
 			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}

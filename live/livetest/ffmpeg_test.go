@@ -69,7 +69,7 @@ func (e *encoder) stop() {
 func segments(t *testing.T, w *livetest.World, channel string, n int) *playlist.Media {
 	t.Helper()
 	livetest.Eventually(t, 30*time.Second, "the broadcast begins", func() bool { return w.Packager(channel) != nil })
-	url := w.URL(channel, "source/index.m3u8")
+	url := w.Media(channel, "index.m3u8")
 	status, _, body := w.Get(t, url)
 	if m := parse(t, status, body); m.MediaSequence+len(m.Segments) >= n {
 		return m

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,15 +26,19 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/ingest"
 	"github.com/barrage-live/barrage/live/ingest/rtmp"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
 	"github.com/barrage-live/barrage/storage/blob"
 	"github.com/barrage-live/barrage/storage/blob/fileblob"
+	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
 // Config shapes a World. The zero value is one as in production.
@@ -68,13 +73,13 @@ func New(tb testing.TB, cfg Config) *World {
 		log = slog.New(slog.NewTextHandler(cfg.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w := &World{Metrics: prometheus.NewRegistry()}
+	store := recording.New(pebbletest.Open(tb), blob.New(driver), log)
 	w.Gate = &Gate{
-		cfg: packager.Config{
-			Blobs: blob.New(driver), Window: cfg.Window, Cut: cfg.Cut, Log: log, Metrics: packager.NewMetrics(w.Metrics),
-		},
+		store:    store,
+		cfg:      packager.Config{Window: cfg.Window, Cut: cfg.Cut, Log: log, Metrics: packager.NewMetrics(w.Metrics)},
 		channels: make(map[string]*channel),
 	}
-	w.HTTP = httptest.NewServer(hls.New(hls.Config{Locator: w.Gate, Log: log, Metrics: hls.NewMetrics(w.Metrics)}))
+	w.HTTP = httptest.NewServer(hls.New(hls.Config{Locator: w.Gate, Recordings: store, Log: log, Metrics: hls.NewMetrics(w.Metrics)}))
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -106,6 +111,7 @@ func (w *World) URL(channel, path string) string { return w.HTTP.URL + "/live/" 
 // Gate admits publishers whose key is "k-" and a channel of lower-case letters.
 type Gate struct {
 	cfg      packager.Config
+	store    *recording.Store
 	mu       sync.Mutex
 	channels map[string]*channel
 }
@@ -157,7 +163,8 @@ func (g *Gate) Attach(name string, s *live.Stream) error {
 	c := g.channels[name]
 	if c == nil {
 		cfg := g.cfg
-		cfg.Channel, cfg.Broadcast, cfg.Start = id.Channel(name), id.NewBroadcast(), time.Now()
+		cfg.Channel, cfg.Broadcast, cfg.Start = channelID(name), id.NewBroadcast(), time.Now()
+		cfg.Recorder = g.store.Writer(cfg.Broadcast, position.Fence{Epoch: 1, Activation: 1}, index.Header{Channel: cfg.Channel, Start: cfg.Start})
 		box, err := packager.Start(cfg)
 		if err != nil {
 			return err
@@ -241,6 +248,29 @@ func (g *Gate) Locate(_ context.Context, name string) (hls.Source, error) {
 		return p, nil
 	}
 	return nil, fault.New(fault.NotFound, "not_live", "nothing is on")
+}
+
+// Resolve implements hls.Locator.
+func (g *Gate) Resolve(_ context.Context, name string) (id.Channel, error) {
+	return channelID(name), nil
+}
+
+// channelID is the number of a channel: the letters of its name, in base 27.
+func channelID(name string) id.Channel {
+	n := uint64(0)
+	for i := range len(name) {
+		n = n*27 + uint64(name[i]-'a') + 1
+	}
+	return id.Channel(strconv.FormatUint(n, 10))
+}
+
+// Media is the URL of what lies below the media playlist of the channel's broadcast.
+func (w *World) Media(channel, path string) string {
+	b := "none"
+	if p := w.Packager(channel); p != nil {
+		b = string(p.Broadcast())
+	}
+	return w.URL(channel, b+"/source/"+path)
 }
 
 // Get fetches a URL and gives status, header and body. It fails the test on a network error.

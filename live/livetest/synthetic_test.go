@@ -88,11 +88,11 @@ func TestSyntheticPublications(t *testing.T) {
 			w := livetest.New(t, livetest.Config{})
 			c.publish(t, w)
 			w.Finish("a")
-			status, _, body := w.Get(t, w.URL("a", "source/index.m3u8"))
+			status, _, body := w.Get(t, w.Media("a", "index.m3u8"))
 			m := parse(t, status, body)
 			sum, breaks := livetest.Tally(m)
 			for _, s := range m.Segments {
-				if status, _, b := w.Get(t, w.URL("a", "source/"+s.URI)); status != 200 || len(b) == 0 {
+				if status, _, b := w.Get(t, w.Media("a", s.URI)); status != 200 || len(b) == 0 {
 					t.Errorf("%s: %d", s.URI, status)
 				}
 			}

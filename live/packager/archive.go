@@ -1,7 +1,6 @@
 package packager
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,86 +8,123 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
-	"github.com/barrage-live/barrage/storage/blob"
+	"github.com/barrage-live/barrage/internal/media/index"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 const (
-	// archiveQueue is how many objects may wait for the blob store, archiveBytes how many bytes the waiting
-	// ones and the one being written may have together: a count alone would let a fat stream hold
-	// gigabytes. What exceeds either bound is lost, counted and logged.
+	// archiveQueue is how many segments may wait for the recorder, archiveBytes how many bytes the
+	// waiting ones and the one being written may have together: a count alone would let a fat stream hold
+	// gigabytes. What exceeds either bound, or that of the node, is lost, counted and logged.
 	archiveQueue = 64
-	archiveBytes = 128 << 20
+	archiveBytes = 64 << 20
+	// waitingBytes is the bound of all broadcasts of a node together.
+	waitingBytes = 256 << 20
 	// archiveTries is how often one is tried, archiveTry how long each may take, archivePause how long
 	// after a failure.
 	archiveTries = 4
 	archiveTry   = 20 * time.Second
 	archivePause = time.Second
-	// archiveGrace is how long closing waits for what is queued.
+	// archiveGrace is how long closing waits for what is queued, and archiveLimit how long it waits at all: a
+	// call that hangs in the kernel ends when the kernel likes.
 	archiveGrace = 10 * time.Second
+	archiveLimit = 25 * time.Second
 )
 
-// archive writes complete segments to the blob store, one after the other, in a goroutine of its own.
+// Waiting counts the bytes that the Packagers of a node hold for their recorders. The zero value is ready.
+type Waiting struct{ bytes atomic.Int64 }
+
+// take counts bytes unless there are too many then.
+func (w *Waiting) take(n int64) bool {
+	if w.bytes.Add(n) <= waitingBytes {
+		return true
+	}
+	w.give(n)
+	return false
+}
+
+func (w *Waiting) give(n int64) { w.bytes.Add(-n) }
+
+// archive hands complete segments to the recorder, one after the other, in a goroutine of its own.
 type archive struct {
 	cfg    Config
-	queue  chan item
+	queue  chan recording.Piece
 	held   atomic.Int64 // bytes handed over and neither written nor given up
 	done   chan struct{}
 	ctx    context.Context //nolint:containedctx // the life of the goroutine
 	cancel context.CancelFunc
-	result func(n Name, err error)
+	result func(sequence uint64, err error)
 }
 
-type item struct {
-	name Name
-	body []byte
-}
-
-func startArchive(cfg Config, result func(Name, error)) *archive {
-	a := &archive{cfg: cfg, queue: make(chan item, archiveQueue), done: make(chan struct{}), result: result}
+func startArchive(cfg Config, result func(uint64, error)) *archive {
+	a := &archive{cfg: cfg, queue: make(chan recording.Piece, archiveQueue), done: make(chan struct{}), result: result}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	go a.run()
 	return a
 }
 
-// put hands an object over without waiting.
-func (a *archive) put(n Name, body []byte) error {
-	size := int64(len(body))
+// put hands a segment over without waiting.
+func (a *archive) put(p recording.Piece) error {
+	size := int64(len(p.Body))
+	if !a.cfg.Waiting.take(size) {
+		return errArchiveFull()
+	}
 	if a.held.Add(size) <= archiveBytes {
 		select {
-		case a.queue <- item{n, body}:
+		case a.queue <- p:
 			return nil
 		default:
 		}
 	}
-	a.held.Add(-size)
-	return fault.New(fault.Exhausted, "archive_full", "the blob store does not keep up")
+	a.give(size)
+	return errArchiveFull()
 }
 
-// close waits until everything handed over was written or given up. put must not be called any more.
+func (a *archive) give(size int64) {
+	a.held.Add(-size)
+	a.cfg.Waiting.give(size)
+}
+
+func errArchiveFull() error {
+	return fault.New(fault.Exhausted, "archive_full", "the recording does not keep up")
+}
+
+// close ends the recording and waits until everything handed over was written or given up. put must not be
+// called any more.
 func (a *archive) close() {
 	close(a.queue)
-	late := time.AfterFunc(archiveGrace, a.cancel)
-	<-a.done
-	late.Stop()
+	soon, late := time.AfterFunc(archiveGrace, a.cancel), time.NewTimer(archiveLimit)
+	defer soon.Stop()
+	defer late.Stop()
+	select {
+	case <-a.done:
+	case <-late.C:
+		a.cfg.Log.Error("the recording does not end: the storage hangs")
+	}
 	a.cancel()
 }
 
 func (a *archive) run() {
 	defer close(a.done)
-	for it := range a.queue {
+	for p := range a.queue {
 		start := time.Now()
-		err := a.try(it)
+		err := a.try(p)
 		if err == nil {
 			a.cfg.Metrics.stored.Observe(time.Since(start).Seconds())
 		}
-		a.result(it.name, err)
-		a.held.Add(-int64(len(it.body))) // last: until then the packager keeps the bytes too
+		a.result(p.Sequence, err)
+		a.give(int64(len(p.Body))) // last: until then the packager keeps the bytes too
+	}
+	// Not under a.ctx: the end is told however long the segments took.
+	ctx, cancel := context.WithTimeout(context.Background(), archiveTry)
+	defer cancel()
+	if err := a.cfg.Recorder.End(ctx, time.Now()); err != nil {
+		a.cfg.Log.Error("the recording stays open until it is recovered", slog.Any("error", err))
 	}
 }
 
-// try writes an object, several times if need be: a Put of the same bytes may be repeated whatever came of
-// it.
-func (a *archive) try(it item) (err error) {
+// try records a segment, several times if need be. What is given up is recorded as a gap.
+func (a *archive) try(p recording.Piece) (err error) {
 	for n := range archiveTries {
 		if n > 0 {
 			select {
@@ -97,21 +133,21 @@ func (a *archive) try(it item) (err error) {
 				return err
 			}
 		}
-		if err = a.write(it); err == nil {
-			return nil
+		if err = a.keep(p); err == nil || errors.Is(err, recording.ErrPaused) {
+			return err
 		}
-		a.cfg.Log.Warn("segment not stored", slog.String("name", it.name.String()), slog.Any("error", err))
-		if errors.Is(err, blob.ErrExists) {
-			return err // and will be there the next time
+		a.cfg.Log.Warn("segment not recorded", slog.Uint64("segment", p.Sequence), slog.Any("error", err))
+		if fault.KindOf(err) == fault.Fenced || fault.CodeOf(err) == "storage_full" {
+			break // and will be the next time
 		}
 	}
+	p.Gap, p.Place = true, index.Place{}
+	_ = a.keep(p) // without it the segment is simply missing
 	return err
 }
 
-func (a *archive) write(it item) error {
+func (a *archive) keep(p recording.Piece) error {
 	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
 	defer cancel()
-	_, err := a.cfg.Blobs.Put(ctx, prefix(a.cfg.Channel, a.cfg.Broadcast)+it.name.String(), bytes.NewReader(it.body),
-		blob.PutOptions{Size: int64(len(it.body)), ContentType: "video/mp4"})
-	return err
+	return a.cfg.Recorder.Keep(ctx, p) //nolint:wrapcheck // it says all there is to say
 }

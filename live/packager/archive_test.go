@@ -2,8 +2,6 @@ package packager
 
 import (
 	"context"
-	"io"
-	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,58 +10,71 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
-	"github.com/barrage-live/barrage/storage/blob"
+	"github.com/barrage-live/barrage/live/recording"
+	"github.com/barrage-live/barrage/storage/table"
 )
 
-// countingBlobs counts the writes of each object.
-type countingBlobs struct {
-	Blobs
-	mu   sync.Mutex
-	puts map[string]int
+// countingRecorder notes which segments were kept.
+type countingRecorder struct {
+	Recorder
+	mu    sync.Mutex
+	kept  []uint64
+	ended int
 }
 
-func (b *countingBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
-	b.mu.Lock()
-	b.puts[key]++
-	b.mu.Unlock()
-	return b.Blobs.Put(ctx, key, r, o)
+func (r *countingRecorder) Keep(ctx context.Context, p recording.Piece) error {
+	r.mu.Lock()
+	r.kept = append(r.kept, p.Sequence)
+	r.mu.Unlock()
+	return r.Recorder.Keep(ctx, p)
 }
 
-// once checks that these objects of the broadcast, and no others, were written, each a single time.
-func (b *countingBlobs) once(t *testing.T, names ...string) {
+func (r *countingRecorder) End(ctx context.Context, at time.Time) error {
+	r.mu.Lock()
+	r.ended++
+	r.mu.Unlock()
+	return r.Recorder.End(ctx, at)
+}
+
+// once checks that the first n segments, and no others, were kept, each a single time, and the end was told.
+func (r *countingRecorder) once(t *testing.T, n int) {
 	t.Helper()
-	want := map[string]int{}
-	for _, n := range names {
-		want[prefix(channel, broadcast)+n] = 1
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, sequence := range r.kept {
+		if sequence != uint64(i) {
+			t.Errorf("kept in place %d: segment %d", i, sequence)
+		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !maps.Equal(b.puts, want) {
-		t.Errorf("written: %v, want %v", b.puts, want)
+	if len(r.kept) != n || r.ended != 1 {
+		t.Errorf("%d segments were kept, want %d; the end was told %d times", len(r.kept), n, r.ended)
 	}
 }
 
-// TestArchiveIsBoundedByBytes fills the queue with one object that nobody writes, so that no segment fits
+// TestArchiveIsBoundedByBytes fills the queue with one segment that nobody writes, so that no other fits
 // beside it.
 func TestArchiveIsBoundedByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
-		p := start(t, blobs)
-		fat := Name{Kind: Init, Number: 99}
-		if err := p.archive.put(fat, make([]byte, archiveBytes+1)); fault.CodeOf(err) != "archive_full" {
-			t.Fatalf("an object over the bound: %v", err)
+		rec := &brokenRecorder{Recorder: newRecorder(t), hang: make(chan struct{})}
+		p := start(t, rec)
+		fat := func(n int) recording.Piece {
+			return recording.Piece{Segment: index.Segment{Sequence: 99}, Body: make([]byte, n)}
 		}
-		if err := p.archive.put(fat, make([]byte, archiveBytes)); err != nil {
-			t.Fatalf("an object of exactly the bound: %v", err)
+		if err := p.archive.put(fat(archiveBytes + 1)); fault.CodeOf(err) != "archive_full" {
+			t.Fatalf("a segment over the bound: %v", err)
+		}
+		if err := p.archive.put(fat(archiveBytes)); err != nil {
+			t.Fatalf("a segment of exactly the bound: %v", err)
 		}
 		pub := attach(t, p, mediatest.Source{})
 		pub.play(0, 30*time.Second)
 		if n := len(p.archive.queue); n != 0 || p.archive.held.Load() != archiveBytes {
-			t.Errorf("%d objects and %d bytes wait", n, p.archive.held.Load())
+			t.Errorf("%d segments and %d bytes wait", n, p.archive.held.Load())
 		}
-		if lost := testutil.ToFloat64(p.cfg.Metrics.lost); lost != 15 {
-			t.Errorf("lost: got %v, want the init segment and the 14 complete segments", lost)
+		if lost := testutil.ToFloat64(p.cfg.Metrics.lost); lost != 14 {
+			t.Errorf("lost: got %v, want the 14 complete segments", lost)
 		}
 		m := text(t, p)
 		for i, s := range m.Segments {
@@ -71,14 +82,14 @@ func TestArchiveIsBoundedByBytes(t *testing.T) {
 				t.Errorf("segment %d: gap %v, listed without parts %v", i, s.Gap, aged)
 			}
 		}
-		blobs.mu.Lock()
-		blobs.fail = true
-		blobs.mu.Unlock()
-		close(blobs.hang)
-		pub.play(pub.since(), 40*time.Second) // the object is given up, its bytes are free again
-		blobs.mu.Lock()
-		blobs.fail = false
-		blobs.mu.Unlock()
+		rec.mu.Lock()
+		rec.fail = true
+		rec.mu.Unlock()
+		close(rec.hang)
+		pub.play(pub.since(), 40*time.Second) // the segment is given up, its bytes are free again
+		rec.mu.Lock()
+		rec.fail = false
+		rec.mu.Unlock()
 		pub.play(pub.since(), 80*time.Second)
 		if held := p.archive.held.Load(); held != 0 {
 			t.Errorf("%d bytes are held and nothing waits", held)
@@ -94,13 +105,13 @@ func TestArchiveIsBoundedByBytes(t *testing.T) {
 // parts have long left the playlist.
 func TestSegmentLostLateBecomesAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
-		p := startListing(t, blobs, 10*time.Minute)
+		rec := &brokenRecorder{Recorder: newRecorder(t), hang: make(chan struct{})}
+		p := startListing(t, rec, 10*time.Minute)
 		pub := attach(t, p, mediatest.Source{GOP: 120})
-		giveUp := archiveTries*archiveTry + (archiveTries-1)*archivePause
-		pub.play(0, 2*giveUp-10*time.Second) // the init segment is given up, segment 0 not yet
+		giveUp := (archiveTries+1)*archiveTry + (archiveTries-1)*archivePause // and to say that it is a gap
+		pub.play(0, giveUp-10*time.Second)                                    // segment 0 is not given up yet
 		read(t, p, "0.m4s")
-		pub.play(pub.since(), 2*giveUp+10*time.Second)
+		pub.play(pub.since(), giveUp+10*time.Second)
 		lists := func(want int) {
 			t.Helper()
 			m := text(t, p)
@@ -125,46 +136,86 @@ func TestSegmentLostLateBecomesAGap(t *testing.T) {
 	})
 }
 
-// answeringBlobs gives an answer to the first Put of each object, after its effect.
-type answeringBlobs struct {
-	Blobs
+// answeringRecorder gives an answer to the first try, after its effect.
+type answeringRecorder struct {
+	Recorder
 	answer error
-	puts   int
+	tries  int
+	gaps   int
 }
 
-func (b *answeringBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
-	b.puts++
-	info, err := b.Blobs.Put(ctx, key, r, o)
-	if b.puts == 1 {
-		err = b.answer
+func (r *answeringRecorder) Keep(ctx context.Context, p recording.Piece) error {
+	if p.Gap {
+		r.gaps++
+		return r.Recorder.Keep(ctx, p)
 	}
-	return info, err
+	r.tries++
+	err := r.Recorder.Keep(ctx, p)
+	if r.tries == 1 {
+		err = r.answer
+	}
+	return err
 }
 
-// TestAnswersOfTheStore: what is repeated and what is given up. The store itself takes the repetition of an
-// object that is there.
-func TestAnswersOfTheStore(t *testing.T) {
+// TestAnswersOfTheRecorder: what is repeated, what is given up, and what then becomes of it.
+func TestAnswersOfTheRecorder(t *testing.T) {
 	for _, c := range []struct {
-		answer error
-		puts   int
-		lost   bool
+		answer      error
+		tries, gaps int
+		lost        bool
 	}{
-		{nil, 1, false},
-		{blob.ErrUnknown, 2, false},
-		{fault.New(fault.Unavailable, "storage_full", "the disk is full"), 2, false},
-		{blob.ErrExists, 1, true},
+		{nil, 1, 0, false},
+		{table.ErrUnknown, 2, 0, false},
+		{fault.New(fault.Unavailable, "storage_failed", "the disk failed"), 2, 0, false},
+		{fault.New(fault.Unavailable, "storage_full", "the disk is full"), 1, 1, true},
+		{table.ErrFenced, 1, 1, true},
+		{recording.ErrPaused, 1, 0, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			blobs := &answeringBlobs{Blobs: newBlobs(t), answer: c.answer}
+			rec := &answeringRecorder{Recorder: newRecorder(t), answer: c.answer}
+			cfg := start(t, forgetful{}).cfg
+			cfg.Recorder = rec
 			var outcome error
-			a := startArchive(start(t, blobs).cfg, func(_ Name, err error) { outcome = err })
-			if err := a.put(Name{Number: 7}, []byte("media")); err != nil {
+			a := startArchive(cfg, func(_ uint64, err error) { outcome = err })
+			if err := a.put(recording.Piece{
+				Segment: index.Segment{Sequence: 7, Duration: time.Second}, Target: 4 * time.Second, Body: []byte("media"), InitBody: []byte("init"),
+			}); err != nil {
 				t.Fatal(err)
 			}
 			a.close()
-			if blobs.puts != c.puts || (outcome != nil) != c.lost {
-				t.Errorf("the store answered %v: %d puts, in the end %v", c.answer, blobs.puts, outcome)
+			if rec.tries != c.tries || rec.gaps != c.gaps || (outcome != nil) != c.lost {
+				t.Errorf("the recorder answered %v: %d tries, %d gaps, in the end %v", c.answer, rec.tries, rec.gaps, outcome)
 			}
 		})
 	}
+}
+
+// TestNodeIsBoundedByBytes: broadcasts share one bound, and give back what they took.
+func TestNodeIsBoundedByBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var node Waiting
+		hang := make(chan struct{})
+		var all []*archive
+		for range waitingBytes / archiveBytes {
+			cfg := start(t, forgetful{}).cfg
+			cfg.Waiting, cfg.Recorder = &node, &brokenRecorder{Recorder: forgetful{}, hang: hang}
+			a := startArchive(cfg, func(uint64, error) {})
+			if err := a.put(recording.Piece{Body: make([]byte, archiveBytes)}); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, a)
+		}
+		for _, a := range all {
+			if err := a.put(recording.Piece{Body: []byte("x")}); fault.CodeOf(err) != "archive_full" {
+				t.Errorf("a byte more than the node may hold: %v", err)
+			}
+		}
+		close(hang)
+		for _, a := range all {
+			a.close()
+		}
+		if n := node.bytes.Load(); n != 0 {
+			t.Errorf("%d bytes are counted and nothing waits", n)
+		}
+	})
 }

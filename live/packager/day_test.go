@@ -2,7 +2,6 @@ package packager
 
 import (
 	"context"
-	"io"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -11,18 +10,25 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 	"github.com/barrage-live/barrage/live"
-	"github.com/barrage-live/barrage/storage/blob"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
-// forgetful takes objects and keeps none, so that the memory of a test is that of the packager.
+// forgetful takes segments and keeps none, so that the memory of a test is that of the packager.
 type forgetful struct{}
 
-func (forgetful) Put(_ context.Context, _ string, r io.Reader, _ blob.PutOptions) (blob.Info, error) {
-	_, err := io.Copy(io.Discard, r)
-	return blob.Info{}, err
+func (forgetful) Keep(context.Context, recording.Piece) error { return nil }
+
+func (forgetful) End(context.Context, time.Time) error { return nil }
+
+func (forgetful) Paused() bool { return false }
+
+func (forgetful) Segment(context.Context, uint64) (*recording.Media, error) {
+	return nil, recording.ErrNone
 }
 
-func (forgetful) Open(context.Context, string) (*blob.Object, error) { return nil, blob.ErrNoObject }
+func (forgetful) InitSegment(context.Context, uint32) (*recording.Media, error) {
+	return nil, recording.ErrNone
+}
 
 // TestADay is point 25: a day with a thousand reconnects and timestamps that wrap. The clock must not
 // drift, sequence numbers must not repeat, and neither playlist nor memory may grow.

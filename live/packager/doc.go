@@ -1,8 +1,8 @@
 // Package packager turns the Streams of one broadcast into one low-latency HLS playlist that outlives them.
 //
 // A Packager owns the segmenter and the playlist of a broadcast, the parts of its last seconds in memory,
-// and two goroutines: the pump, which reads the attached Stream, and the archive, which writes each
-// complete segment once to the blob store. Its owner (actors/live/broadcast) attaches Streams and finishes
+// and two goroutines: the pump, which reads the attached Stream, and the archive, which hands each complete
+// segment to the Recorder (live/recording). Its owner (actors/live/broadcast) attaches Streams and finishes
 // it; egress asks it for playlists and media from as many goroutines as there are viewers.
 //
 //	Attach ---> [live] --Interrupt, end of the Stream--> [interrupted] --Attach--> [live] (discontinuity)
@@ -19,16 +19,17 @@
 //     context ends, when the broadcast ends, or after three target durations; Waiting tells how many there
 //     are. One without directives waits only when the broadcast begins, for the first complete segment:
 //     readers that know no parts give up on a playlist without any.
-//  4. A part can be read as long as it is listed and three target durations more, a segment as long as the
-//     blob store keeps it. An init segment is in memory while a segment listed needs it and three target
-//     durations more. The hinted part can be asked for before it exists.
-//  5. The blob store may be slow or away: the last seconds are served from memory, the queue to it is
-//     bounded by 64 objects and by 128 MiB, and a segment that could not be kept is counted, logged and
-//     becomes a gap. The archive may learn of it minutes later: until then the segment is served from
+//  4. A part can be read as long as it is listed and three target durations more, a segment as long as it is
+//     recorded. An init segment is in memory while a segment listed needs it and three target durations more.
+//     The hinted part can be asked for before it exists.
+//  5. The recorder may be slow or away: the last seconds are served from memory, the queue to it is bounded
+//     by 64 segments and by 64 MiB, and by 256 MiB of all broadcasts of the node together. A segment that
+//     could not be recorded is counted, logged and becomes a gap; so does one that was not, because the disk
+//     is nearly full. The archive may learn of it minutes later: until then the segment is served from
 //     memory. A player that has it in its list and asks for delta updates does not hear of the gap; it gets
 //     "no_media" and goes on after it.
 //
 // Refusals: fault.Invalid "playlist_too_far" and what m3u8.ParseDirectives refuses; fault.NotFound
 // "no_media" and "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed,
-// "packager_closed"; and the blob store's.
+// "packager_closed"; and those of the recording.
 package packager

@@ -6,22 +6,27 @@ import (
 	"slices"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 // held is a segment in memory.
 type held struct {
+	opened   segmenter.Open
 	sequence uint64
 	parts    [][]byte
 	whole    []byte // all parts in a row, once the segment is complete; the parts are then slices of it
 	duration time.Duration
-	stored   bool // in the blob store, or given up
+	stored   bool // recorded, or given up
 }
 
 // heldInit is an init segment in memory.
 type heldInit struct {
 	number uint64
 	body   []byte
+	tracks []media.Track
 	last   uint64 // the newest segment that needs it
 	// unlisted is the length of the broadcast when it was found that no segment listed needs it; zero while
 	// one does.
@@ -46,14 +51,11 @@ func (m *memory) init(number uint64) *heldInit {
 	return nil
 }
 
-// configure takes the init segment of the segments opened from now on and reports whether it was not held
-// before.
-func (m *memory) configure(number uint64, body []byte) bool {
-	if m.init(number) != nil {
-		return false
+// configure takes the init segment of the segments opened from now on.
+func (m *memory) configure(e *segmenter.Init) {
+	if number := uint64(e.Number); m.init(number) == nil {
+		m.inits = append(m.inits, &heldInit{number: number, body: e.Bytes, tracks: e.Tracks})
 	}
-	m.inits = append(m.inits, &heldInit{number: number, body: body})
-	return true
 }
 
 // forget lets go of init segments that no segment from first on has needed for a span.
@@ -71,11 +73,29 @@ func (m *memory) forget(first uint64, span time.Duration) {
 	})
 }
 
-func (m *memory) open(sequence, init uint64) {
-	m.segments = append(m.segments, &held{sequence: sequence})
-	if h := m.init(init); h != nil {
-		h.last = sequence
+func (m *memory) open(e *segmenter.Open) {
+	m.segments = append(m.segments, &held{opened: *e, sequence: e.Sequence})
+	if h := m.init(uint64(e.Init)); h != nil {
+		h.last = e.Sequence
 	}
+}
+
+// piece is a complete segment as it is recorded.
+func (m *memory) piece(s *held) recording.Piece {
+	p := recording.Piece{
+		Segment: index.Segment{
+			Sequence: s.sequence, Init: uint32(s.opened.Init), Discontinuity: s.opened.Discontinuity, Independent: s.opened.Independent,
+			Media: s.opened.Media, Duration: s.duration,
+		},
+		Body: s.whole, Init: index.Init{Number: uint32(s.opened.Init)},
+	}
+	h := m.init(uint64(s.opened.Init))
+	p.InitBody = h.body
+	for _, t := range h.tracks {
+		p.Init.Codecs = append(p.Init.Codecs, t.Config.Name)
+		p.Init.Width, p.Init.Height = max(p.Init.Width, t.Config.Width), max(p.Init.Height, t.Config.Height)
+	}
+	return p
 }
 
 func (m *memory) add(b []byte) {

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
 )
 
 // TestInitSegmentsAreForgotten changes the parameter sets with every segment. The store loses all, so that
 // what can be read is in memory.
 func TestInitSegmentsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blobs := &brokenBlobs{Blobs: newBlobs(t), fail: true}
-		p := start(t, blobs)
+		rec := &brokenRecorder{Recorder: newRecorder(t), fail: true}
+		p := start(t, rec)
 		pub := attach(t, p, mediatest.Source{GOP: 30})
 		for i, u := range pub.src.Units(3 * time.Minute) {
 			if u.Key {
@@ -42,12 +43,14 @@ func TestInitSegmentsAreForgotten(t *testing.T) {
 	})
 }
 
-func TestInitSegmentThatComesBackIsStoredAgain(t *testing.T) {
+func TestInitSegmentThatComesBackIsHeldAgain(t *testing.T) {
 	var m memory
-	if !m.configure(0, []byte("a")) || m.configure(0, []byte("a")) {
-		t.Fatal("an init segment is new once")
+	again := &segmenter.Init{Bytes: []byte("a")}
+	m.configure(again)
+	if m.configure(again); len(m.inits) != 1 {
+		t.Fatal("an init segment is held once")
 	}
-	m.open(0, 0)
+	m.open(&segmenter.Open{})
 	m.length = 10 * time.Second
 	m.forget(0, 12*time.Second)
 	m.forget(1, 12*time.Second)
@@ -59,7 +62,7 @@ func TestInitSegmentThatComesBackIsStoredAgain(t *testing.T) {
 	if m.forget(1, 12*time.Second); m.init(0) != nil {
 		t.Error("it was not forgotten")
 	}
-	if !m.configure(0, []byte("a")) {
-		t.Error("it is not new after it was forgotten")
+	if m.configure(again); m.init(0) == nil {
+		t.Error("it is not held again after it was forgotten")
 	}
 }

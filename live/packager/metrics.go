@@ -13,6 +13,7 @@ type Metrics struct {
 	waiting    prometheus.Gauge
 	timeouts   prometheus.Counter
 	lost       prometheus.Counter
+	paused     prometheus.Counter
 	stored     prometheus.Histogram
 }
 
@@ -47,14 +48,17 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "barrage_packager_wait_timeouts_total", Help: "Requests that waited three target durations in vain.",
 		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "barrage_packager_lost_segments_total", Help: "Segments that could not be written to the blob store.",
+			Name: "barrage_packager_lost_segments_total", Help: "Segments that could not be recorded.",
+		}),
+		paused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "barrage_packager_unrecorded_segments_total", Help: "Segments that were not recorded because the disk is nearly full.",
 		}),
 		stored: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "barrage_packager_store_seconds",
-			Help:    "Time to write one segment to the blob store.",
+			Help:    "Time to record one segment.",
 			Buckets: []float64{1e-3, 5e-3, 25e-3, 100e-3, 500e-3, 2, 10},
 		}),
 	}
-	r.MustRegister(m.broadcasts, m.parts, m.bytes, m.delay, m.skipped, m.corrected, m.waiting, m.timeouts, m.lost, m.stored)
+	r.MustRegister(m.broadcasts, m.parts, m.bytes, m.delay, m.skipped, m.corrected, m.waiting, m.timeouts, m.lost, m.paused, m.stored)
 	return m
 }

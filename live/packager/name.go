@@ -3,6 +3,8 @@ package packager
 import (
 	"strconv"
 	"strings"
+
+	"github.com/barrage-live/barrage/internal/media/index"
 )
 
 // Kind tells what a Name names.
@@ -27,14 +29,13 @@ type Name struct {
 
 // String gives the file name.
 func (n Name) String() string {
-	num := strconv.FormatUint(n.Number, 10)
 	switch n.Kind {
 	case Part:
-		return num + "." + strconv.Itoa(n.Part) + ".m4s"
+		return strconv.FormatUint(n.Number, 10) + "." + strconv.Itoa(n.Part) + ".m4s"
 	case Init:
-		return "init-" + num + ".mp4"
+		return index.InitName(n.Number)
 	default:
-		return num + ".m4s"
+		return index.SegmentName(n.Number)
 	}
 }
 

@@ -21,7 +21,7 @@ type Packager struct {
 	cfg     Config
 	target  time.Duration
 	archive *archive
-	zip     zipper
+	zip     Zipper
 	cutter  *segmenter.Segmenter // the pump's while it runs, else the owner's
 
 	pump struct {
@@ -144,7 +144,7 @@ func (p *Packager) end() bool {
 	}
 	if p.mu.playlist != nil {
 		p.mu.playlist.End()
-		p.snapshot.Store(newSnapshot(p.mu.playlist.Text(), &p.zip))
+		p.snapshot.Store(NewSnapshot(p.mu.playlist.Text(), &p.zip))
 	}
 	p.wake(nil, true)
 	return true

@@ -15,7 +15,6 @@ import (
 	"weak"
 
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -24,8 +23,8 @@ import (
 	"github.com/barrage-live/barrage/internal/media/m3u8"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 	"github.com/barrage-live/barrage/live"
-	"github.com/barrage-live/barrage/storage/blob"
-	"github.com/barrage-live/barrage/storage/blob/fileblob"
+	"github.com/barrage-live/barrage/live/recording"
+	"github.com/barrage-live/barrage/live/recording/recordingtest"
 )
 
 const (
@@ -33,27 +32,21 @@ const (
 	broadcast = id.Broadcast("0123456789abcdef0123456789abcdef")
 )
 
-func newBlobs(t *testing.T) *blob.Store {
+func newRecorder(t *testing.T) Recorder {
 	t.Helper()
-	d, err := fileblob.Open(fileblob.Config{Dir: "/b", FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := blob.New(d)
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return recordingtest.Writer(recordingtest.New(t), channel, broadcast, time.Now())
 }
 
-func start(t *testing.T, blobs Blobs) *Packager {
+func start(t *testing.T, r Recorder) *Packager {
 	t.Helper()
-	return startListing(t, blobs, time.Minute)
+	return startListing(t, r, time.Minute)
 }
 
 // startListing starts a Packager whose playlist lists a window of the past.
-func startListing(t *testing.T, blobs Blobs, window time.Duration) *Packager {
+func startListing(t *testing.T, r Recorder, window time.Duration) *Packager {
 	t.Helper()
 	p, err := Start(Config{
-		Channel: channel, Broadcast: broadcast, Start: time.Now(), Blobs: blobs, Window: window,
+		Channel: channel, Broadcast: broadcast, Start: time.Now(), Recorder: r, Window: window,
 		Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(prometheus.NewRegistry()),
 	})
 	if err != nil {
@@ -115,7 +108,7 @@ func read(t *testing.T, p *Packager, name string) []byte {
 	if !ok {
 		t.Fatalf("%q is no name", name)
 	}
-	r, err := p.Open(t.Context(), broadcast, n)
+	r, err := p.Open(t.Context(), n)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -129,8 +122,8 @@ func read(t *testing.T, p *Packager, name string) []byte {
 
 func TestLifeOfABroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blobs := &countingBlobs{Blobs: newBlobs(t), puts: map[string]int{}}
-		p := start(t, blobs)
+		rec := &countingRecorder{Recorder: newRecorder(t)}
+		p := start(t, rec)
 		first := attach(t, p, mediatest.Source{Sound: true})
 		first.play(0, 10*time.Second)
 		first.stream.Close(nil)
@@ -159,13 +152,13 @@ func TestLifeOfABroadcast(t *testing.T) {
 		if err := p.Attach(first.stream); fault.CodeOf(err) != "broadcast_ended" {
 			t.Errorf("attach behind the end: %v", err)
 		}
-		blobs.once(t, "init-0.mp4", "0.m4s", "1.m4s", "2.m4s", "3.m4s", "4.m4s", "5.m4s", "6.m4s", "7.m4s", "8.m4s", "9.m4s")
+		rec.once(t, 10)
 	})
 }
 
 func TestTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		p := start(t, newRecorder(t))
 		a := attach(t, p, mediatest.Source{})
 		a.play(0, 5*time.Second)
 		b := attach(t, p, mediatest.Source{})
@@ -189,7 +182,7 @@ func TestTakeover(t *testing.T) {
 
 func TestPartsMakeTheSegment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		p := start(t, newRecorder(t))
 		attach(t, p, mediatest.Source{Sound: true}).play(0, 7*time.Second)
 		for _, s := range text(t, p).Segments {
 			var joined strings.Builder
@@ -205,7 +198,7 @@ func TestPartsMakeTheSegment(t *testing.T) {
 
 func TestRequestWaitsForItsPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		p := start(t, newRecorder(t))
 		pub := attach(t, p, mediatest.Source{Sound: true})
 		began := time.Now()
 		type answer struct {
@@ -233,7 +226,7 @@ func TestRequestWaitsForItsPart(t *testing.T) {
 		for _, want := range []struct {
 			at  time.Duration
 			has string
-		}{{2 * time.Second, "/0.m4s\n"}, {3 * time.Second, "/1.1.m4s"}, {4 * time.Second, "/1.m4s\n"}} {
+		}{{2 * time.Second, "\n0.m4s\n"}, {3 * time.Second, "1.1.m4s"}, {4 * time.Second, "\n1.m4s\n"}} {
 			got := <-answers
 			if got.err != nil || !strings.Contains(got.text, want.has) {
 				t.Fatalf("got %v without %s", got.err, want.has)
@@ -263,7 +256,7 @@ func TestWaitingEnds(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := start(t, newBlobs(t))
+				p := start(t, newRecorder(t))
 				pub := attach(t, p, mediatest.Source{})
 				pub.play(0, 5*time.Second)
 				pub.stream.Close(nil)
@@ -292,7 +285,7 @@ func TestWaitingEnds(t *testing.T) {
 
 func TestHintedPartIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		p := start(t, newRecorder(t))
 		pub := attach(t, p, mediatest.Source{Sound: true})
 		pub.play(0, 3500*time.Millisecond+20*time.Millisecond)
 		for i := range 8 {
@@ -308,7 +301,7 @@ func TestHintedPartIsAwaited(t *testing.T) {
 				t.Errorf("hint %d, %s, was not listed", i, hint)
 			}
 		}
-		if _, err := p.Open(t.Context(), broadcast, Name{Kind: Part, Number: 99}); fault.CodeOf(err) != "no_media" {
+		if _, err := p.Open(t.Context(), Name{Kind: Part, Number: 99}); fault.CodeOf(err) != "no_media" {
 			t.Errorf("a part that is not hinted: %v", err)
 		}
 	})
@@ -332,7 +325,7 @@ func listed(m *playlist.Media, uri string) bool {
 
 func TestMediaOutliveTheirListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		p := start(t, newRecorder(t))
 		pub := attach(t, p, mediatest.Source{Sound: true})
 		pub.play(0, 4*time.Second+100*time.Millisecond)
 		segment := read(t, p, "0.m4s")
@@ -345,7 +338,7 @@ func TestMediaOutliveTheirListing(t *testing.T) {
 			t.Error("the part has changed")
 		}
 		pub.play(pub.since(), 40*time.Second) // the grace is over; the segment comes from the blob store
-		if _, err := p.Open(t.Context(), broadcast, Name{Kind: Part, Part: 0}); fault.CodeOf(err) != "no_media" {
+		if _, err := p.Open(t.Context(), Name{Kind: Part, Part: 0}); fault.CodeOf(err) != "no_media" {
 			t.Errorf("the part is still there: %v", err)
 		}
 		if got := read(t, p, "0.m4s"); string(got) != string(segment) {
@@ -364,7 +357,7 @@ func TestMediaOutliveTheirListing(t *testing.T) {
 // TestCloseFreesTheMedia: whoever still holds a closed Packager, such as a cache, must not keep its last
 // seconds in memory.
 func TestCloseFreesTheMedia(t *testing.T) {
-	p := start(t, newBlobs(t))
+	p := start(t, newRecorder(t))
 	stream := func() weak.Pointer[live.Stream] {
 		src := mediatest.Source{Sound: true, Start: time.Now()}
 		s := live.NewStream(id.NewStream(), src.Tracks())
@@ -390,15 +383,15 @@ func TestCloseFreesTheMedia(t *testing.T) {
 	runtime.KeepAlive(p)
 }
 
-// brokenBlobs fails, or never returns, as long as it is told to.
-type brokenBlobs struct {
-	Blobs
+// brokenRecorder fails, or never returns, as long as it is told to.
+type brokenRecorder struct {
+	Recorder
 	mu   sync.Mutex
 	fail bool
 	hang chan struct{}
 }
 
-func (b *brokenBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.PutOptions) (blob.Info, error) {
+func (b *brokenRecorder) Keep(ctx context.Context, p recording.Piece) error {
 	b.mu.Lock()
 	fail, hang := b.fail, b.hang
 	b.mu.Unlock()
@@ -406,24 +399,24 @@ func (b *brokenBlobs) Put(ctx context.Context, key string, r io.Reader, o blob.P
 		select {
 		case <-hang:
 		case <-ctx.Done():
-			return blob.Info{}, ctx.Err()
+			return ctx.Err()
 		}
 	}
 	if fail {
-		return blob.Info{}, fault.New(fault.Unavailable, "storage_failed", "the disk is broken")
+		return fault.New(fault.Unavailable, "storage_failed", "the disk is broken")
 	}
-	return b.Blobs.Put(ctx, key, r, o)
+	return b.Recorder.Keep(ctx, p)
 }
 
-func TestBrokenBlobStoreDoesNotStopTheBroadcast(t *testing.T) {
+func TestBrokenRecorderDoesNotStopTheBroadcast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blobs := &brokenBlobs{Blobs: newBlobs(t), fail: true}
-		p := start(t, blobs)
+		rec := &brokenRecorder{Recorder: newRecorder(t), fail: true}
+		p := start(t, rec)
 		pub := attach(t, p, mediatest.Source{})
 		pub.play(0, 30*time.Second)
-		blobs.mu.Lock()
-		blobs.fail = false
-		blobs.mu.Unlock()
+		rec.mu.Lock()
+		rec.fail = false
+		rec.mu.Unlock()
 		pub.play(pub.since(), 60*time.Second)
 		m := text(t, p)
 		gaps := 0
@@ -440,10 +433,10 @@ func TestBrokenBlobStoreDoesNotStopTheBroadcast(t *testing.T) {
 	})
 }
 
-func TestSlowBlobStoreIsBounded(t *testing.T) {
+func TestSlowRecorderIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blobs := &brokenBlobs{Blobs: newBlobs(t), hang: make(chan struct{})}
-		p := start(t, blobs)
+		rec := &brokenRecorder{Recorder: newRecorder(t), hang: make(chan struct{})}
+		p := start(t, rec)
 		pub := attach(t, p, mediatest.Source{GOP: 30, Size: 10})
 		pub.play(0, 3*time.Minute)
 		p.mu.Lock()
@@ -452,7 +445,7 @@ func TestSlowBlobStoreIsBounded(t *testing.T) {
 		if n > archiveQueue+40 {
 			t.Errorf("%d segments are in memory", n)
 		}
-		close(blobs.hang)
+		close(rec.hang)
 		synctest.Wait()
 		pub.play(pub.since(), 3*time.Minute+10*time.Second)
 		read(t, p, "185.m4s")
@@ -461,10 +454,10 @@ func TestSlowBlobStoreIsBounded(t *testing.T) {
 
 func TestMultivariantTellsTheTruth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, newBlobs(t))
+		p := start(t, newRecorder(t))
 		pub := attach(t, p, mediatest.Source{Sound: true, Size: 8000})
 		pub.play(0, 20*time.Second)
-		d, err := p.Multivariant(t.Context())
+		d, err := p.Multivariant(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -507,7 +500,7 @@ func TestHealthWarns(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := start(t, newBlobs(t))
+				p := start(t, newRecorder(t))
 				if w := p.Health().Warnings; w != nil {
 					t.Errorf("before anything was attached: %v", w)
 				}

@@ -1,11 +1,14 @@
 package packager
 
 import (
+	"errors"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/media/m3u8"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 // memoryTargets is how long a segment stays in memory, in target durations: three while its parts are
@@ -31,7 +34,7 @@ func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	if p.mu.playlist == nil {
 		return
 	}
-	s := newSnapshot(p.mu.playlist.Text(), &p.zip)
+	s := NewSnapshot(p.mu.playlist.Text(), &p.zip)
 	p.snapshot.Store(s)
 	p.mu.memory.forget(s.First, initTargets*p.target)
 	p.wake(s, false)
@@ -46,28 +49,26 @@ func (p *Packager) apply(e segmenter.Event, rest []segmenter.Event) {
 	switch e := e.(type) {
 	case *segmenter.Init:
 		m.tracks = e.Tracks
-		if m.memory.configure(uint64(e.Number), e.Bytes) {
-			p.keep(Name{Kind: Init, Number: uint64(e.Number)}, e.Bytes)
-		}
+		m.memory.configure(e)
 	case *segmenter.Open:
 		if m.playlist == nil {
 			m.playlist = m3u8.NewWriter(m3u8.Config{
 				Target: p.target, PartTarget: p.cutter.PartTarget(), Window: p.cfg.Window,
 			})
 		}
-		m.memory.open(e.Sequence, uint64(e.Init))
+		m.memory.open(e)
 		m.playlist.Open(m3u8.Segment{
-			URI: p.uri(Name{Number: e.Sequence}), Map: p.uri(Name{Kind: Init, Number: uint64(e.Init)}),
+			URI: Name{Number: e.Sequence}.String(), Map: Name{Kind: Init, Number: uint64(e.Init)}.String(),
 			Time: p.cfg.Start.Add(e.Media), Discontinuity: e.Discontinuity, Independent: e.Independent,
 		})
 	case *segmenter.Part:
 		p.part(e, rest)
 	case *segmenter.Close:
 		s := m.memory.close(e)
-		m.playlist.Close(p.uri(Name{Kind: Part, Number: e.Sequence + 1}))
+		m.playlist.Close(Name{Kind: Part, Number: e.Sequence + 1}.String())
 		m.rates.add(len(s.whole), s.duration)
 		m.memory.age(memoryTargets * p.target)
-		p.keep(Name{Number: e.Sequence}, s.whole)
+		p.keep(s)
 	}
 }
 
@@ -83,46 +84,48 @@ func (p *Packager) part(e *segmenter.Part, rest []segmenter.Event) {
 	m.memory.add(e.Bytes)
 	m.rates.picture(e.Pictures, e.Duration())
 	m.playlist.Part(m3u8.Part{
-		URI:      p.uri(Name{Kind: Part, Number: e.Sequence, Part: e.Index}),
+		URI:      Name{Kind: Part, Number: e.Sequence, Part: e.Index}.String(),
 		Duration: e.Duration(), Independent: e.Independent,
-	}, p.uri(next))
+	}, next.String())
 	p.cfg.Metrics.parts.Inc()
 	p.cfg.Metrics.bytes.Add(float64(len(e.Bytes)))
 }
 
-func (p *Packager) uri(n Name) string { return string(p.cfg.Broadcast) + "/" + n.String() }
-
-// keep hands an object to the archive. The caller holds the lock.
-func (p *Packager) keep(n Name, body []byte) {
-	if err := p.archive.put(n, body); err != nil {
-		p.settle(n, err)
+// keep hands a segment to the archive. The caller holds the lock.
+func (p *Packager) keep(s *held) {
+	r := &p.mu.rates
+	piece := p.mu.memory.piece(s)
+	piece.Target = p.target
+	piece.Peak, piece.FPS = int64(math.Ceil(max(r.peak, r.average())*headroom)), r.fps()
+	if err := p.archive.put(piece); err != nil {
+		p.settle(s.sequence, err)
 	}
 }
 
 // archived hears from the archive. A loss is shown at once: behind the end no part comes that would show it.
-func (p *Packager) archived(n Name, err error) {
+func (p *Packager) archived(sequence uint64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.settle(n, err)
+	p.settle(sequence, err)
 	if err != nil && p.mu.playlist != nil {
-		p.snapshot.Store(newSnapshot(p.mu.playlist.Text(), &p.zip))
+		p.snapshot.Store(NewSnapshot(p.mu.playlist.Text(), &p.zip))
 	}
 }
 
-// settle notes that an object is stored or given up. The caller holds the lock.
-func (p *Packager) settle(n Name, err error) {
-	if err != nil {
+// settle notes that a segment is recorded or given up. The caller holds the lock.
+func (p *Packager) settle(sequence uint64, err error) {
+	switch {
+	case errors.Is(err, recording.ErrPaused):
+		p.cfg.Metrics.paused.Inc()
+	case err != nil:
 		p.cfg.Metrics.lost.Inc()
-		p.cfg.Log.Error("segment lost", slog.String("name", n.String()), slog.Any("error", err))
+		p.cfg.Log.Error("segment lost", slog.Uint64("segment", sequence), slog.Any("error", err))
 	}
-	if n.Kind != Segment {
-		return
-	}
-	if s := p.mu.memory.find(n.Number); s != nil {
+	if s := p.mu.memory.find(sequence); s != nil {
 		s.stored = true
 	}
 	if err != nil && p.mu.playlist != nil {
-		p.mu.playlist.Lose(n.Number)
+		p.mu.playlist.Lose(sequence)
 	}
 }
 

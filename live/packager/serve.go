@@ -2,32 +2,43 @@ package packager
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media/m3u8"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 // headroom is what the announced peak adds to the measured one, because the next seconds may be busier.
 const headroom = 1.1
 
-// Multivariant gives the multivariant playlist, waiting for the first part if need be.
-func (p *Packager) Multivariant(ctx context.Context) (Document, error) {
+// mediaPlaylist is where the media playlist of the one rendition is, from the URL of the broadcast.
+const mediaPlaylist = "source/index.m3u8"
+
+// Multivariant gives the multivariant playlist, waiting for the first part if need be. base is what its URIs
+// begin with: the way to the broadcast's own URL from where it is shown, empty or ending in a slash.
+func (p *Packager) Multivariant(ctx context.Context, base string) (Document, error) {
 	if _, err := p.wait(ctx, m3u8.Directives{Block: true}); err != nil { // for part 0 of segment 0
 		return Document{}, err
 	}
 	p.mu.Lock()
 	v := p.variant()
 	p.mu.Unlock()
+	return NewMultivariant(p.cfg.Broadcast, p.cfg.Start, base, v, &p.zip), nil
+}
+
+// NewMultivariant makes the multivariant playlist of a broadcast of one rendition, whose URI is filled in.
+func NewMultivariant(b id.Broadcast, start time.Time, base string, v m3u8.Variant, z *Zipper) Document {
+	v.URI = base + mediaPlaylist
 	session := []m3u8.Datum{
-		{ID: "live.barrage.broadcast", Value: string(p.cfg.Broadcast)},
-		{ID: "live.barrage.broadcast-start", Value: p.cfg.Start.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
+		{ID: "live.barrage.broadcast", Value: string(b)},
+		{ID: "live.barrage.broadcast-start", Value: start.UTC().Format("2006-01-02T15:04:05.000Z07:00")},
 	}
-	return newDocument(func() []byte {
-		return m3u8.AppendMultivariant(nil, session, []m3u8.Variant{v})
-	}, &p.zip), nil
+	return NewDocument(func() []byte { return m3u8.AppendMultivariant(nil, session, []m3u8.Variant{v}) }, z)
 }
 
 // variant describes the one rendition. The caller holds the lock.
@@ -38,7 +49,6 @@ func (p *Packager) variant() m3u8.Variant {
 		mean = p.firstRate()
 	}
 	v := m3u8.Variant{
-		URI:       "source/index.m3u8",
 		Bandwidth: int(math.Ceil(max(r.peak, mean)*headroom/1000) * 1000), Average: int(math.Ceil(mean)),
 	}
 	for _, t := range p.mu.tracks {
@@ -65,34 +75,41 @@ func (p *Packager) firstRate() float64 {
 	return bits / p.mu.rates.shown.Seconds()
 }
 
-// Open gives an object of any broadcast of the channel: from memory if it is of this one and recent, else
-// from the blob store. The hinted part is awaited. It fails with fault.NotFound "no_media" on what is not
-// there or not yet, and like Playlist while waiting. The caller closes it.
-func (p *Packager) Open(ctx context.Context, broadcast id.Broadcast, n Name) (io.ReadSeekCloser, error) {
-	if broadcast == p.cfg.Broadcast {
-		b, hinted := p.recent(n)
-		if hinted {
-			if _, err := p.wait(ctx, m3u8.Directives{Block: true, MSN: n.Number, Part: n.Part}); err != nil {
-				return nil, err
-			}
-			b, _ = p.recent(n)
+// Open gives an object of the broadcast: from memory if it is recent, else from the recording. The hinted
+// part is awaited. It fails with fault.NotFound "no_media" on what is not there or not yet, and like
+// Playlist while waiting. The caller closes it.
+func (p *Packager) Open(ctx context.Context, n Name) (io.ReadSeekCloser, error) {
+	b, hinted := p.recent(n)
+	if hinted {
+		if _, err := p.wait(ctx, m3u8.Directives{Block: true, MSN: n.Number, Part: n.Part}); err != nil {
+			return nil, err
 		}
-		if b != nil {
-			return open(b), nil
-		}
+		b, _ = p.recent(n)
 	}
-	if n.Kind == Part {
+	if b != nil {
+		return open(b), nil
+	}
+	var m *recording.Media
+	var err error
+	switch n.Kind {
+	case Part:
+		return nil, errNoMedia()
+	case Init:
+		m, err = p.cfg.Recorder.InitSegment(ctx, uint32(n.Number))
+	case Segment:
+		m, err = p.cfg.Recorder.Segment(ctx, n.Number)
+	}
+	if errors.Is(err, recording.ErrNone) {
 		return nil, errNoMedia()
 	}
-	o, err := p.cfg.Blobs.Open(ctx, prefix(p.cfg.Channel, broadcast)+n.String())
-	switch {
-	case err == nil:
-		return o, nil
-	case fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Invalid:
-		return nil, errNoMedia()
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	return m, nil
 }
+
+// Broadcast is the one that is packaged.
+func (p *Packager) Broadcast() id.Broadcast { return p.cfg.Broadcast }
 
 // recent looks an object up in memory and tells whether it is the part that will come next.
 func (p *Packager) recent(n Name) (b []byte, hinted bool) {

@@ -31,19 +31,21 @@ func (s *Snapshot) For(d m3u8.Directives) Document {
 	return s.full
 }
 
-func newSnapshot(t *m3u8.Text, z *zipper) *Snapshot {
-	return &Snapshot{Text: t, full: newDocument(t.Full, z), delta: newDocument(t.Delta, z)}
+// NewSnapshot makes a Snapshot of a text.
+func NewSnapshot(t *m3u8.Text, z *Zipper) *Snapshot {
+	return &Snapshot{Text: t, full: NewDocument(t.Full, z), delta: NewDocument(t.Delta, z)}
 }
 
-func newDocument(plain func() []byte, z *zipper) Document {
+// NewDocument makes a document of what plain gives when it is first asked for.
+func NewDocument(plain func() []byte, z *Zipper) Document {
 	once := sync.OnceValue(plain)
 	return Document{Plain: once, Gzip: sync.OnceValue(func() []byte { return z.compress(once()) })}
 }
 
-// zipper keeps compressors, which are large.
-type zipper struct{ pool sync.Pool }
+// Zipper keeps compressors, which are large. The zero value is ready.
+type Zipper struct{ pool sync.Pool }
 
-func (z *zipper) compress(b []byte) []byte {
+func (z *Zipper) compress(b []byte) []byte {
 	var out bytes.Buffer
 	w, ok := z.pool.Get().(*gzip.Writer)
 	if !ok {

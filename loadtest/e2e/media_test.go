@@ -48,6 +48,7 @@ func publish(t *testing.T, target string, args ...string) (stop func()) {
 }
 
 type channelDocument struct {
+	Broadcast   string
 	State       string
 	Live        bool
 	PlaylistURL string `json:"playlist_url"`
@@ -126,7 +127,7 @@ func TestFFmpegPublishIsPlayable(t *testing.T) {
 
 func mediaPlaylist(t *testing.T, s *server) string {
 	t.Helper()
-	res, err := http.Get(s.url("/live/picture/source/index.m3u8"))
+	res, err := http.Get(s.url("/live/picture/" + s.channel(t, "picture").Broadcast + "/source/index.m3u8"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func (s secured) plays(t *testing.T, st streamer) {
 	t.Helper()
 	publish(t, s.rtmp(st.Key))
 	await(t, "channel live", liveLimit, func() bool { return s.channel(t, st.Channel).Live })
-	path := "/live/" + st.Channel + "/source/index.m3u8"
+	path := "/live/" + st.Channel + "/" + s.channel(t, st.Channel).Broadcast + "/source/index.m3u8"
 	var now string
 	await(t, "a playlist", liveLimit, func() bool {
 		var res *http.Response

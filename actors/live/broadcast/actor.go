@@ -7,6 +7,8 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/index"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
 )
@@ -27,7 +29,7 @@ func Kind(d Deps) cluster.Kind {
 			if err != nil {
 				return nil, ErrNotLive
 			}
-			return &actor{deps: d, channel: ch}, nil
+			return &actor{deps: d, channel: ch, fence: a.Fence}, nil
 		},
 	}
 }
@@ -36,6 +38,7 @@ func Kind(d Deps) cluster.Kind {
 type actor struct {
 	deps     Deps
 	channel  id.Channel
+	fence    position.Fence // of everything that is recorded
 	state    state
 	packager *packager.Packager // nil before the first Open
 	stream   *live.Stream       // of the present lease; nil without one
@@ -95,6 +98,10 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 		a.detach(t)
 	case end:
 		a.end(t, e.keep)
+	case settle:
+		a.settle(t, e.broadcast)
+	case remove:
+		a.remove(t, e)
 	case linger:
 		t.After(a.deps.Config.Linger, gone(e))
 	case leave:
@@ -112,7 +119,10 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 func (a *actor) begin(t *cluster.Turn, o channel.Opening) {
 	p, err := packager.Start(packager.Config{
 		Channel: a.channel, Broadcast: o.Broadcast, Start: o.Start,
-		Blobs: a.deps.Blobs, Window: a.deps.Config.Window, Cut: a.deps.Config.Cut,
+		Recorder: a.deps.Recordings.Writer(o.Broadcast, a.fence, index.Header{
+			Channel: a.channel, Room: o.Room, Title: o.Title, Start: o.Start,
+		}),
+		Waiting: a.deps.Waiting, Window: a.deps.Config.Window, Cut: a.deps.Config.Cut,
 		Log: a.deps.Log, Metrics: a.deps.Metrics,
 	})
 	if err != nil {
@@ -141,29 +151,6 @@ func (a *actor) attach(t *cluster.Turn, o channel.Opening) {
 		}
 		t.Reply(s)
 	})
-}
-
-func (a *actor) detach(t *cluster.Turn) {
-	a.closeStream(live.ErrEnded)
-	p := a.packager
-	t.Await(func(context.Context) (any, error) {
-		p.Interrupt()
-		return nil, nil
-	}, func(*cluster.Turn, any, error) {})
-}
-
-// end finishes the broadcast on the side: it waits for the blob store, and viewers go on asking meanwhile.
-func (a *actor) end(t *cluster.Turn, keep bool) {
-	a.closeStream(live.ErrEnded)
-	p := a.packager
-	t.Pipe(func(context.Context) (any, error) {
-		if keep {
-			p.Finish()
-		} else {
-			p.Close()
-		}
-		return nil, nil
-	}, func(*cluster.Turn, any, error) {})
 }
 
 func (a *actor) closeStream(reason error) {

@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/actors/actortest"
@@ -22,8 +21,8 @@ import (
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/packager"
-	"github.com/barrage-live/barrage/storage/blob"
-	"github.com/barrage-live/barrage/storage/blob/fileblob"
+	"github.com/barrage-live/barrage/live/recording"
+	"github.com/barrage-live/barrage/live/recording/recordingtest"
 )
 
 const (
@@ -32,14 +31,9 @@ const (
 	b2 = id.Broadcast("22222222222222222222222222222222")
 )
 
-func kind(t *testing.T) cluster.Kind {
-	t.Helper()
-	d, err := fileblob.Open(fileblob.Config{Dir: "/b", FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
+func kind(r *recording.Store) cluster.Kind {
 	return broadcast.Kind(broadcast.Deps{
-		Blobs: blob.New(d), Log: slog.New(slog.DiscardHandler),
+		Recordings: r, Log: slog.New(slog.DiscardHandler),
 		Metrics: packager.NewMetrics(prometheus.NewRegistry()),
 	})
 }
@@ -48,8 +42,9 @@ func kind(t *testing.T) cluster.Kind {
 func bubble(t *testing.T, f func(t *testing.T, n *cluster.Node, c *broadcast.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		n := actortest.Node(t, kind(t))
-		f(t, n, broadcast.NewClient(n))
+		r := recordingtest.New(t)
+		n := actortest.Node(t, kind(r))
+		f(t, n, broadcast.NewClient(n, r))
 		if err := n.Drain(context.Background()); err != nil { // ends the broadcasts with their goroutines
 			t.Error(err)
 		}
@@ -168,16 +163,10 @@ func TestNextBroadcastReplacesTheLast(t *testing.T) {
 			if err := c.Finish(t.Context(), ch, b); err != nil {
 				t.Fatal(err)
 			}
-			p, err := c.Locate(t.Context(), ch)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, old := range []id.Broadcast{b1, b2}[:i+1] { // an older broadcast's segments stay
-				r, err := p.Open(t.Context(), old, packager.Name{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = r.Close()
+			synctest.Wait() // the recording ends on the side
+			list, next, err := c.Recordings(t.Context(), ch, "", 10)
+			if err != nil || len(list) != i+1 || next != "" || list[0].Broadcast != b || !list[0].Ended || list[0].Duration < 2900*time.Millisecond {
+				t.Errorf("recorded: %+v, %q, %v", list, next, err)
 			}
 		}
 	})

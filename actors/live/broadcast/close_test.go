@@ -13,6 +13,7 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/live/recording/recordingtest"
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
@@ -42,6 +43,7 @@ func TestWhatABroadcastOwnsEndsWithItsActivation(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				r := recordingtest.New(t)
 				local, err := localstore.Open(t.Context(), localstore.Config{Tables: pebbletest.Open(t), Fresh: true, TTL: 10 * time.Second})
 				if err != nil {
 					t.Fatal(err)
@@ -51,10 +53,10 @@ func TestWhatABroadcastOwnsEndsWithItsActivation(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := n.Start(t.Context(), []cluster.Kind{kind(t)}); err != nil {
+				if err := n.Start(t.Context(), []cluster.Kind{kind(r)}); err != nil {
 					t.Fatal(err)
 				}
-				client := broadcast.NewClient(n)
+				client := broadcast.NewClient(n, r)
 				s, err := client.Open(t.Context(), opening(b1, 1, tracks()))
 				if err != nil {
 					t.Fatal(err)

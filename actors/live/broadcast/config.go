@@ -6,6 +6,7 @@ import (
 
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 // Config shapes packaging. The zero value is the house's default.
@@ -22,8 +23,10 @@ const defaultLinger = 2 * time.Minute
 
 // Deps is what the kind needs.
 type Deps struct {
-	// Blobs takes the segments; *blob.Store has it.
-	Blobs   packager.Blobs
+	// Recordings keeps what is broadcast.
+	Recordings *recording.Store
+	// Waiting bounds what waits to be recorded on the node; nil: each broadcast by itself.
+	Waiting *packager.Waiting
 	Config  Config
 	Log     *slog.Logger
 	Metrics *packager.Metrics

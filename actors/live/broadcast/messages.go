@@ -36,6 +36,8 @@ func messages() []cluster.Message {
 		cluster.MessageOf(5, func(health) *pb.GetHealth { return &pb.GetHealth{} },
 			func(*pb.GetHealth) (health, error) { return health{}, nil }),
 		cluster.MessageOf(6, func(locate) *pb.Locate { return &pb.Locate{} }, func(*pb.Locate) (locate, error) { return locate{}, nil }),
+		cluster.MessageOf(7, func(c erase) *pb.Erase { return &pb.Erase{Broadcast: string(c.broadcast)} },
+			func(m *pb.Erase) (erase, error) { return erase{id.Broadcast(m.GetBroadcast())}, nil }),
 
 		cluster.LocalOf(32, func(s *live.Stream) (*pb.Opened, *live.Stream) { return &pb.Opened{}, s },
 			func(_ *pb.Opened, s *live.Stream) (*live.Stream, error) {
@@ -63,7 +65,7 @@ func messages() []cluster.Message {
 func openOut(c open) *pb.Open {
 	return &pb.Open{
 		Channel: string(c.Channel), Broadcast: string(c.Broadcast), Resumes: c.Resumes, Start: moment.Proto(c.Start), Fence: c.Fence,
-		Tracks: livepb.OfTracks(c.Tracks),
+		Tracks: livepb.OfTracks(c.Tracks), Room: string(c.Room), Title: c.Title,
 	}
 }
 
@@ -71,5 +73,6 @@ func openIn(m *pb.Open) (open, error) {
 	return open{channel.Opening{
 		Channel: id.Channel(m.GetChannel()), Broadcast: id.Broadcast(m.GetBroadcast()), Resumes: m.GetResumes(),
 		Start: moment.Time(m.GetStart()), Fence: m.GetFence(), Tracks: livepb.ToTracks(m.GetTracks()),
+		Room: id.Room(m.GetRoom()), Title: m.GetTitle(),
 	}}, nil
 }

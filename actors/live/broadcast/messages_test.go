@@ -27,10 +27,11 @@ func samples() []any {
 	}
 	stream := live.NewStream("s1", tracks)
 	return []any{
-		open{channel.Opening{Channel: "c1", Broadcast: "b1", Resumes: true, Start: at, Fence: 3, Tracks: tracks}},
+		open{channel.Opening{Channel: "c1", Room: "r1", Title: "t1", Broadcast: "b1", Resumes: true, Start: at, Fence: 3, Tracks: tracks}},
 		inquire{"b1"},
 		interrupt{3},
 		finish{"b1"},
+		erase{"b1"},
 		health{},
 		locate{},
 		stream,
@@ -76,6 +77,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			inquire{broadcast},
 			interrupt{fence},
 			finish{broadcast},
+			erase{broadcast},
 			channel.Held{Fence: fence, Stream: live.NewStream(id.NewStream(), nil)},
 			channel.Held{Fence: fence},
 			packager.Health{Stats: live.Stats{FPS: rapid.Float64().Draw(r, "fps"), LastArrival: at, Units: fence}},

@@ -12,6 +12,10 @@ import (
 var (
 	ErrStaleFence = fault.New(fault.Fenced, "stale_fence", "a newer publisher has the channel")
 	ErrNotLive    = fault.New(fault.NotFound, "not_live", "nothing is on")
+	// ErrNoBroadcast: nothing was recorded under this id.
+	ErrNoBroadcast = fault.New(fault.NotFound, "no_broadcast", "no such broadcast")
+	// ErrLive refuses to delete a broadcast that goes on.
+	ErrLive = fault.New(fault.Conflict, "broadcast_live", "the broadcast has not ended")
 )
 
 // phase is where a broadcast is in its life.
@@ -24,11 +28,13 @@ const (
 	ended
 )
 
-// Commands change the state; all come from the channel.
+// Commands change the state; all but erase come from the channel.
 type (
 	open      struct{ channel.Opening }
 	interrupt struct{ fence channel.Fence }
 	finish    struct{ broadcast id.Broadcast }
+	// erase asks for the deletion of what was recorded of a broadcast.
+	erase struct{ broadcast id.Broadcast }
 	// gone says that an ended broadcast has been kept long enough.
 	gone struct{ broadcast id.Broadcast }
 )
@@ -47,6 +53,13 @@ type (
 	detach struct{}
 	// linger sends gone after the time configured.
 	linger struct{ broadcast id.Broadcast }
+	// settle ends the recording of a broadcast that is not known here, and replies.
+	settle struct{ broadcast id.Broadcast }
+	// remove deletes a recording and replies; if its broadcast lingers, the packager goes first.
+	remove struct {
+		broadcast id.Broadcast
+		lingers   bool
+	}
 	// leave frees the packager and ends the activation.
 	leave struct{}
 	// done replies that it is so.
@@ -74,11 +87,23 @@ func (s *state) apply(_ time.Time, command any, dst []any) []any {
 		}
 		return append(dst, done{})
 	case finish:
-		if s.goesOn(c.broadcast) {
+		switch {
+		case s.goesOn(c.broadcast):
 			s.phase = ended
 			dst = append(dst, end{keep: true}, linger{s.broadcast})
+		case c.broadcast != s.broadcast || s.phase != ended:
+			return append(dst, settle(c))
 		}
 		return append(dst, done{})
+	case erase:
+		if s.goesOn(c.broadcast) {
+			return append(dst, refuse{ErrLive})
+		}
+		lingers := c.broadcast == s.broadcast && s.phase == ended
+		if lingers {
+			*s = state{fence: s.fence}
+		}
+		return append(dst, remove{c.broadcast, lingers})
 	case gone:
 		if c.broadcast == s.broadcast && s.phase == ended {
 			*s = state{fence: s.fence}

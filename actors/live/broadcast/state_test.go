@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 				"open":      open{channel.Opening{Broadcast: b, Resumes: resumes, Fence: f}},
 				"interrupt": interrupt{f},
 				"finish":    finish{b},
+				"erase":     erase{b},
 				"gone":      gone{b},
 			}[d.Cmd]
 			var out strings.Builder

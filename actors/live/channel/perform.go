@@ -23,9 +23,11 @@ func (a *actor) endPublisher(reason error) {
 
 // open gives the lease to the packager and answers the publisher.
 func (a *actor) open(t *cluster.Turn, o open, rest []document.Effect) {
-	ch := id.Channel(t.Key())
+	doc := a.State().doc
 	t.Await(func(ctx context.Context) (any, error) {
-		return a.deps.Packager.Open(ctx, Opening{ch, o.broadcast, o.resumes, o.start, o.fence, o.tracks})
+		return a.deps.Packager.Open(ctx, Opening{
+			doc.ID, doc.Room, doc.Title, o.broadcast, o.resumes, o.start, o.fence, o.tracks,
+		})
 	}, func(t *cluster.Turn, v any, err error) {
 		a.deps.Metrics.leases.WithLabelValues(result(err == nil)).Inc()
 		if err != nil {

@@ -39,7 +39,7 @@ type Packager interface {
 	Held(ctx context.Context, channel id.Channel, broadcast id.Broadcast) (Held, error)
 	// Interrupt tells that the publisher of the fence is gone and may return.
 	Interrupt(ctx context.Context, channel id.Channel, fence Fence) error
-	// Finish ends the broadcast for good; one that is unknown or finished is no error.
+	// Finish ends the broadcast for good, and its recording; one that is unknown or finished is no error.
 	Finish(ctx context.Context, channel id.Channel, broadcast id.Broadcast) error
 	// Stats measures the present publisher; the zero Health when there is none.
 	Stats(ctx context.Context, channel id.Channel) (packager.Health, error)
@@ -55,6 +55,8 @@ type Held struct {
 // Opening is a lease as the packager gets it.
 type Opening struct {
 	Channel   id.Channel
+	Room      id.Room
+	Title     string // of the channel, now
 	Broadcast id.Broadcast
 	Resumes   bool      // the broadcast was opened before
 	Start     time.Time // media time zero of the broadcast

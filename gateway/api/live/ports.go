@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors/identity/account"
+	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/rest"
@@ -34,6 +35,13 @@ type StreamKeys interface {
 	MintKey(ctx context.Context, ch id.Channel, rights uint64) (channel.Key, auth.StreamKey, error)
 	Keys(ctx context.Context, ch id.Channel) ([]channel.Key, error)
 	RevokeKey(ctx context.Context, ch id.Channel, key string) (channel.Key, error)
+}
+
+// Broadcasts has what was recorded of channels; broadcast.Client fills it.
+type Broadcasts interface {
+	Recordings(ctx context.Context, ch id.Channel, cursor string, limit int) (page []broadcast.Recording, next string, err error)
+	Recording(ctx context.Context, ch id.Channel, b id.Broadcast) (broadcast.Recording, error)
+	Erase(ctx context.Context, ch id.Channel, b id.Broadcast) error
 }
 
 // Rooms reads and governs rooms; room.Client fills it.
@@ -79,6 +87,7 @@ type Ports struct {
 	Channels     Channels
 	ChannelViews ChannelViews
 	StreamKeys   StreamKeys
+	Broadcasts   Broadcasts
 	Rooms        Rooms
 	TimeIndex    TimeIndex
 	Mutes        Mutes
@@ -101,6 +110,7 @@ func Operations(d Deps) []rest.Operation {
 	return slices.Concat(
 		h.channelOperations(),
 		h.keyOperations(),
+		h.broadcastOperations(),
 		h.roomOperations(),
 		h.timelineOperations(),
 		h.muteOperations(),

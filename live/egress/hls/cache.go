@@ -10,9 +10,6 @@ import (
 const (
 	// locateTTL is how long the answer of the Locator is believed.
 	locateTTL = time.Second
-	// endedTTL is how long when the broadcast has ended: its players learn soon of the next one, and a
-	// crowd that fetches the last segments still asks the channel's actor only some ten times a second.
-	endedTTL = 100 * time.Millisecond
 	// maxLocated bounds the channels remembered; when there are more, all are asked for again.
 	maxLocated = 10_000
 )
@@ -32,12 +29,7 @@ type located struct {
 	at     time.Time
 }
 
-func (l located) fresh(now time.Time) bool {
-	if l.source.Ended() {
-		return now.Sub(l.at) < endedTTL
-	}
-	return now.Sub(l.at) < locateTTL
-}
+func (l located) fresh(now time.Time) bool { return now.Sub(l.at) < locateTTL }
 
 func newCache(l Locator) *cache { return &cache{locator: l, found: make(map[string]located)} }
 

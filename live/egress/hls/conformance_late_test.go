@@ -70,7 +70,7 @@ func point15(w *world) {
 	w.publish(sound(), 3*time.Second+50*time.Millisecond)
 	for range 10 {
 		hint := w.media().PreloadHint.URI
-		got := w.ask("/live/c/source/" + hint)
+		got := w.ask(base + hint)
 		w.on(500 * time.Millisecond)
 		a := <-got
 		all := parts(w.media())
@@ -129,11 +129,11 @@ func point18(w *world) {
 	src := mediatest.Source{Sound: true, Size: 8000, Start: time.Now()}
 	w.feed(src, mediatest.Swell(src.Units(20*time.Second), 8*time.Second, 12*time.Second, 3))
 	v := w.variant()
-	if v.URI != "source/index.m3u8" || *v.FrameRate != 30 {
+	if v.URI != broadcast+"/source/index.m3u8" || *v.FrameRate != 30 {
 		w.Errorf("got %+v", v)
 	}
 	_, m := w.text(playlists)
-	describes(w, v, broadcast+"/init-0.mp4")
+	describes(w, v, "init-0.mp4")
 	bits, peak := 0.0, 0.0
 	var span time.Duration
 	for _, s := range m.Segments {
@@ -160,12 +160,12 @@ func point18(w *world) {
 	w.feed(sound(), units)
 	text, _ := w.text(playlists)
 	contains(w.T, text,
-		"#EXT-X-MAP:URI=\""+broadcast+"/init-0.mp4\"\n#EXT-X-PROGRAM",
-		"#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\""+broadcast+"/init-1.mp4\"\n")
-	if string(w.object(broadcast+"/init-0.mp4")) == string(w.object(broadcast+"/init-1.mp4")) {
+		"#EXT-X-MAP:URI=\"init-0.mp4\"\n#EXT-X-PROGRAM",
+		"#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"init-1.mp4\"\n")
+	if string(w.object("init-0.mp4")) == string(w.object("init-1.mp4")) {
 		w.Error("the second init segment is the first")
 	}
-	describes(w, w.variant(), broadcast+"/init-1.mp4")
+	describes(w, w.variant(), "init-1.mp4")
 }
 
 // variant is the one of the multivariant playlist.
@@ -287,18 +287,18 @@ func point22(w *world) {
 	forever, never := "public, max-age=31536000, immutable", "no-store"
 	m := w.media()
 	for path, want := range map[string]string{
-		"/live/c/source/" + m.Segments[0].URI:                   forever,
-		"/live/c/source/" + parts(m)[0].URI:                     forever,
-		"/live/c/source/" + m.Map.URI:                           forever,
-		playlists:                                               "public, max-age=1",
-		playlists + "?_HLS_msn=1":                               "public, max-age=4",
-		"/live/c/index.m3u8":                                    "public, max-age=1",
-		"/live/c/source/" + broadcast + "/99.m4s":               never,
-		"/live/c/source/" + broadcast + "/2.9.m4s":              never,
-		"/live/c/source/" + broadcast + "/x":                    never,
-		"/live/nobody/index.m3u8":                               never,
-		playlists + "?_HLS_msn=99":                              never,
-		"/live/c/source/ffffffffffffffffffffffffffffffff/0.m4s": never,
+		base + m.Segments[0].URI:   forever,
+		base + parts(m)[0].URI:     forever,
+		base + m.Map.URI:           forever,
+		playlists:                  "public, max-age=1",
+		playlists + "?_HLS_msn=1":  "public, max-age=4",
+		"/live/c/index.m3u8":       "public, max-age=1",
+		base + "99.m4s":            never,
+		base + "2.9.m4s":           never,
+		base + "x":                 never,
+		"/live/nobody/index.m3u8":  never,
+		playlists + "?_HLS_msn=99": never,
+		"/live/c/ffffffffffffffffffffffffffffffff/source/0.m4s": never,
 	} {
 		rec := w.get(path)
 		if got := rec.Header().Get("Cache-Control"); got != want {
@@ -312,7 +312,7 @@ func point22(w *world) {
 
 func point23(w *world) {
 	w.publish(sound(), 5*time.Second)
-	segment := "/live/c/source/" + w.media().Segments[0].URI
+	segment := base + w.media().Segments[0].URI
 	for _, path := range []string{segment, playlists, "/live/c/index.m3u8"} {
 		get, head := w.get(path), w.do(http.MethodHead, path)
 		if head.Code != 200 || head.Body.Len() != 0 || fmt.Sprint(head.Header()) != fmt.Sprint(get.Header()) {

@@ -84,7 +84,7 @@ func point1(w *world) {
 		{"GET", playlists, 200},
 		{"GET", playlists + "?_HLS_part=1", 400},
 		{"GET", "/live/nobody/index.m3u8", 404},
-		{"GET", "/live/c/source/" + broadcast + "/99.m4s", 404},
+		{"GET", base + "99.m4s", 404},
 		{"GET", "/live/c/nonsense", 404},
 		{"POST", playlists, 405},
 		{"OPTIONS", playlists, 204},
@@ -264,11 +264,11 @@ func point9(w *world) {
 		query, has string
 		after      time.Duration
 	}{
-		{"_HLS_msn=2&_HLS_part=0", "/2.0.m4s\",INDEP", 480 * time.Millisecond},
-		{"_HLS_msn=2&_HLS_part=2", "/2.2.m4s\"\n", 1480 * time.Millisecond},
-		{"_HLS_msn=2", "/2.m4s\n", 1980 * time.Millisecond},
-		{"_HLS_msn=2&_HLS_part=4", "/3.0.m4s\",INDEP", 2480 * time.Millisecond}, // part 0 of the next
-		{"_HLS_msn=3&_HLS_part=0", "/3.0.m4s\",INDEP", 2480 * time.Millisecond},
+		{"_HLS_msn=2&_HLS_part=0", "\"2.0.m4s\",INDEP", 480 * time.Millisecond},
+		{"_HLS_msn=2&_HLS_part=2", "\"2.2.m4s\"\n", 1480 * time.Millisecond},
+		{"_HLS_msn=2", "\n2.m4s\n", 1980 * time.Millisecond},
+		{"_HLS_msn=2&_HLS_part=4", "\"3.0.m4s\",INDEP", 2480 * time.Millisecond}, // part 0 of the next
+		{"_HLS_msn=3&_HLS_part=0", "\"3.0.m4s\",INDEP", 2480 * time.Millisecond},
 	} {
 		defer func(got <-chan answer) {
 			a := <-got

@@ -11,43 +11,58 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/media/m3u8"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 // Source is a broadcast that can be watched; *packager.Packager is one.
 type Source interface {
-	// Multivariant and Playlist may wait until there is something to show.
-	Multivariant(ctx context.Context) (packager.Document, error)
+	Broadcast() id.Broadcast
+	// Multivariant and Playlist may wait until there is something to show. base leads from the URL asked
+	// for to that of the broadcast.
+	Multivariant(ctx context.Context, base string) (packager.Document, error)
 	Playlist(ctx context.Context, d m3u8.Directives) (*packager.Snapshot, error)
-	// Open gives an object of a broadcast of the channel; the hinted part is awaited.
-	Open(ctx context.Context, broadcast id.Broadcast, n packager.Name) (io.ReadSeekCloser, error)
-	// Ended reports whether the broadcast is over, so that the channel's next one may have begun.
+	// Open gives an object; the hinted part is awaited.
+	Open(ctx context.Context, n packager.Name) (io.ReadSeekCloser, error)
+	// Ended reports whether nothing will be added, so that the recording has all of it.
 	Ended() bool
 }
 
-// Locator finds the Source of a channel, named as viewers name it: by id or by name. It fails with
-// fault.NotFound when there is no such channel or nothing is on.
+// Locator finds channels, named as viewers name them: by id or by name. It fails with fault.NotFound when
+// there is no such channel.
 type Locator interface {
+	// Locate gives the broadcast that is on, or was until a moment ago; fault.NotFound also when nothing is.
 	Locate(ctx context.Context, channel string) (Source, error)
+	Resolve(ctx context.Context, channel string) (id.Channel, error)
+}
+
+// Recordings has what was broadcast; *recording.Store is one.
+type Recordings interface {
+	Header(ctx context.Context, b id.Broadcast) (index.Header, error)
+	Load(ctx context.Context, b id.Broadcast) (*recording.Recording, error)
+	Open(ctx context.Context, channel id.Channel, b id.Broadcast, p index.Place) (*recording.Media, error)
 }
 
 // Config is what a Handler needs; all fields are required.
 type Config struct {
-	Locator Locator
-	Log     *slog.Logger
-	Metrics *Metrics
+	Locator    Locator
+	Recordings Recordings
+	Log        *slog.Logger
+	Metrics    *Metrics
 }
 
 // Handler serves everything under /live/. Its methods are safe for concurrent use.
 type Handler struct {
-	cfg   Config
-	cache *cache
+	cfg     Config
+	cache   *cache
+	library *library
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, cache: newCache(cfg.Locator)}
+	return &Handler{cfg: cfg, cache: newCache(cfg.Locator), library: newLibrary(cfg.Locator, cfg.Recordings)}
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -63,6 +78,7 @@ const (
 	cacheForever = "public, max-age=31536000, immutable"
 	cacheWaited  = "public, max-age=4"
 	cacheNow     = "public, max-age=1"
+	cacheWhole   = "public, max-age=60" // of a broadcast that has ended, which may be deleted
 )
 
 // ServeHTTP answers one request.
@@ -90,13 +106,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error {
 	ctx := r.Context()
-	source, err := h.cache.locate(ctx, t.channel)
+	source, base, err := h.find(ctx, t)
 	if err != nil {
 		return err
 	}
 	switch t.kind {
 	case kindMultivariant:
-		d, err := source.Multivariant(ctx)
+		d, err := source.Multivariant(ctx, base)
 		if err != nil {
 			return err
 		}
@@ -111,18 +127,48 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 			return err
 		}
 		policy := cacheNow
-		if d.Block && !s.Ended {
+		switch {
+		case s.Ended:
+			policy = cacheWhole
+		case d.Block:
 			policy = cacheWaited
 		}
 		return sendText(w, r, s.For(d), policy)
 	case kindMedia, kindUnknown: // an unknown one never gets here
 	}
-	body, err := source.Open(ctx, t.broadcast, t.name)
+	body, err := source.Open(ctx, t.name)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }() // it was only read
 	return sendMedia(w, r, body)
+}
+
+// find gives what a URL names, and the way from there to the broadcast's own URL. One that is over is shown
+// from its recording as soon as that has all of it.
+func (h *Handler) find(ctx context.Context, t target) (s Source, base string, err error) {
+	if t.broadcast == "" {
+		if s, err = h.cache.locate(ctx, t.channel); err != nil {
+			return nil, "", err
+		}
+		return s, string(s.Broadcast()) + "/", nil
+	}
+	if r := h.library.fresh(t.channel, t.broadcast); r != nil {
+		return r, "", nil
+	}
+	on, err := h.cache.locate(ctx, t.channel)
+	here := err == nil && on.Broadcast() == t.broadcast
+	if here && !on.Ended() {
+		return on, "", nil
+	}
+	r, err := h.library.find(ctx, t.channel, t.broadcast)
+	if whole := err == nil && r.Ended(); here && !whole {
+		return on, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return r, "", nil
 }
 
 // fail answers with an error, unless the client is gone.

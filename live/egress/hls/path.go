@@ -21,7 +21,7 @@ const (
 type target struct {
 	kind      kind
 	channel   string
-	broadcast id.Broadcast
+	broadcast id.Broadcast // empty: the one that is on
 	name      packager.Name
 }
 
@@ -39,22 +39,31 @@ func parsePath(path string) (target, bool) {
 	if !ok || channel == "" || len(channel) > maxChannel {
 		return none, false
 	}
-	switch rest {
-	case "index.m3u8":
-		return target{kind: kindMultivariant, channel: channel}, true
-	case "source/index.m3u8":
-		return target{kind: kindPlaylist, channel: channel}, true
+	t := target{kind: kindMultivariant, channel: channel}
+	if rest == "index.m3u8" {
+		return t, true
 	}
-	rest, ok = strings.CutPrefix(rest, "source/")
-	broadcast, file, cut := strings.Cut(rest, "/")
-	if !ok || !cut || !isBroadcast(broadcast) {
+	broadcast, rest, ok := strings.Cut(rest, "/")
+	if !ok || !isBroadcast(broadcast) {
 		return none, false
 	}
-	name, ok := packager.ParseName(file)
-	if !ok {
-		return none, false
+	t.broadcast = id.Broadcast(broadcast)
+	if rest == "index.m3u8" {
+		return t, true
 	}
-	return target{kind: kindMedia, channel: channel, broadcast: id.Broadcast(broadcast), name: name}, true
+	file, ok := strings.CutPrefix(rest, "source/")
+	switch {
+	case !ok:
+		return none, false
+	case file == "index.m3u8":
+		t.kind = kindPlaylist
+	default:
+		t.kind = kindMedia
+		if t.name, ok = packager.ParseName(file); !ok {
+			return none, false
+		}
+	}
+	return t, true
 }
 
 // isBroadcast reports whether s has the form of a broadcast's id: 32 hexadecimal digits in lower case.

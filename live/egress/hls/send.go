@@ -10,6 +10,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/problem"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
 )
 
 const (
@@ -118,14 +119,34 @@ func (c *counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom lets a file be sent by the kernel.
-func (c *counter) ReadFrom(r io.Reader) (int64, error) {
+// ReadFrom lets the kernel send what it can send by itself.
+func (c *counter) ReadFrom(r io.Reader) (n int64, err error) {
 	if c.status == 0 {
 		c.status = http.StatusOK
 	}
-	n, err := io.Copy(c.ResponseWriter, r)
+	if r, err = sendable(r); err == nil {
+		n, err = io.Copy(c.ResponseWriter, r)
+	}
 	c.bytes += n
 	return n, err
+}
+
+// sendable gives, for a part of a recording as net/http copies it, the file behind it: net/http hands that to
+// the connection, and the connection to the kernel.
+func sendable(r io.Reader) (io.Reader, error) {
+	part, ok := r.(*io.LimitedReader)
+	if !ok {
+		return r, nil
+	}
+	m, ok := part.R.(*recording.Media)
+	if !ok {
+		return r, nil
+	}
+	file, ok, err := m.Sendable(part.N)
+	if !ok || err != nil {
+		return r, err
+	}
+	return io.LimitReader(file, part.N), nil
 }
 
 // Unwrap lets http.ResponseController find the connection.

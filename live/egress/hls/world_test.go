@@ -15,7 +15,6 @@ import (
 
 	"github.com/Eyevinn/mp4ff/mp4"
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/internal/id"
@@ -25,13 +24,15 @@ import (
 	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/livetest"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
+	"github.com/barrage-live/barrage/live/recording/recordingtest"
 	"github.com/barrage-live/barrage/storage/blob"
-	"github.com/barrage-live/barrage/storage/blob/fileblob"
 )
 
 const (
 	broadcast = "0123456789abcdef0123456789abcdef"
-	playlists = "/live/c/source/index.m3u8"
+	base      = "/live/c/" + broadcast + "/source/"
+	playlists = base + "index.m3u8"
 )
 
 // world is a packager and the handler before it, in a bubble of fake time.
@@ -42,34 +43,42 @@ type world struct {
 	stream  *live.Stream
 	src     mediatest.Source
 	started time.Time
+	store   *recording.Store
+	off     bool // nothing is on any more
 }
 
 // Locate implements hls.Locator.
 func (w *world) Locate(_ context.Context, channel string) (hls.Source, error) {
-	if channel != "c" {
+	if channel != "c" || w.off {
 		return nil, blob.ErrNoObject
 	}
 	return w.box, nil
+}
+
+// Resolve implements hls.Locator.
+func (w *world) Resolve(_ context.Context, channel string) (id.Channel, error) {
+	if channel != "c" {
+		return "78", nil
+	}
+	return "77", nil
 }
 
 // bubble runs f in a world whose window is a minute.
 func bubble(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		d, err := fileblob.Open(fileblob.Config{Dir: "/b", FS: vfs.NewMem()})
-		if err != nil {
-			t.Fatal(err)
-		}
 		log := slog.New(slog.DiscardHandler)
-		w := &world{T: t, started: time.Now()}
+		w := &world{T: t, started: time.Now(), store: recordingtest.New(t)}
+		var err error
 		w.box, err = packager.Start(packager.Config{
-			Channel: "77", Broadcast: broadcast, Start: w.started, Blobs: blob.New(d), Window: time.Minute,
-			Log: log, Metrics: packager.NewMetrics(prometheus.NewRegistry()),
+			Channel: "77", Broadcast: broadcast, Start: w.started, Window: time.Minute,
+			Recorder: recordingtest.Writer(w.store, "77", broadcast, w.started),
+			Log:      log, Metrics: packager.NewMetrics(prometheus.NewRegistry()),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.handler = hls.New(hls.Config{Locator: w, Log: log, Metrics: hls.NewMetrics(prometheus.NewRegistry())})
+		w.handler = hls.New(hls.Config{Locator: w, Recordings: w.store, Log: log, Metrics: hls.NewMetrics(prometheus.NewRegistry())})
 		defer w.box.Close()
 		f(w)
 	})
@@ -170,7 +179,7 @@ func (w *world) media() *playlist.Media {
 // object fetches what a playlist lists.
 func (w *world) object(uri string) []byte {
 	w.Helper()
-	rec := w.get("/live/c/source/" + uri)
+	rec := w.get(base + uri)
 	if rec.Code != http.StatusOK {
 		w.Fatalf("%s: %d %s", uri, rec.Code, rec.Body)
 	}

@@ -49,7 +49,7 @@ func TestHostileTimestampsOverTheWire(t *testing.T) {
 			livetest.Eventually(t, 30*time.Second, "the publication ends", func() bool { n, _ := w.Ends("a"); return n == 1 })
 			w.Finish("a")
 			var m playlist.Media
-			if status, _, body := w.Get(t, w.URL("a", "source/index.m3u8")); status != 200 || m.Unmarshal(body) != nil {
+			if status, _, body := w.Get(t, w.Media("a", "index.m3u8")); status != 200 || m.Unmarshal(body) != nil {
 				t.Fatalf("%d %s", status, body)
 			}
 			sum, breaks := livetest.Tally(&m)

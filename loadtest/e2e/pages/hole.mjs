@@ -1,16 +1,20 @@
 // A segment that the disk refused: it is lost, the playlist says so, and players go on behind it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const playlistPath = '/live/annlive/source/index.m3u8'
+/** The URL of the media playlist of the broadcast that goes on, or did when it was asked for last. */
+async function playlistURL(world) {
+  const { broadcast } = await (await fetch(world.server.url('/v1/channels/annlive'))).json()
+  world.broadcast = broadcast ?? world.broadcast
+  return world.server.url(`/live/annlive/${world.broadcast}/source/index.m3u8`)
+}
 
 async function playlist(world) {
-  const response = await fetch(world.server.url(playlistPath))
-  return response.text()
+  return (await fetch(await playlistURL(world))).text()
 }
 
 /** The segments of a media playlist: address, start in ms since 1970, duration in s, and whether it is said to be missing. */
@@ -29,22 +33,20 @@ function segments(text) {
   return list
 }
 
-/** Makes the disk refuse a segment that is still to come, and has a player that is back in time play over the hole. */
+/** Makes the disk refuse the next object of the recording, and has a player that is back in time play over the hole. */
 export async function hole(world) {
-  const newest = segments(await playlist(world)).at(-1)
-  const [broadcast, name] = newest.address.split('/')
-  const missing = `${broadcast}/${parseInt(name, 10) + 3}.m4s`
-  // Nothing can be moved to where a folder with something in it lies.
-  const { id } = await (await fetch(world.server.url('/v1/channels/annlive'))).json()
-  const inTheWay = join(world.server.data, 'blobs', 'objects', 'live', id, broadcast, missing.split('/')[1])
-  await mkdir(join(inTheWay, 'something'), { recursive: true })
+  const { id, broadcast } = await (await fetch(world.server.url('/v1/channels/annlive'))).json()
+  const folder = join(world.server.data, 'blobs', 'objects', 'live', id, broadcast)
+  // The object that grows goes on in the folder that was moved; the next, a minute later, finds a file in its place.
+  await rename(folder, `${folder}-moved`)
+  await writeFile(folder, '')
   const lost = await until(world, 'a segment is said to be missing', () => playlist(world).then((t) => segments(t).find((s) => s.gap)))
-  world.check('it is the one that was refused', lost.address === missing, lost)
-  await rm(inTheWay, { recursive: true })
+  await rm(folder)
+  await rename(`${folder}-moved`, folder)
   // For some seconds it is still in the memory of the server.
-  await until(world, 'it is not there', () => fetch(world.server.url(`${dirname(playlistPath)}/${missing}`)).then((r) => r.status === 404))
+  await until(world, 'it is not there', async () => (await fetch(new URL(lost.address, await playlistURL(world)))).status === 404)
 
-  await playsOver(world, missing)
+  await playsOver(world, lost.address)
 }
 
 /** A page with a player of somebody else's: plain hls.js. */
@@ -60,7 +62,7 @@ async function plainPlayer(world, startPosition) {
     hls.loadSource(url)
     hls.attachMedia(document.querySelector('video'))
     document.querySelector('video').play()
-  }, { url: world.server.url(playlistPath), startPosition })
+  }, { url: await playlistURL(world), startPosition })
   return page
 }
 
@@ -73,7 +75,9 @@ async function playsOver(world, missing) {
   const past = (time) => page.waitForFunction((t) => document.querySelector('video').currentTime > t, time, { timeout: 40_000 })
   await past(from - 1)
   world.check('it starts before the hole', (await page.evaluate(() => document.querySelector('video').currentTime)) < from + all[at].duration)
-  await past(from + all[at].duration + 3)
+  // Behind the hole is the first segment that is there again.
+  const behind = all.slice(at).findIndex((s) => !s.gap)
+  await past(from + all.slice(at, at + behind).reduce((sum, s) => sum + s.duration, 0) + 3)
   const errors = await page.evaluate(() => window.errors)
   world.check('hls.js plays over the hole', errors.length === 0, errors)
   await page.context().close()
@@ -83,7 +87,7 @@ async function playsOver(world, missing) {
 export async function decodesWhole(world) {
   const all = segments(await playlist(world))
   const there = all.filter((s) => !s.gap).reduce((sum, s) => sum + s.duration, 0)
-  const ffmpeg = spawn('ffmpeg', ['-v', 'error', '-progress', '-', '-i', world.server.url(playlistPath), '-map', '0:v', '-f', 'null', '-'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const ffmpeg = spawn('ffmpeg', ['-v', 'error', '-progress', '-', '-i', await playlistURL(world), '-map', '0:v', '-f', 'null', '-'], { stdio: ['ignore', 'pipe', 'ignore'] })
   let out = ''
   ffmpeg.stdout.on('data', (chunk) => (out += chunk))
   const [code] = await once(ffmpeg, 'close')

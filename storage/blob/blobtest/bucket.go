@@ -104,8 +104,9 @@ func (b *Bucket) list(prefix, after string) (page []driver.Info) {
 	}
 	for key, u := range b.mu.growing {
 		if _, final := b.mu.objects[key]; !final && strings.HasPrefix(key, prefix) && key > after {
-			u.Info.ContentType = ""
-			page = append(page, u.Info)
+			info := u.Info
+			info.ContentType = ""
+			page = append(page, info)
 		}
 	}
 	slices.SortFunc(page, func(a, b driver.Info) int { return cmp.Compare(a.Key, b.Key) })

@@ -52,7 +52,7 @@ func (r *rig) holds(key string, want []byte) {
 	if got, err := r.readAll(key); err != nil || !bytes.Equal(got, want) {
 		r.Errorf("%q holds %d bytes, %v; want the %d appended", key, len(got), err, len(want))
 	}
-	if info, err := r.store.Stat(r.Context(), key); err != nil || info.Size != int64(len(want)) {
+	if info, err := r.store.Stat(r.Context(), key); err != nil || info.Size != int64(len(want)) || !info.Growing {
 		r.Errorf("stat of %q: %+v, %v; want %d bytes", key, info, err, len(want))
 	}
 }
@@ -134,7 +134,7 @@ func final(r *rig) {
 			content = append(content, noise(n)...)
 		}
 		info := r.end(a)
-		if info.Key != key || info.Size != int64(len(content)) || info.ContentType != video || info.ModTime.IsZero() {
+		if info.Key != key || info.Size != int64(len(content)) || info.ContentType != video || info.ModTime.IsZero() || info.Growing {
 			r.Errorf("close gave %+v", info)
 		}
 		r.is(key, content)

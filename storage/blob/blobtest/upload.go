@@ -39,7 +39,7 @@ func (c Client) Append(ctx context.Context, key, contentType string) (driver.App
 		return nil, blob.ErrExists
 	}
 	c.b.mu.puts++
-	info := driver.Info{Key: key, ModTime: time.Now().Truncate(time.Second), ContentType: contentType}
+	info := driver.Info{Key: key, ModTime: time.Now().Truncate(time.Second), ContentType: contentType, Growing: true}
 	u := &upload{stored: stored{Info: info, etag: c.b.mu.puts}, held: true}
 	c.b.mu.growing[key] = u
 	return &appender{c, u, contentType}, nil

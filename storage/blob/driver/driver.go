@@ -19,6 +19,8 @@ type Info struct {
 	ModTime time.Time
 	// ContentType is empty where objects are listed.
 	ContentType string
+	// Growing says that the object is not final.
+	Growing bool
 }
 
 // PutOptions say what a Put knows of the object beforehand.

@@ -353,7 +353,7 @@ func (d *Driver) openGrowing(key string) (*object, error) {
 	if err != nil {
 		return nil, errors.Join(d.readFault(key, err), f.Close())
 	}
-	o := &object{d: d, file: f, info: blob.Info{Key: key, Size: stat.Size(), ModTime: stat.ModTime(), ContentType: blob.DefaultType}}
+	o := &object{d: d, file: f, info: blob.Info{Key: key, Size: stat.Size(), ModTime: stat.ModTime(), ContentType: blob.DefaultType, Growing: true}}
 	if a == nil {
 		o.unchecked = true
 		return o, nil

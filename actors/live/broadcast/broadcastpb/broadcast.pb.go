@@ -34,6 +34,8 @@ type Open struct {
 	Start         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start,proto3" json:"start,omitempty"` // of media time 0
 	Fence         uint64                 `protobuf:"varint,5,opt,name=fence,proto3" json:"fence,omitempty"`
 	Tracks        []*livepb.Track        `protobuf:"bytes,6,rep,name=tracks,proto3" json:"tracks,omitempty"`
+	Room          string                 `protobuf:"bytes,7,opt,name=room,proto3" json:"room,omitempty"`   // of the channel
+	Title         string                 `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"` // of the channel, now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,6 +110,20 @@ func (x *Open) GetTracks() []*livepb.Track {
 		return x.Tracks
 	}
 	return nil
+}
+
+func (x *Open) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *Open) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
 }
 
 type Inquire struct {
@@ -242,6 +258,50 @@ func (x *Finish) GetBroadcast() string {
 	return ""
 }
 
+type Erase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Broadcast     string                 `protobuf:"bytes,1,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Erase) Reset() {
+	*x = Erase{}
+	mi := &file_broadcast_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Erase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Erase) ProtoMessage() {}
+
+func (x *Erase) ProtoReflect() protoreflect.Message {
+	mi := &file_broadcast_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Erase.ProtoReflect.Descriptor instead.
+func (*Erase) Descriptor() ([]byte, []int) {
+	return file_broadcast_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Erase) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
 type GetHealth struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -250,7 +310,7 @@ type GetHealth struct {
 
 func (x *GetHealth) Reset() {
 	*x = GetHealth{}
-	mi := &file_broadcast_proto_msgTypes[4]
+	mi := &file_broadcast_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -262,7 +322,7 @@ func (x *GetHealth) String() string {
 func (*GetHealth) ProtoMessage() {}
 
 func (x *GetHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[4]
+	mi := &file_broadcast_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -275,7 +335,7 @@ func (x *GetHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHealth.ProtoReflect.Descriptor instead.
 func (*GetHealth) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{4}
+	return file_broadcast_proto_rawDescGZIP(), []int{5}
 }
 
 type Locate struct {
@@ -286,7 +346,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_broadcast_proto_msgTypes[5]
+	mi := &file_broadcast_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +358,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[5]
+	mi := &file_broadcast_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +371,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{5}
+	return file_broadcast_proto_rawDescGZIP(), []int{6}
 }
 
 // Opened answers Open. The stream stays in the process, and is handed over beside it.
@@ -323,7 +383,7 @@ type Opened struct {
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_broadcast_proto_msgTypes[6]
+	mi := &file_broadcast_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +395,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[6]
+	mi := &file_broadcast_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +408,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{6}
+	return file_broadcast_proto_rawDescGZIP(), []int{7}
 }
 
 // Held answers Inquire. The stream stays in the process, and is handed over beside it, if there is one.
@@ -361,7 +421,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_broadcast_proto_msgTypes[7]
+	mi := &file_broadcast_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -373,7 +433,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[7]
+	mi := &file_broadcast_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -386,7 +446,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{7}
+	return file_broadcast_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Held) GetFence() uint64 {
@@ -405,7 +465,7 @@ type Located struct {
 
 func (x *Located) Reset() {
 	*x = Located{}
-	mi := &file_broadcast_proto_msgTypes[8]
+	mi := &file_broadcast_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +477,7 @@ func (x *Located) String() string {
 func (*Located) ProtoMessage() {}
 
 func (x *Located) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[8]
+	mi := &file_broadcast_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,10 +490,10 @@ func (x *Located) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Located.ProtoReflect.Descriptor instead.
 func (*Located) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{8}
+	return file_broadcast_proto_rawDescGZIP(), []int{9}
 }
 
-// Done answers Interrupt and Finish.
+// Done answers Interrupt, Finish and Erase.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -442,7 +502,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_broadcast_proto_msgTypes[9]
+	mi := &file_broadcast_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +514,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[9]
+	mi := &file_broadcast_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +527,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{9}
+	return file_broadcast_proto_rawDescGZIP(), []int{10}
 }
 
 var File_broadcast_proto protoreflect.FileDescriptor
@@ -475,19 +535,23 @@ var File_broadcast_proto protoreflect.FileDescriptor
 const file_broadcast_proto_rawDesc = "" +
 	"\n" +
 	"\x0fbroadcast.proto\x12\x14barrage.broadcast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\n" +
-	"live.proto\"\xd0\x01\n" +
+	"live.proto\"\xfa\x01\n" +
 	"\x04Open\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x1c\n" +
 	"\tbroadcast\x18\x02 \x01(\tR\tbroadcast\x12\x18\n" +
 	"\aresumes\x18\x03 \x01(\bR\aresumes\x120\n" +
 	"\x05start\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x14\n" +
 	"\x05fence\x18\x05 \x01(\x04R\x05fence\x12.\n" +
-	"\x06tracks\x18\x06 \x03(\v2\x16.barrage.live.v1.TrackR\x06tracks\"'\n" +
+	"\x06tracks\x18\x06 \x03(\v2\x16.barrage.live.v1.TrackR\x06tracks\x12\x12\n" +
+	"\x04room\x18\a \x01(\tR\x04room\x12\x14\n" +
+	"\x05title\x18\b \x01(\tR\x05title\"'\n" +
 	"\aInquire\x12\x1c\n" +
 	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"!\n" +
 	"\tInterrupt\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\"&\n" +
 	"\x06Finish\x12\x1c\n" +
+	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"%\n" +
+	"\x05Erase\x12\x1c\n" +
 	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"\v\n" +
 	"\tGetHealth\"\b\n" +
 	"\x06Locate\"\b\n" +
@@ -509,24 +573,25 @@ func file_broadcast_proto_rawDescGZIP() []byte {
 	return file_broadcast_proto_rawDescData
 }
 
-var file_broadcast_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_broadcast_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_broadcast_proto_goTypes = []any{
 	(*Open)(nil),                  // 0: barrage.broadcast.v1.Open
 	(*Inquire)(nil),               // 1: barrage.broadcast.v1.Inquire
 	(*Interrupt)(nil),             // 2: barrage.broadcast.v1.Interrupt
 	(*Finish)(nil),                // 3: barrage.broadcast.v1.Finish
-	(*GetHealth)(nil),             // 4: barrage.broadcast.v1.GetHealth
-	(*Locate)(nil),                // 5: barrage.broadcast.v1.Locate
-	(*Opened)(nil),                // 6: barrage.broadcast.v1.Opened
-	(*Held)(nil),                  // 7: barrage.broadcast.v1.Held
-	(*Located)(nil),               // 8: barrage.broadcast.v1.Located
-	(*Done)(nil),                  // 9: barrage.broadcast.v1.Done
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*livepb.Track)(nil),          // 11: barrage.live.v1.Track
+	(*Erase)(nil),                 // 4: barrage.broadcast.v1.Erase
+	(*GetHealth)(nil),             // 5: barrage.broadcast.v1.GetHealth
+	(*Locate)(nil),                // 6: barrage.broadcast.v1.Locate
+	(*Opened)(nil),                // 7: barrage.broadcast.v1.Opened
+	(*Held)(nil),                  // 8: barrage.broadcast.v1.Held
+	(*Located)(nil),               // 9: barrage.broadcast.v1.Located
+	(*Done)(nil),                  // 10: barrage.broadcast.v1.Done
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*livepb.Track)(nil),          // 12: barrage.live.v1.Track
 }
 var file_broadcast_proto_depIdxs = []int32{
-	10, // 0: barrage.broadcast.v1.Open.start:type_name -> google.protobuf.Timestamp
-	11, // 1: barrage.broadcast.v1.Open.tracks:type_name -> barrage.live.v1.Track
+	11, // 0: barrage.broadcast.v1.Open.start:type_name -> google.protobuf.Timestamp
+	12, // 1: barrage.broadcast.v1.Open.tracks:type_name -> barrage.live.v1.Track
 	2,  // [2:2] is the sub-list for method output_type
 	2,  // [2:2] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
@@ -545,7 +610,7 @@ func file_broadcast_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_broadcast_proto_rawDesc), len(file_broadcast_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

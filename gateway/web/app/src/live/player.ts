@@ -161,13 +161,6 @@ export class Player {
     const hls = new Hls(config)
     this.hls = hls
     hls.on(Events.MANIFEST_PARSED, () => this.play())
-    hls.once(Events.LEVEL_LOADED, (_, { details }) => {
-      // Some cache on the way still had the broadcast before; what is on now will be there in a moment.
-      if (!details.live && this.hls === hls) {
-        hls.detachMedia()
-        this.retry()
-      }
-    })
     hls.on(Events.ERROR, (_, data) => this.failure(data))
     hls.loadSource(url)
     hls.attachMedia(this.video)

@@ -1,0 +1,25 @@
+// Package recording keeps what was broadcast: rows of package index in tables, bytes in objects of about a
+// minute.
+//
+// A Store is shared by all: egress and the API read through it. A Writer is one broadcast while it goes
+// on; it belongs to the archive of its live/packager and writes under the fence of its owner,
+// actors/live/broadcast, which also recovers and removes recordings. The package owns no goroutine.
+//
+//	table "recording"       owned; partition: broadcast; rows "h": index.Header, "i"+number: index.Init,
+//	                        "s"+sequence: index.Segment, numbers big-endian
+//	table "recording_list"  plain; partition: channel; row: start in ms (8 bytes, big-endian), then the broadcast
+//	objects                 live/{channel}/{broadcast}/{number}.mp4: an init segment and media segments in a row,
+//	                        so that each can be played by itself
+//
+// Promises:
+//
+//  1. A row is written when the bytes it names were appended, and the segment is recorded when the row is
+//     durable. A process that dies leaves all of them; a machine that loses power, those of objects that
+//     were final: Recover holds the others against their checksums, and what is damaged becomes a gap.
+//  2. Nobody writes to a recording under another fence than the newest owner's. A change of unknown outcome
+//     is repeated, which changes nothing twice.
+//  3. A recording is listed before it has its first row, and until it has none any more.
+//  4. What has ended never changes, except that it may be removed.
+//
+// It fails with ErrNone, ErrPaused, and what tables and objects refuse.
+package recording

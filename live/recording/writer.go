@@ -1,0 +1,273 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"hash/crc32"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/index"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/storage/blob"
+	"github.com/barrage-live/barrage/storage/table"
+)
+
+const (
+	// objectSpan is how much of a broadcast an object holds, objectBytes how large it may be when another
+	// segment is added: what has to be copied if it is left growing.
+	objectSpan  = time.Minute
+	objectBytes = 128 << 20
+	// rowTries is how often a write of rows of unknown outcome is made.
+	rowTries = 3
+	// keyTries is how many numbers of objects are tried where there are objects that nobody knows of.
+	keyTries = 16
+)
+
+// Piece is one segment to be recorded.
+type Piece struct {
+	index.Segment // without its place
+	Body          []byte
+	// Init is the init segment that it needs, without its place, and InitBody its bytes.
+	Init     index.Init
+	InitBody []byte
+	// Target is the target duration of the playlist; Peak and FPS are those of the broadcast so far.
+	Target time.Duration
+	Peak   int64
+	FPS    float64
+}
+
+// Writer records one broadcast. Keep and End are called by one goroutine.
+type Writer struct {
+	store     *Store
+	broadcast id.Broadcast
+	fence     position.Fence
+	log       *slog.Logger
+
+	begun bool
+	head  index.Header // as it is stored
+	inits map[uint32]bool
+
+	object  *blob.Appender // nil: none
+	number  uint32         // of object
+	fresh   index.Init     // the init segment that was appended last
+	holds   bool           // it is in object
+	span    time.Duration  // what object holds
+	objects []left         // for the end
+}
+
+// left is an object that could not be made final.
+type left struct {
+	number uint32
+	size   int64
+}
+
+// Writer makes one for a broadcast that was never recorded. The header has what is known when it begins;
+// nothing is stored before the first Keep.
+func (s *Store) Writer(b id.Broadcast, fence position.Fence, h index.Header) *Writer {
+	h.State = index.Open
+	return &Writer{
+		store: s, broadcast: b, fence: fence, head: h, inits: make(map[uint32]bool),
+		log: s.log.With(slog.String("channel", string(h.Channel)), slog.String("broadcast", string(b))),
+	}
+}
+
+// Paused reports whether nothing is recorded.
+func (w *Writer) Paused() bool { return w.store.Paused() }
+
+// Segment opens a segment that was recorded; any goroutine may call it.
+func (w *Writer) Segment(ctx context.Context, sequence uint64) (*Media, error) {
+	return w.store.Segment(ctx, w.head.Channel, w.broadcast, sequence)
+}
+
+// InitSegment opens an init segment that was recorded; any goroutine may call it.
+func (w *Writer) InitSegment(ctx context.Context, number uint32) (*Media, error) {
+	return w.store.Init(ctx, w.head.Channel, w.broadcast, number)
+}
+
+// Keep records a segment, or that it is a gap. When it fails, nothing of it is recorded, unless the
+// outcome is unknown; it may be called again with the same, or go on with another. It fails with
+// ErrPaused, with table.ErrFenced when the broadcast has another owner, and with what tables and objects
+// refuse.
+func (w *Writer) Keep(ctx context.Context, p Piece) error {
+	if w.Paused() {
+		return ErrPaused
+	}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	var ops []table.Op
+	head := w.head
+	if !p.Gap {
+		if err := w.append(ctx, &p); err != nil {
+			if fault.CodeOf(err) != "storage_full" { // it goes on when there is room
+				w.leave()
+			}
+			return err
+		}
+		if !w.inits[p.Init.Number] {
+			row, err := w.fresh.Encode()
+			if err != nil {
+				return err
+			}
+			ops = append(ops, table.Put(initKey(p.Init.Number), row))
+		}
+		head.Bytes += int64(len(p.Body))
+		head.Objects = max(head.Objects, w.number+1)
+	}
+	head.Next, head.Duration = p.Sequence+1, head.Duration+p.Duration
+	head.Target, head.Peak, head.FPS = p.Target, p.Peak, p.FPS
+	row, err := p.Segment.Encode()
+	if err != nil {
+		return err
+	}
+	if err := w.write(ctx, &head, append(ops, table.Put(segmentKey(p.Sequence), row))); err != nil {
+		return err
+	}
+	if len(ops) > 0 {
+		w.inits[p.Init.Number] = true
+	}
+	w.span += p.Duration
+	return nil
+}
+
+// begin lists the recording and takes its partition.
+func (w *Writer) begin(ctx context.Context) error {
+	if w.begun {
+		return nil
+	}
+	if err := w.store.tables.Fence(ctx, rows(), string(w.broadcast), w.fence); err != nil {
+		return err
+	}
+	_, err := w.store.tables.Write(ctx, table.Batch{
+		Table: list(), Partition: string(w.head.Channel), Ops: []table.Op{table.Put(listKey(w.head.Start, w.broadcast), nil)},
+	})
+	w.begun = err == nil
+	return err
+}
+
+// append adds a segment to the present object, after the init segment if it has not got that, and sets its
+// place.
+func (w *Writer) append(ctx context.Context, p *Piece) (err error) {
+	if w.object != nil && (w.span >= objectSpan || w.object.Size() >= objectBytes) {
+		w.close(ctx)
+	}
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	if !w.holds || w.fresh.Number != p.Init.Number {
+		init := p.Init
+		if init.Place, err = w.add(ctx, p.InitBody); err != nil {
+			return err
+		}
+		w.fresh, w.holds = init, true
+	}
+	p.Place, err = w.add(ctx, p.Body)
+	return err
+}
+
+// add appends bytes to the object and tells where they are.
+func (w *Writer) add(ctx context.Context, b []byte) (index.Place, error) {
+	at := w.object.Size()
+	if err := w.object.Append(ctx, b); err != nil {
+		return index.Place{}, err
+	}
+	return index.Place{Object: w.number, Offset: at, Length: int64(len(b)), Sum: sumOf(b)}, nil
+}
+
+func sumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+// open begins an object if there is none. Where one of its number exists of which no row knows, it takes the
+// next.
+func (w *Writer) open(ctx context.Context) (err error) {
+	if w.object != nil {
+		return nil
+	}
+	if w.head.Objects > 0 {
+		w.number = max(w.head.Objects, w.number+1)
+	}
+	for range keyTries {
+		w.object, err = w.store.blobs.Append(ctx, object(w.head.Channel, w.broadcast, w.number), ContentType)
+		if !errors.Is(err, blob.ErrExists) {
+			break
+		}
+		w.number++
+	}
+	w.span, w.holds = 0, false
+	return err
+}
+
+// close makes the object final; if that fails, it is left for the end.
+func (w *Writer) close(ctx context.Context) {
+	if w.object == nil {
+		return
+	}
+	if _, err := w.object.Close(ctx); err != nil {
+		w.log.Warn("an object of a recording is not final yet", slog.Any("error", err))
+		w.leave()
+	}
+	w.object = nil
+}
+
+// leave lets go of the object as it is.
+func (w *Writer) leave() {
+	if w.object == nil {
+		return
+	}
+	w.objects = append(w.objects, left{w.number, w.object.Size()})
+	w.object.Leave()
+	w.object = nil
+}
+
+// write stores rows with the header, until the outcome is known.
+func (w *Writer) write(ctx context.Context, head *index.Header, ops []table.Op) error {
+	err := w.store.write(ctx, w.broadcast, w.fence, head, ops)
+	if err == nil {
+		w.head = *head
+	}
+	return err
+}
+
+func (s *Store) write(ctx context.Context, b id.Broadcast, fence position.Fence, head *index.Header, ops []table.Op) error {
+	row, err := head.Encode()
+	if err != nil {
+		return err
+	}
+	batch := table.Batch{Table: rows(), Partition: string(b), Fence: fence, Ops: append([]table.Op{table.Put(headerKey(), row)}, ops...)}
+	for range rowTries {
+		if _, err = s.tables.Write(ctx, batch); fault.KindOf(err) != fault.Timeout || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// End says that nothing more comes, when it is durable. When it fails the recording stays open, for Recover.
+func (w *Writer) End(ctx context.Context, at time.Time) error {
+	w.close(ctx)
+	if w.head.Next == 0 {
+		return nil // nothing was recorded
+	}
+	for _, l := range w.objects {
+		if err := w.store.seal(ctx, w.head.Channel, w.broadcast, l); err != nil {
+			return err
+		}
+	}
+	w.objects = nil
+	head := w.head
+	head.State, head.End = index.Ended, at
+	return w.write(ctx, &head, nil)
+}
+
+// Die frees what the Writer holds and leaves everything as it is, as the death of the process would.
+func (w *Writer) Die() { w.leave() }
+
+func (s *Store) seal(ctx context.Context, channel id.Channel, b id.Broadcast, l left) error {
+	_, err := s.blobs.Seal(ctx, object(channel, b, l.number), blob.PutOptions{Size: l.size, ContentType: ContentType})
+	if errors.Is(err, blob.ErrNoObject) {
+		return nil // it could not even be begun
+	}
+	return err
+}
