@@ -40,7 +40,7 @@ func shelves() [][]string {
 		{"docs", "fault", "fifo", "housetest", "media/index/indexpb", "moment", "promisetest", "rfc6455", "subnet", "wheel", "wire/wirepb"},
 		{"caller", "conf", "id", "media", "metrics", "position", "problem", "quota", "text"},
 		{"auth", "logbound", "media/fmp4", "media/m3u8", "media/mediatest", "reserved", "wire"},
-		{"media/index", "media/segmenter", "wire/wireclient"},
+		{"media/index", "media/rtmptest", "media/segmenter", "wire/wireclient"},
 	}
 }
 
@@ -82,7 +82,7 @@ func owners() []housetest.Owner {
 	return []housetest.Owner{
 		{Imports: "github.com/asynkron/protoactor-go", Folders: []string{"cluster"}, Why: "actors are written against cluster.Turn"},
 		{Imports: "github.com/lesismal/nbio", Folders: []string{"gateway/socket/ws"}, Why: "one event loop, seen by one package"},
-		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp"}, Why: "a protocol stays with its adapter"},
+		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp", "internal/media/rtmptest"}, Why: "a protocol stays with its adapter and its tests"},
 		{Imports: "github.com/bluenviron/mediacommon/v2", Folders: []string{"internal/media", "live/ingest"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
 		{Imports: "github.com/Eyevinn/mp4ff", Folders: []string{"internal/media"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
 		{Imports: "github.com/cockroachdb/pebble/v2", Folders: []string{"storage/table/pebbletable"}, Tests: true, Why: "elsewhere it is a table"},

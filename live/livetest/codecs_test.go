@@ -15,8 +15,8 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/internal/media/rtmptest"
 	"github.com/barrage-live/barrage/live"
-	"github.com/barrage-live/barrage/live/ingest/rtmp/rtmptest"
 	"github.com/barrage-live/barrage/live/livetest"
 )
 
@@ -112,6 +112,68 @@ func TestEveryCodecOverRTMP(t *testing.T) {
 			c.plays(t, w, "a", 120)
 		})
 	}
+}
+
+// TestAnotherSizeOfEveryCodec changes the picture's size in the middle: the playlist has a second init
+// segment from there on, the announcement follows, and all of it plays.
+func TestAnotherSizeOfEveryCodec(t *testing.T) {
+	t.Parallel()
+	for _, codec := range []media.Codec{media.H264, media.H265, media.AV1, media.VP9} {
+		t.Run(string(codec), func(t *testing.T) {
+			t.Parallel()
+			w := livetest.New(t, livetest.Config{})
+			e := mediatest.Encode(t, codec, "", 3).Then(mediatest.Encode(t, codec, "", 3, "-s", "640x360"))
+			if err := rtmptest.Publish(t.Context(), w.PublishURL("a"), e); err != nil {
+				t.Fatal(err)
+			}
+			livetest.Eventually(t, 30*time.Second, "the publisher has left", func() bool {
+				n, _ := w.Ends("a")
+				return n == 1
+			})
+			w.Finish("a")
+			status, _, body := w.Get(t, w.URL("a", "source/index.m3u8"))
+			m := parse(t, status, body)
+			inits := strings.Count(string(body), "#EXT-X-MAP:")
+			if length, breaks := livetest.Tally(m); inits != 2 || breaks != 1 || length < 5900*time.Millisecond {
+				t.Errorf("%d init segments, %d breaks, %v\n%s", inits, breaks, length, body)
+			}
+			_, _, body = w.Get(t, w.URL("a", "index.m3u8"))
+			if !strings.Contains(string(body), "RESOLUTION=640x360") {
+				t.Errorf("the announcement has not followed:\n%s", body)
+			}
+			decodes(t, w.URL("a", "index.m3u8"))
+		})
+	}
+}
+
+// TestOpusPacketsOfEveryLength publishes sound whose packets change their length: nothing is lost or
+// stretched.
+func TestOpusPacketsOfEveryLength(t *testing.T) {
+	t.Parallel()
+	w := livetest.New(t, livetest.Config{})
+	opus := func(length string) *mediatest.Encoded {
+		return mediatest.Encode(t, "", media.Opus, 2, "-frame_duration", length)
+	}
+	e := opus("20").Then(opus("60")).Then(opus("2.5"))
+	s := live.NewStream(id.NewStream(), e.Tracks)
+	if err := w.Attach("a", s); err != nil {
+		t.Fatal(err)
+	}
+	var want time.Duration
+	for _, u := range e.Units(time.Now().Add(-6 * time.Second)) {
+		want += u.Duration
+		if err := s.Write(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close(nil)
+	w.Finish("a")
+	status, _, body := w.Get(t, w.URL("a", "source/index.m3u8"))
+	m := parse(t, status, body)
+	if length, breaks := livetest.Tally(m); breaks != 0 || (length-want).Abs() > 60*time.Millisecond {
+		t.Errorf("%v of %v, %d breaks", length, want, breaks)
+	}
+	decodes(t, w.URL("a", "index.m3u8"))
 }
 
 // TestAFilmInSurround publishes a film whose sound is AC-3 5.1(side), as most are: with the command of the

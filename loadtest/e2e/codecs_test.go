@@ -12,15 +12,15 @@ import (
 
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
-	"github.com/barrage-live/barrage/live/ingest/rtmp/rtmptest"
+	"github.com/barrage-live/barrage/internal/media/rtmptest"
 )
 
 // codecSeconds is how long a publication is: a browser on a busy machine must have seen it.
 const codecSeconds = 60
 
-// TestEveryCodecIsPlayable publishes real streams of every codec over Enhanced RTMP to the program. ffprobe finds
-// the codecs in the playlist, and Chromium shows and sounds those that Debian's build has a decoder for, which
-// H.265 is not.
+// TestEveryCodecIsPlayable publishes real streams of every codec over Enhanced RTMP to the program. ffprobe
+// finds the codecs in the playlist, and Chromium shows and sounds those that Debian's build has a decoder
+// for, which H.265 is not.
 func TestEveryCodecIsPlayable(t *testing.T) {
 	s := start(t, t.TempDir())
 	for _, c := range []struct {

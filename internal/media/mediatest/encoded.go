@@ -193,3 +193,18 @@ func (e *Encoded) Units(start time.Time) []media.Unit {
 	}
 	return out
 }
+
+// Then appends another publication of the same codecs, as an encoder does whose settings change: what its key
+// pictures need stands in them.
+func (e *Encoded) Then(o *Encoded) *Encoded {
+	out := &Encoded{Tracks: e.Tracks, Records: e.Records, units: slices.Clone(e.units)}
+	end := e.units[len(e.units)-1].DTS + time.Second/30
+	for _, u := range o.units {
+		u.DTS, u.PTS = u.DTS+end, u.PTS+end
+		if sets := o.Tracks[u.Track].Config.ParameterSets(); u.Key && sets != nil {
+			u.Data = slices.Concat(sets, u.Data)
+		}
+		out.units = append(out.units, u)
+	}
+	return out
+}

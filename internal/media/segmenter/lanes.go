@@ -156,8 +156,15 @@ func (v *videoLane) reordered(u *timed) bool {
 	told := reorder(u)
 	last := v.doubt
 	v.doubt = told
+	if told > v.delay && told-v.delay <= leading*v.frame {
+		return false
+	}
 	return (told-v.delay).Abs() > rounded && last >= 0 && (told-last).Abs() <= rounded
 }
+
+// leading is how many pictures a key picture may be shown later than the first one told, without a doubt: in
+// an open group of pictures, which H.265 has by default, those that are shown before it are decoded after it.
+const leading = 8
 
 // rounded is by how much times of one duration differ when timestamps are in milliseconds.
 const rounded = 3 * time.Millisecond

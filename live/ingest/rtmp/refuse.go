@@ -75,6 +75,7 @@ func tell(g *guard, sc *gortmplib.ServerConn, err error) {
 // reason turns what a read ended with into a fault, without the URL that the library may put into it.
 func (c *conn) reason(err error) error {
 	var timeout net.Error
+	header := badHeader(err)
 	switch {
 	case err == nil:
 		return live.ErrEnded
@@ -84,18 +85,23 @@ func (c *conn) reason(err error) error {
 		return c.guard.refused
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return errSilent
+	case header != nil: // before the next: of one that is cut the library says that it met its end
+		return header
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), isReset(err):
 		return errLost
 	}
 	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
-	return badHeader(err.Error())
+	return errProtocol
 }
 
-// badHeader tells what the library could not read of a sequence header, which it says in words alone; should
-// they change, the publisher is refused all the same, as errProtocol.
-func badHeader(words string) error {
+// badHeader tells what the library could not read of a sequence header, nil if that is not what happened. It
+// says so in words alone; should they change, the publisher is refused all the same, as errProtocol.
+func badHeader(err error) error {
+	if err == nil {
+		return nil
+	}
 	for _, h := range [...]struct {
 		words string
 		means *fault.Error
@@ -109,11 +115,11 @@ func badHeader(words string) error {
 		{"MPEG-4 audio config", fault.New(fault.Invalid, "bad_audio_config", "this kind of AAC is not carried; choose AAC-LC or HE-AAC")},
 		{"Opus ID header", fault.New(fault.Invalid, "bad_audio_config", "the identification header of the Opus audio cannot be read")},
 	} {
-		if strings.Contains(words, h.words) {
+		if strings.Contains(err.Error(), h.words) {
 			return h.means
 		}
 	}
-	return errProtocol
+	return nil
 }
 
 // passable reports whether what the library could not read may be passed over: not what tells of a codec that
