@@ -146,7 +146,7 @@ func (c *conn) read() (arrived, error) {
 		switch {
 		case err == nil:
 			return arrived{Message: m, at: c.guard.arrival, size: len(raw.body) + messageCost, sound: soundConfig(raw)}, nil
-		case c.guard.failed != nil, !passable(err):
+		case c.guard.failed != nil, !c.passable(err):
 			return arrived{}, err //nolint:wrapcheck // reason tells what it means
 		}
 		c.cfg.Metrics.passed.WithLabelValues("unreadable").Inc()

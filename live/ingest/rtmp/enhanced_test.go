@@ -131,14 +131,3 @@ func TestHeadersInEveryForm(t *testing.T) {
 		})
 	}
 }
-
-// TestMetadataOfPicturesAreBounded: they hold lists within lists, which the library reads by recursion.
-func TestMetadataOfPicturesAreBounded(t *testing.T) {
-	w := livetest.New(t, livetest.Config{})
-	p := publish(t, w, "a")
-	p.raw(setChunkSize(65536))
-	p.raw(tagged(9, "\x94hvc1", make([]byte, 40<<10)))
-	if got := p.words(); !strings.Contains(got, "HDR metadata") {
-		t.Errorf("the encoder is told %q", got)
-	}
-}

@@ -122,9 +122,13 @@ func badHeader(err error) error {
 	return nil
 }
 
-// passable reports whether what the library could not read may be passed over: not what tells of a codec that
-// is not carried, which reason names.
-func passable(err error) bool { return !strings.Contains(err.Error(), "parameters are not supported") }
+// passable reports whether what the library could not read may be passed over: not the sequence header of a
+// publication that has yet to begin, without which nothing will come of it, and never parameter sets that we
+// do not carry. The library cannot read that of VP9 as FFmpeg writes it, whose key frames say all that is in
+// it.
+func (c *conn) passable(err error) bool {
+	return !strings.Contains(err.Error(), "parameters are not supported") && (c.published || badHeader(err) == nil)
+}
 
 func isReset(err error) bool {
 	var op *net.OpError
