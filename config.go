@@ -69,6 +69,9 @@ type Live struct {
 	DVR        time.Duration `default:"30m" min:"30s" max:"24h" doc:"how far back viewers can seek"`
 	Publishers int           `default:"1000" min:"1" doc:"RTMP publishers at once"`
 	MaxBitrate int           `default:"60000000" min:"100000" doc:"bits per second of one publisher, on average after a burst of four seconds, each message counted as 256 bytes more than it has; whoever sends more is refused"`
+	Retention  time.Duration `default:"0s" min:"0s" doc:"how long a broadcast stays recorded after it has ended; 0s: for ever"`
+	Quota      conf.Size     `default:"0B" doc:"bytes of recordings a channel has: the oldest broadcasts that have ended go first; 0B: any number"`
+	Reserve    conf.Size     `default:"0B" doc:"bytes of the disk that stay free: with less nothing is recorded, and live goes on; 0B: the larger of 5 % and 5 GB"`
 	KeyOverlap time.Duration `default:"10m" min:"1s" max:"24h" doc:"how long older stream keys stay valid after a new one was made"`
 }
 

@@ -66,6 +66,7 @@ func (p *platform) listen(ctx context.Context) error {
 	}
 	p.tendFirst(ctx)
 	p.keepTending()
+	p.keepRecordings()
 	if err := p.openIngest(ctx); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package packager
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,6 +217,65 @@ func TestNodeIsBoundedByBytes(t *testing.T) {
 		}
 		if n := node.bytes.Load(); n != 0 {
 			t.Errorf("%d bytes are counted and nothing waits", n)
+		}
+	})
+}
+
+// pausedRecorder keeps nothing while it is told to.
+type pausedRecorder struct {
+	Recorder
+	paused atomic.Bool
+}
+
+func (r *pausedRecorder) Paused() bool { return r.paused.Load() }
+
+func (r *pausedRecorder) Keep(ctx context.Context, p recording.Piece) error {
+	if r.Paused() {
+		return recording.ErrPaused
+	}
+	return r.Recorder.Keep(ctx, p)
+}
+
+// TestLiveGoesOnWhileNothingIsRecorded fills the disk in the midst of a broadcast: the streamer is told, what
+// is not recorded is a gap once it has left the memory, and no error is logged for each.
+func TestLiveGoesOnWhileNothingIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := &pausedRecorder{Recorder: newRecorder(t)}
+		p := startListing(t, rec, 10*time.Minute)
+		pub := attach(t, p, mediatest.Source{Sound: true})
+		told := func() bool {
+			for _, w := range p.Health().Warnings {
+				if w.Code == "not_recorded" {
+					return true
+				}
+			}
+			return false
+		}
+		pub.play(0, 20*time.Second)
+		if told() {
+			t.Error("the streamer is told that nothing is recorded while everything is")
+		}
+		rec.paused.Store(true)
+		pub.play(pub.since(), 80*time.Second)
+		if !told() {
+			t.Error("the streamer is not told")
+		}
+		rec.paused.Store(false)
+		pub.play(pub.since(), 120*time.Second)
+		m := text(t, p)
+		for i, s := range m.Segments {
+			if at := time.Duration(i) * 2 * time.Second; s.Gap != (at >= 18*time.Second && at < 78*time.Second) {
+				t.Errorf("segment %d at %v: gap %v", i, at, s.Gap)
+			}
+			if !s.Gap {
+				read(t, p, s.URI)
+			}
+		}
+		if lost, paused := testutil.ToFloat64(p.cfg.Metrics.lost), testutil.ToFloat64(p.cfg.Metrics.paused); lost != 0 || paused != 30 {
+			t.Errorf("%v are said to be lost, and %v not to be recorded", lost, paused)
+		}
+		if told() {
+			t.Error("the streamer is still told")
 		}
 	})
 }

@@ -42,6 +42,12 @@ func (p *Packager) Health() Health {
 		}
 	}
 	h.Warnings = warnings(&h)
+	if p.cfg.Recorder.Paused() {
+		h.Warnings = append(h.Warnings, Warning{
+			"not_recorded",
+			"This broadcast is not recorded at the moment: the disk of the server is nearly full, or the channel has used up its quota. Viewers see it live.",
+		})
+	}
 	return h
 }
 

@@ -20,6 +20,8 @@
 //     is repeated, which changes nothing twice.
 //  3. A recording is listed before it has its first row, and until it has none any more.
 //  4. What has ended never changes, except that it may be removed.
+//  5. While the disk has less room than the reserve nothing is recorded, and nothing removed because of it. A
+//     Keeper removes what a Policy does not keep: what has ended only, the oldest first.
 //
 // It fails with ErrNone, ErrPaused, and what tables and objects refuse.
 package recording

@@ -24,28 +24,40 @@ import (
 var (
 	// ErrNone: there is no such recording, or nothing of it.
 	ErrNone = fault.New(fault.NotFound, "no_recording", "there is no such recording")
-	// ErrPaused: nothing is recorded, because the disk is nearly full.
-	ErrPaused = fault.New(fault.Unavailable, "recording_paused", "nothing is recorded while the disk is nearly full")
+	// ErrPaused: nothing is recorded, because the disk is nearly full or the channel has used up its quota.
+	ErrPaused = fault.New(fault.Unavailable, "recording_paused", "nothing is recorded: the disk is nearly full, or the quota used up")
 )
 
 // ContentType is that of the objects.
 const ContentType = "video/mp4"
 
-// Tables is what a Store needs of the tables; *table.Store has it.
-type Tables interface {
+// Rows is the reading half of Tables.
+type Rows interface {
 	Get(ctx context.Context, t table.Table, partition string, key []byte) (table.Row, error)
 	Scan(ctx context.Context, r table.Range) (rows []table.Row, more bool, err error)
+	Walk(ctx context.Context, t table.Table, from table.Cursor, limit int) (partitions []string, next table.Cursor, err error)
+}
+
+// Tables is what a Store needs of the tables; *table.Store has it.
+type Tables interface {
+	Rows
 	Write(ctx context.Context, b table.Batch) (table.Version, error)
 	FenceExisting(ctx context.Context, t table.Table, partition string, f position.Fence) (exists bool, err error)
 	Fence(ctx context.Context, t table.Table, partition string, f position.Fence) error
 }
 
-// Blobs is what a Store needs of the object store; *blob.Store has it.
-type Blobs interface {
-	Append(ctx context.Context, key, contentType string) (*blob.Appender, error)
-	Seal(ctx context.Context, key string, o blob.PutOptions) (blob.Info, error)
+// Objects is the reading half of Blobs.
+type Objects interface {
 	Open(ctx context.Context, key string) (*blob.Object, error)
 	Stat(ctx context.Context, key string) (blob.Info, error)
+	Room() (free, total int64, ok bool)
+}
+
+// Blobs is what a Store needs of the object store; *blob.Store has it.
+type Blobs interface {
+	Objects
+	Append(ctx context.Context, key, contentType string) (*blob.Appender, error)
+	Seal(ctx context.Context, key string, o blob.PutOptions) (blob.Info, error)
 	DeletePrefix(ctx context.Context, prefix string) (int, error)
 }
 
@@ -55,6 +67,7 @@ type Store struct {
 	blobs  Blobs
 	log    *slog.Logger
 	paused atomic.Bool
+	quota  atomic.Int64 // bytes of one broadcast; 0: any number
 }
 
 // New makes a Store.
@@ -81,6 +94,14 @@ func object(channel id.Channel, b id.Broadcast, number uint32) string {
 
 // Header describes a recording. It fails with ErrNone also for one that is being removed.
 func (s *Store) Header(ctx context.Context, b id.Broadcast) (index.Header, error) {
+	h, err := s.header(ctx, b)
+	if err == nil && h.State == index.Removed {
+		err = ErrNone
+	}
+	return h, err
+}
+
+func (s *Store) header(ctx context.Context, b id.Broadcast) (index.Header, error) {
 	row, err := s.tables.Get(ctx, rows(), string(b), headerKey())
 	if errors.Is(err, table.ErrNoRow) {
 		return index.Header{}, ErrNone
@@ -88,11 +109,7 @@ func (s *Store) Header(ctx context.Context, b id.Broadcast) (index.Header, error
 	if err != nil {
 		return index.Header{}, err
 	}
-	h, err := index.DecodeHeader(row.Value)
-	if err == nil && h.State == index.Removed {
-		err = ErrNone
-	}
-	return h, err
+	return index.DecodeHeader(row.Value)
 }
 
 // Recording is everything that is known of one.

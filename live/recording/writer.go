@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -46,6 +47,7 @@ type Writer struct {
 	fence     position.Fence
 	log       *slog.Logger
 
+	full  atomic.Bool // the broadcast alone has used up the quota
 	begun bool
 	head  index.Header // as it is stored
 	inits map[uint32]bool
@@ -75,7 +77,7 @@ func (s *Store) Writer(b id.Broadcast, fence position.Fence, h index.Header) *Wr
 }
 
 // Paused reports whether nothing is recorded.
-func (w *Writer) Paused() bool { return w.store.Paused() }
+func (w *Writer) Paused() bool { return w.store.Paused() || w.full.Load() }
 
 // Segment opens a segment that was recorded; any goroutine may call it.
 func (w *Writer) Segment(ctx context.Context, sequence uint64) (*Media, error) {
@@ -92,6 +94,8 @@ func (w *Writer) InitSegment(ctx context.Context, number uint32) (*Media, error)
 // ErrPaused, with table.ErrFenced when the broadcast has another owner, and with what tables and objects
 // refuse.
 func (w *Writer) Keep(ctx context.Context, p Piece) error {
+	quota := w.store.quota.Load()
+	w.full.Store(quota > 0 && w.head.Bytes+int64(len(p.Body)) > quota)
 	if w.Paused() {
 		return ErrPaused
 	}

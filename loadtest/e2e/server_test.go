@@ -83,6 +83,7 @@ func launch(data string, args ...string) (*server, error) {
 	s.cmd = exec.Command(binary, append([]string{
 		"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--rtmp", "127.0.0.1:0",
 		"--data", data, "--log.format", "json", "--cluster.encode=" + encode,
+		"--live.reserve", "1MiB", // whatever room the machine of the tests has
 	}, args...)...)
 	s.cmd.Env = environment()
 	out, err := s.cmd.StderrPipe()

@@ -249,6 +249,15 @@ func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[Info, 
 	return s.d.List(ctx, prefix, after)
 }
 
+// Room is how many bytes the disk of the objects has left and has in all; ok is false where the engine
+// cannot tell.
+func (s *Store) Room() (free, total int64, ok bool) {
+	if m, is := s.d.(driver.Measurer); is {
+		return m.Room()
+	}
+	return 0, 0, false
+}
+
 // Delete removes an object; it is no error if there is none. An object that is being put meanwhile, or
 // whose Put has an unknown outcome, may come into being afterwards.
 func (s *Store) Delete(ctx context.Context, key string) error {

@@ -107,6 +107,12 @@ func (c *Client) Erase(ctx context.Context, ch id.Channel, b id.Broadcast) error
 	return err
 }
 
+// Settle ends what a crash has left open of a recording; one whose broadcast goes on is left alone.
+func (c *Client) Settle(ctx context.Context, ch id.Channel, b id.Broadcast) error {
+	_, err := ask[struct{}](ctx, c, ch, tend{b})
+	return err
+}
+
 func ask[R any](ctx context.Context, c *Client, ch id.Channel, msg any) (R, error) {
 	return cluster.Ask[R](ctx, c.node, KindName, string(ch), msg)
 }

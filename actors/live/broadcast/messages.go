@@ -38,6 +38,8 @@ func messages() []cluster.Message {
 		cluster.MessageOf(6, func(locate) *pb.Locate { return &pb.Locate{} }, func(*pb.Locate) (locate, error) { return locate{}, nil }),
 		cluster.MessageOf(7, func(c erase) *pb.Erase { return &pb.Erase{Broadcast: string(c.broadcast)} },
 			func(m *pb.Erase) (erase, error) { return erase{id.Broadcast(m.GetBroadcast())}, nil }),
+		cluster.MessageOf(8, func(c tend) *pb.Tend { return &pb.Tend{Broadcast: string(c.broadcast)} },
+			func(m *pb.Tend) (tend, error) { return tend{id.Broadcast(m.GetBroadcast())}, nil }),
 
 		cluster.LocalOf(32, func(s *live.Stream) (*pb.Opened, *live.Stream) { return &pb.Opened{}, s },
 			func(_ *pb.Opened, s *live.Stream) (*live.Stream, error) {

@@ -28,11 +28,13 @@ const (
 	ended
 )
 
-// Commands change the state; all but erase come from the channel.
+// Commands change the state; all but erase and tend come from the channel.
 type (
 	open      struct{ channel.Opening }
 	interrupt struct{ fence channel.Fence }
 	finish    struct{ broadcast id.Broadcast }
+	// tend ends the recording of a broadcast unless it goes on.
+	tend struct{ broadcast id.Broadcast }
 	// erase asks for the deletion of what was recorded of a broadcast.
 	erase struct{ broadcast id.Broadcast }
 	// gone says that an ended broadcast has been kept long enough.
@@ -95,6 +97,11 @@ func (s *state) apply(_ time.Time, command any, dst []any) []any {
 			return append(dst, settle(c))
 		}
 		return append(dst, done{})
+	case tend:
+		if c.broadcast == s.broadcast && s.phase != idle {
+			return append(dst, done{}) // its own end does it
+		}
+		return append(dst, settle(c))
 	case erase:
 		if s.goesOn(c.broadcast) {
 			return append(dst, refuse{ErrLive})

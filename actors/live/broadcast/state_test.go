@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 				"interrupt": interrupt{f},
 				"finish":    finish{b},
 				"erase":     erase{b},
+				"tend":      tend{b},
 				"gone":      gone{b},
 			}[d.Cmd]
 			var out strings.Builder

@@ -83,6 +83,12 @@ type Sender interface {
 	Sendable(offset, n int64) (r io.Reader, ok bool, err error)
 }
 
+// Measurer is a Driver that knows the size of its disk.
+type Measurer interface {
+	// Room is how many bytes are left and how many there are in all; ok is false if the disk does not tell.
+	Room() (free, total int64, ok bool)
+}
+
 // BulkDeleter is a Driver that removes many objects for less than the price of each.
 type BulkDeleter interface {
 	// DeleteMany removes at most 1000 objects durably, of which some may not exist; after an error some are

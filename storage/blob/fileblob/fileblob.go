@@ -110,6 +110,7 @@ type Driver struct {
 var (
 	_ driver.Driver      = (*Driver)(nil)
 	_ driver.BulkDeleter = (*Driver)(nil)
+	_ driver.Measurer    = (*Driver)(nil)
 	_ io.Closer          = (*Driver)(nil)
 )
 
@@ -138,6 +139,12 @@ func Open(cfg Config) (*Driver, error) {
 
 // Close frees the directory.
 func (d *Driver) Close() error { return d.lock.Close() }
+
+// Room implements driver.Measurer.
+func (d *Driver) Room() (free, total int64, ok bool) {
+	u, err := d.fs.GetDiskUsage(d.dir)
+	return int64(u.AvailBytes), int64(u.TotalBytes), err == nil
+}
 
 // key is the lock of a key.
 func (d *Driver) key(key string) *sync.Mutex {

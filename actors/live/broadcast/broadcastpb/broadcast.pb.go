@@ -302,6 +302,50 @@ func (x *Erase) GetBroadcast() string {
 	return ""
 }
 
+type Tend struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Broadcast     string                 `protobuf:"bytes,1,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tend) Reset() {
+	*x = Tend{}
+	mi := &file_broadcast_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tend) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tend) ProtoMessage() {}
+
+func (x *Tend) ProtoReflect() protoreflect.Message {
+	mi := &file_broadcast_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tend.ProtoReflect.Descriptor instead.
+func (*Tend) Descriptor() ([]byte, []int) {
+	return file_broadcast_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Tend) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
 type GetHealth struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -310,7 +354,7 @@ type GetHealth struct {
 
 func (x *GetHealth) Reset() {
 	*x = GetHealth{}
-	mi := &file_broadcast_proto_msgTypes[5]
+	mi := &file_broadcast_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +366,7 @@ func (x *GetHealth) String() string {
 func (*GetHealth) ProtoMessage() {}
 
 func (x *GetHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[5]
+	mi := &file_broadcast_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +379,7 @@ func (x *GetHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHealth.ProtoReflect.Descriptor instead.
 func (*GetHealth) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{5}
+	return file_broadcast_proto_rawDescGZIP(), []int{6}
 }
 
 type Locate struct {
@@ -346,7 +390,7 @@ type Locate struct {
 
 func (x *Locate) Reset() {
 	*x = Locate{}
-	mi := &file_broadcast_proto_msgTypes[6]
+	mi := &file_broadcast_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +402,7 @@ func (x *Locate) String() string {
 func (*Locate) ProtoMessage() {}
 
 func (x *Locate) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[6]
+	mi := &file_broadcast_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +415,7 @@ func (x *Locate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Locate.ProtoReflect.Descriptor instead.
 func (*Locate) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{6}
+	return file_broadcast_proto_rawDescGZIP(), []int{7}
 }
 
 // Opened answers Open. The stream stays in the process, and is handed over beside it.
@@ -383,7 +427,7 @@ type Opened struct {
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_broadcast_proto_msgTypes[7]
+	mi := &file_broadcast_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +439,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[7]
+	mi := &file_broadcast_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +452,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{7}
+	return file_broadcast_proto_rawDescGZIP(), []int{8}
 }
 
 // Held answers Inquire. The stream stays in the process, and is handed over beside it, if there is one.
@@ -421,7 +465,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_broadcast_proto_msgTypes[8]
+	mi := &file_broadcast_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +477,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[8]
+	mi := &file_broadcast_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +490,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{8}
+	return file_broadcast_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Held) GetFence() uint64 {
@@ -465,7 +509,7 @@ type Located struct {
 
 func (x *Located) Reset() {
 	*x = Located{}
-	mi := &file_broadcast_proto_msgTypes[9]
+	mi := &file_broadcast_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +521,7 @@ func (x *Located) String() string {
 func (*Located) ProtoMessage() {}
 
 func (x *Located) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[9]
+	mi := &file_broadcast_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,10 +534,10 @@ func (x *Located) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Located.ProtoReflect.Descriptor instead.
 func (*Located) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{9}
+	return file_broadcast_proto_rawDescGZIP(), []int{10}
 }
 
-// Done answers Interrupt, Finish and Erase.
+// Done answers Interrupt, Finish, Erase and Tend.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -502,7 +546,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_broadcast_proto_msgTypes[10]
+	mi := &file_broadcast_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +558,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_broadcast_proto_msgTypes[10]
+	mi := &file_broadcast_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +571,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_broadcast_proto_rawDescGZIP(), []int{10}
+	return file_broadcast_proto_rawDescGZIP(), []int{11}
 }
 
 var File_broadcast_proto protoreflect.FileDescriptor
@@ -552,6 +596,8 @@ const file_broadcast_proto_rawDesc = "" +
 	"\x06Finish\x12\x1c\n" +
 	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"%\n" +
 	"\x05Erase\x12\x1c\n" +
+	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"$\n" +
+	"\x04Tend\x12\x1c\n" +
 	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"\v\n" +
 	"\tGetHealth\"\b\n" +
 	"\x06Locate\"\b\n" +
@@ -573,25 +619,26 @@ func file_broadcast_proto_rawDescGZIP() []byte {
 	return file_broadcast_proto_rawDescData
 }
 
-var file_broadcast_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_broadcast_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_broadcast_proto_goTypes = []any{
 	(*Open)(nil),                  // 0: barrage.broadcast.v1.Open
 	(*Inquire)(nil),               // 1: barrage.broadcast.v1.Inquire
 	(*Interrupt)(nil),             // 2: barrage.broadcast.v1.Interrupt
 	(*Finish)(nil),                // 3: barrage.broadcast.v1.Finish
 	(*Erase)(nil),                 // 4: barrage.broadcast.v1.Erase
-	(*GetHealth)(nil),             // 5: barrage.broadcast.v1.GetHealth
-	(*Locate)(nil),                // 6: barrage.broadcast.v1.Locate
-	(*Opened)(nil),                // 7: barrage.broadcast.v1.Opened
-	(*Held)(nil),                  // 8: barrage.broadcast.v1.Held
-	(*Located)(nil),               // 9: barrage.broadcast.v1.Located
-	(*Done)(nil),                  // 10: barrage.broadcast.v1.Done
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*livepb.Track)(nil),          // 12: barrage.live.v1.Track
+	(*Tend)(nil),                  // 5: barrage.broadcast.v1.Tend
+	(*GetHealth)(nil),             // 6: barrage.broadcast.v1.GetHealth
+	(*Locate)(nil),                // 7: barrage.broadcast.v1.Locate
+	(*Opened)(nil),                // 8: barrage.broadcast.v1.Opened
+	(*Held)(nil),                  // 9: barrage.broadcast.v1.Held
+	(*Located)(nil),               // 10: barrage.broadcast.v1.Located
+	(*Done)(nil),                  // 11: barrage.broadcast.v1.Done
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*livepb.Track)(nil),          // 13: barrage.live.v1.Track
 }
 var file_broadcast_proto_depIdxs = []int32{
-	11, // 0: barrage.broadcast.v1.Open.start:type_name -> google.protobuf.Timestamp
-	12, // 1: barrage.broadcast.v1.Open.tracks:type_name -> barrage.live.v1.Track
+	12, // 0: barrage.broadcast.v1.Open.start:type_name -> google.protobuf.Timestamp
+	13, // 1: barrage.broadcast.v1.Open.tracks:type_name -> barrage.live.v1.Track
 	2,  // [2:2] is the sub-list for method output_type
 	2,  // [2:2] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
@@ -610,7 +657,7 @@ func file_broadcast_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_broadcast_proto_rawDesc), len(file_broadcast_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

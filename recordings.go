@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/barrage-live/barrage/live/recording"
+)
+
+const (
+	// watchEvery is how often the room on the disk is looked at: a hundred broadcasts of 60 Mbit/s write less
+	// than the least reserve meanwhile.
+	watchEvery = 5 * time.Second
+	// tidyEvery is how often it is looked for what is not to be kept.
+	tidyEvery = time.Minute
+)
+
+// keepRecordings holds what is recorded to the settings until the platform stops. The disk is looked at
+// before anybody may publish.
+func (p *platform) keepRecordings() {
+	k := recording.NewKeeper(p.recordings, recording.Policy{
+		Retention: p.cfg.Live.Retention, Quota: int64(p.cfg.Live.Quota), Reserve: int64(p.cfg.Live.Reserve),
+	}, p.broadcasts, recording.NewMetrics(p.registry))
+	k.Watch()
+	p.every("recordings: disk", watchEvery, func(context.Context) { k.Watch() })
+	p.every("recordings", tidyEvery, func(ctx context.Context) {
+		if err := k.Tidy(ctx, time.Now()); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+			p.log.Error("not all recordings could be looked at", slog.Any("error", err))
+		}
+	})
+}
