@@ -131,7 +131,7 @@ func TestAnotherSizeOfEveryCodec(t *testing.T) {
 				return n == 1
 			})
 			w.Finish("a")
-			status, _, body := w.Get(t, w.URL("a", "source/index.m3u8"))
+			status, _, body := w.Get(t, w.Media("a", "index.m3u8"))
 			m := parse(t, status, body)
 			inits := strings.Count(string(body), "#EXT-X-MAP:")
 			if length, breaks := livetest.Tally(m); inits != 2 || breaks != 1 || length < 5900*time.Millisecond {
@@ -168,7 +168,7 @@ func TestOpusPacketsOfEveryLength(t *testing.T) {
 	}
 	s.Close(nil)
 	w.Finish("a")
-	status, _, body := w.Get(t, w.URL("a", "source/index.m3u8"))
+	status, _, body := w.Get(t, w.Media("a", "index.m3u8"))
 	m := parse(t, status, body)
 	if length, breaks := livetest.Tally(m); breaks != 0 || (length-want).Abs() > 60*time.Millisecond {
 		t.Errorf("%v of %v, %d breaks", length, want, breaks)
