@@ -11,6 +11,11 @@ const (
 	// clocks run apart.
 	slewDown = 20
 	slewUp   = 1000
+	// maxReserve bounds how much earlier than the first estimate a publication begins: by what the delays
+	// have differed so far. Lines are slow at first, and going ahead later costs nothing, where going back
+	// takes long. The reserve is given up after young.
+	maxReserve = 200 * time.Millisecond
+	young      = 5 * time.Second
 	// clockWindow is the span of the running minimum.
 	clockWindow = 30 * time.Second
 	// maxAhead is how much earlier than the quickest ones a unit may come and be believed.
@@ -52,11 +57,13 @@ type clock struct {
 	start   time.Time
 	offset  time.Duration
 	decided bool
+	settled bool          // the reserve is used up
 	opened  time.Duration // where the last segment began
 	given   time.Duration // media time already given out when the publication began
 	// now and before are the lowest delays of this window and of the one before it.
 	now, before lows
-	turned      time.Time // when this window began
+	turned      time.Time     // when this window began
+	high        time.Duration // the largest delay
 	// burst is when the delay last fell by burstSlack, to burstLow; first is when the publication began,
 	// latest how far it is.
 	burst, burstLow, first, latest time.Duration
@@ -75,7 +82,7 @@ func (c *clock) restart(end time.Duration) {
 	if c.decided {
 		c.given = max(c.given, end+c.offset)
 	}
-	c.decided, c.turned = false, time.Time{}
+	c.decided, c.settled, c.turned = false, false, time.Time{}
 	c.now, c.before = lows{unknown, unknown, unknown}, lows{unknown, unknown, unknown}
 }
 
@@ -85,12 +92,13 @@ func (c *clock) observe(arrival time.Time, t time.Duration) {
 	switch {
 	case c.turned.IsZero():
 		c.turned = arrival
-		c.burst, c.burstLow, c.first, c.latest = t, d, t, t
+		c.burst, c.burstLow, c.first, c.latest, c.high = t, d, t, t, d
 	case arrival.Sub(c.turned) > clockWindow:
 		c.before, c.turned = c.now, arrival
 		c.now = lows{unknown, unknown, unknown}
 	}
 	c.now.add(d)
+	c.high = max(c.high, d)
 	c.latest = max(c.latest, t)
 	if d < c.burstLow-burstSlack {
 		c.burst, c.burstLow = c.latest, d
@@ -123,6 +131,9 @@ func (c *clock) lead(arrival time.Time, t time.Duration) time.Duration {
 func (c *clock) reach(arrival time.Time) time.Duration {
 	least := c.delay()
 	if least == unknown {
+		least = c.now[0] // of one or two
+	}
+	if least == unknown {
 		return unknown
 	}
 	offset := c.given - c.first // at least, until it is decided
@@ -139,12 +150,22 @@ func (c *clock) open(t, picture time.Duration) time.Duration {
 	if want == unknown { // fewer than three units
 		want = c.now[0]
 	}
-	if c.decided {
-		span := t - c.opened
-		c.offset += min(max(want-c.offset, -min(picture, span/slewDown)), span/slewUp)
-	} else {
-		c.offset, c.decided = max(want, c.given-t), true
+	switch span := t - c.opened; {
+	case !c.decided:
+		c.offset, c.decided = max(want-min(2*(c.high-want), maxReserve), c.given-t), true
+	case c.settled:
+		c.slew(want, min(picture, span/slewDown), span/slewUp)
+	case t-c.first < young:
+		c.slew(want, min(picture, span/slewDown), 0)
+	default:
+		c.slew(want, min(picture, span/slewDown), span/slewDown)
+		c.settled = c.offset >= want
 	}
 	c.opened = t
 	return t + c.offset
+}
+
+// slew moves the clock to an offset, as far as it may.
+func (c *clock) slew(to, back, ahead time.Duration) {
+	c.offset += min(max(to-c.offset, -back), ahead)
 }

@@ -33,6 +33,9 @@ func fromTicks(n uint64, scale uint32) time.Duration {
 // nominalFrame is the duration of a picture of which nothing is known.
 const nominalFrame = 33 * time.Millisecond
 
+// customary is the distance of two key pictures while it is unknown.
+const customary = 2 * time.Second
+
 // maxWait is how long a picture from which decoding can start is awaited where playback begins anew, at most.
 const maxWait = 3 * time.Second
 
@@ -66,7 +69,7 @@ type videoLane struct {
 func (v *videoLane) restart(c *media.Config, number int, end time.Duration) {
 	*v = videoLane{
 		config: c, coming: c, number: uint32(number), frame: nominalFrame, end: end, queue: v.queue[:0], count: v.count,
-		budget: v.budget, doubt: -1, key: -1,
+		budget: v.budget, doubt: -1, key: -1, gop: customary,
 	}
 }
 

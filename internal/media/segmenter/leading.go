@@ -11,6 +11,9 @@ func (g *Segmenter) jump(now time.Time) {
 
 // anew ends what was placed: playback begins anew, with a picture from which decoding can start.
 func (g *Segmenter) anew(now time.Time) {
+	if v := &g.video; v.held { // it stands no longer than until now
+		v.frame = min(v.frame, max(nominalFrame, g.clock.place(now)-v.pending.at))
+	}
 	g.finish()
 	g.write.discontinue()
 	g.budget.broken = now
@@ -25,10 +28,12 @@ func (g *Segmenter) pushVideo(t *timed) {
 	}
 	switch gap := t.at + v.delay - v.pending.at; {
 	case !g.pictures:
-		if !t.Key || !g.budget.mayBreak(t.Arrival) {
+		behind := g.tail() - t.at - v.delay
+		if !t.Key || behind > maxHeld || !g.budget.mayBreak(t.Arrival) {
 			return
 		}
 		g.follow(true)
+		v.end = g.tail()
 	case !v.held || !g.budget.mayBreak(t.Arrival):
 	case gap > maxStand:
 		g.count.Holes++

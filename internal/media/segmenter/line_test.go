@@ -15,6 +15,7 @@ import (
 type line struct {
 	delay, jitter time.Duration // normal distribution, cut at zero
 	slow, fades   time.Duration // at the start slow more, fading with this time constant
+	waves         time.Duration // all that comes in a quarter of a second is late by the same, up to this
 	ppm           int           // how much faster than ours the publisher's clock runs
 }
 
@@ -24,6 +25,7 @@ func (l line) carry(units []media.Unit, r *rand.Rand) []media.Unit {
 		return units
 	}
 	begin, last := units[0].Arrival, time.Time{}
+	wave, lasts := time.Duration(0), begin
 	for i := range units {
 		u := &units[i]
 		since := u.Arrival.Sub(begin)
@@ -31,6 +33,10 @@ func (l line) carry(units []media.Unit, r *rand.Rand) []media.Unit {
 		if l.slow > 0 {
 			late += time.Duration(float64(l.slow) * math.Exp(-since.Seconds()/l.fades.Seconds()))
 		}
+		if l.waves > 0 && !u.Arrival.Before(lasts) {
+			wave, lasts = time.Duration(r.Int64N(int64(l.waves))), u.Arrival.Add(time.Second/4)
+		}
+		late += wave
 		at := u.Arrival.Add(late - since*time.Duration(l.ppm)/1_000_000)
 		if at.Before(last) {
 			at = last

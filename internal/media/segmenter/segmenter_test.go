@@ -166,7 +166,7 @@ func (b *broadcast) checkClock(before, s *segment) {
 	switch drift := step - length; {
 	case step <= 0:
 		b.t.Errorf("the media time of segment %d goes back by %v", s.Sequence, -step)
-	case !s.Discontinuity && (drift > length/1000+time.Millisecond || drift < -length/20-time.Millisecond):
+	case !s.Discontinuity && (drift > length/20+time.Millisecond || drift < -length/20-time.Millisecond):
 		b.t.Errorf("segment %d: media time is off by %v inside a continuity", s.Sequence, drift)
 	}
 }

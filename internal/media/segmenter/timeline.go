@@ -49,6 +49,7 @@ type lane struct {
 	offset   time.Duration
 	last     time.Duration
 	seen     bool
+	heard    time.Time // arrival of the last unit that fitted
 	suspects []media.Unit
 }
 
@@ -78,7 +79,7 @@ func (l *timeline) push(u media.Unit, dst []timed) []timed {
 		}
 		return append(dst, l.accept(u))
 	}
-	if k := len(n.suspects); k > 0 && !near(u.DTS-n.suspects[k-1].DTS) {
+	if k := len(n.suspects); k > 0 && !agree(&n.suspects[k-1], &u) {
 		for len(n.suspects) > 0 {
 			l.drop(n)
 		}
@@ -90,7 +91,11 @@ func (l *timeline) push(u media.Unit, dst []timed) []timed {
 	return l.move(u.Track, dst)
 }
 
-func near(step time.Duration) bool { return step > -maxBack && step < maxJump }
+// agree reports whether a unit can follow another of its track.
+func agree(a, b *media.Unit) bool {
+	step := b.DTS - a.DTS
+	return step > -maxBack && step < b.Arrival.Sub(a.Arrival)+maxAhead
+}
 
 // drop forgets the first suspect of a track.
 func (l *timeline) drop(n *lane) {
@@ -121,7 +126,7 @@ func (l *timeline) fits(u *media.Unit, offset time.Duration) bool {
 func (l *timeline) accept(u media.Unit) timed {
 	n := &l.lanes[u.Track]
 	at := u.DTS + l.base + n.offset
-	n.last, n.seen = at, true
+	n.last, n.seen, n.heard = at, true, u.Arrival
 	l.latest = max(l.latest, at)
 	reorder := u.PTS - u.DTS
 	if reorder < -maxReorder || reorder > maxReorder {
@@ -137,7 +142,7 @@ func (l *timeline) move(track int, dst []timed) []timed {
 	switch {
 	case n.offset != 0 && l.fits(first, 0):
 		n.offset = 0
-	case l.mover != track && l.latest-l.moved < settle && len(l.lanes[l.mover].suspects) == 0:
+	case l.mover != track && l.latest-l.moved < settle && l.lanes[l.mover].heard.After(first.Arrival):
 		n.offset = max(n.last, l.latest) - first.DTS - l.base
 	case !l.budget.mayBreak(first.Arrival) || l.clock.lead(first.Arrival, l.tail()) > headStart:
 		l.drop(n)
