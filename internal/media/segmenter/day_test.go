@@ -23,8 +23,8 @@ func TestADayOfOnePublication(t *testing.T) {
 		}
 		var worst, back, media time.Duration
 		segments := uint64(0)
-		for hour := range time.Duration(24) {
-			src.From = hour * time.Hour
+		for hour := range 24 {
+			src.From = time.Duration(hour) * time.Hour
 			src.Start = mediatest.Epoch().Add(ours(src.From))
 			for _, u := range l.carry(src.Units(time.Hour), r) {
 				for _, e := range g.Push(u) {

@@ -40,7 +40,7 @@ func (g *Segmenter) pushVideo(t *timed) {
 		g.anew(t.Arrival)
 	case v.reordered(t):
 		g.budget.pay(t.Arrival, breakCost, errTimestamps)
-		g.anew(t.Arrival)
+		g.jump(t.Arrival) // all times of pictures were wrong, and what the clock knows of them
 		v.delay = v.doubt
 	}
 	if v.waits(t) {

@@ -19,9 +19,9 @@ import (
 const exact = 100 * time.Millisecond
 
 func (t *trial) settling() time.Duration {
-	segments := max(0, t.late-exact) / (time.Second / time.Duration(t.src.FPS))
+	segments := int64(max(0, t.late-exact)) * int64(t.src.FPS) / int64(time.Second)
 	few := 30 * time.Second / time.Duration(t.src.FPS) // until enough came to know the line
-	return 10*time.Second + few + segments*time.Second*3/2
+	return 10*time.Second + few + time.Duration(segments)*1500*time.Millisecond
 }
 
 // trial is one publication of the property below, with what is true of it.
