@@ -2,11 +2,11 @@ package rtmp
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 
 	"github.com/abema/go-mp4"
 	"github.com/bluenviron/gortmplib/pkg/message"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
@@ -32,6 +32,9 @@ type piece struct {
 	config   *media.Config // of a header that says enough; those of AV1 may not, and those of VP9 never do
 	dts, pts time.Duration
 	body     []byte
+	// lengths is how many bytes the length of a NAL unit has: in a header as it says, in a unit as its header
+	// said; 0 means four.
+	lengths int
 }
 
 // piece reads a message. It reports whether it is one of media at all; the end of a sequence is none. It
@@ -126,7 +129,9 @@ func videoHeader(msg *message.VideoExSequenceStart) (piece, bool, error) {
 
 func avcHeader(c *mp4.AVCDecoderConfiguration) (piece, bool, error) { // the library has looked: one of each
 	config, err := media.NewH264(c.SequenceParameterSets[0].NALUnit, c.PictureParameterSets[0].NALUnit)
-	return header(media.H264, config, err)
+	p, ok, err := header(media.H264, config, err)
+	p.lengths = int(c.LengthSizeMinusOne) + 1
+	return p, ok, err
 }
 
 func hevcHeader(c *mp4.HvcC) (piece, bool, error) { // the library has looked: one of each
@@ -137,7 +142,9 @@ func hevcHeader(c *mp4.HvcC) (piece, bool, error) { // the library has looked: o
 		}
 	}
 	config, err := media.NewH265(sets[0], sets[1], sets[2])
-	return header(media.H265, config, err)
+	p, ok, err := header(media.H265, config, err)
+	p.lengths = int(c.LengthSizeMinusOne) + 1
+	return p, ok, err
 }
 
 func (m *arrived) audioHeader(msg *message.AudioExSequenceStart) (piece, bool, error) {
@@ -171,12 +178,9 @@ func soundHeader(raw []byte, c *mpeg4audio.AudioSpecificConfig) (piece, bool, er
 	return header(media.AAC, config, err)
 }
 
-// What a message may be longer than its parts and still be kept for them: the lengths of NAL units, and the
-// temporal delimiter of AV1, of which there is one.
-const (
-	lengthSize    = 4
-	delimiterSize = 2
-)
+// delimiterSize is what a message may be longer than its parts and still be kept for them: the temporal
+// delimiter of AV1, of which there is one.
+const delimiterSize = 2
 
 // data splits what came for a picture into the elements of its codec. They are slices of the message, unless
 // there is more to that than them: elements without a length are passed over, and megabytes of those would be
@@ -186,11 +190,10 @@ func (p *piece) data() ([][]byte, bool) {
 	var size int
 	switch {
 	case p.codec.Prefixed():
-		var nals h264.AVCC // of H.265 too
-		if nals.Unmarshal(p.body) != nil {
+		var ok bool
+		if list, size, ok = nalUnits(p.body, cmp.Or(p.lengths, 4)); !ok {
 			return nil, false
 		}
-		list, size = nals, lengthSize*len(nals)
 	case p.codec == media.AV1:
 		var ok bool
 		if list, ok = media.OBUs(p.body); !ok {

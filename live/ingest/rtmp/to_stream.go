@@ -20,11 +20,27 @@ type toStream struct {
 	video, audio int // indexes of the tracks, or -1
 	pictures     *media.Pictures
 	sound        *media.Config
-	metrics      *Metrics
+	lengths      int // of NAL units, as the last header said
+	// sliced says that the slices of a picture come in messages of their own: from then on a picture is held
+	// until the next one begins.
+	sliced  bool
+	held    picture
+	last    time.Duration // DTS of the last picture
+	metrics *Metrics
 }
 
+// picture is one that may not be complete.
+type picture struct {
+	unit media.Unit
+	data [][]byte
+	size int // bytes of it
+}
+
+// maxSlices bounds the NAL units of a picture that comes in several messages; it has maxMessage bytes in all.
+const maxSlices = 256
+
 func newToStream(tracks []media.Track, m *Metrics) *toStream {
-	t := &toStream{video: -1, audio: -1, metrics: m}
+	t := &toStream{video: -1, audio: -1, last: -1, metrics: m}
 	for i := range tracks {
 		if c := tracks[i].Config; c.Codec.Video() {
 			t.video, t.pictures = i, media.NewPictures(c)
@@ -49,19 +65,19 @@ func (t *toStream) unit(m arrived) (u media.Unit, ok bool, err error) {
 		return u, false, errOther(was, p.codec)
 	}
 	if p.header {
+		t.lengths = p.lengths
 		return u, false, t.configure(p.config)
 	}
-	if p.codec.Video() {
-		u, ok = t.picture(m.at, &p)
-	} else {
-		u, ok = t.frame(m.at, &p)
-	}
-	if !ok {
-		t.pass("bad_unit")
-		return u, false, nil
-	}
 	t.metrics.bytes.Add(float64(len(p.body)))
-	return u, true, nil
+	if p.codec.Video() {
+		p.lengths = t.lengths
+		u, ok = t.picture(m.at, &p)
+		return u, ok, nil
+	}
+	if u, ok = t.frame(m.at, &p); !ok {
+		t.pass("bad_unit")
+	}
+	return u, ok, nil
 }
 
 func (t *toStream) pass(why string) { t.metrics.passed.WithLabelValues(why).Inc() }
@@ -94,10 +110,42 @@ func (t *toStream) configure(c *media.Config) error {
 	return nil
 }
 
+// picture makes a unit of a picture, or of the one before when its slices come one by one.
 func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
 	u := media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at}
 	data, ok := p.data()
-	return u, ok && t.pictures.Fill(&u, data)
+	switch {
+	case !ok:
+		t.pass("bad_unit")
+		return u, false
+	case p.dts == t.last && p.codec.Prefixed() && goesOn(p.codec, data):
+		t.goOn(data, len(p.body))
+		return u, false
+	}
+	t.last = p.dts
+	if t.sliced {
+		ended := t.held
+		t.held = picture{u, data, len(p.body)}
+		u, data = ended.unit, ended.data
+		if data == nil {
+			return u, false
+		}
+	}
+	if ok = t.pictures.Fill(&u, data); !ok {
+		t.pass("bad_unit")
+	}
+	return u, ok
+}
+
+// goOn adds slices to the picture that is held. Of the first picture that comes so they are lost: it has gone.
+func (t *toStream) goOn(data [][]byte, size int) {
+	h := &t.held
+	if !t.sliced || h.data == nil || h.size+size > maxMessage || len(h.data)+len(data) > maxSlices {
+		t.sliced = true
+		t.pass("bad_unit")
+		return
+	}
+	h.data, h.size = append(h.data, data...), h.size+size
 }
 
 func (t *toStream) frame(at time.Time, p *piece) (media.Unit, bool) {

@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 // message must not be held for a unit that counts for less. A message that is nothing but its units is not
 // copied.
 func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
-	idr := []byte{0, 0, 0, 2, 0x65, 1}
+	idr := []byte{0, 0, 0, 2, 0x65, 0x81}
 	sets := slices.Concat([]byte{0, 0, 0, byte(len(mediatest.SPS()))}, mediatest.SPS(), []byte{0, 0, 0, byte(len(mediatest.PPS()))}, mediatest.PPS())
 	for name, c := range map[string]struct {
 		body []byte
@@ -43,5 +44,75 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 	clear(body)
 	if u, ok := to.picture(time.Now(), &piece{codec: media.H264, body: slices.Clone(idr)}); !ok || !slices.Equal(u.Data[0], mediatest.SPS()) || !slices.Equal(u.Data[1], mediatest.PPS()) {
 		t.Error("the parameter sets hold the message they came in")
+	}
+}
+
+// TestPicturesInSeveralMessages: where the slices of a picture come one by one, whole pictures go on, each
+// when the next one begins; the first one that came so has gone without its rest.
+func TestPicturesInSeveralMessages(t *testing.T) {
+	to := newToStream(mediatest.Source{}.Tracks(), NewMetrics(prometheus.NewRegistry()))
+	var got []media.Unit
+	show := func(at time.Duration, nals ...[]byte) {
+		var body []byte
+		for _, n := range nals {
+			body = append(append(body, 0, 0, 0, byte(len(n))), n...)
+		}
+		if u, ok := to.picture(time.Now(), &piece{codec: media.H264, dts: at, pts: at, body: body}); ok {
+			got = append(got, u)
+		}
+	}
+	const frame = 40 * time.Millisecond
+	for i := range 10 {
+		show(time.Duration(i)*frame, []byte{9, 0xf0}, []byte{0x41, 0x80, 1})
+		show(time.Duration(i)*frame, []byte{0x41, 0x40, 2})
+		show(time.Duration(i)*frame, []byte{0x41, 0x20, 3}, []byte{0x41, 0x10, 4})
+	}
+	if len(got) != 9 {
+		t.Fatalf("%d pictures", len(got))
+	}
+	for i, u := range got {
+		if n := len(u.Data); u.DTS != time.Duration(i)*frame || (i > 0 && n != 5) {
+			t.Errorf("picture %d: at %v, %d NAL units", i, u.DTS, n)
+		}
+	}
+	to.held.size = maxMessage
+	show(9*frame, []byte{0x41, 0x40, 2})
+	if len(to.held.data) != 5 {
+		t.Errorf("a picture of more than %d bytes goes on", maxMessage)
+	}
+}
+
+// TestLengthsAndStartCodes: NAL units come with lengths of any size that the header tells, or as a byte
+// stream whatever it tells.
+func TestLengthsAndStartCodes(t *testing.T) {
+	long := bytes.Repeat([]byte{0x41}, 300)
+	for name, c := range map[string]struct {
+		body    []byte
+		lengths int
+		want    int // NAL units; 0: it cannot be read
+	}{
+		"four bytes":           {[]byte{0, 0, 0, 2, 0x41, 1, 0, 0, 0, 1, 9}, 4, 2},
+		"three bytes":          {[]byte{0, 0, 2, 0x41, 1, 0, 0, 1, 9}, 3, 2},
+		"two bytes":            {slices.Concat([]byte{1, 44}, long, []byte{0, 1, 9}), 2, 2},
+		"one byte":             {[]byte{2, 0x41, 1, 1, 9}, 1, 2},
+		"a byte stream":        {slices.Concat([]byte{0, 0, 0, 1, 9, 0xf0, 0, 0, 1}, long), 4, 2},
+		"short start codes":    {slices.Concat([]byte{0, 0, 1}, long, []byte{0, 0, 1, 9}), 4, 2},
+		"a length too long":    {[]byte{0, 0, 0, 3, 0x41, 1}, 4, 0},
+		"half a length":        {[]byte{0, 0, 0, 1, 9, 0, 0}, 4, 1}, // as a byte stream
+		"lengths and no units": {[]byte{0, 0, 0, 0}, 4, 0},
+		"nothing":              {nil, 4, 0},
+		"a length of 4 GiB":    {[]byte{0xff, 0xff, 0xff, 0xff, 1}, 4, 0},
+	} {
+		list, between, ok := nalUnits(c.body, c.lengths)
+		if ok != (c.want > 0) || len(list) != c.want {
+			t.Errorf("%s: %d units, %v", name, len(list), ok)
+		}
+		sum := between
+		for _, n := range list {
+			sum += len(n)
+		}
+		if ok && sum < len(c.body) {
+			t.Errorf("%s: %d bytes of %d are told", name, sum, len(c.body))
+		}
 	}
 }

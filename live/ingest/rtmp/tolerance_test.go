@@ -59,6 +59,36 @@ func TestWhatNobodyNeedsIsPassedOver(t *testing.T) {
 	}
 }
 
+// TestByteStreams: an encoder that leaves the start codes of a byte stream in its pictures, with parameter sets
+// inside them and a sequence header that is none, is seen.
+func TestByteStreams(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.send(metadata(7, 0))
+	start := []byte{0, 0, 0, 1}
+	sets := slices.Concat(start, mediatest.SPS(), start, mediatest.PPS())
+	head := chunk(6, 9, 5+len(sets), []byte{0x17, 0, 0, 0, 0})
+	p.raw(append(head, sets...))
+	for i := range 60 {
+		tag, nal := byte(0x27), []byte{0x41, 0x80, byte(i)}
+		body := slices.Concat(start, nal)
+		if i%30 == 0 {
+			tag, body = 0x17, slices.Concat(sets, start, []byte{0x65, 0x80, byte(i)})
+		}
+		b := append(chunk(6, 9, 5+len(body), []byte{tag, 1, 0, 0, 0}), body...)
+		b[2], b[3] = byte(i*40>>8), byte(i*40)
+		p.raw(b)
+	}
+	r := reader(t, w, "a")
+	u := next(t, r)
+	for u.DTS < 59*40*time.Millisecond {
+		u = next(t, r)
+	}
+	if len(u.Data) != 1 || !bytes.Equal(u.Data[0], []byte{0x41, 0x80, 59}) {
+		t.Errorf("the last picture: %x", u.Data)
+	}
+}
+
 // TestPingsAndAcknowledgements: a client hears at its own request how much has come, and an answer to its
 // pings, whatever of what it sends the library never sees.
 func TestPingsAndAcknowledgements(t *testing.T) {
