@@ -7,9 +7,16 @@ import "encoding/binary"
 func (c *Config) ParameterSets() (sets [][]byte) {
 	switch c.Codec { //nolint:exhaustive // others have none
 	case H264:
-		sps, rest := set(c.Record[6:])
-		pps, _ := set(rest[1:])
-		return [][]byte{sps, pps}
+		rest := c.Record[5:]
+		for _, mask := range [...]byte{maxSets, 0xff} { // SPS, then PPS
+			n := rest[0] & mask
+			rest = rest[1:]
+			for range n {
+				var one []byte
+				one, rest = set(rest)
+				sets = append(sets, one)
+			}
+		}
 	case H265:
 		rest := c.Record[23:]
 		for range 3 {
@@ -31,25 +38,25 @@ func set(b []byte) (one, rest []byte) {
 // here.
 func lookNAL(codec Codec, nals [][]byte) (sets [][]byte, key bool) {
 	var all [3][]byte
-	kinds, have := 2, 0
-	if codec == H265 {
-		kinds = 3
-	}
+	seen := 0
 	for _, n := range nals {
 		k, place := nalRole(codec, n)
 		key = key || k
-		if place < 0 {
-			continue
+		if place >= 0 {
+			all[place] = n
+			seen++
 		}
-		if all[place] == nil {
-			have++
+	}
+	switch {
+	case seen == 0:
+	case codec == H264:
+		if sps, pps := sortSets(nals); len(sps) > 0 && len(pps) > 0 {
+			sets = append(sps, pps...)
 		}
-		all[place] = n
+	case all[0] != nil && all[1] != nil && all[2] != nil:
+		sets = append(sets, all[:]...)
 	}
-	if have < kinds {
-		return nil, key
-	}
-	return append(sets, all[:kinds]...), key
+	return sets, key
 }
 
 // nalRole tells what a NAL unit is: the slice of a picture from which decoding can start (an IDR picture of

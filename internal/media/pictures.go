@@ -1,7 +1,5 @@
 package media
 
-import "bytes"
-
 // Pictures makes the units of a video publication decodable from every key picture on: it finds the key
 // pictures, puts what their decoder needs into those that came without, and tells from where another
 // configuration holds. That may come inside the pictures or beside them (Use). One goroutine uses it.
@@ -32,7 +30,7 @@ func (p *Pictures) Fill(u *Unit, data [][]byte) bool {
 		return false
 	}
 	u.Data, u.Key = data, key
-	if found != nil && !equal(found, p.sets) {
+	if found != nil && !within(p.sets, found) {
 		if c, err := fromInBand(p.config.Codec, found); err == nil { // what cannot be read stays where it came
 			p.Use(c)
 		}
@@ -93,7 +91,7 @@ func look(codec Codec, data [][]byte) (found [][]byte, key, ok bool) {
 func fromInBand(codec Codec, found [][]byte) (*Config, error) {
 	switch codec {
 	case H264:
-		return NewH264(found[0], found[1])
+		return NewH264(found...)
 	case H265:
 		return NewH265(found[0], found[1], found[2])
 	case AV1:
@@ -113,12 +111,11 @@ func inBand(c *Config) [][]byte {
 	return c.ParameterSets()
 }
 
-func equal(a, b [][]byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !bytes.Equal(a[i], b[i]) {
+// within reports whether nothing is found that is not known. A picture may bring some of the sets that an
+// encoder has announced.
+func within(sets, found [][]byte) bool {
+	for _, f := range found {
+		if !contains(sets, f) {
 			return false
 		}
 	}

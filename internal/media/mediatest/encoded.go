@@ -167,7 +167,7 @@ func configOf(codec media.Codec, record []byte, first [][]byte) (*media.Config, 
 		return media.NewOpus(OpusHead(record))
 	case media.H264:
 		sets := (&media.Config{Codec: codec, Record: record}).ParameterSets()
-		return media.NewH264(sets[0], sets[1])
+		return media.NewH264(sets...)
 	case media.H265:
 		sets := (&media.Config{Codec: codec, Record: record}).ParameterSets()
 		return media.NewH265(sets[0], sets[1], sets[2])

@@ -143,6 +143,9 @@ func (c *conn) read() (arrived, error) {
 	for {
 		m, err := c.rtmp.Read()
 		raw := c.guard.message
+		if several, ok := severalSets(raw); ok && err != nil && c.guard.failed == nil {
+			m, err = several, nil
+		}
 		switch {
 		case err == nil:
 			return arrived{Message: m, at: c.guard.arrival, size: len(raw.body) + messageCost, sound: soundConfig(raw)}, nil

@@ -127,11 +127,39 @@ func videoHeader(msg *message.VideoExSequenceStart) (piece, bool, error) {
 	return piece{}, false, errCodec
 }
 
-func avcHeader(c *mp4.AVCDecoderConfiguration) (piece, bool, error) { // the library has looked: one of each
-	config, err := media.NewH264(c.SequenceParameterSets[0].NALUnit, c.PictureParameterSets[0].NALUnit)
+func avcHeader(c *mp4.AVCDecoderConfiguration) (piece, bool, error) {
+	var sets [][]byte
+	for _, s := range append(c.SequenceParameterSets, c.PictureParameterSets...) {
+		sets = append(sets, s.NALUnit)
+	}
+	config, err := media.NewH264(sets...)
 	p, ok, err := header(media.H264, config, err)
 	p.lengths = int(c.LengthSizeMinusOne) + 1
 	return p, ok, err
+}
+
+// severalSets reads a sequence header of H.264 that has more than one parameter set of a kind, which the
+// library does not take.
+func severalSets(m rawMessage) (message.Message, bool) {
+	b := m.body
+	enhanced := len(b) > mediaHead && b[0]&(flvExVideoBit|0x0f) == flvExVideoBit && string(b[1:mediaHead]) == "avc1"
+	plain := len(b) > mediaHead && b[0]&(flvExVideoBit|0x0f) == flvAVC && b[1] == 0
+	if m.kind != typeVideo || !enhanced && !plain {
+		return nil, false
+	}
+	c := &mp4.AVCDecoderConfiguration{}
+	c.SetType(mp4.BoxTypeAvcC())
+	if _, err := mp4.Unmarshal(bytes.NewReader(b[mediaHead:]), uint64(len(b)-mediaHead), c, mp4.Context{}); err != nil {
+		return nil, false
+	}
+	return &message.VideoExSequenceStart{FourCC: message.FourCCAVC, AVCConfig: c}, true
+}
+
+// byteStream reports whether a message is the sequence header of an encoder that writes byte streams: its
+// pictures say what is in it.
+func byteStream(m rawMessage) bool {
+	const header = "\x17\x00\x00\x00\x00\x00\x00"
+	return m.kind == typeVideo && (bytes.HasPrefix(m.body, []byte(header+"\x01")) || bytes.HasPrefix(m.body, []byte(header+"\x00\x01")))
 }
 
 func hevcHeader(c *mp4.HvcC) (piece, bool, error) { // the library has looked: one of each

@@ -106,7 +106,6 @@ func badHeader(err error) error {
 		words string
 		means *fault.Error
 	}{
-		{"multiple H264", fault.New(fault.Invalid, "bad_video_config", "more than one H.264 parameter set of a kind is not carried")},
 		{"multiple H265", fault.New(fault.Invalid, "bad_video_config", "more than one H.265 parameter set of a kind is not carried")},
 		{"H264 config", fault.New(fault.Invalid, "bad_video_config", "the sequence header of the H.264 video cannot be read")},
 		{"H265 config", fault.New(fault.Invalid, "bad_video_config", "the sequence header of the H.265 video cannot be read")},
@@ -125,9 +124,10 @@ func badHeader(err error) error {
 // passable reports whether what the library could not read may be passed over: not the sequence header of a
 // publication that has yet to begin, without which nothing will come of it, and never parameter sets that we
 // do not carry. The library cannot read that of VP9 as FFmpeg writes it, whose key frames say all that is in
-// it.
+// it, nor one that is a byte stream.
 func (c *conn) passable(err error) bool {
-	return !strings.Contains(err.Error(), "parameters are not supported") && (c.published || badHeader(err) == nil)
+	return byteStream(c.guard.message) ||
+		!strings.Contains(err.Error(), "parameters are not supported") && (c.published || badHeader(err) == nil)
 }
 
 func isReset(err error) bool {

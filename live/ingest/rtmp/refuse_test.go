@@ -50,16 +50,6 @@ func mediaRefusals() []refusal {
 			counted: "codec_unsupported",
 		},
 		{
-			name: "two parameter sets of a kind",
-			after: func(c *client) {
-				m := avc(mediatest.SPS(), mediatest.PPS())
-				m.AVCConfig.NumOfPictureParameterSets = 2
-				m.AVCConfig.PictureParameterSets = append(m.AVCConfig.PictureParameterSets, m.AVCConfig.PictureParameterSets[0])
-				c.send(m)
-			},
-			counted: "bad_video_config",
-		},
-		{
 			name:    "a parameter set that cannot be read",
 			after:   func(c *client) { c.send(avc(mediatest.SPS()[:6], mediatest.PPS())) },
 			counted: "bad_video_config",

@@ -137,7 +137,7 @@ func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
 	return u, ok
 }
 
-// goOn adds slices to the picture that is held. Of the first picture that comes so they are lost: it has gone.
+// goOn adds slices to the picture that is held. Those of the first one that comes so are lost: it has gone.
 func (t *toStream) goOn(data [][]byte, size int) {
 	h := &t.held
 	if !t.sliced || h.data == nil || h.size+size > maxMessage || len(h.data)+len(data) > maxSlices {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abema/go-mp4"
 	"github.com/bluenviron/gortmplib/pkg/message"
 
 	"github.com/barrage-live/barrage/internal/media"
@@ -59,7 +60,7 @@ func TestWhatNobodyNeedsIsPassedOver(t *testing.T) {
 	}
 }
 
-// TestByteStreams: an encoder that leaves the start codes of a byte stream in its pictures, with parameter sets
+// TestByteStreams: an encoder that leaves the start codes of a byte stream in its pictures, with its sets
 // inside them and a sequence header that is none, is seen.
 func TestByteStreams(t *testing.T) {
 	w := livetest.New(t, livetest.Config{})
@@ -86,6 +87,32 @@ func TestByteStreams(t *testing.T) {
 	}
 	if len(u.Data) != 1 || !bytes.Equal(u.Data[0], []byte{0x41, 0x80, 59}) {
 		t.Errorf("the last picture: %x", u.Data)
+	}
+}
+
+// TestSeveralParameterSets: an encoder whose sequence header has two picture parameter sets is carried with
+// both, in the header and in every key picture that comes without.
+func TestSeveralParameterSets(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	other := append(slices.Clone(mediatest.PPS()), 0x80)
+	m := avc(mediatest.SPS(), mediatest.PPS())
+	m.AVCConfig.NumOfPictureParameterSets = 2
+	m.AVCConfig.PictureParameterSets = append(m.AVCConfig.PictureParameterSets, mp4.AVCParameterSet{Length: uint16(len(other)), NALUnit: other})
+	p.send(metadata(7, 0))
+	p.send(m)
+	for _, at := range []time.Duration{0, time.Second} {
+		if err := p.unit(media.Unit{DTS: at, PTS: at, Key: true, Data: [][]byte{{0x65, 0x80}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := reader(t, w, "a")
+	want := [][]byte{mediatest.SPS(), mediatest.PPS(), other}
+	if got := w.Live("a").Tracks()[0].Config.ParameterSets(); !slices.EqualFunc(got, want, bytes.Equal) {
+		t.Errorf("the track has %x", got)
+	}
+	if u := next(t, r); len(u.Data) != 4 || !slices.EqualFunc(u.Data[:3], want, bytes.Equal) {
+		t.Errorf("a key picture has %x", u.Data)
 	}
 }
 
