@@ -104,12 +104,12 @@ func TestLateSoundLandsInItsPart(t *testing.T) {
 // TestSoundFollowsItsTimestampsSmoothly: where the clock of the sound is not that of the pictures no frame is
 // dropped or stretched, and lips stay in step.
 func TestSoundFollowsItsTimestampsSmoothly(t *testing.T) {
-	for _, ppm := range []time.Duration{200, -200} {
+	for _, ppm := range []int64{200, -200} {
 		src := mediatest.Source{Sound: true, Millis: true, FPS: 5}
 		units := src.Units(10 * time.Minute)
 		for i := range units {
 			if units[i].Track == 1 {
-				units[i].DTS += units[i].DTS / 1_000_000 * ppm
+				units[i].DTS += time.Duration(int64(units[i].DTS) / 1_000_000 * ppm)
 				units[i].PTS = units[i].DTS
 			}
 		}
@@ -123,7 +123,7 @@ func TestSoundFollowsItsTimestampsSmoothly(t *testing.T) {
 			for _, p := range s.parts {
 				in := b.read(p, 0)[2]
 				stamp := frames * 1024
-				stamp += uint64(int64(stamp) / 1_000_000 * int64(ppm)) // what the encoder said
+				stamp += uint64(int64(stamp) / 1_000_000 * ppm) // what the encoder said
 				if off := (int64(in.from-first) - int64(stamp)) * 1000 / 48000; off > 8 || off < -8 {
 					t.Fatalf("part %d.%d: sound is off by %d ms", p.Sequence, p.Index, off)
 				}
