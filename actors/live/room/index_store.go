@@ -113,7 +113,8 @@ func (x *indexer) do(ctx context.Context, step *indexStep) (stepped, error) {
 		return x.seal(ctx, step.at)
 	}
 	done := stepped{At: step.at}
-	rows, to := step.rows, position.Offset(0)
+	rows := step.rows
+	var to position.Offset
 	if len(rows) > 0 {
 		to = rows[len(rows)-1].Position.Offset
 	} else {

@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Overlay } from '@/danmaku/overlay'
 import { defaults } from '@/settings/store'
 import type { Danmaku } from '@/socket/protocol'
+
+// The library takes the browser's frames when it is loaded.
+vi.hoisted(() => vi.useFakeTimers())
 
 let still = false
 let overlay: Overlay
@@ -17,7 +20,6 @@ const drawn = () => [...stage.querySelectorAll<HTMLElement>('.danmaku')]
 const frame = () => vi.advanceTimersByTimeAsync(40)
 
 beforeEach(() => {
-  vi.useFakeTimers()
   // There is no layout here: every box is as big as a picture.
   vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(640)
   vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(360)
@@ -31,10 +33,72 @@ beforeEach(() => {
 afterEach(() => {
   overlay.close()
   stage.remove()
-  vi.useRealTimers()
 })
 
+afterAll(() => void vi.useRealTimers())
+
+/** Where the only danmaku is, in pixels from the left. */
+const place = () => Number(/translate\((-?[\d.]+)px/.exec(drawn()[0]?.parentElement?.style.transform ?? '')?.[1])
+
+/** How far it flies in a while, stepped as the stage steps it. */
+async function flown(ms: number): Promise<number> {
+  const from = place()
+  for (let t = 0; t < ms; t += 16) {
+    overlay.step()
+    await vi.advanceTimersByTimeAsync(16)
+  }
+  return from - place()
+}
+
 describe('the overlay', () => {
+  it('stands while the picture is paused, and goes on from there', async () => {
+    overlay.draw(word('held'), { own: false })
+    await frame()
+    const before = place()
+    overlay.follow(true, 1)
+    expect(await flown(5000)).toBe(0)
+    overlay.follow(false, 1)
+    await frame()
+    expect(before - place()).toBeLessThan(20)
+    expect(await flown(320)).toBeGreaterThan(40)
+  })
+
+  it('flies as fast as the picture plays, without a jump', async () => {
+    overlay.draw(word('quick'), { own: false })
+    await frame()
+    const once = await flown(480)
+    overlay.follow(false, 2)
+    const step = await flown(16)
+    const twice = await flown(480)
+    overlay.follow(false, 0.5)
+    await flown(16)
+    const half = await flown(480)
+    expect(Math.abs(step)).toBeLessThan(12)
+    expect(twice / once).toBeCloseTo(2, 0)
+    expect(half / once).toBeCloseTo(0.5, 0)
+  })
+
+  it('keeps what came while the picture stood', async () => {
+    overlay.follow(true, 1)
+    overlay.draw(word('mine'), { own: true })
+    await frame()
+    expect(drawn()).toEqual([])
+    overlay.follow(false, 1)
+    await frame()
+    expect(drawn()).toHaveLength(1)
+  })
+
+  it('is rid of an engine once what it drew has flown', async () => {
+    for (let i = 0; i < 501; i++) {
+      overlay.draw(word(`w${i}`), { own: false })
+      if (i % 100 === 99) await vi.advanceTimersByTimeAsync(9000)
+    }
+    expect(stage.children.length).toBeGreaterThan(1)
+    await vi.advanceTimersByTimeAsync(13_000)
+    overlay.step()
+    expect(stage.children.length).toBe(1)
+  })
+
   for (const text of ['<img src=x onerror=alert(1)>', '<script>alert(1)</script>', '&amp;', '  spaced  ']) {
     it(`draws ${text} as text`, async () => {
       overlay.draw(word(text), { own: false })

@@ -1,6 +1,8 @@
 // The calls the pages make, by name.
 import type { Api } from './client'
-import type { Channel, Ingest, MintedKey, Mute, StreamKey } from './types'
+import { pastDanmaku, type Danmaku } from '@/socket/protocol'
+import type { Page } from '@/danmaku/replay'
+import type { Broadcast, Channel, Ingest, MintedKey, Mute, StreamKey, TimelinePage } from './types'
 
 const at = encodeURIComponent
 
@@ -13,6 +15,22 @@ export class Barrage {
 
   channel(name: string, signal?: AbortSignal): Promise<Channel> {
     return this.api.get(`/v1/channels/${at(name)}`, signal ? { signal } : {})
+  }
+
+  /** The broadcasts of a channel, the newest first: the first so many. */
+  async broadcasts(channel: string, signal?: AbortSignal): Promise<Broadcast[]> {
+    return (await this.api.get<{ broadcasts: Broadcast[] }>(`/v1/channels/${at(channel)}/broadcasts`, signal ? { signal } : {})).broadcasts
+  }
+
+  broadcast(channel: string, broadcast: string, signal?: AbortSignal): Promise<Broadcast> {
+    return this.api.get(`/v1/channels/${at(channel)}/broadcasts/${at(broadcast)}`, signal ? { signal } : {})
+  }
+
+  /** The danmaku on the pictures of some media time. Everybody gets the same, so caches answer. */
+  async timeline(channel: string, broadcast: string, fromMs: number, toMs: number, signal: AbortSignal): Promise<Page<Danmaku>> {
+    const path = `/v1/channels/${at(channel)}/broadcasts/${at(broadcast)}/danmaku?from_ms=${fromMs}&to_ms=${toMs}`
+    const page = await this.api.get<TimelinePage>(path, { signal, bare: true })
+    return { danmaku: page.danmaku.map(pastDanmaku), settled: page.settled, more: page.next !== undefined }
   }
 
   async mine(): Promise<Channel[]> {

@@ -66,3 +66,24 @@ export interface Ingest {
   since_ms: number
   warnings: { code: string; message: string }[]
 }
+
+export type BroadcastState = 'live' | 'interrupted' | 'ended'
+
+/** A broadcast that is or was on. */
+export interface Broadcast {
+  id: string
+  title: string
+  /** Of media time 0, in ms since 1970. */
+  start_ms: number
+  duration_ms: number
+  state: BroadcastState
+  bytes: number
+  playlist: string
+}
+
+/** The danmaku of some media time, each as the socket has it. */
+export interface TimelinePage {
+  settled: boolean
+  next?: string
+  danmaku: Record<string, unknown>[]
+}

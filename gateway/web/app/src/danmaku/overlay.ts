@@ -3,10 +3,11 @@
 import Engine from 'danmaku/dist/esm/danmaku.dom.js'
 import type { Danmaku, Mode } from '@/socket/protocol'
 import type { Settings, Speed } from '@/settings/store'
+import { FlightClock } from './flight'
 
 const flightSeconds: Record<Speed, number> = { slow: 12, normal: 8, fast: 5 }
 // The library keeps every comment it ever drew; it is replaced after so many, and the old one leaves when its last has.
-const perEngine = 1000
+const perEngine = 500
 // More on the screen at once than anybody can read only costs frames.
 const onScreenLimit = 150
 
@@ -17,7 +18,9 @@ export interface Look {
 export class Overlay {
   private engine: Engine
   private emitted = 0
-  private readonly retired = new Map<Engine, ReturnType<typeof setTimeout>>()
+  private readonly clock = new FlightClock()
+  /** By when, on the clock, what an engine drew has flown. */
+  private readonly retired = new Map<Engine, { layer: Element | null; until: number }>()
   private readonly resizes: ResizeObserver
   private flight = flightSeconds.normal
 
@@ -41,7 +44,24 @@ export class Overlay {
     if (this.emitted >= perEngine) this.replace()
     this.emitted++
     const mode = this.place(d.mode)
-    this.engine.emit({ mode, render: () => render(d, look, mode !== 'rtl') })
+    this.engine.emit({ mode, time: this.clock.currentTime, render: () => render(d, look, mode !== 'rtl') })
+  }
+
+  /** Flies as the picture plays: not at all, or so much faster. */
+  follow(paused: boolean, rate: number): void {
+    this.clock.set(paused, rate)
+  }
+
+  /** Once a frame. */
+  step(): void {
+    this.clock.step()
+    const now = this.clock.currentTime
+    for (const [engine, { layer, until }] of this.retired) {
+      if (now < until) continue
+      this.retired.delete(engine)
+      engine.destroy()
+      layer?.remove()
+    }
   }
 
   clear(): void {
@@ -51,10 +71,7 @@ export class Overlay {
 
   close(): void {
     this.resizes.disconnect()
-    for (const [engine, timer] of this.retired) {
-      clearTimeout(timer)
-      engine.destroy()
-    }
+    for (const engine of this.retired.keys()) engine.destroy()
     this.retired.clear()
     this.engine.destroy()
   }
@@ -68,17 +85,11 @@ export class Overlay {
     const layer = document.createElement('div')
     layer.className = 'danmaku-layer'
     this.stage.append(layer)
-    return new Engine({ container: layer, engine: 'dom', speed: this.speed() })
+    return new Engine({ container: layer, engine: 'dom', speed: this.speed(), media: this.clock as unknown as HTMLMediaElement })
   }
 
   private replace(): void {
-    const old = this.engine
-    const layer = this.stage.lastElementChild
-    this.retired.set(old, setTimeout(() => {
-      this.retired.delete(old)
-      old.destroy()
-      layer?.remove()
-    }, flightSeconds.slow * 1000))
+    this.retired.set(this.engine, { layer: this.stage.lastElementChild, until: this.clock.currentTime + flightSeconds.slow })
     this.engine = this.begin()
     this.emitted = 0
   }

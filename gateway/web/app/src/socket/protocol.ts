@@ -94,6 +94,11 @@ function position(v: unknown): Position {
   return { epoch: digits(p.epoch), offset: digits(p.offset) }
 }
 
+/** A danmaku of the API, which leaves nothing out that is not unknown. */
+export function pastDanmaku(v: unknown): Danmaku {
+  return danmaku(v, { epoch: '0', offset: '0' })
+}
+
 /** The danmaku of a message that ends at a position: an epoch that is left out is that of the end. */
 function danmaku(v: unknown, end: Position): Danmaku {
   const d = record(v)
