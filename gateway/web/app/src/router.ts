@@ -11,6 +11,7 @@ export const router = createRouter({
     { path: '/', name: 'home', component: Home },
     { path: '/studio', name: 'studio', component: () => import('./views/StudioView.vue') },
     { path: `/@:channel(${channelName})`, name: 'room', component: () => import('./views/RoomView.vue'), props: true },
+    { path: `/@:channel(${channelName})/:broadcast([0-9a-f]{32})`, name: 'recording', component: () => import('./views/RecordingView.vue'), props: true },
     { path: '/:rest(.*)*', name: 'lost', component: () => import('./views/LostView.vue') },
   ],
 })

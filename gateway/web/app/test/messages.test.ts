@@ -12,7 +12,7 @@ describe('texts', () => {
     for (const key of Object.keys(en)) if (key.endsWith('.one')) expect(en).toHaveProperty([key.replace(/one$/, 'other')])
   })
   it('name spans of time', () => expect([span(5000), span(61_000), span(7_200_000)]).toEqual(['5 sec', '2 min', '2 hr']))
-  it('count elapsed time', () => expect([elapsed(0), elapsed(3_723_000), elapsed(-5)]).toEqual(['0:00:00', '1:02:03', '0:00:00']))
+  it('count elapsed time', () => expect([elapsed(0), elapsed(3_723_000), elapsed(-5)]).toEqual(['0:00', '1:02:03', '0:00']))
 })
 
 describe('failures in words', () => {

@@ -1,7 +1,9 @@
-// The live picture: hls.js in low latency mode on a video element. It starts as close to the live edge as the playlist's
-// PART-HOLD-BACK allows, catches up gently when it fell behind, and survives what can be survived without help.
+// The picture: hls.js on a video element. Of what is live it starts as close to the live edge as the playlist's
+// PART-HOLD-BACK allows, catches up gently when it fell behind, and survives what can be survived without help; whoever
+// goes back within the playlist stays back until told otherwise. A recording is played from a place in it.
 import { reactive } from 'vue'
 import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig } from 'hls.js/light'
+import { positionOf } from './window'
 
 export interface PlayerState {
   /** A picture of this source has been shown. */
@@ -23,6 +25,33 @@ export interface PlayerState {
   behind: boolean
   width: number
   height: number
+  /** Where one is in what can be played, in seconds of the player; to is the newest picture, or the end. */
+  at: number
+  from: number
+  to: number
+  /** The viewer has gone back from what is live. */
+  back: boolean
+  /** A recording has played to its end. */
+  ended: boolean
+  rate: number
+}
+
+/** What to play, and how. */
+export interface Source {
+  url: string
+  /** Another picture will follow the newest one. */
+  live: boolean
+  /** The moment to begin at, in ms since 1970; null: at the live edge, or at the beginning. */
+  startAt: number | null
+}
+
+/** A player of which nothing is known. */
+export const nothing: Readonly<PlayerState> = {
+  picture: false, moving: false, stuck: false, paused: true, silenced: false, blocked: false, failed: false, unsupported: false,
+  latency: null, behind: false, width: 0, height: 0, at: 0, from: 0, to: 0, back: false, ended: false, rate: 1,
+}
+const fresh: Partial<PlayerState> = {
+  picture: false, moving: false, stuck: false, latency: null, behind: false, at: 0, from: 0, to: 0, back: false, ended: false,
 }
 
 // Catching up faster than this is heard.
@@ -37,6 +66,10 @@ const safeSeconds = 0.3
 const behindSlackSeconds = 2.5
 // Someone this far behind did not choose to be: the tab slept, or the network was gone. Playing faster would not catch up.
 const jumpSeconds = 5
+// Whoever seeks to less than this before the live edge means the edge.
+const edgeSeconds = 3
+// The oldest pictures are about to leave the playlist.
+const leavingSeconds = 4
 const retryBaseMs = 1000
 const retryCapMs = 8000
 const recoveriesPerMinute = 3
@@ -55,13 +88,16 @@ const config: Partial<HlsConfig> = {
   testBandwidth: false,
 }
 
+const recorded: Partial<HlsConfig> = {
+  ...config, lowLatencyMode: false, maxLiveSyncPlaybackRate: 1, liveDurationInfinity: false, maxBufferLength: 30,
+}
+
 export class Player {
-  readonly state = reactive<PlayerState>({
-    picture: false, moving: false, stuck: false, paused: true, silenced: false, blocked: false, failed: false, unsupported: false,
-    latency: null, behind: false, width: 0, height: 0,
-  })
+  readonly state = reactive<PlayerState>({ ...nothing })
   private hls: Hls | null = null
-  private url = ''
+  private source: Source | null = null
+  // Where to begin, once there is something to seek in.
+  private begin: number | null = null
   private failures = 0
   private recoveries: number[] = []
   private retryTimer: ReturnType<typeof setTimeout> | undefined
@@ -74,9 +110,13 @@ export class Player {
   constructor(private readonly video: HTMLVideoElement) {
     const on = (name: string, f: () => void) => video.addEventListener(name, f, { signal: this.listeners.signal })
     on('playing', () => this.started())
+    on('loadeddata', () => this.jump())
     on('canplay', () => this.tighten())
     on('pause', () => (this.state.paused = true))
-    on('play', () => (this.state.paused = false))
+    on('play', () => Object.assign(this.state, { paused: false, ended: false }))
+    on('seeking', () => (this.state.ended = false))
+    on('ended', () => (this.state.ended = true))
+    on('ratechange', () => (this.state.rate = video.playbackRate))
     on('volumechange', () => {
       if (!video.muted) this.state.silenced = false
     })
@@ -87,15 +127,16 @@ export class Player {
     this.sampler = setInterval(() => this.sample(), sampleMs)
   }
 
-  /** Plays a playlist from its live edge, in place of what played before. */
-  load(url: string): void {
+  /** Plays something in place of what played before. */
+  load(source: Source): void {
     this.stop()
-    this.url = url
+    this.source = source
     this.settled = false
-    Object.assign(this.state, { picture: false, moving: false, stuck: false, failed: false, latency: null, behind: false })
-    if (Hls.isSupported()) this.attach(url)
+    this.begin = null
+    Object.assign(this.state, fresh, { failed: false, back: source.live && source.startAt !== null })
+    if (Hls.isSupported()) this.attach(source)
     else if ('ManagedMediaSource' in globalThis && this.video.canPlayType('application/vnd.apple.mpegurl') !== '') {
-      this.video.src = url
+      this.video.src = source.url
       this.play()
     } else this.state.unsupported = true
   }
@@ -105,10 +146,10 @@ export class Player {
     clearTimeout(this.retryTimer)
     this.hls?.destroy()
     this.hls = null
-    this.url = ''
+    this.source = null
     this.video.removeAttribute('src')
     this.video.load()
-    Object.assign(this.state, { picture: false, moving: false, stuck: false, latency: null, behind: false })
+    Object.assign(this.state, fresh)
   }
 
   close(): void {
@@ -135,18 +176,43 @@ export class Player {
   }
 
   toggle(): void {
-    if (!this.video.paused) {
-      this.video.pause()
+    const { video, state } = this
+    if (!video.paused) {
+      video.pause()
       return
     }
-    this.goLive()
+    // What was missed during a pause is still there to be seen.
+    if (this.source?.live && state.picture) this.look()
+    if (this.source?.live && !state.back && state.behind) state.back = true
+    if (this.source?.live && !state.back) this.goLive()
+    else this.play()
   }
 
   /** Jumps to the live edge and plays. */
   goLive(): void {
+    this.state.back = false
     const edge = this.hls?.liveSyncPosition ?? null
     if (edge !== null && edge > this.video.currentTime) this.video.currentTime = edge
     this.play()
+  }
+
+  /** Goes to a place, in seconds of the player, as far as there is one; near the live edge that is the edge. */
+  seek(to: number): void {
+    const { state, video, source } = this
+    if (!state.picture || source === null) return
+    this.look()
+    if (source.live && to > state.to - edgeSeconds) {
+      this.goLive()
+      return
+    }
+    state.back = source.live
+    video.currentTime = Math.min(Math.max(to, state.from + (source.live ? leavingSeconds : 0)), state.to)
+    this.look()
+  }
+
+  /** Plays faster or slower, but for what is live, which comes as fast as it does. */
+  speed(rate: number): void {
+    if (this.source !== null && !this.source.live) this.video.playbackRate = rate
   }
 
   /** The wall-clock date of the picture on screen; null before there is one. */
@@ -157,12 +223,20 @@ export class Player {
     return start ? new Date(start.getTime() + this.video.currentTime * 1000) : null
   }
 
-  private attach(url: string): void {
-    const hls = new Hls(config)
+  private jump(): void {
+    if (this.begin !== null) this.video.currentTime = this.begin
+    this.begin = null
+  }
+
+  private attach(source: Source): void {
+    const hls = new Hls(source.live ? config : recorded)
     this.hls = hls
     hls.on(Events.MANIFEST_PARSED, () => this.play())
+    hls.once(Events.LEVEL_LOADED, (_, { details }) => {
+      if (source.startAt !== null) this.begin = positionOf(details.fragments, source.startAt)
+    })
     hls.on(Events.ERROR, (_, data) => this.failure(data))
-    hls.loadSource(url)
+    hls.loadSource(source.url)
     hls.attachMedia(this.video)
   }
 
@@ -179,10 +253,13 @@ export class Player {
   /** Loads the same again a little later, and meanwhile nothing. */
   private retry(): void {
     this.hls?.stopLoad()
-    const url = this.url
+    const { source } = this
+    if (source === null) return
+    // A recording goes on where it stopped.
+    const startAt = source.live ? source.startAt : (this.playingDate()?.getTime() ?? source.startAt)
     const wait = Math.min(retryCapMs, retryBaseMs * 2 ** this.failures++) * (0.5 + Math.random() / 2)
     clearTimeout(this.retryTimer)
-    this.retryTimer = setTimeout(() => this.load(url), wait)
+    this.retryTimer = setTimeout(() => this.load({ ...source, startAt }), wait)
   }
 
   private mayRecover(): boolean {
@@ -195,7 +272,7 @@ export class Player {
   /** At the start: what was loaded while the start was on its way is skipped, instead of being caught up later. */
   private tighten(): void {
     const edge = this.hls?.liveSyncPosition ?? null
-    if (this.settled || edge === null || edge < this.video.currentTime + worthASkipSeconds) return
+    if (this.settled || this.state.back || edge === null || edge < this.video.currentTime + worthASkipSeconds) return
     const { buffered } = this.video
     for (let i = 0; i < buffered.length; i++) {
       if (edge < buffered.start(i) || edge + safeSeconds > buffered.end(i)) continue
@@ -216,12 +293,31 @@ export class Player {
     this.lastTime = video.currentTime
     this.stillMs = state.moving || !state.picture || video.paused ? 0 : this.stillMs + sampleMs
     state.stuck = this.stillMs > stuckMs
-    if (!state.picture || !hls) return
+    if (!state.picture) return
+    this.look()
+    if (!hls || !this.source?.live) return
     this.tighten()
     const latency = hls.latency
     state.latency = latency > 0 ? latency : null
     const target = hls.targetLatency ?? 0
     state.behind = latency > target + behindSlackSeconds
-    if (latency > target + jumpSeconds && !video.paused) this.goLive()
+    // Whoever was back until the pictures left the playlist has been taken to the edge.
+    if (state.back && !video.paused && !video.seeking && latency <= target + 1) state.back = false
+    if (!state.back && latency > target + jumpSeconds && !video.paused) this.goLive()
+  }
+
+  /** Looks where one is. */
+  private look(): void {
+    const { video, state, hls } = this
+    state.at = video.currentTime
+    const details = hls?.latestLevelDetails
+    if (details) {
+      state.from = details.fragmentStart
+      state.to = (details.live ? hls.liveSyncPosition : null) ?? details.edge
+    } else if (video.seekable.length > 0) {
+      state.from = video.seekable.start(0)
+      state.to = video.seekable.end(video.seekable.length - 1)
+    }
+    if (hls && details?.live) state.behind = hls.latency > (hls.targetLatency ?? 0) + behindSlackSeconds
   }
 }

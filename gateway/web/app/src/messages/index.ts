@@ -69,9 +69,10 @@ export function clock(ms: number): string {
   return clocks.format(ms)
 }
 
-/** Elapsed time as h:mm:ss. */
+/** Elapsed time as people write it: 4:05, 1:04:05. */
 export function elapsed(ms: number): string {
   const s = Math.max(0, Math.floor(ms / 1000))
   const pad = (v: number) => String(v).padStart(2, '0')
-  return `${Math.floor(s / 3600)}:${pad(Math.floor(s / 60) % 60)}:${pad(s % 60)}`
+  const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(s % 60)}` : `${minutes}:${pad(s % 60)}`
 }
