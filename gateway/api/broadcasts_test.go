@@ -69,6 +69,9 @@ func TestBroadcasts(t *testing.T) {
 		{call{method: "DELETE", path: path + "/" + string(ended), token: ann.token}, 204, ""},
 		{call{method: "DELETE", path: path + "/" + string(ended), token: ann.token}, 404, "no_broadcast"},
 		{call{method: "GET", path: path + "/" + string(ended)}, 404, "no_broadcast"},
+		{call{method: "GET", path: path + "/" + string(ended) + "/danmaku"}, 404, "no_broadcast"},
+		{call{method: "GET", path: path + "/" + string(crashed) + "/danmaku"}, 200, ""},
+		{call{method: "DELETE", path: path + "/" + string(ch.Broadcast), token: ann.token}, 409, "broadcast_live"},
 		{call{method: "DELETE", path: path + "/" + string(crashed), token: ann.token}, 204, ""},
 	} {
 		got := w.do(c.call)

@@ -63,8 +63,8 @@ func (h *handlers) broadcastOperations() []rest.Operation {
 		rest.Handle(rest.Operation{
 			ID: "delete-broadcast", Method: http.MethodDelete, Path: "/v1/channels/{channel}/broadcasts/{broadcast}",
 			Summary: "Delete the recording of a broadcast",
-			Text:    "For good, and at once but for players that have a part of it. One that goes on has to end first.",
-			Tag:     "channels", Status: http.StatusNoContent, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "no_broadcast", "broadcast_live"},
+			Text:    "For good, with the danmaku on its pictures, and at once but for players that have a part of it. One that goes on has to end first.",
+			Tag:     "channels", Status: http.StatusNoContent, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "no_broadcast", "broadcast_live", "broadcast_running", "room_busy"},
 		}, h.deleteBroadcast),
 	}
 }
@@ -111,6 +111,13 @@ func (h *handlers) deleteBroadcast(ctx context.Context, in *BroadcastRef) (*stru
 	}
 	r, err := h.recording(ctx, ch, in.Broadcast)
 	if err != nil {
+		return nil, err
+	}
+	if broadcastOf(ch, r).State != "ended" {
+		return nil, broadcast.ErrLive
+	}
+	// The danmaku first: while the recording is there, whoever was not answered can ask again.
+	if err := h.TimeIndex.Delete(ctx, ch.Room, r.Broadcast); err != nil {
 		return nil, err
 	}
 	return nil, h.Broadcasts.Erase(ctx, ch.ID, r.Broadcast)

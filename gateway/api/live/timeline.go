@@ -30,8 +30,10 @@ const (
 	passedAfter = 30 * time.Second
 )
 
-// TimeIndex reads danmaku by the picture they are on; room.TimeIndex fills it.
+// TimeIndex finds danmaku by the picture they are on; room.TimeIndex fills it.
 type TimeIndex interface {
+	// Delete removes those of a broadcast that is over.
+	Delete(ctx context.Context, r id.Room, b id.Broadcast) error
 	Page(ctx context.Context, r id.Room, b id.Broadcast, q room.TimeSpan) (room.TimePage, error)
 }
 

@@ -2,6 +2,7 @@
 import AxeBuilder from '@axe-core/playwright'
 import { desktop, narrow, Person, phone } from './browser.mjs'
 import { decodesWhole, hole } from './hole.mjs'
+import { recordings, saidWhileBack, watchBack, watchBackOnAPhone } from './watchback.mjs'
 import { Publisher } from './publisher.mjs'
 
 const hostile = [
@@ -437,5 +438,5 @@ async function revokeKey(world) {
 
 export const all = [
   emptyHome, focusComesBack, register, createChannel, waitOffline, goLive, measurePlayback, chat, styles, hostileTexts, pictureTime, networkGone, settingsAreKept, moderate,
-  editTitle, screenshots, keyboardOnly, interruption, restart, hole, ending, logoutAndLost, revokeKey,
+  watchBack, saidWhileBack, watchBackOnAPhone, editTitle, screenshots, keyboardOnly, interruption, restart, hole, ending, recordings, logoutAndLost, revokeKey,
 ]

@@ -27,7 +27,7 @@ const drawnCount = (person, text) => person.page.evaluate((t) => window.seen.dra
 /** A danmaku as the server keeps it, once it is in the log. */
 async function kept(world, text) {
   const { room } = await (await fetch(world.server.url('/v1/channels/annlive'))).json()
-  const { danmaku } = await (await fetch(world.server.url(`/v1/rooms/${room}/danmaku`))).json()
+  const { danmaku } = await (await fetch(world.server.url(`/v1/rooms/${room}/danmaku?limit=200`))).json()
   return danmaku.find((d) => d.text === text)
 }
 
@@ -36,7 +36,8 @@ export async function watchBack(world) {
   const { bob } = world
   await bob.say('said on this picture')
   await bob.drawn('said on this picture')
-  const { media_time_ms: said } = await kept(world, 'said on this picture')
+  world.said = await kept(world, 'said on this picture')
+  const { media_time_ms: said } = world.said
   const late = await arrive(world, 'late')
   await late.page.goto(`${bob.home}/@annlive`)
   await late.moving()
@@ -138,8 +139,9 @@ export async function watchBackOnAPhone(world) {
 /** Once a broadcast is over its channel lists it, and it plays with what was said on its pictures. */
 export async function recordings(world) {
   const { broadcasts } = await (await fetch(world.server.url('/v1/channels/annlive/broadcasts'))).json()
-  const recording = broadcasts.find((b) => b.state === 'ended')
-  const said = await kept(world, 'said on this picture')
+  const { said } = world
+  const recording = broadcasts.find((b) => b.id === said.broadcast)
+  world.check('what has ended is listed', recording?.state === 'ended', broadcasts)
   const fan = await arrive(world, 'fan')
   await fan.page.goto(world.server.url('/@annlive'))
   await fan.page.getByRole('heading', { name: 'Past streams' }).waitFor()

@@ -40,13 +40,16 @@ afterAll(() => void vi.useRealTimers())
 /** Where the only danmaku is, in pixels from the left. */
 const place = () => Number(/translate\((-?[\d.]+)px/.exec(drawn()[0]?.parentElement?.style.transform ?? '')?.[1])
 
-/** How far it flies in a while, stepped as the stage steps it. */
+/** How far it flies in a while, stepped as the stage steps it: in frames, before the library does its own. */
 async function flown(ms: number): Promise<number> {
   const from = place()
-  for (let t = 0; t < ms; t += 16) {
+  const tick = () => {
+    stepping = requestAnimationFrame(tick)
     overlay.step()
-    await vi.advanceTimersByTimeAsync(16)
   }
+  let stepping = requestAnimationFrame(tick)
+  await vi.advanceTimersByTimeAsync(ms)
+  cancelAnimationFrame(stepping)
   return from - place()
 }
 

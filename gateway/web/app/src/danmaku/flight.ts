@@ -25,9 +25,12 @@ export class FlightClock extends EventTarget {
     } else this.settle()
   }
 
-  /** The library lets time run at the speed of the wall clock from one play to the next; another speed is told by these. */
+  /**
+   * Once a frame. The library lets time run at the speed of the wall clock from one play to the next; another speed is
+   * told by these, after the frame: within it they would take the library's own away.
+   */
   step(): void {
-    if (!this.paused && this.rate !== 1) this.settle()
+    if (!this.paused && this.rate !== 1) setTimeout(() => this.settle())
   }
 
   private settle(): void {

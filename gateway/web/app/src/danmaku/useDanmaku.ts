@@ -66,7 +66,9 @@ export function useDanmaku(f: Facts): Flight {
     overlay?.clear()
   }, { immediate: true })
 
-  watch(() => [f.player().paused, f.player().rate] as const, ([paused, rate]) => overlay?.follow(paused && f.player().picture, rate))
+  // At the live edge the player catches up by a little, which nobody sees.
+  const rate = () => (Math.abs(f.player().rate - 1) < 0.1 ? 1 : f.player().rate)
+  watch(() => [f.player().paused && f.player().picture, rate()] as const, ([paused, now]) => overlay?.follow(paused, now))
   watch(settings, (now) => overlay?.apply(now))
   watch(f.room, (room, _before, clean) => {
     if (room) clean(room.onDraw(draw))
