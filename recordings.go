@@ -6,6 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/live/broadcast"
+	"github.com/barrage-live/barrage/actors/live/channel"
+	"github.com/barrage-live/barrage/actors/live/room"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live/recording"
 )
 
@@ -22,7 +26,7 @@ const (
 func (p *platform) keepRecordings() {
 	k := recording.NewKeeper(p.recordings, recording.Policy{
 		Retention: p.cfg.Live.Retention, Quota: int64(p.cfg.Live.Quota), Reserve: int64(p.cfg.Live.Reserve),
-	}, p.broadcasts, recording.NewMetrics(p.registry))
+	}, recorded{p.broadcasts, p.channels, p.timeIndex}, recording.NewMetrics(p.registry))
 	k.Watch()
 	p.every("recordings: disk", watchEvery, func(context.Context) { k.Watch() })
 	p.every("recordings", tidyEvery, func(ctx context.Context) {
@@ -30,4 +34,23 @@ func (p *platform) keepRecordings() {
 			p.log.Error("not all recordings could be looked at", slog.Any("error", err))
 		}
 	})
+}
+
+// recorded is what there is of broadcasts: pictures, and the danmaku on them.
+type recorded struct {
+	*broadcast.Client
+	channels *channel.Client
+	danmaku  *room.TimeIndex
+}
+
+// Erase deletes both. The danmaku go first: as long as the pictures are there it can be done again.
+func (r recorded) Erase(ctx context.Context, ch id.Channel, b id.Broadcast) error {
+	of, err := r.channels.Get(ctx, ch)
+	if err != nil {
+		return err
+	}
+	if err := r.danmaku.Delete(ctx, of.Room, b); err != nil {
+		return err
+	}
+	return r.Client.Erase(ctx, ch, b)
 }
