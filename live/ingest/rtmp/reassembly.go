@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -225,27 +226,34 @@ func (r *reassembly) header() error {
 
 // goOn takes a chunk without a header of its own. Where the last header had an extended timestamp, the
 // specification has it repeated here. Some encoders leave it out and some write zeros, so what follows is
-// looked at once. No picture holds its time by chance, nor, in the formats that are carried, four zeros.
+// looked at once, byte by byte. No picture holds its time by chance, nor, in the formats that are carried,
+// four zeros; one whose last bytes begin so waits for the next message.
 func (r *reassembly) goOn(s *chunkStream, fields []byte) error {
 	var rest []byte // of the body, read to find out
 	if s.extended && r.repeats != omits {
-		if len(fields) < 4 {
+		switch {
+		case r.repeats == notSeen && !s.repeated(fields):
+			r.repeats, rest = omits, fields
+		case len(fields) < 4:
 			return nil
-		}
-		if r.repeats == notSeen {
-			r.repeats = omits
-			if v := binary.BigEndian.Uint32(fields); v == s.stamp || v == s.time || v == 0 {
-				r.repeats = repeats
-			}
-		}
-		if r.repeats == omits {
-			rest = fields
+		default:
+			r.repeats = repeats
 		}
 	}
 	if len(s.body) == 0 {
 		s.time += s.delta
 	}
 	return r.begin(s, rest)
+}
+
+// repeated reports whether an extended timestamp may begin so.
+func (s *chunkStream) repeated(b []byte) bool {
+	for _, v := range [...]uint32{s.stamp, s.time, 0} {
+		if bytes.HasPrefix(binary.BigEndian.AppendUint32(nil, v), b) {
+			return true
+		}
+	}
+	return false
 }
 
 // begin begins the body of a chunk, of which some bytes may have been read. A body shorter than those has

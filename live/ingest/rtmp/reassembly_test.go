@@ -139,10 +139,13 @@ func TestEncodersWriteChunksAsTheyLike(t *testing.T) {
 		set := binary.BigEndian.AppendUint32([]byte{2, 0, 0, 0, 0, 0, 4, typeSetChunkSize, 0, 0, 0, 0}, uint32(h.size))
 		r := newReassembly()
 		r.verified = true
-		got, err := reassembled(r, append(set, h.written(list)...), rapid.IntRange(1, 5000).Draw(t, "piece"))
-		if err != nil || len(got) != len(list)+1 {
-			t.Fatalf("%d of %d messages, %v", len(got), len(list)+1, err)
+		// Nobody can tell the last bytes of a message from the beginning of a timestamp before more comes.
+		end := []byte{2, 0, 0, 0, 0, 0, 4, typeAcknowledge, 0, 0, 0, 0, 1, 2, 3, 4}
+		got, err := reassembled(r, slices.Concat(set, h.written(list), end), rapid.IntRange(1, 5000).Draw(t, "piece"))
+		if err != nil || len(got) != len(list)+2 {
+			t.Fatalf("%d of %d messages, %v", len(got), len(list)+2, err)
 		}
+		got = got[:len(list)+1]
 		var canonical []byte
 		canonical = binary.BigEndian.AppendUint32(append(canonical, 2, 0, 0, 0, 0, 0, 4, typeSetChunkSize, 0, 0, 0, 0), canonicalChunk)
 		for i, m := range got[1:] {
