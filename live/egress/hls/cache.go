@@ -10,6 +10,9 @@ import (
 const (
 	// locateTTL is how long the answer of the Locator is believed.
 	locateTTL = time.Second
+	// otherTTL is how long by those who ask for another broadcast than the one found: it may have begun just
+	// now.
+	otherTTL = 10 * time.Millisecond
 	// maxLocated bounds the channels remembered; when there are more, all are asked for again.
 	maxLocated = 10_000
 )
@@ -33,12 +36,13 @@ func (l located) fresh(now time.Time) bool { return now.Sub(l.at) < locateTTL }
 
 func newCache(l Locator) *cache { return &cache{locator: l, found: make(map[string]located)} }
 
-func (c *cache) locate(ctx context.Context, channel string) (Source, error) {
+// locate finds a channel's source, or gives the one found less than ttl ago.
+func (c *cache) locate(ctx context.Context, channel string, ttl time.Duration) (Source, error) {
 	now := time.Now()
 	c.mu.RLock()
 	f, ok := c.found[channel]
 	c.mu.RUnlock()
-	if ok && f.fresh(now) {
+	if ok && now.Sub(f.at) < ttl {
 		return f.source, nil
 	}
 	s, err := c.locator.Locate(ctx, channel)

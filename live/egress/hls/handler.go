@@ -148,7 +148,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 // from its recording as soon as that has all of it.
 func (h *Handler) find(ctx context.Context, t target) (s Source, base string, err error) {
 	if t.broadcast == "" {
-		if s, err = h.cache.locate(ctx, t.channel); err != nil {
+		if s, err = h.cache.locate(ctx, t.channel, locateTTL); err != nil {
 			return nil, "", err
 		}
 		return s, string(s.Broadcast()) + "/", nil
@@ -156,7 +156,10 @@ func (h *Handler) find(ctx context.Context, t target) (s Source, base string, er
 	if r := h.library.fresh(t.channel, t.broadcast); r != nil {
 		return r, "", nil
 	}
-	on, err := h.cache.locate(ctx, t.channel)
+	on, err := h.cache.locate(ctx, t.channel, locateTTL)
+	if err == nil && on.Broadcast() != t.broadcast {
+		on, err = h.cache.locate(ctx, t.channel, otherTTL)
+	}
 	here := err == nil && on.Broadcast() == t.broadcast
 	if here && !on.Ended() {
 		return on, "", nil

@@ -2,6 +2,7 @@ package hls_test
 
 import (
 	"bytes"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,8 +10,11 @@ import (
 	"time"
 
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording/recordingtest"
 )
 
 const ownURL = "/live/c/" + broadcast + "/index.m3u8"
@@ -93,6 +97,34 @@ func TestAnEndedBroadcastPlaysAtItsURL(t *testing.T) {
 				top.Variants[0].Bandwidth < *top.Variants[0].AverageBandwidth || len(top.Variants[0].Codecs) != 2 {
 				w.Errorf("%d %s", rec.Code, rec.Body)
 			}
+		}
+	})
+}
+
+// TestTheNextBroadcastIsFoundAtOnce: the page asks for it as soon as the channel says that it is on, while
+// the one before is remembered.
+func TestTheNextBroadcastIsFoundAtOnce(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.publish(sound(), 3*time.Second)
+		w.box.Finish()
+		if rec := w.get("/live/c/index.m3u8"); rec.Code != http.StatusOK {
+			w.Fatalf("the last broadcast lingers: %d", rec.Code)
+		}
+		const next = "ffffffffffffffffffffffffffffffff"
+		box, err := packager.Start(packager.Config{
+			Channel: "77", Broadcast: next, Start: time.Now(), Recorder: recordingtest.Writer(w.store, "77", next, time.Now()),
+			Log: slog.New(slog.DiscardHandler), Metrics: packager.NewMetrics(prometheus.NewRegistry()),
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+		defer box.Close()
+		w.box = box
+		<-time.After(20 * time.Millisecond)
+		got := w.ask("/live/c/" + next + "/index.m3u8")
+		w.publish(sound(), time.Second)
+		if a := <-got; a.Code != http.StatusOK {
+			w.Errorf("the next one: %d %s", a.Code, a.Body)
 		}
 	})
 }
