@@ -1,4 +1,5 @@
 // Chromium, and pages that remember what must not happen: console errors, uncaught exceptions, dialogs.
+import AxeBuilder from '@axe-core/playwright'
 import { chromium } from 'playwright-core'
 
 const flags = [
@@ -111,4 +112,10 @@ export class Person {
   overflow() {
     return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
   }
+}
+
+/** No serious finding of axe on what is shown now. */
+export async function accessible(world, person, name) {
+  const { violations } = await new AxeBuilder({ page: person.page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze()
+  world.check(`${name} is accessible`, violations.length === 0, violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html)]))
 }

@@ -1,6 +1,5 @@
 // The journey, in order; each step leaves the world as the next one needs it. A step throws if what it looks for is not so.
-import AxeBuilder from '@axe-core/playwright'
-import { desktop, narrow, Person, phone } from './browser.mjs'
+import { accessible, desktop, narrow, Person, phone } from './browser.mjs'
 import { decodesWhole, hole } from './hole.mjs'
 import { recordings, saidWhileBack, watchBack, watchBackOnAPhone } from './watchback.mjs'
 import { Publisher } from './publisher.mjs'
@@ -22,12 +21,6 @@ async function leave(world, person) {
   if (person.faults.length > 0) throw new Error(person.faults.join('\n'))
   world.people.splice(world.people.indexOf(person), 1)
   await person.context.close()
-}
-
-/** No serious finding of axe on what is shown now. */
-async function accessible(world, person, name) {
-  const { violations } = await new AxeBuilder({ page: person.page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze()
-  world.check(`${name} is accessible`, violations.length === 0, violations.map((v) => [v.id, v.help, v.nodes.slice(0, 3).map((n) => n.html)]))
 }
 
 async function emptyHome(world) {

@@ -1,5 +1,5 @@
 // Going back within what is live, and recordings: the pictures of before with the danmaku that were said on them.
-import { narrow, Person, phone } from './browser.mjs'
+import { accessible, narrow, Person, phone } from './browser.mjs'
 
 async function arrive(world, name, options) {
   const person = await Person.arrive(world.browser, name, options)
@@ -55,6 +55,7 @@ export async function watchBack(world) {
   await late.page.getByText(/^−0:/).first().waitFor()
   world.check('what is said now is not on the picture of before', (await drawnCount(late, 'said now')) === 0)
   await world.shot(late, 'room-back-desktop')
+  await accessible(world, late, 'the room for who is back')
 
   await standsWithThePicture(world, late)
   await late.page.getByRole('button', { name: 'Go to live' }).click()
@@ -156,9 +157,11 @@ export async function recordings(world) {
   const length = await fan.page.evaluate(() => document.querySelector('video').duration)
   world.check('the length is known', Math.abs(length - recording.duration_ms / 1000) < 5, { length, recording })
   await world.shot(fan, 'recording-desktop')
+  await accessible(world, fan, 'a recording')
   await standsWithThePicture(world, fan)
   await fan.page.getByRole('button', { name: 'Speed: 1×' }).click()
   world.check('it plays faster', (await fan.page.evaluate(() => document.querySelector('video').playbackRate)) === 1.25)
+  await fan.page.waitForFunction(() => document.querySelector('video').currentTime > 2)
   await fan.page.getByRole('button', { name: 'Copy link to this moment' }).click()
   const link = await fan.page.evaluate(() => navigator.clipboard.readText())
   world.check('the link leads to this moment', /\/@annlive\/[0-9a-f]{32}\?t=\d+$/.test(link), link)

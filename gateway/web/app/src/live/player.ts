@@ -297,13 +297,17 @@ export class Player {
     this.look()
     if (!hls || !this.source?.live) return
     this.tighten()
-    const latency = hls.latency
-    state.latency = latency > 0 ? latency : null
-    const target = hls.targetLatency ?? 0
-    state.behind = latency > target + behindSlackSeconds
+    state.latency = hls.latency > 0 ? hls.latency : null
+    if (video.paused) return
     // Whoever was back until the pictures left the playlist has been taken to the edge.
-    if (state.back && !video.paused && !video.seeking && latency <= target + 1) state.back = false
-    if (!state.back && latency > target + jumpSeconds && !video.paused) this.goLive()
+    if (state.back && this.begin === null && !video.seeking && this.gap() < 1) state.back = false
+    if (!state.back && this.gap() > jumpSeconds) this.goLive()
+  }
+
+  /** Seconds from the picture to where one would be live; of positions, since the library's latency is told later. */
+  private gap(): number {
+    const edge = this.hls?.liveSyncPosition ?? null
+    return edge === null ? 0 : edge - this.video.currentTime
   }
 
   /** Looks where one is. */
@@ -318,6 +322,6 @@ export class Player {
       state.from = video.seekable.start(0)
       state.to = video.seekable.end(video.seekable.length - 1)
     }
-    if (hls && details?.live) state.behind = hls.latency > (hls.targetLatency ?? 0) + behindSlackSeconds
+    state.behind = this.source?.live === true && this.gap() > behindSlackSeconds
   }
 }
