@@ -26,6 +26,8 @@ export default defineConfig({
     },
   },
   test: {
+    // A busy machine is slow, and nothing here is judged by how long it takes.
+    testTimeout: 60_000,
     environment: 'happy-dom',
     include: ['test/**/*.test.ts'],
     restoreMocks: true,
