@@ -38,7 +38,7 @@ func (p *Pictures) Fill(u *Unit, data [][]byte) bool {
 	if !key {
 		return true
 	}
-	if found == nil && p.sets != nil {
+	if len(found) < len(p.sets) { // none came, or not all
 		u.Data = append(append(make([][]byte, 0, len(data)+len(p.sets)), p.sets...), data...)
 	}
 	if p.fresh {

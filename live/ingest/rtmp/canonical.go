@@ -1,9 +1,6 @@
 package rtmp
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // The library is shown each message as one chunk with a full header, after it was told that chunks may be as
 // long as the longest message: whatever way an encoder has of writing chunks, the library sees one. What it
@@ -68,24 +65,30 @@ func known(m rawMessage) (rawMessage, bool) {
 	return m, false
 }
 
-// parts gives the messages of an aggregate (RTMP 1.0 section 7.1.6): tags as those of an FLV file, whose
-// times count from that of the first. One that is cut off ends it.
-func parts(m rawMessage) (list []rawMessage) {
+// aggregate is a message that holds others (RTMP 1.0 section 7.1.6): tags as those of an FLV file, whose
+// times count from that of the first.
+type aggregate struct {
+	rawMessage
+	first uint32
+	begun bool
+}
+
+// next gives the next message; one that is cut off ends it.
+func (a *aggregate) next() (m rawMessage, ok bool) {
 	const head, tail = 11, 4
-	var first uint32
-	for b := m.body; len(b) >= head; {
-		n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-		at := uint32(b[7])<<24 | uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6])
-		if len(b) < head+n {
-			break
-		}
-		if len(list) == 0 {
-			first = at
-		}
-		if kind := b[0]; kind == typeAudio || kind == typeVideo || kind == typeDataAMF0 {
-			list = append(list, rawMessage{kind: kind, time: m.time + at - first, stream: m.stream, body: slices.Clip(b[head : head+n])})
-		}
-		b = b[min(head+n+tail, len(b)):]
+	b := a.body
+	a.body = nil
+	if len(b) < head {
+		return m, false
 	}
-	return list
+	n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+	if len(b) < head+n {
+		return m, false
+	}
+	at := uint32(b[7])<<24 | uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6])
+	if !a.begun {
+		a.begun, a.first = true, at
+	}
+	a.body = b[min(head+n+tail, len(b)):]
+	return rawMessage{kind: b[0], time: a.time + at - a.first, stream: a.stream, body: b[head : head+n : head+n]}, true
 }

@@ -143,8 +143,10 @@ func (c *conn) read() (arrived, error) {
 	for {
 		m, err := c.rtmp.Read()
 		raw := c.guard.message
-		if several, ok := severalSets(raw); ok && err != nil && c.guard.failed == nil {
-			m, err = several, nil
+		if err != nil && c.guard.failed == nil {
+			if several, ok := severalSets(raw); ok {
+				m, err = several, nil
+			}
 		}
 		switch {
 		case err == nil:
@@ -227,6 +229,9 @@ func (c *conn) publish(s *live.Stream, d *detector) (err error) {
 		case err != nil:
 			return c.refuse(c.reason(err))
 		case isEnd(m.Message):
+			if u, ok := to.release(); ok {
+				_ = s.Write(u) // it ends all the same
+			}
 			return live.ErrEnded
 		}
 		if err := c.write(s, to, m); err != nil {

@@ -23,12 +23,12 @@ type guard struct {
 	buffer []byte
 	ahead  []byte // the part of buffer that is no message yet
 
-	handshake    int          // bytes of it still to come
-	told         bool         // the library knows how long chunks may be
-	total, acked int          // bytes that came, and of those how many the client was told of
-	queue        []rawMessage // of an aggregate
-	message      rawMessage   // that the library reads, or has read last
-	head, body   []byte       // what the library has not read of it
+	handshake    int        // bytes of it still to come
+	told         bool       // the library knows how long chunks may be
+	total, acked int        // bytes that came, and of those how many the client was told of
+	several      aggregate  // what is left of it
+	message      rawMessage // that the library reads, or has read last
+	head, body   []byte     // what the library has not read of it
 
 	// mu orders the deadlines of the reader and of wake; see there.
 	mu struct {
@@ -50,14 +50,15 @@ const (
 	readAhead = 64 << 10
 )
 
-// wake makes the goroutine that reads stop reading. It may be called by another one. When the reader has
-// found its reason to stop already, wake leaves alone the deadline by which the client is told.
+// wake makes the goroutine that reads stop reading, and answering what it has read. It may be called by
+// another one. When the reader has found its reason to stop already, wake leaves alone the deadline by which
+// the client is told.
 func (g *guard) wake() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.mu.woken = true
 	if !g.mu.telling {
-		_ = g.SetReadDeadline(time.Unix(1, 0)) // a connection that cannot take it does not block either
+		_ = g.SetDeadline(time.Unix(1, 0)) // a connection that cannot take it does not block either
 	}
 }
 
@@ -111,9 +112,7 @@ func (g *guard) Read(p []byte) (int, error) {
 // fill makes the next bytes of the handshake, or the next message, ready for the library, or reads what it
 // needs for that.
 func (g *guard) fill() error {
-	if len(g.queue) > 0 {
-		m := g.queue[0]
-		g.queue = g.queue[1:]
+	if m, ok := g.several.next(); ok {
 		return g.show(m)
 	}
 	if len(g.ahead) == 0 {
@@ -138,25 +137,30 @@ func (g *guard) fill() error {
 	if !ok {
 		return nil
 	}
-	if g.refused = g.bitrate.take(messageCost, g.arrival); g.refused != nil {
-		return g.refused
-	}
-	switch m.kind {
-	case typeAggregate:
-		g.queue = parts(m)
+	if m.kind == typeAggregate && g.in.verified { // nobody needs one before
+		g.several = aggregate{rawMessage: m}
 		return nil
-	case typeUserControl:
-		return g.pong(m)
 	}
 	return g.show(m)
 }
 
-// show makes a message ready for the library, if it knows it. Codecs that are not carried are refused before
-// the library sees them.
+// show makes a message ready for the library, if it knows it, wherever it came from. Codecs that are not
+// carried are refused before the library sees them, and so is what is longer than the message may be that the
+// library makes of it.
 func (g *guard) show(m rawMessage) error {
+	if g.refused = g.bitrate.take(messageCost, g.arrival); g.refused != nil {
+		return g.refused
+	}
+	if m.kind == typeUserControl {
+		return g.pong(m)
+	}
 	m, ok := known(m)
 	if !ok {
 		return nil
+	}
+	if len(m.body) > longest(m.kind, g.in.verified) {
+		g.refused = errTooLong
+		return g.refused
 	}
 	if media := m.kind == typeAudio || m.kind == typeVideo; media && g.in.verified {
 		if g.refused = judge(m); g.refused != nil {

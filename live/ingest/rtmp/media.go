@@ -152,7 +152,8 @@ func severalSets(m rawMessage) (message.Message, bool) {
 	if _, err := mp4.Unmarshal(bytes.NewReader(b[mediaHead:]), uint64(len(b)-mediaHead), c, mp4.Context{}); err != nil {
 		return nil, false
 	}
-	return &message.VideoExSequenceStart{FourCC: message.FourCCAVC, AVCConfig: c}, true
+	sps, pps := len(c.SequenceParameterSets), len(c.PictureParameterSets)
+	return &message.VideoExSequenceStart{FourCC: message.FourCCAVC, AVCConfig: c}, sps > 0 && pps > 0 && sps+pps > 2
 }
 
 // byteStream reports whether a message is the sequence header of an encoder that writes byte streams: its

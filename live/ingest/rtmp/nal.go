@@ -1,6 +1,8 @@
 package rtmp
 
 import (
+	"bytes"
+
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 
 	"github.com/barrage-live/barrage/internal/media"
@@ -14,8 +16,8 @@ func nalUnits(b []byte, lengths int) (list [][]byte, between int, ok bool) {
 	if list, ok = prefixed(b, lengths); ok {
 		return list, lengths * len(list), true
 	}
-	var stream h264.AnnexB // of H.265 too
-	if stream.Unmarshal(b) != nil {
+	var stream h264.AnnexB // of H.265 too; it looks at how many there are when it has found them all
+	if bytes.Count(b, []byte{0, 0, 1}) > h264.MaxNALUsPerAccessUnit || stream.Unmarshal(b) != nil {
 		return nil, 0, false
 	}
 	return stream, 5 * len(stream), true // a start code, and what may stand before it
@@ -41,22 +43,36 @@ func prefixed(b []byte, lengths int) (list [][]byte, ok bool) {
 	return list, len(list) > 0
 }
 
-// goesOn reports whether NAL units belong to the picture before: the first slice among them is not the first
-// of a picture. That is told by the first bit after the header of a slice: first_mb_in_slice is 0 (ITU-T
-// H.264 section 7.3.3), first_slice_segment_in_pic_flag is set (H.265 section 7.3.6.1).
-func goesOn(codec media.Codec, nals [][]byte) bool {
+// part is what a message is of a picture.
+type part uint8
+
+const (
+	whole  part = iota // or its beginning
+	goesOn             // slices of the picture before
+	apart              // no slice: what stands before the next picture
+)
+
+// partOf tells what NAL units are of a picture, by the first slice among them: it is the first of a picture
+// if the first bit after its header says so (first_mb_in_slice is 0, ITU-T H.264 section 7.3.3;
+// first_slice_segment_in_pic_flag is set, H.265 section 7.3.6.1).
+func partOf(codec media.Codec, nals [][]byte) part {
 	for _, n := range nals {
-		if codec == media.H265 {
-			if len(n) > 2 && n[0]>>1&0x3f < 32 {
-				return n[2]&0x80 == 0
-			}
-			continue
+		at, slice := 1, false
+		switch {
+		case len(n) == 0:
+		case codec == media.H265:
+			at, slice = 2, n[0]>>1&0x3f < 32
+		default:
+			kind := n[0] & 0x1f
+			slice = kind >= 1 && kind <= 5
 		}
-		if len(n) > 1 {
-			if kind := n[0] & 0x1f; kind == 1 || kind == 2 || kind == 5 {
-				return n[1]&0x80 == 0
-			}
+		switch {
+		case !slice:
+		case len(n) > at && n[at]&0x80 == 0:
+			return goesOn
+		default:
+			return whole
 		}
 	}
-	return false
+	return apart
 }

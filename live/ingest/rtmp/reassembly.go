@@ -29,7 +29,7 @@ const (
 	// megabytes. With one of a byte, each byte that comes has us write 16.
 	minWindow = 4 << 10
 	// keptBody is the longest buffer that a chunk stream keeps for its next message.
-	keptBody = 512 << 10
+	keptBody = 128 << 10
 )
 
 // The refusals of the chunk layer.
@@ -156,7 +156,7 @@ func (r *reassembly) take(p []byte) {
 	s := r.current
 	if have := len(s.body); have+len(p) > cap(s.body) {
 		// What is announced need not come: at most twice as much is held as has come.
-		grown := make([]byte, have, min(s.length, max(2*(have+len(p)), 4<<10)))
+		grown := make([]byte, have, min(s.length, 2*(have+len(p))))
 		copy(grown, s.body)
 		s.body = grown
 	}
@@ -185,7 +185,7 @@ func (r *reassembly) header() error {
 	fields := h[basic:]
 	want := [...]int{11, 7, 3, 0}[format]
 	switch {
-	case s == nil && format != 0:
+	case s == nil && format > 1: // some begin with a difference, from nothing
 		return errBadChunk
 	case len(fields) < want:
 		return nil
@@ -274,20 +274,24 @@ func (r *reassembly) begin(s *chunkStream, rest []byte) error {
 
 // admit judges a message that begins.
 func (r *reassembly) admit(s *chunkStream) error {
-	limit := maxOther
-	switch media := s.kind == typeAudio || s.kind == typeVideo || s.kind == typeAggregate; {
-	case media && r.verified:
-		limit = maxMessage
-	case !media && !r.verified:
-		limit = preAuthMessage
-	}
-	if s.length > limit {
+	if s.length > longest(s.kind, r.verified) {
 		return errTooLong
 	}
 	if r.partial += s.length; r.partial > maxPartial {
 		return errTooManyIn
 	}
 	return nil
+}
+
+// longest is how long a message of a kind may be.
+func longest(kind byte, verified bool) int {
+	switch media := kind == typeAudio || kind == typeVideo; {
+	case verified && (media || kind == typeAggregate):
+		return maxMessage
+	case verified || media:
+		return maxOther
+	}
+	return preAuthMessage
 }
 
 // complete gives the message that a chunk stream holds, and does what it asks of the chunk layer.

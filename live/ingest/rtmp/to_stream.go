@@ -25,6 +25,7 @@ type toStream struct {
 	// until the next one begins.
 	sliced  bool
 	held    picture
+	before  picture       // what came in messages of its own before the picture to come
 	last    time.Duration // DTS of the last picture
 	metrics *Metrics
 }
@@ -36,7 +37,8 @@ type picture struct {
 	size int // bytes of it
 }
 
-// maxSlices bounds the NAL units of a picture that comes in several messages; it has maxMessage bytes in all.
+// maxSlices bounds the NAL units of a picture that comes in several messages; they have maxMessage bytes in
+// all.
 const maxSlices = 256
 
 func newToStream(tracks []media.Track, m *Metrics) *toStream {
@@ -64,8 +66,12 @@ func (t *toStream) unit(m arrived) (u media.Unit, ok bool, err error) {
 	if was := t.codec(p.codec); was != p.codec {
 		return u, false, errOther(was, p.codec)
 	}
-	if p.header {
+	if p.header && p.codec.Video() {
 		t.lengths = p.lengths
+		u, ok = t.release() // it is of the configuration before
+		return u, ok, t.configure(p.config)
+	}
+	if p.header {
 		return u, false, t.configure(p.config)
 	}
 	t.metrics.bytes.Add(float64(len(p.body)))
@@ -112,40 +118,63 @@ func (t *toStream) configure(c *media.Config) error {
 
 // picture makes a unit of a picture, or of the one before when its slices come one by one.
 func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
-	u := media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at}
-	data, ok := p.data()
-	switch {
-	case !ok:
+	now := picture{media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at}, nil, len(p.body)}
+	var ok bool
+	if now.data, ok = p.data(); !ok {
 		t.pass("bad_unit")
-		return u, false
-	case p.dts == t.last && p.codec.Prefixed() && goesOn(p.codec, data):
-		t.goOn(data, len(p.body))
-		return u, false
+		return media.Unit{}, false
 	}
-	t.last = p.dts
-	if t.sliced {
-		ended := t.held
-		t.held = picture{u, data, len(p.body)}
-		u, data = ended.unit, ended.data
-		if data == nil {
-			return u, false
+	if p.codec.Prefixed() {
+		switch part := partOf(p.codec, now.data); {
+		case part == apart:
+			t.add(&t.before, now)
+			return media.Unit{}, false
+		case part == goesOn && p.dts == t.last:
+			t.sliced = true
+			if t.held.data == nil { // the first picture that comes so has gone, and its rest is lost
+				t.pass("bad_unit")
+				return media.Unit{}, false
+			}
+			t.add(&t.held, now)
+			t.held.unit.Arrival = at
+			return media.Unit{}, false
+		}
+		if t.before.data != nil {
+			now.data, now.size = append(t.before.data, now.data...), now.size+t.before.size
+			t.before = picture{}
 		}
 	}
-	if ok = t.pictures.Fill(&u, data); !ok {
-		t.pass("bad_unit")
+	t.last = p.dts
+	if !t.sliced {
+		t.held = now
+		return t.release()
 	}
+	u, ok := t.release()
+	t.held = now
 	return u, ok
 }
 
-// goOn adds slices to the picture that is held. Those of the first one that comes so are lost: it has gone.
-func (t *toStream) goOn(data [][]byte, size int) {
-	h := &t.held
-	if !t.sliced || h.data == nil || h.size+size > maxMessage || len(h.data)+len(data) > maxSlices {
-		t.sliced = true
+// add puts a message to others of a picture, unless that has too many.
+func (t *toStream) add(to *picture, p picture) {
+	if to.size+p.size > maxMessage || len(to.data)+len(p.data) > maxSlices {
 		t.pass("bad_unit")
 		return
 	}
-	h.data, h.size = append(h.data, data...), h.size+size
+	to.data, to.size = append(to.data, p.data...), to.size+p.size
+}
+
+// release gives the picture that is held, if there is one: no more of it will come.
+func (t *toStream) release() (media.Unit, bool) {
+	h := t.held
+	t.held = picture{}
+	if h.data == nil {
+		return media.Unit{}, false
+	}
+	if !t.pictures.Fill(&h.unit, h.data) {
+		t.pass("bad_unit")
+		return media.Unit{}, false
+	}
+	return h.unit, true
 }
 
 func (t *toStream) frame(at time.Time, p *piece) (media.Unit, bool) {

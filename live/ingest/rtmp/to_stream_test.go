@@ -80,6 +80,54 @@ func TestPicturesInSeveralMessages(t *testing.T) {
 	if len(to.held.data) != 5 {
 		t.Errorf("a picture of more than %d bytes goes on", maxMessage)
 	}
+	to.held.size = 5
+	show(9*frame, slices.Repeat([][]byte{{0x41, 0x40, 2}}, maxSlices-4)...)
+	if len(to.held.data) != 5 {
+		t.Errorf("a picture goes on to %d slices", len(to.held.data))
+	}
+	show(12*frame, []byte{0x41, 0x40, 2}) // another time: a picture that begins oddly
+	if u, ok := to.release(); len(got) != 10 || !ok || u.DTS != 12*frame {
+		t.Errorf("%d pictures, then %+v", len(got), u)
+	}
+}
+
+// TestEachUnitInAMessage: an encoder that sends every NAL unit in a message of its own has as many pictures
+// as it says, with what stood before them; one that is held belongs to the configuration it came under.
+func TestEachUnitInAMessage(t *testing.T) {
+	to := newToStream(mediatest.Source{}.Tracks(), NewMetrics(prometheus.NewRegistry()))
+	const frame = 40 * time.Millisecond
+	var got []media.Unit
+	keep := func(u media.Unit, ok bool) {
+		if ok {
+			got = append(got, u)
+		}
+	}
+	begin := time.Now()
+	for i := range 4 {
+		for k, n := range [][]byte{{9, 0xf0}, mediatest.SPS(), mediatest.PPS(), {0x65, 0x80, 1}, {0x65, 0x40, 2}} {
+			body := append([]byte{0, 0, 0, byte(len(n))}, n...)
+			at := time.Duration(i) * frame
+			keep(to.picture(begin.Add(at+time.Duration(k)*time.Millisecond), &piece{codec: media.H264, dts: at, pts: at, body: body}))
+		}
+	}
+	// The next configuration comes while a picture is held.
+	u, ok := to.release()
+	keep(u, ok)
+	if err := to.configure(mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 4 {
+		t.Fatalf("%d pictures", len(got))
+	}
+	for i, u := range got {
+		last := time.Duration(i)*frame + 4*time.Millisecond
+		switch {
+		case !u.Key || u.Config != nil || u.DTS != time.Duration(i)*frame:
+			t.Errorf("picture %d: %+v", i, u)
+		case i > 0 && (len(u.Data) != 5 || !u.Arrival.Equal(begin.Add(last))):
+			t.Errorf("picture %d has %d NAL units and arrived after %v", i, len(u.Data), u.Arrival.Sub(begin))
+		}
+	}
 }
 
 // TestLengthsAndStartCodes: NAL units come with lengths of any size that the header tells, or as a byte

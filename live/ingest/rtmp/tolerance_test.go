@@ -116,6 +116,73 @@ func TestSeveralParameterSets(t *testing.T) {
 	}
 }
 
+// TestWhatAnAggregateHoldsIsBounded: a tag in an aggregate is no longer than a message of its kind may be,
+// and costs as much. The library reads lists within lists by recursion: a long one would take the stack of
+// the process.
+func TestWhatAnAggregateHoldsIsBounded(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	tag := func(kind byte, body []byte) []byte {
+		n := len(body)
+		b := append([]byte{kind, byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0, 0, 0, 0}, body...)
+		return append(b, 0, 0, 0, 0)
+	}
+	for i, c := range []struct {
+		code string
+		body []byte
+	}{
+		{"message_too_long", tag(18, bytes.Repeat([]byte{3, 0, 1, 97}, 1<<20))},
+		{"bitrate_too_high", bytes.Repeat(tag(8, []byte{0xaf, 1, 7}), 400_000)},
+	} {
+		p := publish(t, w, "a")
+		p.play(mediatest.Source{Sound: true}, time.Second)
+		p.raw(setChunkSize(16 << 20))
+		_, _ = p.nc.Write(chunk(7, 22, len(c.body), c.body)) // it may be refused before all has come
+		counted(t, w, c.code, 1)
+		if !p.closed() {
+			t.Errorf("case %d: the connection stays open", i)
+		}
+	}
+}
+
+// TestLengthsAreThoseOfTheVideo: a header of sound says nothing of the lengths of NAL units.
+func TestLengthsAreThoseOfTheVideo(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	m := avc(mediatest.SPS(), mediatest.PPS())
+	m.AVCConfig.LengthSizeMinusOne = 1
+	p.send(metadata(7, 10))
+	p.send(m)
+	p.send(aac())
+	for i := range 3 {
+		at := time.Duration(i) * time.Second
+		p.send(&message.Video{
+			ChunkStreamID: message.VideoChunkStreamID, MessageStreamID: 0x1000000, Codec: message.CodecH264,
+			IsKeyFrame: true, Type: message.VideoTypeAU, DTS: at, AU: []byte{0, 2, 0x65, 0x80},
+		})
+	}
+	r := reader(t, w, "a")
+	if u := next(t, r); !u.Key || len(u.Data) != 3 {
+		t.Errorf("got %+v", u)
+	}
+}
+
+// TestAnEmptyHeaderEndsNothing: a sequence header without parameter sets, in the middle, is passed over.
+func TestAnEmptyHeaderEndsNothing(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.play(mediatest.Source{Sound: true}, time.Second)
+	r := reader(t, w, "a")
+	p.raw(chunk(9, 9, 12, []byte("\x17\x00\x00\x00\x00\x01\x64\x00\x1f\xff\xe0\x00")))
+	for i := range 3 {
+		if err := p.unit(media.Unit{Track: 1, DTS: time.Second + time.Duration(i)*time.Second, Data: [][]byte{{1, 2, 3}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for next(t, r).DTS < 3*time.Second {
+		continue
+	}
+}
+
 // TestPingsAndAcknowledgements: a client hears at its own request how much has come, and an answer to its
 // pings, whatever of what it sends the library never sees.
 func TestPingsAndAcknowledgements(t *testing.T) {
