@@ -47,8 +47,8 @@ type TimelinePage struct {
 type timelineIn struct {
 	ChannelRef
 	Broadcast string `path:"broadcast" maxLength:"64" doc:"id of the broadcast" example:"0123456789abcdef0123456789abcdef"`
-	FromMS    int64  `query:"from_ms" minimum:"0" maximum:"9007199254740991" doc:"media time of the first picture" example:"60000"`
-	ToMS      int64  `query:"to_ms" minimum:"0" maximum:"9007199254740991" doc:"media time of the first picture after those asked for, at most 10 minutes later; 0: a minute after from_ms" example:"120000"`
+	FromMS    int64  `query:"from_ms" minimum:"0" maximum:"3155760000000" doc:"media time of the first picture" example:"60000"`
+	ToMS      int64  `query:"to_ms" minimum:"0" maximum:"3155760000000" doc:"media time of the first picture after those asked for, at most 10 minutes later; 0: a minute after from_ms" example:"120000"`
 	Cursor    string `query:"cursor" maxLength:"256" doc:"next of the answer before; absent: from the beginning" example:"NjE1MDAtNDI"`
 	Limit     int    `query:"limit" minimum:"0" maximum:"1000" doc:"at most so many; 0: 500"`
 }

@@ -164,14 +164,18 @@ func (h *Handler) find(ctx context.Context, t target) (s Source, base string, er
 	if here && !on.Ended() {
 		return on, "", nil
 	}
-	r, err := h.library.find(ctx, t.channel, t.broadcast)
-	if whole := err == nil && r.Ended(); here && !whole {
+	r, missing := h.library.find(ctx, t.channel, t.broadcast)
+	switch {
+	case missing == nil && r.Ended():
+		return r, "", nil
+	case here:
 		return on, "", nil
+	case err != nil && fault.KindOf(err) != fault.NotFound:
+		return nil, "", err // it may be on: what there is of a recording says nothing of that
+	case missing != nil:
+		return nil, "", missing
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	return r, "", nil
+	return nil, "", errNoMedia() // a crash has cut it off, and nobody has settled it yet
 }
 
 // fail answers with an error, unless the client is gone.

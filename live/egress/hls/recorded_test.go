@@ -2,6 +2,7 @@ package hls_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,7 +13,9 @@ import (
 	"github.com/bluenviron/gohlslib/v2/pkg/playlist"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/live/recording/recordingtest"
 )
@@ -97,6 +100,41 @@ func TestAnEndedBroadcastPlaysAtItsURL(t *testing.T) {
 				top.Variants[0].Bandwidth < *top.Variants[0].AverageBandwidth || len(top.Variants[0].Codecs) != 2 {
 				w.Errorf("%d %s", rec.Code, rec.Body)
 			}
+		}
+	})
+}
+
+// busy is a Locator that cannot tell what is on.
+type busy struct {
+	*world
+	on bool
+}
+
+func (b *busy) Locate(ctx context.Context, channel string) (hls.Source, error) {
+	if b.on {
+		return nil, fault.New(fault.Exhausted, "mailbox_full", "too much waits for the actor")
+	}
+	return b.world.Locate(ctx, channel)
+}
+
+// TestWhatIsOnIsNotOverBecauseNobodyCanTell: while it cannot be found out whether a broadcast is on, the
+// recording it has so far is not shown as all there is.
+func TestWhatIsOnIsNotOverBecauseNobodyCanTell(t *testing.T) {
+	bubble(t, func(w *world) {
+		b := &busy{world: w}
+		w.handler = hls.New(hls.Config{Locator: b, Recordings: w.store, Log: slog.New(slog.DiscardHandler), Metrics: hls.NewMetrics(prometheus.NewRegistry())})
+		w.publish(sound(), 20*time.Second)
+		if rec := w.get(playlists); rec.Code != http.StatusOK || strings.Contains(rec.Body.String(), "ENDLIST") {
+			w.Fatalf("live: %d", rec.Code)
+		}
+		b.on = true
+		<-time.After(3 * time.Second)
+		if rec := w.get(playlists); rec.Code != http.StatusTooManyRequests || rec.Header().Get("Cache-Control") != "no-store" {
+			w.Errorf("while nobody can tell: %d, %s\n%s", rec.Code, rec.Header().Get("Cache-Control"), rec.Body)
+		}
+		w.box.Finish()
+		if rec := w.get(playlists); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "ENDLIST") {
+			w.Errorf("one that is over is over, whoever can tell: %d", rec.Code)
 		}
 	})
 }
