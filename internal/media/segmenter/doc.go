@@ -1,8 +1,8 @@
 // Package segmenter cuts the Units of a broadcast into the parts and segments of an HLS playlist.
 //
 // It is a pure state machine: no goroutine, no clock, no I/O. Begin announces a publication and its tracks,
-// Push takes one Unit and returns Events, Flush ends a publication. It is owned by one caller (live/packager)
-// and is not safe for concurrent use.
+// Push takes one Unit and returns Events, Flush ends a publication. It is owned by one caller
+// (live/packager) and is not safe for concurrent use.
 //
 // Three machines stand in a row, each in its own file:
 //
@@ -27,10 +27,12 @@
 //     each of these, and nothing else, sets Discontinuity on the next segment. Playback then goes on with
 //     a picture from which decoding can start, if the distance of the last two says that one comes in time.
 //     No input ends the broadcast.
-//  5. Media time (Open.Media) rises, and that of no picture is below that of the one before; a timestamp or
-//     two that make no sense do not move it. It lies ahead of the arrival of what it describes only as long
-//     as the clock slews: by what the line became quicker since the publication began, and by maxLead at
-//     most. What lies further ahead has not happened yet: it is dropped.
+//  5. Media time (Open.Media) rises from segment to segment; a timestamp or two that make no sense do not
+//     move it. It lies ahead of the arrival of what it describes only where the line became quicker since
+//     the publication began: by calmLead once the clock has slewed, by maxLead at most. Up to calmLead the
+//     media time of no picture is below that of the one before; beyond, segments may overlap by half of
+//     one, as long as the line became quicker by maxQuicker at most, and then a twentieth of the time. What
+//     lies ahead by more than maxLead is dropped, and with pictures those that refer to them.
 //  6. What is held back is bounded: by one sample per track, by the interleave of sound, learned and at
 //     most maxLag, of video, by maxHeld of audio, and by maxBurst of a publication that begins faster
 //     than real time.

@@ -1,6 +1,7 @@
 package segmenter_test
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -71,7 +72,8 @@ func TestJumpKeepsSoundWithPicture(t *testing.T) {
 	}
 }
 
-func TestOneBadTimestampIsDropped(t *testing.T) {
+// TestOneBadTimestampCostsNothing: others refer to its picture, which is given a time in between.
+func TestOneBadTimestampCostsNothing(t *testing.T) {
 	src := mediatest.Source{Sound: true}
 	units := src.Units(10 * time.Second)
 	for i, u := range units {
@@ -85,6 +87,35 @@ func TestOneBadTimestampIsDropped(t *testing.T) {
 	b.check()
 	if c := b.g.Counters(); c.Glitches != 1 || c.Jumps != 0 || b.discontinuities() != nil {
 		t.Errorf("got %+v with discontinuities %v", c, b.discontinuities())
+	}
+	if n := b.pictures(); n != 300 {
+		t.Errorf("pictures: got %d of 300", n)
+	}
+}
+
+// TestPicturesThatReferToADroppedOneAreDropped: timestamps of which no two agree are nobody's.
+func TestPicturesThatReferToADroppedOneAreDropped(t *testing.T) {
+	src := mediatest.Source{Sound: true}
+	units := src.Units(20 * time.Second)
+	for i := range units {
+		if u := &units[i]; u.Track == 0 && u.DTS > 9*time.Second && u.DTS < 9200*time.Millisecond {
+			u.DTS *= 50 * time.Duration(i%5+1)
+			u.PTS = u.DTS
+		}
+	}
+	b := run(t, src.Tracks(), units)
+	b.check()
+	next := uint32(0)
+	for _, s := range b.segments {
+		for _, p := range s.parts {
+			for _, got := range b.read(p, s.Init)[1].samples {
+				n := binary.BigEndian.Uint32(got.Data[5:])
+				if key := got.Data[4] == 0x65; !key && n != next {
+					t.Errorf("picture %d of part %d.%d follows %d", n, p.Sequence, p.Index, int(next)-1)
+				}
+				next = n + 1
+			}
+		}
 	}
 }
 

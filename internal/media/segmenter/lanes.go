@@ -58,7 +58,7 @@ type videoLane struct {
 	count   *Counters
 
 	budget *budget
-	broken bool          // pictures were dropped; what follows needs a key picture
+	broken bool          // a picture was dropped; what follows needs a key picture
 	doubt  time.Duration // the reorder delay that the last key picture told, where it was another
 
 	waiting  bool          // playback begins anew and should with a key picture
@@ -105,7 +105,9 @@ func (v *videoLane) admit(u *timed) (fresh *media.Config, ok bool) {
 	if (v.broken && !u.Key) || (!same && !v.budget.mayBreak(u.Arrival)) {
 		v.broken = true
 		v.count.PicturesDropped++
-		v.budget.pay(u.Arrival, 1, errConfigs)
+		if !same {
+			v.budget.pay(u.Arrival, 1, errConfigs)
+		}
 		return nil, false
 	}
 	v.broken = false

@@ -6,7 +6,14 @@ import "time"
 func (g *Segmenter) jump(now time.Time) {
 	g.anew(now)
 	g.audio.queue = g.audio.queue[:0]
-	g.clock.restart(g.write.from)
+	g.clock.restart(g.write.from, len(g.line.lanes))
+}
+
+// lost says that a unit was dropped: pictures that refer to it cannot be decoded.
+func (g *Segmenter) lost(track int) {
+	if track == g.videoTrack {
+		g.video.broken = true
+	}
 }
 
 // anew ends what was placed: playback begins anew, with a picture from which decoding can start.

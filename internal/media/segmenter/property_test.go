@@ -14,9 +14,14 @@ import (
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 )
 
-// exact is how true media time is. How long it may take after a start or a jump is a matter of how late the
-// line was then: the clock goes back by a picture with each segment.
+// exact is how true media time is at best. How long it may take after a start or a jump is a matter of how
+// late the line was then: the clock goes back by a picture with each segment.
 const exact = 100 * time.Millisecond
+
+// exact is how true media time is of a publication that sends enough to know its line.
+func (t *trial) exact() time.Duration {
+	return exact + t.late/time.Duration(5*t.src.FPS)
+}
 
 func (t *trial) settling() time.Duration {
 	segments := int64(max(0, t.late-exact)) * int64(t.src.FPS) / int64(time.Second)
@@ -145,7 +150,7 @@ func (w *watch) pictures(p *segmenter.Part, since time.Duration) {
 		}
 		w.last = m
 		seen := w.of.seen[binary.BigEndian.Uint32(got.Data[5:])]
-		if off := m - seen; w.of.settled(since) && off.Abs() > exact {
+		if off := m - seen; w.of.settled(since) && off.Abs() > w.of.exact() {
 			w.t.Errorf("part %d.%d: the media time %v of a picture is off by %v", p.Sequence, p.Index, m, off)
 		}
 	}

@@ -71,7 +71,7 @@ type Segmenter struct {
 func New(cfg Config, start time.Time) *Segmenter {
 	cfg = cfg.filled()
 	g := &Segmenter{cfg: cfg, clock: newClock(start), budget: budget{apart: cfg.SegmentMin - jitter}}
-	g.line = timeline{clock: &g.clock, budget: &g.budget, tail: g.tail, interrupt: g.jump, count: &g.count}
+	g.line = timeline{clock: &g.clock, budget: &g.budget, tail: g.tail, interrupt: g.jump, lost: g.lost, count: &g.count}
 	g.video.count, g.audio.count, g.video.budget = &g.count, &g.count, &g.budget
 	g.shortest, g.longest, g.hardCuts = cfg.SegmentMin, cfg.SegmentMax, &g.count.HardCuts
 	return g
@@ -110,7 +110,7 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 	}
 	out := g.Flush()
 	end := g.tail()
-	g.clock.restart(g.write.from)
+	g.clock.restart(g.write.from, len(tracks))
 	g.budget.restart()
 	g.lag, g.heard = interleave{}, time.Time{}
 	g.videoTrack, g.audioTrack = video, audio
@@ -144,10 +144,10 @@ func (g *Segmenter) Push(u media.Unit) []Event {
 	for i := range g.scratch {
 		// By the decode time: composition times are wrong more easily, and one that is moves no clock.
 		if t := &g.scratch[i]; t.Track == g.videoTrack {
-			g.clock.observe(t.Arrival, t.at+g.video.delay)
+			g.clock.observe(t.Track, t.Arrival, t.at+g.video.delay)
 			g.pushVideo(t)
 		} else {
-			g.clock.observe(t.Arrival, t.at)
+			g.clock.observe(t.Track, t.Arrival, t.at)
 			g.pushAudio(t)
 		}
 	}

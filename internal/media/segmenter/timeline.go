@@ -12,6 +12,8 @@ const (
 	maxJump = 6 * time.Second
 	// maxBack is how far it may fall behind the last of its track.
 	maxBack = 500 * time.Millisecond
+	// maxBehind is how far the first unit of a track may be behind the other: less than what sound is held.
+	maxBehind = maxHeld - 250*time.Millisecond
 	// confirm is how many units of a track must agree on a new time before it is believed.
 	confirm = 3
 	// settle is how long after a jump another track may still arrive with old timestamps and be followed
@@ -35,6 +37,7 @@ type timeline struct {
 	// tail is where the timeline ends as far as it is known, and interrupt completes it there.
 	tail      func() time.Duration
 	interrupt func(now time.Time)
+	lost      func(track int) // hears of a unit that was dropped
 
 	base   time.Duration
 	placed bool
@@ -48,6 +51,7 @@ type timeline struct {
 type lane struct {
 	offset   time.Duration
 	last     time.Duration
+	step     time.Duration // between the last two
 	seen     bool
 	heard    time.Time // arrival of the last unit that fitted
 	suspects []media.Unit
@@ -74,10 +78,7 @@ func (l *timeline) push(u media.Unit, dst []timed) []timed {
 	}
 	n := &l.lanes[u.Track]
 	if l.fits(&u, n.offset) {
-		for len(n.suspects) > 0 {
-			l.drop(n)
-		}
-		return append(dst, l.accept(u))
+		return append(l.restore(n, &u, dst), l.accept(u))
 	}
 	if k := len(n.suspects); k > 0 && !agree(&n.suspects[k-1], &u) {
 		for len(n.suspects) > 0 {
@@ -97,10 +98,40 @@ func agree(a, b *media.Unit) bool {
 	return step > -maxBack && step < b.Arrival.Sub(a.Arrival)+maxAhead
 }
 
+// restore gives suspects that a unit shows to be glitches, which are at most two, times between the last that
+// fitted and that unit: others refer to their pictures.
+func (l *timeline) restore(n *lane, u *media.Unit, dst []timed) []timed {
+	room := u.DTS + l.base + n.offset - n.last
+	for left := len(n.suspects); left > 0; left-- {
+		if !n.seen || room <= 0 {
+			l.drop(n)
+			continue
+		}
+		s := n.suspects[0]
+		l.blame(s.Arrival)
+		n.suspects = append(n.suspects[:0], n.suspects[1:]...)
+		to := n.last + room/time.Duration(left+1)
+		if n.step > 0 {
+			to = min(to, n.last+n.step)
+		}
+		to -= l.base + n.offset
+		s.PTS += to - s.DTS
+		s.DTS, s.Arrival = to, u.Arrival
+		dst = append(dst, l.accept(s))
+		room = u.DTS + l.base + n.offset - n.last
+	}
+	return dst
+}
+
+func (l *timeline) blame(arrival time.Time) {
+	l.count.Glitches++
+	l.budget.pay(arrival, 1, errTimestamps)
+}
+
 // drop forgets the first suspect of a track.
 func (l *timeline) drop(n *lane) {
-	l.count.Glitches++
-	l.budget.pay(n.suspects[0].Arrival, 1, errTimestamps)
+	l.blame(n.suspects[0].Arrival)
+	l.lost(n.suspects[0].Track)
 	n.suspects = append(n.suspects[:0], n.suspects[1:]...)
 }
 
@@ -116,16 +147,26 @@ func (l *timeline) fits(u *media.Unit, offset time.Duration) bool {
 	if n.seen && t < n.last-maxBack {
 		return false
 	}
-	reach := l.clock.reach(u.Arrival)
-	if reach == unknown {
-		reach = l.latest + maxJump
+	from := l.latest - maxJump - maxBack
+	var reach time.Duration
+	switch quickest, known := l.clock.quickest(u.Track, u.Arrival); {
+	case !n.seen: // what is stamped further apart from the rest would never be played with it
+		from = l.latest - maxBehind
+		reach = max(l.latest, l.clock.quickestOfAll(u.Arrival)) + maxLag
+	case !known:
+		reach = max(l.latest, quickest, n.last+n.step) + maxJump
+	default:
+		reach = max(quickest, n.last+n.step) + maxAhead
 	}
-	return t > l.latest-maxJump-maxBack && t < reach
+	return t > from && t < min(reach, l.clock.reach(u.Arrival))
 }
 
 func (l *timeline) accept(u media.Unit) timed {
 	n := &l.lanes[u.Track]
 	at := u.DTS + l.base + n.offset
+	if n.seen {
+		n.step = min(max(at-n.last, 0), maxStand)
+	}
 	n.last, n.seen, n.heard = at, true, u.Arrival
 	l.latest = max(l.latest, at)
 	reorder := u.PTS - u.DTS
@@ -142,7 +183,7 @@ func (l *timeline) move(track int, dst []timed) []timed {
 	switch {
 	case n.offset != 0 && l.fits(first, 0):
 		n.offset = 0
-	case l.mover != track && l.latest-l.moved < settle && l.lanes[l.mover].heard.After(first.Arrival):
+	case l.mover != track && l.latest-l.moved < settle && (!n.seen || l.lanes[l.mover].heard.After(first.Arrival)):
 		n.offset = max(n.last, l.latest) - first.DTS - l.base
 	case !l.budget.mayBreak(first.Arrival) || l.clock.lead(first.Arrival, l.tail()) > headStart:
 		l.drop(n)
