@@ -58,6 +58,26 @@ func (m *memory) configure(e *segmenter.Init) {
 	}
 }
 
+// maxInitBytes bounds the init segments in memory that only recorded segments need: who asks for older ones
+// gets what was recorded.
+const maxInitBytes = 4 << 20
+
+// crowd lets go of the init segments used last so long ago that no segment in memory needs them, the oldest
+// first, where there are too many bytes of them.
+func (m *memory) crowd() {
+	n := 0
+	for _, h := range m.inits {
+		n += len(h.body)
+	}
+	m.inits = slices.DeleteFunc(m.inits, func(h *heldInit) bool {
+		if n <= maxInitBytes || len(m.segments) == 0 || h.last >= m.segments[0].sequence || h == m.inits[len(m.inits)-1] {
+			return false
+		}
+		n -= len(h.body)
+		return true
+	})
+}
+
 // forget lets go of init segments that no segment from first on has needed for a span.
 func (m *memory) forget(first uint64, span time.Duration) {
 	m.inits = slices.DeleteFunc(m.inits, func(h *heldInit) bool {

@@ -16,7 +16,7 @@ func TestInitSegmentsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := &brokenRecorder{Recorder: newRecorder(t), fail: true}
 		p := start(t, rec)
-		pub := attach(t, p, mediatest.Source{GOP: 30})
+		pub := attach(t, p, mediatest.Source{GOP: 120})
 		for i, u := range pub.src.Units(3 * time.Minute) {
 			if u.Key {
 				u.Config = mediatest.Config(mediatest.SPS(), binary.BigEndian.AppendUint32(mediatest.PPS(), uint32(i)|1<<31))
@@ -64,5 +64,28 @@ func TestInitSegmentThatComesBackIsHeldAgain(t *testing.T) {
 	}
 	if m.configure(again); m.init(0) == nil {
 		t.Error("it is not held again after it was forgotten")
+	}
+}
+
+// TestInitSegmentsAreBoundedInBytes: those that only recorded segments need are read from the recording.
+func TestInitSegmentsAreBoundedInBytes(t *testing.T) {
+	var m memory
+	for i := range 200 {
+		m.configure(&segmenter.Init{Number: i, Bytes: make([]byte, 60_000)})
+		m.open(&segmenter.Open{Sequence: uint64(i), Init: i})
+		m.segments = m.segments[max(0, len(m.segments)-10):]
+		m.crowd()
+	}
+	n := 0
+	for _, h := range m.inits {
+		n += len(h.body)
+	}
+	if n > maxInitBytes {
+		t.Errorf("%d bytes of init segments are in memory", n)
+	}
+	for _, s := range m.segments {
+		if m.init(uint64(s.opened.Init)) == nil {
+			t.Errorf("segment %d is in memory, its init segment is not", s.sequence)
+		}
 	}
 }

@@ -37,6 +37,7 @@ func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	s := NewSnapshot(p.mu.playlist.Text(), &p.zip)
 	p.snapshot.Store(s)
 	p.mu.memory.forget(s.First, initTargets*p.target)
+	p.mu.memory.crowd()
 	p.wake(s, false)
 	if !arrival.IsZero() {
 		p.cfg.Metrics.delay.Observe(time.Since(arrival).Seconds())

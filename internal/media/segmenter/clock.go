@@ -213,14 +213,14 @@ func (c *clock) quickest(track int, arrival time.Time) (at time.Duration, known 
 	return arrival.Sub(c.start) - least, known
 }
 
-// quickestOfAll is the same of all tracks.
-func (c *clock) quickestOfAll(arrival time.Time) time.Duration {
-	at := -unknown
+// quickestOfAll is the same of all tracks, and whether it is known of one.
+func (c *clock) quickestOfAll(arrival time.Time) (at time.Duration, known bool) {
+	at = -unknown
 	for i := range c.tracks {
-		t, _ := c.quickest(i, arrival)
-		at = max(at, t)
+		t, ok := c.quickest(i, arrival)
+		at, known = max(at, t), known || ok
 	}
-	return at
+	return at, known
 }
 
 // open gives the media time of a segment that starts at t, after a picture of some duration.

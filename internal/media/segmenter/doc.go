@@ -23,10 +23,10 @@
 //     missing there. A picture lasts until the next, for maxStand at most; parts in which nothing begins
 //     hold nothing.
 //  4. Sequence numbers rise by one over reconnects, jumps of the timestamps, changes of the configuration,
-//     times longer than maxStand in which nothing came, and pictures that stay away from sound for maxHeld;
-//     each of these, and nothing else, sets Discontinuity on the next segment. Playback then goes on with
-//     a picture from which decoding can start, if the distance of the last two says that one comes in time.
-//     No input ends the broadcast.
+//     times longer than maxStand in which nothing came, and pictures that stay away from sound for
+//     maxStand; each of these, and nothing else, sets Discontinuity on the next segment. Playback then goes
+//     on with a picture from which decoding can start, if the distance of the last two says that one comes
+//     in time. No input ends the broadcast.
 //  5. Media time (Open.Media) rises from segment to segment; a timestamp or two that make no sense do not
 //     move it. It lies ahead of the arrival of what it describes only where the line became quicker since
 //     the publication began: by calmLead once the clock has slewed, by maxLead at most. Up to calmLead the
@@ -34,11 +34,13 @@
 //     one, as long as the line became quicker by maxQuicker at most, and then a twentieth of the time. What
 //     lies ahead by more than maxLead is dropped, and with pictures those that refer to them.
 //  6. What is held back is bounded: by one sample per track, by the interleave of sound, learned and at
-//     most maxLag, of video, by maxHeld of audio, and by maxBurst of a publication that begins faster
-//     than real time.
-//  7. A publication breaks at most once in SegmentMin of arrival; what would need another break is dropped.
-//     All that is its fault is paid of one budget; when that is spent Err says why, and what it still sends
-//     is dropped. It thus makes no more than two segments in SegmentMin, whatever it sends.
+//     most maxLag, of audio by maxHeld before the first picture and by maxStand after one, by maxBurst, of
+//     the timeline and of arrival, of a publication that begins faster than real time, and by maxBytes of
+//     pictures. A picture whose time would have to be moved by more than maxBack is dropped.
+//  7. A publication breaks at most once in SegmentMin of arrival, but for pictures that come back and what
+//     Begin and Flush do; what would need another break is dropped. Glitches, jumps, configurations and
+//     timestamps that stand still are paid of one budget; when that is spent Err says why, and what it
+//     still sends is dropped.
 //
 // It fails in Begin, with fault.Invalid, on tracks whose configuration cannot be read, and in Err.
 package segmenter

@@ -6,8 +6,8 @@ import (
 	"github.com/barrage-live/barrage/internal/media"
 )
 
-// Event is what happened to the playlist: an *Init, *Open, *Part or *Close, in the order in which a playlist
-// would be written. Everything an event points to is immutable and belongs to the receiver.
+// Event is what happened to the playlist: an *Init, *Open, *Part or *Close, in the order in which a
+// playlist would be written. Everything an event points to is immutable and belongs to the receiver.
 type Event interface{ event() }
 
 // Init is a change of the configuration: all segments opened after it need these bytes first.
@@ -85,7 +85,8 @@ type Counters struct {
 	Holes uint64
 	// HardCuts counts segments that had to start without an IDR picture.
 	HardCuts uint64
-	// PicturesDropped counts pictures dropped because the parameter sets changed too often, or because a
-	// discontinuity lies before them and no IDR picture.
+	// PicturesDropped counts pictures dropped because the parameter sets changed too often, because a
+	// discontinuity or a dropped picture lies before them and no IDR picture, because their timestamps
+	// stand still, or because they come too far behind the sound.
 	PicturesDropped uint64
 }

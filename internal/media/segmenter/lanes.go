@@ -36,7 +36,11 @@ const nominalFrame = 33 * time.Millisecond
 // customary is the distance of two key pictures while it is unknown.
 const customary = 2 * time.Second
 
-// maxWait is how long a picture from which decoding can start is awaited where playback begins anew, at most.
+// maxBytes bounds the pictures that are held until a part is full and its time is known.
+const maxBytes = 64 << 20
+
+// maxWait is how long a picture from which decoding can start is awaited where playback begins anew, at
+// most.
 const maxWait = 3 * time.Second
 
 // videoLane holds the last picture until the next tells how long it lasts.
@@ -55,6 +59,7 @@ type videoLane struct {
 	end     time.Duration // of the last finished picture
 	frame   time.Duration // its duration
 	queue   []sample
+	bytes   int // of the pictures that were pushed and not written yet
 	count   *Counters
 
 	budget *budget
@@ -79,6 +84,26 @@ func (v *videoLane) codec() media.Codec {
 		return ""
 	}
 	return v.config.Codec
+}
+
+// believable reports whether a picture can follow: its decode time is not so far behind the last one that
+// moving it would get ahead of the time, and what is held has room for it. Otherwise it is dropped.
+func (v *videoLane) believable(u *timed) bool {
+	if (!v.held || v.pending.at-u.at-v.delay <= maxBack) && v.bytes+weight(u.Data) <= maxBytes {
+		return true
+	}
+	v.broken = true
+	v.count.PicturesDropped++
+	v.budget.pay(u.Arrival, 1, errTimestamps)
+	return false
+}
+
+func weight(data [][]byte) int {
+	n := 0
+	for i := range data {
+		n += len(data[i])
+	}
+	return n
 }
 
 // follow moves a decode time that does not rise to just after the last one.
@@ -114,6 +139,7 @@ func (v *videoLane) admit(u *timed) (fresh *media.Config, ok bool) {
 	if same {
 		return nil, true
 	}
+	v.budget.pay(u.Arrival, breakCost, errConfigs)
 	v.budget.broken = u.Arrival
 	v.config = v.coming
 	return v.config, true
@@ -123,9 +149,9 @@ func (v *videoLane) admit(u *timed) (fresh *media.Config, ok bool) {
 func (v *videoLane) await() { v.waiting, v.from = true, -1 }
 
 // waits reports whether a picture is dropped because playback begins anew, and the next key picture is not
-// far: players reset their decoders there (draft section 6.3.3), and a browser shows nothing before it. It is
-// awaited for half as long again as the last two lay apart; a publisher whose key pictures are far apart, or
-// do not come, is carried on regardless.
+// far: players reset their decoders there (draft section 6.3.3), and a browser shows nothing before it. It
+// is awaited for half as long again as the last two lay apart; a publisher whose key pictures are far
+// apart, or do not come, is carried on regardless.
 func (v *videoLane) waits(u *timed) bool {
 	if u.Key {
 		if v.key >= 0 {
@@ -167,8 +193,9 @@ func (v *videoLane) reordered(u *timed) bool {
 	return (told-v.delay).Abs() > rounded && last >= 0 && (told-last).Abs() <= rounded
 }
 
-// leading is how many pictures a key picture may be shown later than the first one told, without a doubt: in
-// an open group of pictures, which H.265 has by default, those that are shown before it are decoded after it.
+// leading is how many pictures a key picture may be shown later than the first one told, without a doubt:
+// in an open group of pictures, which H.265 has by default, those that are shown before it are decoded
+// after it.
 const leading = 8
 
 // rounded is by how much times of one duration differ when timestamps are in milliseconds.
@@ -193,6 +220,7 @@ func (v *videoLane) push(u *timed, fresh *media.Config) (done sample, ok bool) {
 		done, ok = v.finish(s.at), true
 	}
 	v.pending, v.held = s, true
+	v.bytes += weight(u.Data)
 	return done, ok
 }
 
@@ -219,8 +247,8 @@ func (v *videoLane) learn(u *timed) {
 // rounded to milliseconds by RTMP, which a decoder would hear as jitter; the count is exact.
 const audioTolerance = 60 * time.Millisecond
 
-// audioDeadband is how far they stray before the count follows them, by one tick a frame, which nobody hears:
-// at 48 kHz that is a thousandth, where clocks differ by a few ten thousandths.
+// audioDeadband is how far they stray before the count follows them, by one tick a frame, which nobody
+// hears: at 48 kHz that is a thousandth, where clocks differ by a few ten thousandths.
 const audioDeadband = 4 * time.Millisecond
 
 // maxStretch is the largest gap that is closed by letting the frame before it last longer.
@@ -247,8 +275,8 @@ func (a *audioLane) restart(c *media.Config, number int, end time.Duration) {
 	}
 }
 
-// length is how many samples a frame holds. Where frames differ and one does not say, it is taken for one of
-// 20 ms, as most are.
+// length is how many samples a frame holds. Where frames differ and one does not say, it is taken for one
+// of 20 ms, as most are.
 func (a *audioLane) length(u *timed) uint64 {
 	switch {
 	case a.frame > 0:

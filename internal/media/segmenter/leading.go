@@ -37,6 +37,7 @@ func (g *Segmenter) pushVideo(t *timed) {
 	case !g.pictures:
 		behind := g.tail() - t.at - v.delay
 		if !t.Key || behind > maxHeld || !g.budget.mayBreak(t.Arrival) {
+			g.count.PicturesDropped++
 			return
 		}
 		g.follow(true)
@@ -50,7 +51,7 @@ func (g *Segmenter) pushVideo(t *timed) {
 		g.jump(t.Arrival) // all times of pictures were wrong, and what the clock knows of them
 		v.delay = v.doubt
 	}
-	if v.waits(t) {
+	if v.waits(t) || !v.believable(t) {
 		return
 	}
 	if s, ok := v.push(t, fresh); ok {
@@ -70,7 +71,11 @@ func (g *Segmenter) pushAudio(t *timed) {
 	case !ok:
 	case g.pictures:
 		g.audio.queue = append(g.audio.queue, s)
-		if s.at-g.video.since(g.audio.queue[0].at) > maxHeld && g.budget.mayBreak(t.Arrival) {
+		held := maxHeld
+		if g.video.held {
+			held = maxStand
+		}
+		if s.at-g.video.since(g.audio.queue[0].at) > held && g.budget.mayBreak(t.Arrival) {
 			g.follow(false)
 		}
 	default:

@@ -13,7 +13,8 @@ const (
 	audioWait = 150 * time.Millisecond
 	// audioDead is how long audio must be silent before nobody waits for it.
 	audioDead = time.Second
-	// maxHeld bounds the audio that is held for video that does not come; then audio leads.
+	// maxHeld bounds the audio that is held for video of which nothing came; then audio leads. Where there
+	// was a picture it may stand.
 	maxHeld = 3 * time.Second
 	// maxStand is how long a picture may stand. When the next one comes later still playback begins anew.
 	maxStand = 6 * time.Second
@@ -21,7 +22,8 @@ const (
 
 // Config says how to cut. The zero value is the house's default.
 type Config struct {
-	// PartTarget is the wanted duration of a part; 0 means 500 ms. The real one is fitted to the frame rate.
+	// PartTarget is the wanted duration of a part; 0 means 500 ms. The real one is fitted to the frame
+	// rate.
 	PartTarget time.Duration
 	// SegmentMin is how long a segment must be before an IDR picture ends it; 0 means 1 s.
 	SegmentMin time.Duration
@@ -83,8 +85,8 @@ func (g *Segmenter) PartTarget() time.Duration { return g.target }
 // Target is the target duration of the playlist.
 func (g *Segmenter) Target() time.Duration { return g.longest }
 
-// Err is why the publication was given up, or nil: it broke more than its budget allows. What it still sends
-// is dropped, until the next Begin. It is a fault.Exhausted, "bad_timestamps" or "config_changes".
+// Err is why the publication was given up, or nil: it broke more than its budget allows. What it still
+// sends is dropped, until the next Begin. It is a fault.Exhausted, "bad_timestamps" or "config_changes".
 func (g *Segmenter) Err() error { return g.budget.err }
 
 // Counters tells what had to be put right so far.
@@ -309,6 +311,9 @@ func (g *Segmenter) emit(k cut) {
 	}
 	w.runs = w.runs[:0]
 	g.video.queue = w.take(g.video.queue, k.at, &fmp4.Run{Track: g.video.number, Codec: g.video.codec()})
+	for _, s := range w.runs[0].Samples {
+		g.video.bytes -= weight(s.Data)
+	}
 	g.audio.queue = w.take(g.audio.queue, k.at, &fmp4.Run{Track: g.audio.number, Codec: g.audio.codec})
 	w.part(k, g)
 	w.newest = newest

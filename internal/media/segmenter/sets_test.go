@@ -74,7 +74,7 @@ func TestParameterSetsChangeWithEveryPicture(t *testing.T) {
 			if b.g.Counters().PicturesDropped == 0 {
 				t.Error("no dropped picture was counted")
 			}
-			if given := fault.CodeOf(b.g.Err()) == "config_changes"; given != (end < 58*time.Second) || end < 20*time.Second {
+			if fault.CodeOf(b.g.Err()) != "config_changes" || end < 10*time.Second || end > 40*time.Second {
 				t.Errorf("the broadcast ends at %v with %v", end, b.g.Err())
 			}
 		})
@@ -82,7 +82,7 @@ func TestParameterSetsChangeWithEveryPicture(t *testing.T) {
 }
 
 func TestParameterSetsThatChangeNowAndThenCostNoPicture(t *testing.T) {
-	src := mediatest.Source{Sound: true, GOP: 30}
+	src := mediatest.Source{Sound: true, GOP: 120}
 	b := run(t, src.Tracks(), withSets(src.Units(2*time.Minute), rising))
 	b.check()
 	if n := b.pictures(); n != 3600 {

@@ -149,14 +149,18 @@ func (l *timeline) fits(u *media.Unit, offset time.Duration) bool {
 	}
 	from := l.latest - maxJump - maxBack
 	var reach time.Duration
-	switch quickest, known := l.clock.quickest(u.Track, u.Arrival); {
+	quickest, known := l.clock.quickest(u.Track, u.Arrival)
+	all, some := l.clock.quickestOfAll(u.Arrival)
+	switch {
 	case !n.seen: // what is stamped further apart from the rest would never be played with it
 		from = l.latest - maxBehind
-		reach = max(l.latest, l.clock.quickestOfAll(u.Arrival)) + maxLag
-	case !known:
-		reach = max(l.latest, quickest, n.last+n.step) + maxJump
-	default:
+		reach = max(l.latest, all) + maxLag
+	case known || n.step > 0:
 		reach = max(quickest, n.last+n.step) + maxAhead
+	case some: // of the other track
+		reach = max(l.latest, all) + maxLag
+	default:
+		reach = max(l.latest, all) + maxJump
 	}
 	return t > from && t < min(reach, l.clock.reach(u.Arrival))
 }
