@@ -202,6 +202,7 @@ func (w *World) Record(tb testing.TB, ch channel.Channel, b id.Broadcast, start 
 			tb.Fatal(err)
 		}
 	}
+	r.Die()
 }
 
 // Kill ends the node at once, as a crash of the process would; the table stays.

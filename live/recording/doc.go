@@ -18,10 +18,12 @@
 //     were final: Recover holds the others against their checksums, and what is damaged becomes a gap.
 //  2. Nobody writes to a recording under another fence than the newest owner's. A change of unknown outcome
 //     is repeated, which changes nothing twice.
+//     Within a process Recover and Remove also wait until the Writer has ended, because a fence keeps out
+//     neither a Writer of the same owner nor the bytes of any: what was removed does not come back.
 //  3. A recording is listed before it has its first row, and until it has none any more.
 //  4. What has ended never changes, except that it may be removed.
 //  5. While the disk has less room than the reserve nothing is recorded, and nothing removed because of it. A
 //     Keeper removes what a Policy does not keep: what has ended only, the oldest first.
 //
-// It fails with ErrNone, ErrPaused, and what tables and objects refuse.
+// It fails with ErrNone, ErrPaused, ErrBusy, and what tables and objects refuse.
 package recording

@@ -15,8 +15,14 @@ import (
 
 // Recover ends a recording whose Writer is gone, under the fence of a new owner: objects that are not final
 // are made so with what the rows name of them, what of it is damaged becomes a gap. A recording that has
-// ended, or that there is not, is left alone.
+// ended, or that there is not, is left alone. It waits for a Writer of this process that still ends, and
+// fails with ErrBusy when the context ends before.
 func (s *Store) Recover(ctx context.Context, fence position.Fence, b id.Broadcast) error {
+	release, err := s.holds.take(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer release()
 	exists, err := s.tables.FenceExisting(ctx, rows(), string(b), fence)
 	if err != nil || !exists {
 		return err
@@ -142,8 +148,13 @@ func (s *Store) sound(ctx context.Context, r *Recording, p index.Place) bool {
 }
 
 // Remove deletes a recording: from now on it is not there, its bytes go next, its rows last. When it fails it
-// is done in part, and is to be called again. One that there is not is no error.
+// is done in part, and is to be called again. One that there is not is no error. It waits as Recover does.
 func (s *Store) Remove(ctx context.Context, fence position.Fence, channel id.Channel, b id.Broadcast) error {
+	release, err := s.holds.take(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer release()
 	exists, err := s.tables.FenceExisting(ctx, rows(), string(b), fence)
 	if err != nil {
 		return err

@@ -68,6 +68,7 @@ type Store struct {
 	log    *slog.Logger
 	paused atomic.Bool
 	quota  atomic.Int64 // bytes of one broadcast; 0: any number
+	holds  holds
 }
 
 // New makes a Store.

@@ -40,17 +40,19 @@ type Piece struct {
 	FPS    float64
 }
 
-// Writer records one broadcast. Keep and End are called by one goroutine.
+// Writer records one broadcast. Keep and End are called by one goroutine. It holds the recording
+// against Recover and Remove until End or Die, one of which must be called.
 type Writer struct {
 	store     *Store
 	broadcast id.Broadcast
 	fence     position.Fence
 	log       *slog.Logger
 
-	full  atomic.Bool // the broadcast alone has used up the quota
-	begun bool
-	head  index.Header // as it is stored
-	inits map[uint32]bool
+	release func()      // lets the recording go; nil: it is not held yet
+	full    atomic.Bool // the broadcast alone has used up the quota
+	begun   bool
+	head    index.Header // as it is stored
+	inits   map[uint32]bool
 
 	object  *blob.Appender // nil: none
 	number  uint32         // of object
@@ -70,8 +72,9 @@ type left struct {
 // nothing is stored before the first Keep.
 func (s *Store) Writer(b id.Broadcast, fence position.Fence, h index.Header) *Writer {
 	h.State = index.Open
+	release, _ := s.holds.try(b) // Keep waits where that must be
 	return &Writer{
-		store: s, broadcast: b, fence: fence, head: h, inits: make(map[uint32]bool),
+		store: s, broadcast: b, fence: fence, release: release, head: h, inits: make(map[uint32]bool),
 		log: s.log.With(slog.String("channel", string(h.Channel)), slog.String("broadcast", string(b))),
 	}
 }
@@ -91,8 +94,8 @@ func (w *Writer) InitSegment(ctx context.Context, number uint32) (*Media, error)
 
 // Keep records a segment, or that it is a gap. When it fails, nothing of it is recorded, unless the
 // outcome is unknown; it may be called again with the same, or go on with another. It fails with
-// ErrPaused, with table.ErrFenced when the broadcast has another owner, and with what tables and objects
-// refuse.
+// ErrPaused, with ErrBusy while a recording of the same broadcast is removed, with table.ErrFenced when the
+// broadcast has another owner, and with what tables and objects refuse.
 func (w *Writer) Keep(ctx context.Context, p Piece) error {
 	quota := w.store.quota.Load()
 	w.full.Store(quota > 0 && w.head.Bytes+int64(len(p.Body)) > quota)
@@ -138,14 +141,19 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 }
 
 // begin lists the recording and takes its partition.
-func (w *Writer) begin(ctx context.Context) error {
+func (w *Writer) begin(ctx context.Context) (err error) {
 	if w.begun {
 		return nil
+	}
+	if w.release == nil {
+		if w.release, err = w.store.holds.take(ctx, w.broadcast); err != nil {
+			return err
+		}
 	}
 	if err := w.store.tables.Fence(ctx, rows(), string(w.broadcast), w.fence); err != nil {
 		return err
 	}
-	_, err := w.store.tables.Write(ctx, table.Batch{
+	_, err = w.store.tables.Write(ctx, table.Batch{
 		Table: list(), Partition: string(w.head.Channel), Ops: []table.Op{table.Put(listKey(w.head.Start, w.broadcast), nil)},
 	})
 	w.begun = err == nil
@@ -250,6 +258,7 @@ func (s *Store) write(ctx context.Context, b id.Broadcast, fence position.Fence,
 
 // End says that nothing more comes, when it is durable. When it fails the recording stays open, for Recover.
 func (w *Writer) End(ctx context.Context, at time.Time) error {
+	defer w.free()
 	w.close(ctx)
 	if w.head.Next == 0 {
 		return nil // nothing was recorded
@@ -266,7 +275,17 @@ func (w *Writer) End(ctx context.Context, at time.Time) error {
 }
 
 // Die frees what the Writer holds and leaves everything as it is, as the death of the process would.
-func (w *Writer) Die() { w.leave() }
+func (w *Writer) Die() {
+	w.leave()
+	w.free()
+}
+
+// free lets go of the recording.
+func (w *Writer) free() {
+	if w.release != nil {
+		w.release()
+	}
+}
 
 func (s *Store) seal(ctx context.Context, channel id.Channel, b id.Broadcast, l left) error {
 	_, err := s.blobs.Seal(ctx, object(channel, b, l.number), blob.PutOptions{Size: l.size, ContentType: ContentType})

@@ -117,15 +117,16 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 }
 
 func (a *actor) begin(t *cluster.Turn, o channel.Opening) {
+	w := a.deps.Recordings.Writer(o.Broadcast, a.fence, index.Header{
+		Channel: a.channel, Room: o.Room, Title: o.Title, Start: o.Start,
+	})
 	p, err := packager.Start(packager.Config{
-		Channel: a.channel, Broadcast: o.Broadcast, Start: o.Start,
-		Recorder: a.deps.Recordings.Writer(o.Broadcast, a.fence, index.Header{
-			Channel: a.channel, Room: o.Room, Title: o.Title, Start: o.Start,
-		}),
+		Channel: a.channel, Broadcast: o.Broadcast, Start: o.Start, Recorder: w,
 		Waiting: a.deps.Waiting, Window: a.deps.Config.Window, Cut: a.deps.Config.Cut,
 		Log: a.deps.Log, Metrics: a.deps.Metrics,
 	})
 	if err != nil {
+		w.Die()
 		t.Fail(err)
 		t.Stop()
 		return

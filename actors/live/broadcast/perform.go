@@ -17,7 +17,8 @@ func (a *actor) settle(t *cluster.Turn, b id.Broadcast) {
 	}, a.answer)
 }
 
-// remove deletes a recording, whose packager is freed before if it is still served, and replies.
+// remove deletes a recording, whose packager is freed if it is still served, and replies. The packager goes
+// last: Remove waits for what it still writes.
 func (a *actor) remove(t *cluster.Turn, r remove) {
 	var p *packager.Packager
 	if r.lingers {
@@ -25,10 +26,11 @@ func (a *actor) remove(t *cluster.Turn, r remove) {
 		t.Pin(false)
 	}
 	t.Await(func(ctx context.Context) (any, error) {
+		err := a.deps.Recordings.Remove(ctx, a.fence, a.channel, r.broadcast)
 		if p != nil {
 			p.Close()
 		}
-		return nil, a.deps.Recordings.Remove(ctx, a.fence, a.channel, r.broadcast)
+		return nil, err
 	}, a.answer)
 }
 
