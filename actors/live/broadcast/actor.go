@@ -42,6 +42,7 @@ type actor struct {
 	state    state
 	packager *packager.Packager // nil before the first Open
 	stream   *live.Stream       // of the present lease; nil without one
+	works    int          // settling and removing under way
 	effects  []any
 }
 
@@ -59,16 +60,14 @@ func (a *actor) Receive(t *cluster.Turn, msg any) {
 	case inquire:
 		if !a.state.goesOn(m.broadcast) {
 			t.Fail(ErrNotLive)
-			if a.packager == nil {
-				t.Stop()
-			}
+			a.rest(t)
 			return
 		}
 		t.Reply(channel.Held{Fence: a.state.fence, Stream: a.stream})
 	case locate:
 		if a.packager == nil {
 			t.Fail(ErrNotLive)
-			t.Stop()
+			a.rest(t)
 			return
 		}
 		t.Reply(a.packager)
@@ -108,7 +107,7 @@ func (a *actor) perform(t *cluster.Turn, effect any) {
 		a.packager.Abandon() // it was finished when the broadcast ended
 		a.packager = nil
 		t.Pin(false)
-		t.Stop()
+		a.rest(t)
 	case done:
 		t.Reply(struct{}{})
 	case refuse:

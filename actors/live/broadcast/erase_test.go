@@ -162,3 +162,40 @@ func TestSettleWaitsForTheWriter(t *testing.T) {
 		}
 	})
 }
+
+// TestAnEraseHoldsNobodyUp: while the storage deletes one broadcast, viewers of the next are answered, and
+// another can begin; a second erase of the same is answered when it is done.
+func TestAnEraseHoldsNobodyUp(t *testing.T) {
+	for _, live := range []bool{true, false} {
+		slowBubble(t, func(t *testing.T, s *slowly) {
+			publish(t, s.open(t, b1, 1), 4*time.Second)
+			if err := s.Finish(t.Context(), ch, b1); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(3 * time.Minute)
+			if live {
+				publish(t, s.open(t, b2, 2), 4*time.Second)
+			}
+			s.delete.Store(int64(4 * time.Second))
+			erased := make(chan error, 2)
+			for range 2 {
+				go func() { erased <- s.Erase(t.Context(), ch, b1) }()
+			}
+			synctest.Wait()
+			at := time.Now()
+			if _, err := s.Locate(t.Context(), ch); live && err != nil || !live && !errors.Is(err, broadcast.ErrNotLive) {
+				t.Errorf("locate: %v, with a broadcast on air: %v", err, live)
+			}
+			s.open(t, b2, 3)
+			if d := time.Since(at); d != 0 {
+				t.Errorf("answered after %v", d)
+			}
+			for range 2 {
+				if err := <-erased; err != nil {
+					t.Errorf("erase: %v", err)
+				}
+			}
+			s.wantNothing(t, b1)
+		})
+	}
+}

@@ -10,9 +10,11 @@ import (
 	"github.com/barrage-live/barrage/live/packager"
 )
 
-// settle ends the recording of a broadcast that does not run, and replies.
+// settle ends the recording of a broadcast that does not run, and replies. As remove it waits for the storage
+// on the side; the Store changes one recording once at a time.
 func (a *actor) settle(t *cluster.Turn, b id.Broadcast) {
-	t.Await(func(ctx context.Context) (any, error) {
+	a.works++
+	t.Pipe(func(ctx context.Context) (any, error) {
 		return nil, a.deps.Recordings.Recover(ctx, a.fence, b)
 	}, a.answer)
 }
@@ -25,7 +27,8 @@ func (a *actor) remove(t *cluster.Turn, r remove) {
 		p, a.packager = a.packager, nil
 		t.Pin(false)
 	}
-	t.Await(func(ctx context.Context) (any, error) {
+	a.works++
+	t.Pipe(func(ctx context.Context) (any, error) {
 		err := a.deps.Recordings.Remove(ctx, a.fence, a.channel, r.broadcast)
 		if p != nil {
 			p.Close()
@@ -34,14 +37,21 @@ func (a *actor) remove(t *cluster.Turn, r remove) {
 	}, a.answer)
 }
 
-// answer replies that it is done, and ends an activation that has nothing else.
+// answer replies that a work is done.
 func (a *actor) answer(t *cluster.Turn, _ any, err error) {
 	if err != nil {
 		t.Fail(fault.From(err))
 	} else {
 		t.Reply(struct{}{})
 	}
-	if a.packager == nil {
+	a.works--
+	a.rest(t)
+}
+
+// rest ends an activation that has nothing to do. While a work goes on it stays, because nobody is answered
+// between Stop and the end of the works.
+func (a *actor) rest(t *cluster.Turn) {
+	if a.packager == nil && a.works == 0 {
 		t.Stop()
 	}
 }
