@@ -86,6 +86,7 @@ func TestTheKernelSendsRecordings(t *testing.T) {
 	s.Listener = watched{s.Listener, &files}
 	s.Start()
 	defer s.Close()
+	wanted := 0
 	for spec, want := range map[string][]byte{"": body, "bytes=100000-": body[100_000:], "bytes=5-99999": body[5:100_000]} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+base+"0.m4s", nil)
 		if err != nil {
@@ -94,7 +95,6 @@ func TestTheKernelSendsRecordings(t *testing.T) {
 		if spec != "" {
 			r.Header.Set("Range", spec)
 		}
-		before := files.Load()
 		res, err := s.Client().Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -104,8 +104,10 @@ func TestTheKernelSendsRecordings(t *testing.T) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%q: %s, %d bytes, %v; want %d", spec, res.Status, len(got), err, len(want))
 		}
-		if n := files.Load() - before; n < int64(len(want))-1024 {
-			t.Errorf("%q: %d of %d bytes went as a file", spec, n, len(want))
-		}
+		wanted += len(want) - 1024 // some may go with the header
+	}
+	s.Close() // a client may have its answer before the handler knows that it was sent
+	if n := files.Load(); n < int64(wanted) {
+		t.Errorf("%d of %d bytes went as a file", n, wanted)
 	}
 }
