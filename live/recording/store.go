@@ -149,9 +149,11 @@ func (s *Store) Load(ctx context.Context, b id.Broadcast) (*Recording, error) {
 	return s.load(ctx, b, h)
 }
 
+// load reads the rows. One that is damaged is left out, as if it had never been written: a missing segment
+// leaves a discontinuity behind it.
 func (s *Store) load(ctx context.Context, b id.Broadcast, h index.Header) (*Recording, error) {
 	r := &Recording{Broadcast: b, Header: h}
-	span := table.Range{Table: rows(), Partition: string(b), From: []byte{'i'}, To: []byte{'t'}, Limit: table.MaxLimit}
+	span := table.Range{Table: rows(), Partition: string(b), From: []byte{'i'}, To: []byte{'t'}, Limit: table.MaxLimit, Damaged: func(key []byte) { s.damaged(b, key, table.ErrCorrupt) }}
 	for more := true; more; {
 		var page []table.Row
 		var err error
@@ -160,12 +162,18 @@ func (s *Store) load(ctx context.Context, b id.Broadcast, h index.Header) (*Reco
 		}
 		for _, row := range page {
 			if err := r.add(row); err != nil {
-				return nil, err
+				s.damaged(b, row.Key, err)
 			}
 		}
 		span = table.Rest(span, page)
 	}
 	return r, nil
+}
+
+// damaged tells of a row that cannot be read.
+func (s *Store) damaged(b id.Broadcast, key []byte, err error) {
+	s.log.Error("a row of a recording is damaged, and left out",
+		slog.String("broadcast", string(b)), slog.String("row", strconv.Quote(string(key))), slog.Any("error", err))
 }
 
 // add takes one row.

@@ -42,7 +42,7 @@ type actor struct {
 	state    state
 	packager *packager.Packager // nil before the first Open
 	stream   *live.Stream       // of the present lease; nil without one
-	works    int          // settling and removing under way
+	works    int                // settling and removing under way
 	effects  []any
 }
 
