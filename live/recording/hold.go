@@ -8,7 +8,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 )
 
-// ErrBusy: the Writer of a recording has not ended, or another change of it goes on.
+// ErrBusy refuses a change of a recording whose Writer has not ended, or of which another change goes on.
 var ErrBusy = fault.New(fault.Unavailable, "recording_busy", "the recording is still being written or removed; try again later")
 
 // holds says which recordings are being changed in this process. A fence keeps out those who were before, but

@@ -36,7 +36,7 @@ func slowBubble(t *testing.T, f func(t *testing.T, s *slowly)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowly{}
 		s.blobs = blob.New(faultblob.Wrap(blobtest.NewBucket(0).Client(), func(c faultblob.Call) faultblob.Fault {
-			switch c.Kind {
+			switch c.Kind { //nolint:exhaustive // the others are quick
 			case faultblob.Grow:
 				<-time.After(time.Duration(s.grow.Load()))
 			case faultblob.Delete:
