@@ -67,7 +67,13 @@ func OBUs(b []byte) (list [][]byte, ok bool) {
 	return list, len(list) > 0
 }
 
-func kindOBU(b []byte) byte { return b[0] >> 3 & 15 }
+// kindOBU is the type of an OBU, 0, which is reserved, of an empty one.
+func kindOBU(b []byte) byte {
+	if len(b) == 0 {
+		return 0
+	}
+	return b[0] >> 3 & 15
+}
 
 // headerOBU finds the sequence header of a temporal unit, nil if it has none.
 func headerOBU(obus [][]byte) []byte {
