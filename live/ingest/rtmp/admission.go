@@ -83,11 +83,10 @@ func (p *place) try(ctx context.Context, key string, ask func() error) error {
 		return errTooManyKeys
 	}
 	err := ask()
-	kind := fault.KindOf(err)
-	switch isWrong := kind == fault.Unauthenticated || kind == fault.NotFound; {
-	case isWrong && good: // it was, and is no longer
+	switch wrong := saysWrong(err); {
+	case good && wrong: // it was good, and is no longer
 		a.keys.Charge(p.from, 1)
-	case err == nil && !good, !isWrong && !good && ctx.Err() == nil: // the key is good, or nobody knows
+	case !good && (err == nil || !wrong && ctx.Err() == nil): // the key is good, or nobody knows
 		a.keys.Charge(p.from, -1)
 	}
 	a.judged.learn(key, err)

@@ -81,11 +81,11 @@ func (a *aggregate) next() (m rawMessage, ok bool) {
 	if len(b) < head {
 		return m, false
 	}
-	n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+	n := int(uint24(b[1:]))
 	if len(b) < head+n {
 		return m, false
 	}
-	at := uint32(b[7])<<24 | uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6])
+	at := uint32(b[7])<<24 | uint24(b[4:])
 	if !a.begun {
 		a.begun, a.first = true, at
 	}

@@ -56,14 +56,20 @@ func (j *judged) learn(key string, err error) {
 	d := sha256.Sum256([]byte(key))
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	switch kind := fault.KindOf(err); {
+	switch {
 	case err == nil:
 		j.mu.wrong.drop(d) // of two answers at once, the good one came last
 		j.mu.good.put(d, struct{}{})
-	case kind == fault.Unauthenticated || kind == fault.NotFound:
+	case saysWrong(err):
 		j.mu.good.drop(d)
 		j.mu.wrong.put(d, verdict{err, time.Now()})
 	}
+}
+
+// saysWrong reports whether an answer is that the key is wrong.
+func saysWrong(err error) bool {
+	kind := fault.KindOf(err)
+	return kind == fault.Unauthenticated || kind == fault.NotFound
 }
 
 // recent holds the last values that were put or got: maxJudged at most, and half of them at least.

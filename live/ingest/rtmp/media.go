@@ -17,8 +17,7 @@ import (
 type arrived struct {
 	message.Message
 	at time.Time
-	// size is what came for it off the network; read-ahead may count a few KiB for its neighbour, the sum
-	// is right.
+	// size is what it counts: its bytes, and the work of reading it.
 	size int
 	// sound is the AudioSpecificConfig in it, as it came: the library keeps of it what it understands.
 	sound []byte

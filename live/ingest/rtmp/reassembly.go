@@ -194,7 +194,7 @@ func (r *reassembly) header() error {
 	case s != nil && len(s.body) > 0: // in the middle of a message
 		return errBadChunk
 	}
-	stamp := uint32(fields[0])<<16 | uint32(fields[1])<<8 | uint32(fields[2])
+	stamp := uint24(fields)
 	extended := stamp == 0xffffff
 	if extended {
 		if len(fields) < want+4 {
@@ -211,7 +211,7 @@ func (r *reassembly) header() error {
 	}
 	s.stamp, s.extended = stamp, extended
 	if format < 2 {
-		s.length = int(fields[3])<<16 | int(fields[4])<<8 | int(fields[5])
+		s.length = int(uint24(fields[3:]))
 		s.kind = fields[6]
 	}
 	if format == 0 {
@@ -223,6 +223,8 @@ func (r *reassembly) header() error {
 	}
 	return r.begin(s, nil)
 }
+
+func uint24(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]) }
 
 // goOn takes a chunk without a header of its own. Where the last header had an extended timestamp, the
 // specification has it repeated here. Some encoders leave it out and some write zeros, so what follows is
