@@ -13,6 +13,9 @@ import (
 	"github.com/barrage-live/barrage/live/recording"
 )
 
+// ErrNoMedia is told of a segment, part or init segment that is not there, or not yet.
+var ErrNoMedia = fault.New(fault.NotFound, "no_media", "there is no such segment or part")
+
 // headroom is what the announced peak adds to the measured one, because the next seconds may be busier.
 const headroom = 1.1
 
@@ -93,14 +96,14 @@ func (p *Packager) Open(ctx context.Context, n Name) (io.ReadSeekCloser, error) 
 	var err error
 	switch n.Kind {
 	case Part:
-		return nil, errNoMedia()
+		return nil, ErrNoMedia
 	case Init:
 		m, err = p.cfg.Recorder.InitSegment(ctx, uint32(n.Number))
 	case Segment:
 		m, err = p.cfg.Recorder.Segment(ctx, n.Number)
 	}
 	if errors.Is(err, recording.ErrNone) {
-		return nil, errNoMedia()
+		return nil, ErrNoMedia
 	}
 	if err != nil {
 		return nil, err
@@ -121,8 +124,4 @@ func (p *Packager) recent(n Name) (b []byte, hinted bool) {
 	}
 	s := p.snapshot.Load()
 	return nil, s != nil && n.Number == s.Next && n.Part == s.Parts
-}
-
-func errNoMedia() error {
-	return fault.New(fault.NotFound, "no_media", "there is no such segment or part")
 }

@@ -175,7 +175,7 @@ func (h *Handler) find(ctx context.Context, t target) (s Source, base string, er
 	case missing != nil:
 		return nil, "", missing
 	}
-	return nil, "", errNoMedia() // a crash has cut it off, and nobody has settled it yet
+	return nil, "", packager.ErrNoMedia // a crash has cut it off, and nobody has settled it yet
 }
 
 // fail answers with an error, unless the client is gone.

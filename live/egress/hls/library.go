@@ -76,20 +76,16 @@ func (s *recorded) Open(ctx context.Context, n packager.Name) (io.ReadSeekCloser
 	case packager.Part:
 	}
 	if !found {
-		return nil, errNoMedia()
+		return nil, packager.ErrNoMedia
 	}
 	m, err := s.store.Open(ctx, s.rec.Header.Channel, s.rec.Broadcast, at)
 	switch {
 	case errors.Is(err, recording.ErrNone):
-		return nil, errNoMedia()
+		return nil, packager.ErrNoMedia
 	case err != nil:
 		return nil, err
 	}
 	return m, nil
-}
-
-func errNoMedia() error {
-	return fault.New(fault.NotFound, "no_media", "there is no such segment or part")
 }
 
 // shelf is where a recording is looked for: under the channel's name as the URL has it.

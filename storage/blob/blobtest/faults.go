@@ -14,27 +14,34 @@ import (
 	"github.com/barrage-live/barrage/storage/blob/faultblob"
 )
 
-// faults fails calls by chance, before their effect, in the midst of the data and after the effect, and
-// looks at what is there through a store that does not fail.
-func faults(r *rig) {
-	down := fault.New(fault.Unavailable, "storage_failed", "the disk failed")
-	rng := rand.New(rand.NewPCG(7, 8))
+// errDown is what fails.
+var errDown = fault.New(fault.Unavailable, "storage_failed", "the disk failed")
+
+// byChance is the rig's store with calls that fail: one in so many before its effect, one after it, and one
+// in the midst of the data where it is of a kind.
+func byChance(r *rig, rng *rand.Rand, oneIn int, midst faultblob.Kind) *blob.Store {
 	var mu sync.Mutex
-	flaky := blob.New(faultblob.Wrap(unclosed{r.driver}, func(c faultblob.Call) (f faultblob.Fault) {
+	return blob.New(faultblob.Wrap(unclosed{r.driver}, func(c faultblob.Call) (f faultblob.Fault) {
 		mu.Lock()
 		defer mu.Unlock()
-		switch rng.IntN(5) {
+		switch rng.IntN(oneIn) {
 		case 0:
-			f.Before = down
+			f.Before = errDown
 		case 1:
 			f.After = blob.ErrUnknown
 		case 2:
-			if c.Kind == faultblob.Put {
-				f.Midst = down
+			if c.Kind == midst {
+				f.Midst = errDown
 			}
 		}
 		return f
 	}))
+}
+
+// faults fails calls by chance, before their effect, in the midst of the data and after the effect, and
+// looks at what is there through a store that does not fail.
+func faults(r *rig) {
+	flaky := byChance(r, rand.New(rand.NewPCG(7, 8)), 5, faultblob.Put)
 	until := func(what string, change func() error) {
 		r.Helper()
 		for range 1000 {
@@ -42,7 +49,7 @@ func faults(r *rig) {
 			if err == nil {
 				return
 			}
-			if !errors.Is(err, down) && !errors.Is(err, blob.ErrUnknown) {
+			if !errors.Is(err, errDown) && !errors.Is(err, blob.ErrUnknown) {
 				r.Fatalf("%s: %v", what, err)
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/storage/blob"
@@ -202,24 +201,7 @@ func seal(r *rig) {
 
 // growingFaults fails appends before, in the midst of and after their effect.
 func growingFaults(r *rig) {
-	down := fault.New(fault.Unavailable, "storage_failed", "the disk failed")
-	rng := rand.New(rand.NewPCG(9, 10))
-	var mu sync.Mutex
-	flaky := blob.New(faultblob.Wrap(unclosed{r.driver}, func(c faultblob.Call) (f faultblob.Fault) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch rng.IntN(4) {
-		case 0:
-			f.Before = down
-		case 1:
-			f.After = blob.ErrUnknown
-		case 2:
-			if c.Kind == faultblob.Grow {
-				f.Midst = down
-			}
-		}
-		return f
-	}))
+	flaky := byChance(r, rand.New(rand.NewPCG(9, 10)), 4, faultblob.Grow)
 	for i := range 30 {
 		key := fmt.Sprintf("gf/%d.mp4", i)
 		a, err := flaky.Append(r.Context(), key, video)
@@ -239,7 +221,7 @@ func growingFaults(r *rig) {
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, down) && !errors.Is(err, blob.ErrUnknown) || n == 1000 {
+			if !errors.Is(err, errDown) && !errors.Is(err, blob.ErrUnknown) || n == 1000 {
 				r.Fatalf("close: %v", err)
 			}
 		}
