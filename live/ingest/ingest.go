@@ -38,8 +38,8 @@ type Gate interface {
 	// Begin admits a publication and gives the Stream to write it to.
 	Begin(ctx context.Context, p Publication) (*live.Stream, error)
 	// End tells that nothing more will be written, and why, in words for logs and figures: live.ErrEnded
-	// when the publisher ended properly, live.ErrTakenOver, or what broke. reason is never nil, and a Gate
-	// need not tell reasons apart: one who ended properly may come back as one whose connection was lost.
+	// when the publisher has said that it ends, live.ErrTakenOver, or what broke. reason is never nil. One
+	// who has said so may come back as one whose connection was lost, only not as late.
 	// End's own error is for the log only.
 	End(ctx context.Context, s *live.Stream, reason error) error
 }

@@ -131,7 +131,7 @@ func (a *actor) checkPublisher(t *cluster.Turn) {
 	switch {
 	case a.State().phase != Live:
 	case a.stream == nil, a.stream.Err() != nil:
-		a.Do(t, ended{a.State().lease})
+		a.Do(t, ended{fence: a.State().lease})
 	case a.stream.Stats().Units == 0 && t.Now().Sub(a.State().since) >= unusedLease:
 		a.Do(t, abandoned{a.State().request})
 	}

@@ -8,6 +8,9 @@ type Config struct {
 	Idle time.Duration
 	// Grace is how long a broadcast waits for its publisher to return; zero means 30 s.
 	Grace time.Duration
+	// Goodbye is how long it waits for one that has said that it ends; zero means 5 s, and it is at most the
+	// Grace.
+	Goodbye time.Duration
 	// Overlap is how long older stream keys stay valid after a new one was made; zero means 10 minutes.
 	Overlap time.Duration
 	// Beat is how often a live channel renews its listing; zero means 10 s.
@@ -25,6 +28,7 @@ func (c Config) filled() Config {
 		d time.Duration
 	}{
 		{&c.Grace, 30 * time.Second},
+		{&c.Goodbye, 5 * time.Second},
 		{&c.Overlap, 10 * time.Minute},
 		{&c.Beat, 10 * time.Second},
 		{&c.ListingTTL, 30 * time.Second},
@@ -34,5 +38,6 @@ func (c Config) filled() Config {
 			*f.v = f.d
 		}
 	}
+	c.Goodbye = min(c.Goodbye, c.Grace)
 	return c
 }

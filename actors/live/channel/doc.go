@@ -25,8 +25,12 @@
 // goes on with its broadcast. Room and listing are told what the state is by a loop that retries, so both
 // converge on it within a beat (10 s).
 //
+// A publisher that has said goodbye is waited for for a moment (Config.Goodbye), one that was lost for the
+// grace. More than three takeovers within 30 s are two encoders that throw each other out: the next one is
+// refused for a time that grows with each such loop, and the one who publishes stays.
+//
 // Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked;
-// fault.Conflict name_taken, channel_exists; fault.NotFound no_channel, no_key; fault.Exhausted
-// too_many_keys; fault.Invalid for names and titles. A publisher that loses its place finds its stream
-// closed with live.ErrTakenOver or key_revoked.
+// fault.Conflict name_taken, channel_exists, takeover_loop; fault.NotFound no_channel, no_key;
+// fault.Exhausted too_many_keys; fault.Invalid for names and titles. A publisher that loses its place finds
+// its stream closed with live.ErrTakenOver or key_revoked.
 package channel

@@ -75,16 +75,17 @@ func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, e
 }
 
 // End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for
-// the grace. Nil means that the channel will hear of it; after an error End may be called again. A channel
-// that is never told notices by itself that the stream has ended, within a beat.
-func (g *Gate) End(_ context.Context, s *live.Stream, _ error) error {
+// the grace, or for a moment if it has said that it ends (live.ErrEnded). Nil means that the channel will
+// hear of it; after an error End may be called again. A channel that is never told notices by itself that
+// the stream has ended, within a beat.
+func (g *Gate) End(_ context.Context, s *live.Stream, reason error) error {
 	v, ok := g.leases.Load(s)
 	if !ok {
 		return nil
 	}
 	h := v.(lease)
 	// Told, not asked: however long the channel waits for its store, this waits in its mailbox.
-	if err := cluster.Tell(g.node, KindName, string(h.channel), ended{h.fence}); err != nil {
+	if err := cluster.Tell(g.node, KindName, string(h.channel), ended{h.fence, errors.Is(reason, live.ErrEnded)}); err != nil {
 		return err
 	}
 	g.leases.Delete(s)

@@ -18,7 +18,7 @@ type Ingest struct {
 const silence = 3 * time.Second
 
 // judged adds what only the channel knows to what was measured.
-func judged(c Channel, h packager.Health, now time.Time) Ingest {
+func judged(c Channel, h packager.Health, loop bool, now time.Time) Ingest {
 	i := Ingest{c.Phase, c.Since, h}
 	switch {
 	case c.Phase == Offline:
@@ -27,6 +27,11 @@ func judged(c Channel, h packager.Health, now time.Time) Ingest {
 		i.Warnings = []packager.Warning{{Code: "publisher_lost", Message: "The publisher is gone. The broadcast ends unless it returns."}}
 	case now.Sub(h.LastArrival) > silence && now.Sub(c.Since) > silence:
 		i.Warnings = append([]packager.Warning{{Code: "no_data", Message: "Nothing has arrived for some seconds."}}, h.Warnings...)
+	}
+	if loop && c.Phase != Offline {
+		i.Warnings = append([]packager.Warning{{
+			Code: "takeover_loop", Message: "Two encoders publish with keys of this channel, and each throws the other out. Stop one of them.",
+		}}, i.Warnings...)
 	}
 	return i
 }

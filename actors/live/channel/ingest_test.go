@@ -19,17 +19,20 @@ func TestJudged(t *testing.T) {
 		phase  Phase
 		since  time.Duration
 		silent time.Duration
+		loop   bool
 		want   []string
 	}{
-		{"well", Live, time.Minute, time.Second, []string{"b_frames"}},
-		{"silent", Live, time.Minute, 4 * time.Second, []string{"no_data", "b_frames"}},
-		{"just begun", Live, time.Second, time.Hour, []string{"b_frames"}},
-		{"lost", Interrupted, time.Second, time.Second, []string{"publisher_lost"}},
-		{"offline, however the last one was", Offline, 0, time.Second, nil},
+		{"well", Live, time.Minute, time.Second, false, []string{"b_frames"}},
+		{"silent", Live, time.Minute, 4 * time.Second, false, []string{"no_data", "b_frames"}},
+		{"just begun", Live, time.Second, time.Hour, false, []string{"b_frames"}},
+		{"lost", Interrupted, time.Second, time.Second, false, []string{"publisher_lost"}},
+		{"offline, however the last one was", Offline, 0, time.Second, true, nil},
+		{"thrown out by another", Live, time.Minute, time.Second, true, []string{"takeover_loop", "b_frames"}},
+		{"both gone", Interrupted, time.Second, time.Second, true, []string{"takeover_loop", "publisher_lost"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := judged(Channel{Phase: c.phase, Since: now.Add(-c.since)}, health(c.silent), now)
+			got := judged(Channel{Phase: c.phase, Since: now.Add(-c.since)}, health(c.silent), c.loop, now)
 			if len(got.Warnings) != len(c.want) {
 				t.Fatalf("got %v, want %v", got.Warnings, c.want)
 			}

@@ -60,8 +60,8 @@ func commands() []cluster.Message {
 				key, err := auth.ParseStreamKey(m.GetKey())
 				return begin{key, id.Broadcast(m.GetBroadcast()), livepb.ToTracks(m.GetTracks())}, err
 			}),
-		cluster.MessageOf(10, func(c ended) *pb.Ended { return &pb.Ended{Fence: c.fence} },
-			func(m *pb.Ended) (ended, error) { return ended{m.GetFence()}, nil }),
+		cluster.MessageOf(10, func(c ended) *pb.Ended { return &pb.Ended{Fence: c.fence, Goodbye: c.goodbye} },
+			func(m *pb.Ended) (ended, error) { return ended{m.GetFence(), m.GetGoodbye()}, nil }),
 		cluster.MessageOf(11, func(c abandoned) *pb.Abandoned { return &pb.Abandoned{Request: string(c.request)} },
 			func(m *pb.Abandoned) (abandoned, error) { return abandoned{id.Broadcast(m.GetRequest())}, nil }),
 		cluster.MessageOf(12, func(measure) *pb.Measure { return &pb.Measure{} }, func(*pb.Measure) (measure, error) { return measure{}, nil }),

@@ -185,7 +185,7 @@ func (a *actor) measure(t *cluster.Turn) {
 		t.Stop()
 		return
 	}
-	c := a.State().channel()
+	c, loop := a.State().channel(), a.State().takeovers.loop(t.Now())
 	t.Pipe(func(ctx context.Context) (any, error) {
 		return a.deps.Packager.Stats(ctx, c.ID)
 	}, func(t *cluster.Turn, v any, err error) {
@@ -193,6 +193,6 @@ func (a *actor) measure(t *cluster.Turn) {
 			t.Fail(fault.From(err))
 			return
 		}
-		t.Reply(judged(c, v.(packager.Health), t.Now()))
+		t.Reply(judged(c, v.(packager.Health), loop, t.Now()))
 	})
 }

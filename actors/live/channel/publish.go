@@ -23,7 +23,11 @@ func (s *state) live() bool { return s.phase == Live || s.phase == Interrupted }
 func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
 	case check:
-		if _, err := s.admit(now, c.key); err != nil {
+		_, err := s.admit(now, c.key)
+		if err == nil && s.phase == Live {
+			_, err = s.takeovers.next(now)
+		}
+		if err != nil {
 			return append(dst, document.Refuse{Err: err})
 		}
 		return append(dst, document.Reply{Value: s.channel()})
@@ -36,15 +40,15 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		if c.ended || s.request == s.doc.Unfinished.Broadcast { // for the first publisher there is nothing to return to either
 			return s.finish(dst)
 		}
-		return s.lose(now, dst)
+		return s.lose(now, dst, s.cfg.Grace)
 	case ended:
 		if c.fence == s.lease && s.phase == Live {
-			dst = s.lose(now, append(dst, interrupt(c)))
+			dst = s.lose(now, append(dst, interrupt{c.fence}), s.waits(c.goodbye))
 		}
 		return dst
 	case abandoned:
 		if c.request == s.request && s.phase == Live {
-			dst = s.lose(now, append(dst, endPublisher{errAbandoned}, interrupt{s.lease}))
+			dst = s.lose(now, append(dst, endPublisher{errAbandoned}, interrupt{s.lease}), s.cfg.Grace)
 		}
 		return dst
 	case graceOver:
@@ -86,13 +90,19 @@ func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
 	return k, nil
 }
 
-// begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first.
+// begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first,
+// unless that happens too often.
 func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	k, err := s.admit(now, c.key)
 	if err != nil {
 		return append(dst, document.Refuse{Err: err})
 	}
 	was := s.phase
+	if was == Live {
+		if s.takeovers, err = s.takeovers.next(now); err != nil {
+			return append(dst, document.Refuse{Err: err})
+		}
+	}
 	now = now.UTC()
 	resumes := s.live()
 	running := unfinished{Broadcast: c.broadcast, Start: now, Key: k.ID}
@@ -131,13 +141,22 @@ func (s *state) adopt(now time.Time, c held, dst []effect) []effect {
 	if c.fence == s.lease {
 		return dst
 	}
-	return s.lose(now, append(dst, endPublisher{errTakenOver}, interrupt{s.lease}))
+	return s.lose(now, append(dst, endPublisher{errTakenOver}, interrupt{s.lease}), s.cfg.Grace)
 }
 
 // lose waits for the publisher to return.
-func (s *state) lose(now time.Time, dst []effect) []effect {
+func (s *state) lose(now time.Time, dst []effect, wait time.Duration) []effect {
 	s.phase, s.since = Interrupted, now.UTC()
-	return append(dst, announce{}, document.After{D: s.cfg.Grace, Cmd: graceOver{s.lease}})
+	return append(dst, announce{}, document.After{D: wait, Cmd: graceOver{s.lease}})
+}
+
+// waits is how long a broadcast waits for its publisher: one that has said goodbye may still press the wrong
+// button, or start again with other settings.
+func (s *state) waits(goodbye bool) time.Duration {
+	if goodbye {
+		return s.cfg.Goodbye
+	}
+	return s.cfg.Grace
 }
 
 // finish ends the broadcast: it never goes on from here. The mark stays until room and listing are told, so

@@ -106,8 +106,11 @@ type (
 		fence Fence
 		ended bool
 	}
-	// ended tells that the publisher of this fence is gone.
-	ended struct{ fence Fence }
+	// ended tells that the publisher of this fence is gone, and whether it has said that it ends.
+	ended struct {
+		fence   Fence
+		goodbye bool
+	}
 	// abandoned tells that nobody waits any more for the answer to the begin of this name.
 	abandoned struct{ request id.Broadcast }
 	// graceOver tells that the grace of this fence has passed.
@@ -169,6 +172,8 @@ type state struct {
 	lease   Fence
 	request id.Broadcast // the begin that got the lease
 	keyID   string       // whose key it came with
+
+	takeovers takeovers
 }
 
 // ending reports whether a broadcast was begun, goes on no more, and is not finished.

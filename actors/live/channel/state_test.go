@@ -111,6 +111,8 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return listKeys{}
 	case "revoke":
 		return revokeKey{word("key")}
+	case "check":
+		return check{g.keys[word("key")]}
 	case "begin":
 		g.begins++
 		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins)), nil}
@@ -119,7 +121,7 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 	case "open-failed":
 		return openFailed{fence(), d.HasArg("ended")}
 	case "ended":
-		return ended{fence()}
+		return ended{fence(), d.HasArg("goodbye")}
 	case "offlineAnnounced":
 		return offlineAnnounced{}
 	case "held":
@@ -142,6 +144,9 @@ func (g *stage) apply(cmd any) string {
 			g.answer(&b, e.Value)
 		case document.Refuse:
 			fmt.Fprintf(&b, "refuse %s\n", fault.CodeOf(e.Err))
+			if after := fault.From(e.Err).RetryAfter; after > 0 {
+				fmt.Fprintf(&b, "retry after %v\n", after)
+			}
 		case save:
 			g.stored, g.exists = e.Doc, true
 			fmt.Fprintf(&b, "save fence=%d live=%v\n", e.Doc.Fence, e.Doc.Unfinished != nil)
@@ -212,7 +217,8 @@ func TestLeaseInvariants(t *testing.T) {
 				mintKey{fmt.Sprint(n), keys[n], f},
 				revokeKey{fmt.Sprint(n)},
 				revokeKeys{f},
-				ended{f},
+				ended{f, false},
+				ended{f, true},
 				openFailed{f, false},
 				openFailed{f, true},
 				offlineAnnounced{},

@@ -473,6 +473,7 @@ func (x *Begin) GetTracks() []*livepb.Track {
 type Ended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	Goodbye       bool                   `protobuf:"varint,2,opt,name=goodbye,proto3" json:"goodbye,omitempty"` // the publisher has said that it ends
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -512,6 +513,13 @@ func (x *Ended) GetFence() uint64 {
 		return x.Fence
 	}
 	return 0
+}
+
+func (x *Ended) GetGoodbye() bool {
+	if x != nil {
+		return x.Goodbye
+	}
+	return false
 }
 
 type Abandoned struct {
@@ -981,9 +989,10 @@ const file_channel_proto_rawDesc = "" +
 	"\x05Begin\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1c\n" +
 	"\tbroadcast\x18\x02 \x01(\tR\tbroadcast\x12.\n" +
-	"\x06tracks\x18\x03 \x03(\v2\x16.barrage.live.v1.TrackR\x06tracks\"\x1d\n" +
+	"\x06tracks\x18\x03 \x03(\v2\x16.barrage.live.v1.TrackR\x06tracks\"7\n" +
 	"\x05Ended\x12\x14\n" +
-	"\x05fence\x18\x01 \x01(\x04R\x05fence\"%\n" +
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x18\n" +
+	"\agoodbye\x18\x02 \x01(\bR\agoodbye\"%\n" +
 	"\tAbandoned\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\"\t\n" +
 	"\aMeasure\"\xc5\x02\n" +
