@@ -16,9 +16,10 @@
 //  2. What a request reads is a Snapshot: immutable, made once per part and shared. No lock is held while a
 //     document is made or sent.
 //  3. A request that waits for a part is registered under that part and woken when it is there, when its
-//     context ends, when the broadcast ends, or after three target durations; Waiting tells how many there
-//     are. One without directives waits only when the broadcast begins, for the first complete segment:
-//     readers that know no parts give up on a playlist without any.
+//     context ends, when the broadcast ends, after a target duration in which nothing came, with the playlist
+//     as it is, or after three; Waiting tells how many there are. One without directives waits only when the
+//     broadcast begins, for the first complete segment: readers that know no parts give up on a playlist
+//     without any.
 //  4. A part can be read as long as it is listed and three target durations more, a segment as long as it is
 //     recorded. An init segment is in memory while a segment listed needs it and three target durations more.
 //     The hinted part can be asked for before it exists.
@@ -30,6 +31,11 @@
 //     "no_media" and goes on after it.
 //
 // Refusals: fault.Invalid "playlist_too_far" and what m3u8.ParseDirectives refuses; fault.NotFound
-// "no_media" and "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed,
-// "packager_closed"; and those of the recording.
+// "no_media" and "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed, or one
+// in which nothing came and a part was asked for, "packager_closed"; and those of the recording.
+//
+// Answering with a playlist that lacks what was asked for is against the letter of the draft (section
+// 6.2.5.2: defer or fail), and what players live with: hls.js gives up after three errors or three times ten
+// seconds of silence, so no broadcast would survive the silence of its publisher. Unchanged, they ask again
+// after half a target duration (section 6.3.4), for as long as it takes. A CDN must not keep such an answer.
 package packager

@@ -12,6 +12,7 @@ type Metrics struct {
 	corrected  *prometheus.CounterVec
 	waiting    prometheus.Gauge
 	timeouts   prometheus.Counter
+	unchanged  prometheus.Counter
 	lost       prometheus.Counter
 	paused     prometheus.Counter
 	stored     prometheus.Histogram
@@ -47,6 +48,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		timeouts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_packager_wait_timeouts_total", Help: "Requests that waited three target durations in vain.",
 		}),
+		unchanged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "barrage_packager_unchanged_answers_total",
+			Help: "Requests that were answered with the playlist as it was, because nothing came for a target duration.",
+		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_packager_lost_segments_total", Help: "Segments that could not be recorded.",
 		}),
@@ -59,6 +64,6 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{1e-3, 5e-3, 25e-3, 100e-3, 500e-3, 2, 10},
 		}),
 	}
-	r.MustRegister(m.broadcasts, m.parts, m.bytes, m.delay, m.skipped, m.corrected, m.waiting, m.timeouts, m.lost, m.paused, m.stored)
+	r.MustRegister(m.broadcasts, m.parts, m.bytes, m.delay, m.skipped, m.corrected, m.waiting, m.timeouts, m.unchanged, m.lost, m.paused, m.stored)
 	return m
 }

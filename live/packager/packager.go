@@ -40,6 +40,7 @@ type Packager struct {
 		counters segmenter.Counters
 		stream   *live.Stream // the last one attached
 		waiting  map[place]*group
+		changed  time.Time // when the playlist got its last part
 		closed   bool
 	}
 }
@@ -146,7 +147,7 @@ func (p *Packager) end() bool {
 		p.mu.playlist.End()
 		p.snapshot.Store(NewSnapshot(p.mu.playlist.Text(), &p.zip))
 	}
-	p.wake(nil, true)
+	p.wake(p.snapshot.Load())
 	return true
 }
 

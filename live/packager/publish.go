@@ -36,9 +36,10 @@ func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	}
 	s := NewSnapshot(p.mu.playlist.Text(), &p.zip)
 	p.snapshot.Store(s)
+	p.mu.changed = time.Now()
 	p.mu.memory.forget(s.First, initTargets*p.target)
 	p.mu.memory.crowd()
-	p.wake(s, false)
+	p.wake(s)
 	if !arrival.IsZero() {
 		p.cfg.Metrics.delay.Observe(time.Since(arrival).Seconds())
 	}

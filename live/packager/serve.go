@@ -84,10 +84,14 @@ func (p *Packager) firstRate() float64 {
 func (p *Packager) Open(ctx context.Context, n Name) (io.ReadSeekCloser, error) {
 	b, hinted := p.recent(n)
 	if hinted {
-		if _, err := p.wait(ctx, m3u8.Directives{Block: true, MSN: n.Number, Part: n.Part}); err != nil {
+		d := m3u8.Directives{Block: true, MSN: n.Number, Part: n.Part}
+		s, err := p.wait(ctx, d)
+		if err != nil {
 			return nil, err
 		}
-		b, _ = p.recent(n)
+		if b, _ = p.recent(n); b == nil && !s.Has(d) {
+			return nil, errTimeout() // and not that it is not there: it may still come
+		}
 	}
 	if b != nil {
 		return open(b), nil

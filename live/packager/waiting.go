@@ -8,16 +8,32 @@ import (
 	"github.com/barrage-live/barrage/internal/media/m3u8"
 )
 
-// waitTargets is how many target durations a request may wait.
+// waitTargets is how many target durations a request may wait at most (draft section 6.2.5.2).
 const waitTargets = 3
 
-// place is what requests wait for; all that wait for the same one share a channel.
+// place is what requests wait for.
 type place struct {
 	msn  uint64
 	part int
 }
 
-// Playlist answers delivery directives with the snapshot that satisfies them, waiting for it if need be.
+// group is the requests that wait for one place. They share a channel, a timer and what they are told, so
+// that none of thousands that are woken together has to take the lock.
+type group struct {
+	at    place
+	there chan struct{}
+	count int
+	since time.Time // when the first of them came
+	timer *time.Timer
+
+	// What all of them are told, set before there is closed.
+	answer *Snapshot
+	err    error
+}
+
+// Playlist answers delivery directives with the snapshot that satisfies them, waiting for it if need be. When
+// nothing came for a target duration the answer is what there is, which does not have what was asked for: a
+// player that is told nothing gives up, and so does one that gets errors.
 func (p *Packager) Playlist(ctx context.Context, d m3u8.Directives) (*Snapshot, error) {
 	s := p.snapshot.Load()
 	switch {
@@ -35,42 +51,33 @@ func errTooFar() error {
 	return fault.New(fault.Invalid, "playlist_too_far", "the playlist will not be that far for long")
 }
 
-// wait returns the first snapshot that has what the directives ask for.
+func errTimeout() error {
+	return fault.New(fault.Unavailable, "playlist_timeout", "nothing came for too long").After(time.Second)
+}
+
+// wait returns the first snapshot that has what the directives ask for, or the one that stood for a target
+// duration without it.
 func (p *Packager) wait(ctx context.Context, d m3u8.Directives) (*Snapshot, error) {
 	if s := p.snapshot.Load(); s != nil && s.Has(d) {
 		return s, nil
 	}
+	g, s, err := p.join(d)
+	if g == nil {
+		return s, err
+	}
 	p.cfg.Metrics.waiting.Inc()
 	defer p.cfg.Metrics.waiting.Dec()
-	limit := time.NewTimer(waitTargets * p.target)
-	defer limit.Stop()
-	for {
-		there, s, err := p.register(d)
-		if s != nil || err != nil {
-			return s, err
-		}
-		select {
-		case <-there:
-		case <-ctx.Done():
-			p.leave(d)
-			return nil, fault.From(ctx.Err())
-		case <-limit.C:
-			p.leave(d)
-			p.cfg.Metrics.timeouts.Inc()
-			return nil, fault.New(fault.Unavailable, "playlist_timeout",
-				"nothing came for three target durations").After(time.Second)
-		}
+	select {
+	case <-g.there:
+		return g.answer, g.err
+	case <-ctx.Done():
+		p.leave(g)
+		return nil, fault.From(ctx.Err())
 	}
 }
 
-// group is the requests that wait for one place.
-type group struct {
-	there chan struct{}
-	count int
-}
-
-// register gives the channel to wait on, or the snapshot if it has come meanwhile.
-func (p *Packager) register(d m3u8.Directives) (<-chan struct{}, *Snapshot, error) {
+// join gives the group to wait with, or the snapshot if it has come meanwhile.
+func (p *Packager) join(d m3u8.Directives) (*group, *Snapshot, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.snapshot.Load()
@@ -85,31 +92,76 @@ func (p *Packager) register(d m3u8.Directives) (<-chan struct{}, *Snapshot, erro
 	at := place{d.MSN, d.Part}
 	g := p.mu.waiting[at]
 	if g == nil {
-		g = &group{there: make(chan struct{})}
+		g = &group{at: at, there: make(chan struct{}), since: time.Now()}
+		g.timer = time.AfterFunc(p.patience(g, s, g.since), func() { p.expire(g) })
 		p.mu.waiting[at] = g
 	}
 	g.count++
-	return g.there, nil, nil
+	return g, nil, nil
 }
 
-// leave forgets a request that waits no longer.
-func (p *Packager) leave(d m3u8.Directives) {
+// patience is how much longer a group waits. What stands is shown when it has stood for a target duration
+// since the group began to wait: hls.js gives up after ten seconds without a first byte. A playlist without
+// a complete segment is no answer, see Playlist. The caller holds the lock.
+func (p *Packager) patience(g *group, s *Snapshot, now time.Time) time.Duration {
+	waited := now.Sub(g.since)
+	left := waitTargets*p.target - waited
+	if stands(s) {
+		left = min(left, p.target-min(waited, now.Sub(p.mu.changed)))
+	}
+	return left
+}
+
+func stands(s *Snapshot) bool { return s != nil && s.Next > s.First }
+
+// expire answers a group that has waited for long enough.
+func (p *Packager) expire(g *group) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := place{d.MSN, d.Part}
-	if g := p.mu.waiting[at]; g != nil {
-		if g.count--; g.count == 0 {
-			delete(p.mu.waiting, at)
-		}
+	if p.mu.waiting[g.at] != g {
+		return
+	}
+	now, s := time.Now(), p.snapshot.Load()
+	left := p.patience(g, s, now)
+	switch {
+	case left > 0:
+		g.timer.Reset(left)
+	case stands(s) && now.Sub(p.mu.changed) >= p.target:
+		p.cfg.Metrics.unchanged.Add(float64(g.count))
+		p.release(g, s, nil)
+	default:
+		p.cfg.Metrics.timeouts.Add(float64(g.count))
+		p.release(g, nil, errTimeout())
 	}
 }
 
-// wake lets go of everyone whose place is in the snapshot, or of everyone. The caller holds the lock.
-func (p *Packager) wake(s *Snapshot, all bool) {
+// release tells a group what became of its place. The caller holds the lock.
+func (p *Packager) release(g *group, s *Snapshot, err error) {
+	g.timer.Stop()
+	g.answer, g.err = s, err
+	delete(p.mu.waiting, g.at)
+	close(g.there)
+}
+
+// leave forgets a request that waits no longer.
+func (p *Packager) leave(g *group) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g.count--; g.count == 0 && p.mu.waiting[g.at] == g {
+		g.timer.Stop()
+		delete(p.mu.waiting, g.at)
+	}
+}
+
+// wake lets go of everyone whose place is in the snapshot that was just published; of everyone when the
+// broadcast has ended without any. The caller holds the lock.
+func (p *Packager) wake(s *Snapshot) {
 	for at, g := range p.mu.waiting {
-		if all || (s != nil && s.Has(m3u8.Directives{Block: true, MSN: at.msn, Part: at.part})) {
-			close(g.there)
-			delete(p.mu.waiting, at)
+		switch {
+		case s == nil:
+			p.release(g, nil, errNotLive())
+		case s.Has(m3u8.Directives{Block: true, MSN: at.msn, Part: at.part}):
+			p.release(g, s, nil)
 		}
 	}
 }

@@ -25,8 +25,13 @@ func point13(w *world) {
 	w.stream.Close(nil)
 	synctest.Wait()
 	late := w.ask(playlists + "?_HLS_msn=2")
-	if a := <-late; a.Code != 503 || a.after != 12*time.Second || a.Header().Get("Retry-After") != "1" {
-		w.Errorf("status %d after %v", a.Code, a.after)
+	before := w.get(playlists).Body.String()
+	if a := <-late; a.Code != 200 || a.after != 4*time.Second || a.Body.String() != before || a.Header().Get("Cache-Control") != "no-store" {
+		w.Errorf("status %d after %v, %v", a.Code, a.after, a.Header())
+	}
+	hint := w.ask(base + w.media().PreloadHint.URI)
+	if a := <-hint; a.Code != 503 || a.after != 4*time.Second || a.Header().Get("Retry-After") != "1" {
+		w.Errorf("the hinted part: status %d after %v", a.Code, a.after)
 	}
 	ctx, leave := context.WithCancel(w.Context())
 	left := make(chan struct{})

@@ -20,8 +20,8 @@
 //  2. Nothing of a query enters a playlist; all viewers get the same bytes.
 //  3. What never changes (segments, parts, init segments) says so for a year; a playlist that was waited
 //     for may be cached for a target duration, one that was not for a second, one that has ended for a
-//     minute; what is not there is not cached at all. What lies below a broadcast's URL is never another
-//     broadcast's.
+//     minute; what is not there is not cached at all, nor a playlist that lacks what was waited for. What
+//     lies below a broadcast's URL is never another broadcast's.
 //  4. A response has a deadline that grows with its size: a client that reads slower than minRate is cut
 //     off and holds nothing. A request that waits ends with its client.
 //  5. A broadcast plays at its own URL for as long as it is recorded, with all that was ever listed; segments
@@ -30,5 +30,5 @@
 //  6. GET and HEAD answer the same headers; a single Range of a segment answers 206.
 //
 // Refusals are problem+json with the fault's kind and code: 400 for bad delivery directives, 404 "not_live",
-// "no_recording" and "no_media", 405, 503 with Retry-After when nothing came for three target durations.
+// "no_recording" and "no_media", 405, 503 with Retry-After when what was waited for did not come.
 package hls

@@ -78,6 +78,7 @@ const (
 	cacheForever = "public, max-age=31536000, immutable"
 	cacheWaited  = "public, max-age=4"
 	cacheNow     = "public, max-age=1"
+	cacheNever   = "no-store"           // of one that lacks what was asked for
 	cacheWhole   = "public, max-age=60" // of a broadcast that has ended, which may be deleted
 )
 
@@ -130,6 +131,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 		switch {
 		case s.Ended:
 			policy = cacheWhole
+		case !s.Has(d):
+			policy = cacheNever
 		case d.Block:
 			policy = cacheWaited
 		}
