@@ -16,6 +16,13 @@ type Stats struct {
 	KeyframeInterval time.Duration
 	// BFrames says that pictures are shown in another order than they are decoded.
 	BFrames bool
+	// OpenGOP says that key pictures came whose groups are open, GradualRefresh that there were pictures
+	// from which only the later ones become right.
+	OpenGOP, GradualRefresh bool
+	// Unreadable is how much came in the last seconds that could not be read.
+	Unreadable int
+	// LastPicture and LastSound are when something of the kind arrived last; zero if nothing ever did.
+	LastPicture, LastSound time.Time
 	// FirstArrival and LastArrival bound the units so far; zero before the first.
 	FirstArrival, LastArrival time.Time
 	// Units and Bytes count since the start.
@@ -29,6 +36,7 @@ const meterSpan = 4
 type meter struct {
 	Stats
 	seconds [meterSpan + 1]second
+	came    int64 // the second in which something arrived last
 	lastKey time.Duration
 	hasKey  bool
 	latest  time.Duration // DTS of the last picture
@@ -36,8 +44,8 @@ type meter struct {
 }
 
 type second struct {
-	at              int64
-	bytes, pictures int
+	at                          int64
+	bytes, pictures, unreadable int
 }
 
 func (m *meter) add(u *media.Unit, size int, video bool) {
@@ -47,22 +55,35 @@ func (m *meter) add(u *media.Unit, size int, video bool) {
 	m.LastArrival = u.Arrival
 	m.Units++
 	m.Bytes += uint64(size)
-	at := u.Arrival.Unix()
-	s := &m.seconds[uint64(at)%uint64(len(m.seconds))]
-	if s.at != at {
-		*s = second{at: at}
-	}
+	s := m.second(u.Arrival)
 	s.bytes += size
 	if !video {
+		m.LastSound = u.Arrival
 		return
 	}
+	m.LastPicture = u.Arrival
 	s.pictures++
 	m.latest = u.DTS
+	m.OpenGOP, m.GradualRefresh = m.OpenGOP || u.Open, m.GradualRefresh || u.Gradual
 	if u.Key {
 		m.key(u)
 	} else if m.hasKey && u.PTS-u.DTS != m.reorder {
 		m.BFrames = true
 	}
+}
+
+// unreadable notes what could not be read.
+func (m *meter) unreadable(arrival time.Time) { m.second(arrival).unreadable++ }
+
+// second is where an arrival is counted.
+func (m *meter) second(arrival time.Time) *second {
+	at := arrival.Unix()
+	m.came = max(m.came, at)
+	s := &m.seconds[uint64(at)%uint64(len(m.seconds))]
+	if s.at != at {
+		*s = second{at: at}
+	}
+	return s
 }
 
 // key notes a key picture. An interval that the timestamps make absurd is not believed.
@@ -76,6 +97,11 @@ func (m *meter) key(u *media.Unit) {
 // stats averages over the last whole seconds before the one that is still filling.
 func (m *meter) stats() Stats {
 	out := m.Stats
+	for _, s := range m.seconds {
+		if s.at >= m.came-meterSpan {
+			out.Unreadable += s.unreadable
+		}
+	}
 	if m.Units == 0 {
 		return out
 	}

@@ -3,6 +3,7 @@ package live
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -106,6 +107,13 @@ func (s *Stream) Write(u media.Unit) error {
 	return nil
 }
 
+// Unreadable counts something that arrived for the stream and could not be made a unit of.
+func (s *Stream) Unreadable(arrival time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.meter.unreadable(arrival)
+}
+
 // wake signals every reader that waits. The caller holds the lock.
 func (s *Stream) wake() {
 	for r := range s.mu.readers {
@@ -168,5 +176,5 @@ func (s *Stream) NewReader() *Reader {
 // entry reports whether reading can start at unit n. The caller holds the lock.
 func (s *Stream) entry(n uint64) bool {
 	u := &s.mu.ring[n%uint64(len(s.mu.ring))]
-	return u.Key && (!s.video || s.tracks[u.Track].Config.Codec.Video())
+	return u.Entry() && (!s.video || s.tracks[u.Track].Config.Codec.Video())
 }

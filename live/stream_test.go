@@ -179,6 +179,38 @@ func TestStats(t *testing.T) {
 	}
 }
 
+// TestStatsTellWhatIsOdd: of what came, and of what did not.
+func TestStatsTellWhatIsOdd(t *testing.T) {
+	s := NewStream(id.NewStream(), mediatest.Source{Sound: true}.Tracks())
+	at := mediatest.Epoch()
+	s.Unreadable(at)
+	if got := s.Stats(); got.Unreadable != 1 || got.Units != 0 {
+		t.Errorf("before the first unit: %+v", got)
+	}
+	for i, u := range []media.Unit{{Key: true, Open: true}, {Gradual: true}, {Track: 1, Key: true}} {
+		u.Arrival = at.Add(time.Duration(i) * time.Second)
+		write(t, s, u)
+	}
+	s.Unreadable(at.Add(2 * time.Second))
+	got := s.Stats()
+	if !got.OpenGOP || !got.GradualRefresh || got.Unreadable != 2 || !got.LastPicture.Equal(at.Add(time.Second)) || !got.LastSound.Equal(at.Add(2*time.Second)) {
+		t.Errorf("got %+v", got)
+	}
+	write(t, s, media.Unit{Track: 1, Key: true, Arrival: at.Add(10 * time.Second)})
+	if n := s.Stats().Unreadable; n != 0 {
+		t.Errorf("%d are told of long ago", n)
+	}
+}
+
+// TestAReaderStartsAtAGradualRefresh for want of a picture that stands alone.
+func TestAReaderStartsAtAGradualRefresh(t *testing.T) {
+	s := NewStream(id.NewStream(), mediatest.Source{}.Tracks())
+	write(t, s, media.Unit{DTS: 1}, media.Unit{DTS: 2, Gradual: true}, media.Unit{DTS: 3})
+	if got := drain(s.NewReader()); len(got) != 2 || got[0].DTS != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // TestReadersAgainstAModel holds promises 1 and 2 for any order of writes and reads.
 func TestReadersAgainstAModel(t *testing.T) {
 	units := mediatest.Source{Sound: true, GOP: 7}.Units(time.Minute)

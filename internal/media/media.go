@@ -31,8 +31,13 @@ type Unit struct {
 	// Duration is how long the unit lasts if it says so itself, as Opus does; 0 when the next one tells, or
 	// when all of the track have Config.FrameSize.
 	Duration time.Duration
-	// Key says that decoding can start here; always true for audio.
-	Key bool
+	// Key says that decoding can start here; always true for audio. Open is set beside it where the
+	// encoder's groups of pictures are open: pictures may refer to others in front of this one, and those
+	// that do are left out.
+	Key, Open bool
+	// Gradual says of a picture that stands not alone that the encoder refreshes what is seen from here on,
+	// little by little: decoders that start anywhere are right some pictures later. Those of browsers do not.
+	Gradual bool
 	// Config is set on the unit from which it holds, in place of the track's last one.
 	Config *Config
 	// Data is what the unit consists of, in the form of its codec: see the constants of Codec.
@@ -40,6 +45,10 @@ type Unit struct {
 	// Arrival is when the last byte was taken off the network, before anything could block.
 	Arrival time.Time
 }
+
+// Entry reports whether a reader can start with the unit: one of sound always, a picture that stands alone,
+// and for want of any one from which what is seen becomes right.
+func (u *Unit) Entry() bool { return u.Key || u.Gradual }
 
 // Size is the data in bytes.
 func (u *Unit) Size() int {

@@ -34,14 +34,16 @@ func set(b []byte) (one, rest []byte) {
 	return b[2:n:n], b[n:]
 }
 
-// lookNAL finds the parameter sets of a picture, all kinds of them or nil, and whether decoding can start
-// here.
-func lookNAL(codec Codec, nals [][]byte) (sets [][]byte, key bool) {
+// lookNAL finds the parameter sets of a picture, all kinds of them or nil, and how decoding can start here.
+// said is whether its publisher calls it a key picture.
+func lookNAL(codec Codec, nals [][]byte, said bool) (sets [][]byte, how entry) {
 	var all [3][]byte
 	seen := 0
 	for _, n := range nals {
-		k, place := nalRole(codec, n)
-		key = key || k
+		key, place := nalRole(codec, n)
+		if key {
+			how = closed
+		}
 		if place >= 0 {
 			all[place] = n
 			seen++
@@ -56,30 +58,42 @@ func lookNAL(codec Codec, nals [][]byte) (sets [][]byte, key bool) {
 	case all[0] != nil && all[1] != nil && all[2] != nil:
 		sets = append(sets, all[:]...)
 	}
-	return sets, key
+	if how == none {
+		how = recoveryOf(codec, nals, said)
+	}
+	return sets, how
 }
 
 // nalRole tells what a NAL unit is: the slice of a picture from which decoding can start (an IDR picture of
 // H.264, any intra random access point of H.265), or a parameter set, with its place among them; else -1
 // (ITU-T H.264 table 7-1, H.265 table 7-1).
 func nalRole(codec Codec, nal []byte) (key bool, place int) {
-	if len(nal) == 0 {
-		return false, -1
-	}
-	if codec == H265 {
-		switch kind := int(nal[0] >> 1 & 0x3f); {
-		case kind >= 16 && kind <= 21:
-			return true, -1
-		case kind >= 32 && kind <= 34:
-			return false, kind - 32
-		}
-		return false, -1
-	}
-	switch kind := int(nal[0] & 0x1f); kind {
-	case 5:
+	switch kind := nalType(codec, nal); {
+	case codec == H265 && kind >= 16 && kind <= 21, codec == H264 && kind == 5:
 		return true, -1
-	case 7, 8:
+	case codec == H265 && kind >= 32 && kind <= 34:
+		return false, kind - 32
+	case codec == H264 && (kind == 7 || kind == 8):
 		return false, kind - 7
 	}
 	return false, -1
+}
+
+// nalType is the type of a NAL unit, -1 of one that has no header.
+func nalType(codec Codec, nal []byte) int {
+	switch {
+	case len(nal) < nalHead(codec):
+		return -1
+	case codec == H265:
+		return int(nal[0] >> 1 & 0x3f)
+	}
+	return int(nal[0] & 0x1f)
+}
+
+// nalHead is how many bytes the header of a NAL unit has.
+func nalHead(codec Codec) int {
+	if codec == H265 {
+		return 2
+	}
+	return 1
 }

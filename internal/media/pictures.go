@@ -1,5 +1,7 @@
 package media
 
+import "time"
+
 // Pictures makes the units of a video publication decodable from every key picture on: it finds the key
 // pictures, puts what their decoder needs into those that came without, and tells from where another
 // configuration holds. That may come inside the pictures or beside them (Use). One goroutine uses it.
@@ -7,6 +9,9 @@ type Pictures struct {
 	config *Config
 	sets   [][]byte // what a key picture carries: parameter sets, or the sequence header
 	fresh  bool
+	// shown is when the key picture of an open group is, whose leading pictures may come; left is how many.
+	shown time.Duration
+	left  int
 }
 
 // NewPictures begins with a Config that was made here.
@@ -22,21 +27,29 @@ func (p *Pictures) Use(c *Config) {
 	}
 }
 
-// Fill fills in Data, Key and Config of a picture that consists of data, as it came. It keeps data, and
-// copies what it has to remember of it. It reports whether it is a picture at all.
+// Fill fills in Data, Key, Open, Gradual and Config of a picture that consists of data, as it came. Key is
+// taken for what its publisher says of it. Fill keeps data, and copies what it has to remember of it. It
+// reports whether it is a picture at all.
 func (p *Pictures) Fill(u *Unit, data [][]byte) bool {
-	found, key, ok := look(p.config.Codec, data)
+	found, how, ok := look(p.config.Codec, data, u.Key)
 	if !ok {
 		return false
 	}
-	u.Data, u.Key = data, key
+	if how == unmarked {
+		data, how = marked(data), open
+	}
+	u.Data, u.Key, u.Open, u.Gradual = data, how >= open, how == open, how == gradual
 	if found != nil && !within(p.sets, found) {
 		if c, err := fromInBand(p.config.Codec, found); err == nil { // what cannot be read stays where it came
 			p.Use(c)
 		}
 	}
-	if !key {
+	if !u.Key {
 		return true
+	}
+	p.left = 0
+	if u.Open {
+		p.shown, p.left = u.PTS, maxLeading
 	}
 	if len(found) < len(p.sets) { // none came, or not all
 		u.Data = append(append(make([][]byte, 0, len(data)+len(p.sets)), p.sets...), data...)
@@ -47,9 +60,27 @@ func (p *Pictures) Fill(u *Unit, data [][]byte) bool {
 	return true
 }
 
+// maxLeading is how many leading pictures a key picture can have: as many as H.264 can reorder.
+const maxLeading = 16
+
+// Leading reports whether a picture, the last one filled in, is shown before the key picture of the open
+// group it follows. Who starts at that has not the pictures it refers to, and decoders of H.264 do not find
+// out: that of Chromium fails for good.
+func (p *Pictures) Leading(u *Unit) bool {
+	if u.Key || p.left == 0 {
+		return false
+	}
+	p.left--
+	if u.PTS >= p.shown {
+		p.left = 0
+		return false
+	}
+	return true
+}
+
 // ConfigOf makes the Config of what a picture itself says; nil when it does not say enough.
 func ConfigOf(codec Codec, data [][]byte) *Config {
-	found, _, ok := look(codec, data)
+	found, _, ok := look(codec, data, false)
 	if !ok || found == nil {
 		return nil
 	}
@@ -60,15 +91,16 @@ func ConfigOf(codec Codec, data [][]byte) *Config {
 	return c
 }
 
-// look finds in a picture what a Config can be made of, all of it or nil, and whether decoding can start
-// here.
-func look(codec Codec, data [][]byte) (found [][]byte, key, ok bool) {
+// look finds in a picture what a Config can be made of, all of it or nil, and how decoding can start here.
+func look(codec Codec, data [][]byte, said bool) (found [][]byte, how entry, ok bool) {
 	if len(data) == 0 {
-		return nil, false, false
+		return nil, none, false
 	}
+	key := false
 	switch codec {
 	case H264, H265:
-		found, key = lookNAL(codec, data)
+		found, how = lookNAL(codec, data, said)
+		return found, how, true
 	case AV1:
 		if h := headerOBU(data); h != nil {
 			found = [][]byte{h}
@@ -76,15 +108,18 @@ func look(codec Codec, data [][]byte) (found [][]byte, key, ok bool) {
 		key = keyOBUs(data)
 	case VP9:
 		if key, ok = vp9Frame(data[0]); !ok {
-			return nil, false, false
+			return nil, none, false
 		}
 		if key {
 			found = data[:1]
 		}
 	case AAC, Opus:
-		return nil, false, false
+		return nil, none, false
 	}
-	return found, key, true
+	if key {
+		how = closed
+	}
+	return found, how, true
 }
 
 // fromInBand makes the Config of what look found.

@@ -51,22 +51,26 @@ func (p *Packager) Health() Health {
 	return h
 }
 
+// missing is how long pictures or sound may stay away before a streamer is told.
+const missing = 5 * time.Second
+
 // warnings judges a publication.
 func warnings(h *Health) []Warning {
 	var w []Warning
-	if h.KeyframeInterval > longKeyframeGap {
-		w = append(w, Warning{"keyframe_gap", fmt.Sprintf(
-			"Key pictures are %.0f s apart. Set the keyframe interval of the encoder to 2 s: viewers start and recover faster.",
-			h.KeyframeInterval.Seconds())})
+	if h.Unreadable > 0 {
+		w = append(w, Warning{"unreadable", fmt.Sprintf(
+			"%d pictures or pieces of sound of the last seconds could not be read and are missing. Restart the encoder, or choose another one for this codec.",
+			h.Unreadable)})
 	}
+	if h.Units > 0 {
+		w = append(w, absent(h)...)
+	}
+	w = append(w, keyframes(h)...)
 	if h.BFrames {
 		w = append(w, Warning{
 			"b_frames",
 			"The encoder uses B-frames. They add delay, and viewers over WebRTC cannot show them. Turn them off or choose zero latency.",
 		})
-	}
-	if h.Units > 0 && h.AudioCodec == "" {
-		w = append(w, Warning{"no_audio", "There is no sound track. Check the audio source and its codec (AAC or Opus)."})
 	}
 	if h.Counters.Jumps > 0 {
 		w = append(w, Warning{"timestamp_jump", fmt.Sprintf(
@@ -75,6 +79,52 @@ func warnings(h *Health) []Warning {
 	if h.Counters.Holes > 0 {
 		w = append(w, Warning{"gaps", fmt.Sprintf(
 			"Nothing came for a while %d times. The connection or the encoder is overloaded: lower the bitrate.", h.Counters.Holes)})
+	}
+	return w
+}
+
+// absent tells what does not come: a track that is not there, or of which nothing arrives.
+func absent(h *Health) (w []Warning) {
+	since := func(t time.Time) time.Duration {
+		if t.IsZero() {
+			t = h.FirstArrival
+		}
+		return h.LastArrival.Sub(t)
+	}
+	switch {
+	case h.VideoCodec == "":
+		w = append(w, Warning{"no_video", "There is no picture, viewers only hear sound. Check the video source and its codec (H.264, H.265, AV1 or VP9)."})
+	case since(h.LastPicture) > missing:
+		w = append(w, Warning{"no_video", "No picture arrives, viewers only hear sound. Check the video source."})
+	}
+	switch {
+	case h.AudioCodec == "":
+		w = append(w, Warning{"no_audio", "There is no sound track. Check the audio source and its codec (AAC or Opus)."})
+	case since(h.LastSound) > missing:
+		w = append(w, Warning{"no_audio", "No sound arrives. Check the audio source."})
+	}
+	return w
+}
+
+// keyframes judges where viewers can start.
+func keyframes(h *Health) (w []Warning) {
+	far := h.KeyframeInterval > longKeyframeGap || h.KeyframeInterval == 0
+	switch {
+	case h.GradualRefresh && far:
+		w = append(w, Warning{
+			"intra_refresh",
+			"The encoder refreshes the picture little by little (intra refresh) and sends no key pictures. Whoever opens the page later sees nothing: turn intra refresh off and set the keyframe interval to 2 s.",
+		})
+	case h.KeyframeInterval > longKeyframeGap:
+		w = append(w, Warning{"keyframe_gap", fmt.Sprintf(
+			"Key pictures are %.0f s apart. Set the keyframe interval of the encoder to 2 s: viewers start and recover faster.",
+			h.KeyframeInterval.Seconds())})
+	}
+	if h.OpenGOP {
+		w = append(w, Warning{
+			"open_gop",
+			"The encoder uses open groups of pictures (open GOP). The pictures in front of each key picture are left out, so that viewers can start there: turn open GOP off for a smooth picture.",
+		})
 	}
 	return w
 }

@@ -40,7 +40,8 @@ func samples() []any {
 		packager.Health{
 			Stats: live.Stats{
 				BitrateBPS: 3_000_000, FPS: 29.97, KeyframeInterval: 2 * time.Second, BFrames: true, FirstArrival: at, LastArrival: at.Add(time.Second),
-				Units: 5, Bytes: 6,
+				Units: 5, Bytes: 6, OpenGOP: true, GradualRefresh: true, Unreadable: 7,
+				LastPicture: at.Add(2 * time.Second), LastSound: at.Add(3 * time.Second),
 			},
 			Width: 1280, Height: 720, VideoCodec: "avc1.64001f", AudioCodec: "mp4a.40.2",
 			Counters: segmenter.Counters{

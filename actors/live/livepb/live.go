@@ -62,6 +62,8 @@ func OfHealth(h packager.Health) *Health {
 		BitrateBps: int64(h.BitrateBPS), Fps: h.FPS, KeyframeInterval: durationpb.New(h.KeyframeInterval), BFrames: h.BFrames,
 		FirstArrival: moment.Proto(h.FirstArrival), LastArrival: moment.Proto(h.LastArrival), Units: h.Units, Bytes: h.Bytes,
 		Width: int64(h.Width), Height: int64(h.Height), VideoCodec: h.VideoCodec, AudioCodec: h.AudioCodec,
+		OpenGop: h.OpenGOP, GradualRefresh: h.GradualRefresh, Unreadable: int64(h.Unreadable),
+		LastPicture: moment.Proto(h.LastPicture), LastSound: moment.Proto(h.LastSound),
 		Counters: &Counters{
 			Jumps: h.Counters.Jumps, Glitches: h.Counters.Glitches, Clamped: h.Counters.Clamped, AudioDropped: h.Counters.AudioDropped,
 			Holes: h.Counters.Holes, HardCuts: h.Counters.HardCuts, PicturesDropped: h.Counters.PicturesDropped,
@@ -83,6 +85,8 @@ func ToHealth(m *Health) (packager.Health, error) {
 		Stats: live.Stats{
 			BitrateBPS: int(m.GetBitrateBps()), FPS: m.GetFps(), KeyframeInterval: m.GetKeyframeInterval().AsDuration(), BFrames: m.GetBFrames(),
 			FirstArrival: moment.Time(m.GetFirstArrival()), LastArrival: moment.Time(m.GetLastArrival()), Units: m.GetUnits(), Bytes: m.GetBytes(),
+			OpenGOP: m.GetOpenGop(), GradualRefresh: m.GetGradualRefresh(), Unreadable: int(m.GetUnreadable()),
+			LastPicture: moment.Time(m.GetLastPicture()), LastSound: moment.Time(m.GetLastSound()),
 		},
 		Width: int(m.GetWidth()), Height: int(m.GetHeight()), VideoCodec: m.GetVideoCodec(), AudioCodec: m.GetAudioCodec(),
 		Counters: segmenter.Counters{

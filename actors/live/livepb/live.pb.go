@@ -143,6 +143,11 @@ type Health struct {
 	AudioCodec       string                 `protobuf:"bytes,12,opt,name=audio_codec,json=audioCodec,proto3" json:"audio_codec,omitempty"`
 	Counters         *Counters              `protobuf:"bytes,13,opt,name=counters,proto3" json:"counters,omitempty"`
 	Warnings         []*Warning             `protobuf:"bytes,14,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	OpenGop          bool                   `protobuf:"varint,15,opt,name=open_gop,json=openGop,proto3" json:"open_gop,omitempty"`
+	GradualRefresh   bool                   `protobuf:"varint,16,opt,name=gradual_refresh,json=gradualRefresh,proto3" json:"gradual_refresh,omitempty"`
+	Unreadable       int64                  `protobuf:"varint,17,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	LastPicture      *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=last_picture,json=lastPicture,proto3" json:"last_picture,omitempty"`
+	LastSound        *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=last_sound,json=lastSound,proto3" json:"last_sound,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -271,6 +276,41 @@ func (x *Health) GetCounters() *Counters {
 func (x *Health) GetWarnings() []*Warning {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *Health) GetOpenGop() bool {
+	if x != nil {
+		return x.OpenGop
+	}
+	return false
+}
+
+func (x *Health) GetGradualRefresh() bool {
+	if x != nil {
+		return x.GradualRefresh
+	}
+	return false
+}
+
+func (x *Health) GetUnreadable() int64 {
+	if x != nil {
+		return x.Unreadable
+	}
+	return 0
+}
+
+func (x *Health) GetLastPicture() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPicture
+	}
+	return nil
+}
+
+func (x *Health) GetLastSound() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSound
 	}
 	return nil
 }
@@ -436,7 +476,7 @@ const file_live_proto_rawDesc = "" +
 	" \x01(\x03R\x06height\x12\x12\n" +
 	"\x04rate\x18\v \x01(\x03R\x04rate\x12\x1d\n" +
 	"\n" +
-	"frame_size\x18\f \x01(\x03R\tframeSizeJ\x04\b\x02\x10\x06\"\xa7\x04\n" +
+	"frame_size\x18\f \x01(\x03R\tframeSizeJ\x04\b\x02\x10\x06\"\x85\x06\n" +
 	"\x06Health\x12\x1f\n" +
 	"\vbitrate_bps\x18\x01 \x01(\x03R\n" +
 	"bitrateBps\x12\x10\n" +
@@ -455,7 +495,15 @@ const file_live_proto_rawDesc = "" +
 	"\vaudio_codec\x18\f \x01(\tR\n" +
 	"audioCodec\x125\n" +
 	"\bcounters\x18\r \x01(\v2\x19.barrage.live.v1.CountersR\bcounters\x124\n" +
-	"\bwarnings\x18\x0e \x03(\v2\x18.barrage.live.v1.WarningR\bwarnings\"\xdf\x01\n" +
+	"\bwarnings\x18\x0e \x03(\v2\x18.barrage.live.v1.WarningR\bwarnings\x12\x19\n" +
+	"\bopen_gop\x18\x0f \x01(\bR\aopenGop\x12'\n" +
+	"\x0fgradual_refresh\x18\x10 \x01(\bR\x0egradualRefresh\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\x11 \x01(\x03R\n" +
+	"unreadable\x12=\n" +
+	"\flast_picture\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\vlastPicture\x129\n" +
+	"\n" +
+	"last_sound\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\tlastSound\"\xdf\x01\n" +
 	"\bCounters\x12\x14\n" +
 	"\x05jumps\x18\x01 \x01(\x04R\x05jumps\x12\x1a\n" +
 	"\bglitches\x18\x02 \x01(\x04R\bglitches\x12\x18\n" +
@@ -495,11 +543,13 @@ var file_live_proto_depIdxs = []int32{
 	5, // 2: barrage.live.v1.Health.last_arrival:type_name -> google.protobuf.Timestamp
 	2, // 3: barrage.live.v1.Health.counters:type_name -> barrage.live.v1.Counters
 	3, // 4: barrage.live.v1.Health.warnings:type_name -> barrage.live.v1.Warning
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 5: barrage.live.v1.Health.last_picture:type_name -> google.protobuf.Timestamp
+	5, // 6: barrage.live.v1.Health.last_sound:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_live_proto_init() }

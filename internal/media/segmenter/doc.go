@@ -17,8 +17,9 @@
 //     PartTarget is fitted to the frame rate of the first publication and then never changes.
 //  2. A segment starts with a picture from which decoding can start, unless none came within SegmentMax, or
 //     in time after a discontinuity: then it says so. Rounded to whole seconds no segment lasts longer than
-//     SegmentMax. What is left of a picture that was cut may stand before that first picture, for less
-//     than 15 % of a part.
+//     SegmentMax. A gradual refresh begins playback for want of such a picture, and no segment says that it
+//     is independent because of it. What is left of a picture that was cut may stand before that first
+//     picture, for less than 15 % of a part.
 //  3. The decode time of a track's part is exactly the end of its part before, unless sound is really
 //     missing there. A picture lasts until the next, for maxStand at most; parts in which nothing begins
 //     hold nothing.

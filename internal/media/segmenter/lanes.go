@@ -122,12 +122,12 @@ func (v *videoLane) follow(at time.Duration) time.Duration {
 // admit decides whether a picture is kept, and gives the configuration that holds from it if that is
 // another one. A change needs a segment of its own, so it comes as often as a break may.
 func (v *videoLane) admit(u *timed) (fresh *media.Config, ok bool) {
-	if !v.started && !u.Key {
+	if !v.started && !u.Entry() {
 		return nil, false
 	}
 	v.learn(u)
 	same := v.coming.Equal(v.config)
-	if (v.broken && !u.Key) || (!same && !v.budget.mayBreak(u.Arrival)) {
+	if (v.broken && !u.Entry()) || (!same && !v.budget.mayBreak(u.Arrival)) {
 		v.broken = true
 		v.count.PicturesDropped++
 		if !same {

@@ -36,7 +36,7 @@ func (g *Segmenter) pushVideo(t *timed) {
 	switch gap := t.at + v.delay - v.pending.at; {
 	case !g.pictures:
 		behind := g.tail() - t.at - v.delay
-		if !t.Key || behind > maxHeld || !g.budget.mayBreak(t.Arrival) {
+		if !t.Entry() || behind > maxHeld || !g.budget.mayBreak(t.Arrival) {
 			g.count.PicturesDropped++
 			return
 		}

@@ -74,3 +74,24 @@ func TestFewPictures(t *testing.T) {
 		})
 	}
 }
+
+// TestGradualRefresh: pictures that never stand alone are played from the first of which the encoder says
+// that what follows becomes right, also after one was dropped; no segment says that it is independent.
+func TestGradualRefresh(t *testing.T) {
+	units := mediatest.Source{GOP: 1 << 20}.Units(30 * time.Second)
+	for i := range units {
+		units[i].Key, units[i].Gradual = false, i%30 == 15
+	}
+	units[400].PTS, units[400].DTS = time.Hour, time.Hour
+	b := run(t, mediatest.Source{}.Tracks(), units)
+	var sum time.Duration
+	for _, s := range b.segments {
+		if s.Independent {
+			t.Errorf("segment %d says that it is independent", s.Sequence)
+		}
+		sum += s.close.Duration()
+	}
+	if d := b.discontinuities(); d != nil || sum < 29*time.Second {
+		t.Errorf("discontinuities at %v, the playlist lasts %v", d, sum)
+	}
+}

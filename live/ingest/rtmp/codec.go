@@ -51,6 +51,12 @@ func soundConfig(m rawMessage) []byte {
 	return nil
 }
 
+// keyFrame reports whether a message calls itself a picture from which decoding can start (FLV 10.1, annex
+// E.4.3.1; Enhanced RTMP has it in fewer bits).
+func keyFrame(m rawMessage) bool {
+	return m.kind == typeVideo && len(m.body) > 0 && m.body[0]>>4&7 == 1
+}
+
 // judge refuses a message of audio or video, which is not empty, when we do not carry its codec, or the
 // library cannot read what it is. One too short for its FourCC passes: the library calls it malformed.
 func judge(m rawMessage) error {

@@ -150,7 +150,7 @@ func (c *conn) read() (arrived, error) {
 		}
 		switch {
 		case err == nil:
-			return arrived{Message: m, at: c.guard.arrival, size: len(raw.body) + messageCost, sound: soundConfig(raw)}, nil
+			return arrived{m, c.guard.arrival, len(raw.body) + messageCost, soundConfig(raw), keyFrame(raw)}, nil
 		case c.guard.failed != nil, !c.passable(err):
 			return arrived{}, err //nolint:wrapcheck // reason tells what it means
 		}

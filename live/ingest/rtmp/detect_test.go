@@ -32,7 +32,7 @@ func TestWaitingIsBounded(t *testing.T) {
 				at, n := time.Unix(1, 0), 0
 				if audible {
 					n++
-					if known, err := d.push(arrived{sound, at, 0, nil}); known || err != nil {
+					if known, err := d.push(arrived{sound, at, 0, nil, false}); known || err != nil {
 						t.Fatalf("known after the sound: %v, %v", known, err)
 					}
 				}
@@ -41,7 +41,7 @@ func TestWaitingIsBounded(t *testing.T) {
 					if n++; n > maxWaiting {
 						t.Fatalf("%d messages are held", n)
 					}
-					known, err = d.push(arrived{picture, at, c.size, nil})
+					known, err = d.push(arrived{picture, at, c.size, nil, false})
 				}
 				if known != audible || errors.Is(err, errNoTracks) == audible {
 					t.Errorf("audible %v: known %v, %v", audible, known, err)

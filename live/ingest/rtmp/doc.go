@@ -28,8 +28,9 @@
 //     address and network (wrongKeys): the Gate is asked about new ones no more often.
 //  2. A unit's Arrival is the time at which its last bytes were taken off the network, before anything else
 //     was done.
-//  3. Key pictures carry in band what their decoder needs; another configuration of the same video codec
-//     is set on the unit from which it holds. Another codec, or another configuration of the audio, ends
+//  3. Key pictures carry in band what their decoder needs, and can be started at: of open groups of H.264
+//     the pictures in front of them are left out. Another configuration of the same video codec is set on
+//     the unit from which it holds. Another codec, or another configuration of the audio, ends
 //     the publication in words.
 //  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody
 //     else is told why and closed. Every Begin is followed by one End.

@@ -21,6 +21,8 @@ type arrived struct {
 	size int
 	// sound is the AudioSpecificConfig in it, as it came: the library keeps of it what it understands.
 	sound []byte
+	// key says that it calls itself a key picture, which is its publisher's word.
+	key bool
 }
 
 // piece is what a message of media holds, whichever form of FLV and Enhanced RTMP it came in: a sequence
@@ -34,11 +36,18 @@ type piece struct {
 	// lengths is how many bytes the length of a NAL unit has: in a header as it says, in a unit as its header
 	// said; 0 means four.
 	lengths int
+	key     bool // its publisher calls it a key picture
 }
 
 // piece reads a message. It reports whether it is one of media at all; the end of a sequence is none. It
 // fails with errCodec or on a header that cannot be read.
 func (m *arrived) piece() (p piece, ok bool, err error) {
+	p, ok, err = m.content()
+	p.key = m.key
+	return p, ok, err
+}
+
+func (m *arrived) content() (p piece, ok bool, err error) {
 	switch msg := m.Message.(type) {
 	case *message.Video:
 		return videoPiece(msg)

@@ -118,7 +118,7 @@ func (t *toStream) configure(c *media.Config) error {
 
 // picture makes a unit of a picture, or of the one before when its slices come one by one.
 func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
-	now := picture{media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at}, nil, len(p.body)}
+	now := picture{media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at, Key: p.key}, nil, len(p.body)}
 	var ok bool
 	if now.data, ok = p.data(); !ok {
 		t.pass("bad_unit")
@@ -172,6 +172,10 @@ func (t *toStream) release() (media.Unit, bool) {
 	}
 	if !t.pictures.Fill(&h.unit, h.data) {
 		t.pass("bad_unit")
+		return media.Unit{}, false
+	}
+	if t.pictures.Leading(&h.unit) {
+		t.pass("leading")
 		return media.Unit{}, false
 	}
 	return h.unit, true

@@ -183,6 +183,39 @@ func TestAnEmptyHeaderEndsNothing(t *testing.T) {
 	}
 }
 
+// TestKeyPicturesOfOpenGroups: where only the type of the frame tells that a picture of H.264 which refers to
+// no other is a key picture (FLV 10.1, annex E.4.3.1), it is one, and decoders are told; what is shown before
+// it and comes after it is left out.
+func TestKeyPicturesOfOpenGroups(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	p.send(metadata(7, 0))
+	p.send(avc(mediatest.SPS(), mediatest.PPS()))
+	r := reader(t, w, "a")
+	const frame = 40 * time.Millisecond
+	for i, u := range []media.Unit{
+		{Key: true, PTS: 3 * frame, Data: [][]byte{{0x41, 0x88, 0x80}}}, // of type I
+		{PTS: frame, Data: [][]byte{{0x01, 0x9f, 0x80}}},
+		{PTS: 2 * frame, Data: [][]byte{{0x01, 0x9f, 0x81}}},
+		{PTS: 6 * frame, Data: [][]byte{{0x41, 0x9a, 0x80}}},
+		{PTS: 4 * frame, Data: [][]byte{{0x01, 0x9f, 0x82}}},
+	} {
+		u.DTS = time.Duration(i) * frame
+		if err := p.unit(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := next(t, r)
+	if !first.Key || !first.Open || len(first.Data) != 4 || first.Data[2][0] != 6 {
+		t.Errorf("the key picture is %+v", first)
+	}
+	for _, want := range []time.Duration{6 * frame, 4 * frame} {
+		if u := next(t, r); u.Key || u.PTS != want {
+			t.Errorf("got %+v, want the picture of %v", u, want)
+		}
+	}
+}
+
 // TestPingsAndAcknowledgements: a client hears at its own request how much has come, and an answer to its
 // pings, whatever of what it sends the library never sees.
 func TestPingsAndAcknowledgements(t *testing.T) {
