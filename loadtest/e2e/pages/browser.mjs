@@ -1,6 +1,7 @@
 // Chromium, and pages that remember what must not happen: console errors, uncaught exceptions, dialogs.
 import AxeBuilder from '@axe-core/playwright'
 import { chromium } from 'playwright-core'
+import { reader } from './picture.mjs'
 
 const flags = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -18,7 +19,7 @@ export async function launch() {
 
 /** What runs in every page before the product's own code, to see what a viewer sees. Times are of the page's clock. */
 function watch() {
-  const seen = { firstFrame: null, waits: [], drawn: [] }
+  const seen = { firstFrame: null, waits: [], drawn: [], entered: null }
   window.seen = seen
   document.addEventListener('playing', (event) => {
     event.target.requestVideoFrameCallback?.(() => (seen.firstFrame ??= performance.now()))
@@ -26,12 +27,15 @@ function watch() {
   document.addEventListener('waiting', (event) => {
     if (seen.firstFrame !== null && !event.target.seeking) seen.waits.push(Math.round(performance.now()))
   }, true)
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') seen.entered = { at: Date.now(), picture: window.pictureNumber() }
+  }, true)
   new MutationObserver((changes) => {
     for (const change of changes) {
       for (const node of change.addedNodes) {
         const danmaku = node.querySelector?.('.danmaku')
         if (!danmaku) continue
-        seen.drawn.push({ text: danmaku.textContent, at: Date.now(), classes: danmaku.className, colour: danmaku.style.color, elements: danmaku.childElementCount })
+        seen.drawn.push({ text: danmaku.textContent, at: Date.now(), picture: window.pictureNumber(), classes: danmaku.className, colour: danmaku.style.color, elements: danmaku.childElementCount })
         if (seen.drawn.length > 2000) seen.drawn.shift()
       }
     }
@@ -48,6 +52,7 @@ export class Person {
     const p = new Person()
     p.name = name
     p.context = await browser.newContext({ viewport, hasTouch: touch, isMobile: touch, permissions: ['clipboard-read', 'clipboard-write'] })
+    await p.context.addInitScript(reader, reader.options)
     await p.context.addInitScript(watch)
     p.page = await p.context.newPage()
     p.page.setDefaultTimeout(30_000)
@@ -75,12 +80,12 @@ export class Person {
     await dialog.waitFor({ state: 'detached' })
   }
 
+  /** Says a text, and gives when that was and on which picture. */
   async say(text) {
     const box = this.page.getByLabel('Your danmaku')
     await box.fill(text)
-    const at = await this.page.evaluate(() => Date.now())
     await box.press('Enter')
-    return at
+    return this.page.evaluate(() => window.seen.entered)
   }
 
   /** Waits until the overlay drew a text, and gives how. */

@@ -1,11 +1,12 @@
-// A streamer: ffmpeg sending a generated picture and a tone over RTMP.
+// A streamer: ffmpeg sending generated, numbered pictures and a tone over RTMP.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { burnIn, fps } from './picture.mjs'
 
 export class Publisher {
   constructor(url) {
     this.process = spawn('ffmpeg', [
-      '-hide_banner', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=30', '-f', 'lavfi', '-i', 'sine=frequency=440',
+      '-hide_banner', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i', `testsrc2=size=1280x720:rate=${fps},${burnIn}`, '-f', 'lavfi', '-i', 'sine=frequency=440',
       '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '60', '-b:v', '2500k', '-pix_fmt', 'yuv420p', '-c:a', 'aac',
       '-f', 'flv', url,
     ], { stdio: ['ignore', 'ignore', 'pipe'] })

@@ -1,5 +1,6 @@
 // Going back within what is live, and recordings: the pictures of before with the danmaku that were said on them.
 import { accessible, narrow, Person, phone } from './browser.mjs'
+import { onItsPicture } from './picture.mjs'
 
 async function arrive(world, name, options) {
   const person = await Person.arrive(world.browser, name, options)
@@ -34,10 +35,10 @@ async function kept(world, text) {
 /** Whoever goes back sees what was said on these pictures, and not what is said now; at the edge it is the other way round. */
 export async function watchBack(world) {
   const { bob } = world
-  await bob.say('said on this picture')
+  const said = await bob.say('said on this picture')
   await bob.drawn('said on this picture')
-  world.said = await kept(world, 'said on this picture')
-  const { media_time_ms: said } = world.said
+  world.said = { ...said, ...(await kept(world, 'said on this picture')) }
+  const saidAt = world.said.media_time_ms
   const late = await arrive(world, 'late')
   await late.page.goto(`${bob.home}/@annlive`)
   await late.moving()
@@ -45,10 +46,10 @@ export async function watchBack(world) {
   world.check('the past is not in the air', (await drawnCount(late, 'said on this picture')) === 0)
   const asked = []
   late.page.on('request', (r) => r.url().includes('/danmaku?') && asked.push(r.url()))
-  await late.page.goto(`${bob.home}/@annlive?t=${Math.floor(said / 1000) - 3}`)
+  await late.page.goto(`${bob.home}/@annlive?t=${Math.floor(saidAt / 1000) - 3}`)
   await back(late, true)
   await late.moving()
-  await late.drawn('said on this picture')
+  onItsPicture(world, 'going back', said, await late.drawn('said on this picture'))
   world.check('one request for a minute', new Set(asked).size === asked.length && asked.length <= 2, asked)
   await bob.say('said now')
   await bob.drawn('said now')
@@ -153,7 +154,7 @@ export async function recordings(world) {
   const deep = `/@annlive/${said.broadcast}?t=${Math.floor(said.media_time_ms / 1000) - 3}`
   await fan.page.goto(world.server.url(deep))
   await fan.moving()
-  await fan.drawn('said on this picture')
+  onItsPicture(world, 'in the recording', said, await fan.drawn('said on this picture'))
   const length = await fan.page.evaluate(() => document.querySelector('video').duration)
   world.check('the length is known', Math.abs(length - recording.duration_ms / 1000) < 5, { length, recording })
   await world.shot(fan, 'recording-desktop')
@@ -175,7 +176,7 @@ export async function recordings(world) {
     const small = await arrive(world, name, { viewport, touch: true })
     await small.page.goto(world.server.url(deep))
     await small.moving()
-    await small.drawn('said on this picture')
+    onItsPicture(world, `in the recording, ${name}`, said, await small.drawn('said on this picture'))
     await world.shot(small, `recording-${name}`)
     world.check('it fits', (await small.overflow()) <= 0, await small.overflow())
     await leave(world, small)

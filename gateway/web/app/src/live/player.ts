@@ -191,7 +191,7 @@ export class Player {
   /** Jumps to the live edge and plays. */
   goLive(): void {
     this.state.back = false
-    const edge = this.hls?.liveSyncPosition ?? null
+    const edge = this.edge()
     if (edge !== null && edge > this.video.currentTime) this.video.currentTime = edge
     this.play()
   }
@@ -271,7 +271,7 @@ export class Player {
 
   /** At the start: what was loaded while the start was on its way is skipped, instead of being caught up later. */
   private tighten(): void {
-    const edge = this.hls?.liveSyncPosition ?? null
+    const edge = this.edge()
     if (this.settled || this.state.back || edge === null || edge < this.video.currentTime + worthASkipSeconds) return
     const { buffered } = this.video
     for (let i = 0; i < buffered.length; i++) {
@@ -304,9 +304,14 @@ export class Player {
     if (!state.back && this.gap() > jumpSeconds) this.goLive()
   }
 
+  /** Where one is live; null until known, and in a recording, for which the library has such a place, too. */
+  private edge(): number | null {
+    return this.source?.live === true ? (this.hls?.liveSyncPosition ?? null) : null
+  }
+
   /** Seconds from the picture to where one would be live; of positions, since the library's latency is told later. */
   private gap(): number {
-    const edge = this.hls?.liveSyncPosition ?? null
+    const edge = this.edge()
     return edge === null ? 0 : edge - this.video.currentTime
   }
 
@@ -317,7 +322,7 @@ export class Player {
     const details = hls?.latestLevelDetails
     if (details) {
       state.from = details.fragmentStart
-      state.to = (details.live ? hls.liveSyncPosition : null) ?? details.edge
+      state.to = (details.live ? this.edge() : null) ?? details.edge
     } else if (video.seekable.length > 0) {
       state.from = video.seekable.start(0)
       state.to = video.seekable.end(video.seekable.length - 1)
