@@ -22,13 +22,17 @@ type Recorder interface {
 	InitSegment(ctx context.Context, number uint32) (*recording.Media, error)
 }
 
-// Config describes one broadcast. Channel, Broadcast, Start, Recorder, Log and Metrics are required.
+// Config describes one broadcast. Channel, Broadcast, Start, Recorder, Log and Metrics are required,
+// Start without Resume only.
 type Config struct {
 	Channel   id.Channel
 	Broadcast id.Broadcast
 	// Start is media time zero.
 	Start    time.Time
 	Recorder Recorder
+	// Resume is what there is of a broadcast that goes on, as recording.Store.Resume gives it together with
+	// the Recorder; nil: the broadcast begins. Start is that of its header.
+	Resume *recording.Recording
 	// Waiting bounds what all Packagers of a node hold for their recorders; nil is one of its own.
 	Waiting *Waiting
 	// Window is how much of the past the playlist lists; 0 means 30 min.
@@ -42,6 +46,9 @@ type Config struct {
 const defaultWindow = 30 * time.Minute
 
 func (c Config) check() (Config, error) {
+	if c.Resume != nil {
+		c.Start = c.Resume.Header.Start
+	}
 	if c.Channel == "" || c.Broadcast == "" || c.Start.IsZero() || c.Recorder == nil || c.Log == nil || c.Metrics == nil {
 		return c, fault.New(fault.Invalid, "bad_config", "a packager needs channel, broadcast, start, recorder, log and metrics")
 	}

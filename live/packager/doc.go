@@ -12,7 +12,9 @@
 //
 // Promises:
 //
-//  1. The playlist keeps its sequence numbers and its clock over Interrupt and Attach.
+//  1. The playlist keeps its sequence numbers and its clock over Interrupt and Attach, and over the death of
+//     the process: a Packager that goes on (Config.Resume) serves what was listed before anybody is attached,
+//     without the parts. What was not recorded of it is a gap.
 //  2. What a request reads is a Snapshot: immutable, made once per part and shared. No lock is held while a
 //     document is made or sent.
 //  3. A request that waits for a part is registered under that part and woken when it is there, when its

@@ -36,7 +36,8 @@ type Packager struct {
 		playlist *m3u8.Writer // nil before the first part
 		memory   memory
 		rates    rates
-		tracks   []media.Track
+		tracks   []media.Track // of the newest segment; nil before the first
+		past     m3u8.Variant  // what another process packaged, where this one has not begun
 		counters segmenter.Counters
 		stream   *live.Stream // the last one attached
 		waiting  map[place]*group
@@ -45,15 +46,21 @@ type Packager struct {
 	}
 }
 
-// Start makes the Packager of a broadcast that has no Stream yet. Close frees it.
+// Start makes the Packager of a broadcast that has no Stream yet. One that goes on (Config.Resume) is
+// served at once. Close frees it.
 func Start(cfg Config) (*Packager, error) {
 	cfg, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
-	p := &Packager{cfg: cfg, cutter: segmenter.New(cfg.Cut, cfg.Start)}
-	p.target = p.cutter.Target()
+	p := &Packager{cfg: cfg}
 	p.mu.waiting = make(map[place]*group)
+	if cfg.Resume != nil && cfg.Resume.Header.Next > 0 {
+		p.resume(cfg.Resume)
+	} else {
+		p.cutter = segmenter.New(cfg.Cut, cfg.Start)
+	}
+	p.target = p.cutter.Target()
 	p.archive = startArchive(cfg, p.archived)
 	cfg.Metrics.broadcasts.Inc()
 	return p, nil

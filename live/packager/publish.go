@@ -97,7 +97,7 @@ func (p *Packager) part(e *segmenter.Part, rest []segmenter.Event) {
 func (p *Packager) keep(s *held) {
 	r := &p.mu.rates
 	piece := p.mu.memory.piece(s)
-	piece.Target = p.target
+	piece.Target, piece.PartTarget = p.target, p.cutter.PartTarget()
 	piece.Peak, piece.FPS = int64(math.Ceil(max(r.peak, r.average())*headroom)), r.fps()
 	if err := p.archive.put(piece); err != nil {
 		p.settle(s.sequence, err)

@@ -46,6 +46,9 @@ func NewMultivariant(b id.Broadcast, start time.Time, base string, v m3u8.Varian
 
 // variant describes the one rendition. The caller holds the lock.
 func (p *Packager) variant() m3u8.Variant {
+	if p.mu.tracks == nil {
+		return p.mu.past
+	}
 	r := &p.mu.rates
 	mean := r.average()
 	if mean == 0 {

@@ -142,7 +142,9 @@ func TestOneBroadcastEndsAtTheQuota(t *testing.T) {
 	if err := w.Keep(t.Context(), piece(2)); !errors.Is(err, recording.ErrPaused) || !w.Paused() {
 		t.Errorf("a segment over the quota: %v", err)
 	}
-	whole(t, s, 2)
+	if r := whole(t, s, 2); r.Header.Next != 3 {
+		t.Errorf("the segment that is not recorded was listed as well: next is %d", r.Header.Next)
+	}
 }
 
 // room is a store on a disk of which the test says what is free.

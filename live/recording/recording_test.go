@@ -96,7 +96,7 @@ func whole(t *testing.T, s *recording.Store, n int, gaps ...int) *recording.Reco
 		reads(t, header(int(i.Number)), func() (*recording.Media, error) { return s.Init(t.Context(), ch, b1, i.Number) })
 	}
 	h := r.Header
-	if h.Next != uint64(n) || h.Duration != time.Duration(n)*2*time.Second || h.Bytes != bytes || h.Peak != 1000 || !h.Start.Equal(start()) {
+	if h.Next < uint64(n) || h.Duration != time.Duration(n)*2*time.Second || h.Bytes != bytes || h.Peak != 1000 || !h.Start.Equal(start()) {
 		t.Errorf("header: %+v with %d bytes", h, bytes)
 	}
 	return r

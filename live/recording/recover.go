@@ -23,37 +23,83 @@ func (s *Store) Recover(ctx context.Context, fence position.Fence, b id.Broadcas
 		return err
 	}
 	defer release()
-	exists, err := s.tables.FenceExisting(ctx, rows(), string(b), fence)
-	if err != nil || !exists {
-		return err
-	}
-	h, err := s.Header(ctx, b)
-	if errors.Is(err, ErrNone) || err == nil && h.State != index.Open {
+	r, gaps, err := s.rescue(ctx, fence, b)
+	if errors.Is(err, ErrNone) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r, err := s.load(ctx, b, h)
-	if err != nil {
-		return err
-	}
-	gaps, err := s.settle(ctx, r)
-	if err != nil {
-		return err
-	}
-	h = r.Header
+	h := r.Header
 	h.State, h.End = index.Ended, h.Start
-	h.Bytes, h.Duration = 0, 0
+	if h.Bytes == 0 && len(gaps) == 0 {
+		h.State = index.Removed // as in Writer.End
+	}
+	if n := len(r.Segments); n > 0 {
+		h.End = h.Start.Add(r.Segments[n-1].Media + r.Segments[n-1].Duration)
+	}
+	return s.finish(ctx, b, fence, &h, gaps)
+}
+
+// Resume goes on with a recording whose Writer is gone, under the fence of a new owner. What that Writer left
+// is made final as by Recover, and the recording stays open: r is all there is of it, and w, which holds it
+// until End or Die, writes what follows. It fails with ErrNone where there is none or it has ended, and
+// with ErrBusy as Recover does. It may be repeated.
+func (s *Store) Resume(ctx context.Context, fence position.Fence, b id.Broadcast) (r *Recording, w *Writer, err error) {
+	release, err := s.holds.take(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, gaps, err := s.rescue(ctx, fence, b)
+	if err == nil {
+		err = s.finish(ctx, b, fence, &r.Header, gaps)
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	w = s.writer(b, fence, r.Header, release)
+	w.begun = true
+	for _, i := range r.Inits {
+		w.inits[i.Number] = true
+	}
+	return r, w, nil
+}
+
+// rescue takes over what a Writer has left open: its objects are final then. gaps are the segments that
+// turned out to be damaged, which no row says yet. The caller holds the recording. It fails with ErrNone
+// where nothing is open.
+func (s *Store) rescue(ctx context.Context, fence position.Fence, b id.Broadcast) (r *Recording, gaps []index.Segment, err error) {
+	exists, err := s.tables.FenceExisting(ctx, rows(), string(b), fence)
+	if err == nil && !exists {
+		err = ErrNone
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := s.Header(ctx, b)
+	if err == nil && h.State != index.Open {
+		err = ErrNone
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, err = s.load(ctx, b, h); err != nil {
+		return nil, nil, err
+	}
+	if gaps, err = s.settle(ctx, r); err != nil {
+		return nil, nil, err
+	}
+	r.Header.Bytes, r.Header.Duration = 0, 0
 	for i := range r.Segments {
 		seg := &r.Segments[i]
-		h.Duration += seg.Duration
-		h.Bytes += seg.Place.Length
-		h.End, h.Next = h.Start.Add(seg.Media+seg.Duration), seg.Sequence+1
+		r.Header.Duration += seg.Duration
+		r.Header.Bytes += seg.Place.Length
+		r.Header.Next = max(r.Header.Next, seg.Sequence+1)
 	}
 	s.log.Info("recording recovered", slog.String("channel", string(h.Channel)), slog.String("broadcast", string(b)),
 		slog.Int("segments", len(r.Segments)), slog.Int("damaged", len(gaps)))
-	return s.finish(ctx, b, fence, &h, gaps)
+	return r, gaps, nil
 }
 
 // finish writes the segments that have become gaps, and then the header.

@@ -15,6 +15,7 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media/index"
+	"github.com/barrage-live/barrage/internal/media/m3u8"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/storage/blob"
 	"github.com/barrage-live/barrage/storage/table"
@@ -138,6 +139,25 @@ func (r *Recording) Segment(sequence uint64) (index.Segment, bool) {
 		return index.Segment{}, false
 	}
 	return r.Segments[at], true
+}
+
+// NextInit is a number that no init segment has.
+func (r *Recording) NextInit() (next uint32) {
+	for _, i := range r.Inits {
+		next = max(next, i.Number+1)
+	}
+	for _, s := range r.Segments { // the row of its init segment may be damaged
+		next = max(next, s.Init+1)
+	}
+	return next
+}
+
+// Variant describes the rendition for its multivariant playlist, without its URI.
+func (r *Recording) Variant() (v m3u8.Variant) {
+	if n := len(r.Inits); n > 0 {
+		v = index.Variant(&r.Header, &r.Inits[n-1], "")
+	}
+	return v
 }
 
 // Load reads a recording.

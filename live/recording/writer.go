@@ -34,10 +34,10 @@ type Piece struct {
 	// Init is the init segment that it needs, without its place, and InitBody its bytes.
 	Init     index.Init
 	InitBody []byte
-	// Target is the target duration of the playlist; Peak and FPS are those of the broadcast so far.
-	Target time.Duration
-	Peak   int64
-	FPS    float64
+	// Target and PartTarget are those of the playlist; Peak and FPS are those of the broadcast so far.
+	Target, PartTarget time.Duration
+	Peak               int64
+	FPS                float64
 }
 
 // Writer records one broadcast. Keep and End are called by one goroutine. It holds the recording
@@ -73,6 +73,10 @@ type left struct {
 func (s *Store) Writer(b id.Broadcast, fence position.Fence, h index.Header) *Writer {
 	h.State = index.Open
 	release, _ := s.holds.try(b) // Keep waits where that must be
+	return s.writer(b, fence, h, release)
+}
+
+func (s *Store) writer(b id.Broadcast, fence position.Fence, h index.Header, release func()) *Writer {
 	return &Writer{
 		store: s, broadcast: b, fence: fence, release: release, head: h, inits: make(map[uint32]bool),
 		log: s.log.With(slog.String("channel", string(h.Channel)), slog.String("broadcast", string(b))),
@@ -100,13 +104,13 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 	quota := w.store.quota.Load()
 	w.full.Store(quota > 0 && w.head.Bytes+int64(len(p.Body)) > quota)
 	if w.Paused() {
-		return ErrPaused
+		return w.pass(ctx, &p)
 	}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
 	var ops []table.Op
-	head := w.head
+	head := w.listed(&p)
 	if !p.Gap {
 		if err := w.append(ctx, &p); err != nil {
 			if fault.CodeOf(err) != "storage_full" { // it goes on when there is room
@@ -124,8 +128,7 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 		head.Bytes += int64(len(p.Body))
 		head.Objects = max(head.Objects, w.number+1)
 	}
-	head.Next, head.Duration = p.Sequence+1, head.Duration+p.Duration
-	head.Target, head.Peak, head.FPS = p.Target, p.Peak, p.FPS
+	head.Duration += p.Duration
 	row, err := p.Segment.Encode()
 	if err != nil {
 		return err
@@ -138,6 +141,28 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 	}
 	w.span += p.Duration
 	return nil
+}
+
+// listed is the header when a segment has been listed.
+func (w *Writer) listed(p *Piece) index.Header {
+	head := w.head
+	head.Next = max(head.Next, p.Sequence+1)
+	head.Target, head.PartTarget, head.Peak, head.FPS = p.Target, p.PartTarget, p.Peak, p.FPS
+	return head
+}
+
+// pass notes that a segment was listed which is not recorded, so that its number is not given to another when
+// the broadcast goes on in another process.
+func (w *Writer) pass(ctx context.Context, p *Piece) error {
+	head := w.listed(p)
+	err := w.begin(ctx)
+	if err == nil {
+		err = w.write(ctx, &head, nil)
+	}
+	if err != nil {
+		w.log.Warn("the number of a segment that is not recorded could not be noted", slog.Any("error", err))
+	}
+	return ErrPaused
 }
 
 // begin lists the recording and takes its partition.
@@ -271,6 +296,9 @@ func (w *Writer) End(ctx context.Context, at time.Time) error {
 	w.objects = nil
 	head := w.head
 	head.State, head.End = index.Ended, at
+	if head.Bytes == 0 {
+		head.State = index.Removed // there is nothing to be played; a Keeper does the rest
+	}
 	return w.write(ctx, &head, nil)
 }
 

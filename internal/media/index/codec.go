@@ -51,6 +51,7 @@ func (h *Header) Encode() ([]byte, error) {
 	m := &pb.Header{
 		Channel: string(h.Channel), Room: string(h.Room), Title: h.Title, Start: h.Start.UnixNano(), Target: int64(h.Target),
 		State: pb.State(h.State), Next: h.Next, Duration: int64(h.Duration), Bytes: h.Bytes, Peak: h.Peak, Fps: h.FPS, Objects: h.Objects,
+		PartTarget: int64(h.PartTarget),
 	}
 	if !h.End.IsZero() {
 		m.End = h.End.UnixNano()
@@ -68,7 +69,7 @@ func DecodeHeader(b []byte) (Header, error) {
 		Channel: id.Channel(m.GetChannel()), Room: id.Room(m.GetRoom()), Title: m.GetTitle(),
 		Start: time.Unix(0, m.GetStart()).UTC(), Target: time.Duration(m.GetTarget()), State: State(m.GetState()),
 		Next: m.GetNext(), Duration: time.Duration(m.GetDuration()), Bytes: m.GetBytes(), Peak: m.GetPeak(), FPS: m.GetFps(),
-		Objects: m.GetObjects(),
+		Objects: m.GetObjects(), PartTarget: time.Duration(m.GetPartTarget()),
 	}
 	if m.GetEnd() != 0 {
 		h.End = time.Unix(0, m.GetEnd()).UTC()
@@ -81,6 +82,8 @@ func DecodeHeader(b []byte) (Header, error) {
 		return Header{}, bad("its state is unknown")
 	case h.Target < time.Second || h.Target > time.Hour || h.Target%time.Second != 0:
 		return Header{}, bad("its target duration is none")
+	case h.PartTarget < 0 || h.PartTarget > h.Target:
+		return Header{}, bad("its part target is none")
 	case h.Duration < 0 || h.Duration > maxSpan || h.Bytes < 0 || h.Peak < 0 || h.Next > math.MaxInt64:
 		return Header{}, bad("its length is none")
 	case math.IsNaN(h.FPS) || h.FPS < 0 || h.FPS > 1e6:

@@ -10,7 +10,9 @@
 //  1. What is encoded is decoded to the same, by every later version (golden vectors in testdata).
 //  2. Decoding bounds what it takes: a row is at most MaxRow bytes, a place lies within an object of at
 //     most MaxObject, durations and times are those a broadcast can have. All else is refused.
-//  3. A playlist that is rendered says of every segment what the live playlist said of it; a segment of
+//  3. A live playlist that goes on from its rows (Continue) lists the segments that it listed, with the same
+//     numbers, times and discontinuities; a segment of which there is no row is a gap.
+//  4. A playlist that is rendered says of every segment what the live playlist said of it; a segment of
 //     which there is no row leaves a discontinuity.
 //
 // It fails with fault.Internal "bad_index_row", because nobody but we write rows.

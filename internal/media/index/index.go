@@ -30,10 +30,13 @@ type Header struct {
 	Start time.Time
 	// Target is the target duration of the playlist, in whole seconds.
 	Target time.Duration
-	State  State
+	// PartTarget bounds the parts of the live playlist; zero where nobody noted it.
+	PartTarget time.Duration
+	State      State
 	// End is when the recording ended; zero while it is open.
 	End time.Time
-	// Next is the sequence number behind the last segment, Duration and Bytes are of all segments.
+	// Next is the sequence number behind the last segment that is known to have been listed, recorded or not.
+	// Duration and Bytes are of all segments.
 	Next     uint64
 	Duration time.Duration
 	Bytes    int64

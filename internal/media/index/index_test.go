@@ -33,6 +33,8 @@ func place() Place { return Place{Object: 59, Offset: 13_000_000, Length: 1_250_
 // TestGoldenVectors holds the rows to bytes that were once written: recordings are kept for years.
 func TestGoldenVectors(t *testing.T) {
 	h := header()
+	o := header()
+	o.State, o.End, o.PartTarget = Open, time.Time{}, 500*time.Millisecond
 	i := Init{Number: 1, Place: place(), Codecs: []string{"avc1.64001f", "mp4a.40.2"}, Width: 1920, Height: 1080}
 	s := Segment{Sequence: 7, Init: 1, Independent: true, Media: 14*time.Second + 1, Duration: 2_002_333 * time.Microsecond, Place: place()}
 	g := Segment{Sequence: 8, Init: 1, Discontinuity: true, Gap: true, Media: 16 * time.Second, Duration: time.Second}
@@ -43,6 +45,7 @@ func TestGoldenVectors(t *testing.T) {
 		want   any
 	}{
 		{"header", h.Encode, func(b []byte) (any, error) { return DecodeHeader(b) }, h},
+		{"open", o.Encode, func(b []byte) (any, error) { return DecodeHeader(b) }, o},
 		{"init", i.Encode, func(b []byte) (any, error) { return DecodeInit(1, b) }, i},
 		{"segment", s.Encode, func(b []byte) (any, error) { return DecodeSegment(7, b) }, s},
 		{"gap", g.Encode, func(b []byte) (any, error) { return DecodeSegment(8, b) }, g},
@@ -82,6 +85,8 @@ func TestRowsThatNobodyWrites(t *testing.T) {
 		"no state":      func(h *Header) { h.State = 0 },
 		"a later state": func(h *Header) { h.State = Removed + 1 },
 		"no target":     func(h *Header) { h.Target = 0 },
+		"a long part":   func(h *Header) { h.PartTarget = h.Target + 1 },
+		"no part":       func(h *Header) { h.PartTarget = -1 },
 		"half a target": func(h *Header) { h.Target = 1500 * time.Millisecond },
 		"too long":      func(h *Header) { h.Duration = 11 * 365 * 24 * time.Hour },
 		"less than no":  func(h *Header) { h.Bytes = -1 },
@@ -236,7 +241,7 @@ func TestVariant(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"header", "init", "segment", "gap"} {
+	for _, name := range []string{"header", "open", "init", "segment", "gap"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)

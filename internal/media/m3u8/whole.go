@@ -40,15 +40,43 @@ func Whole(target time.Duration, segments iter.Seq[Complete]) *Text {
 		if t.firstMap == nil {
 			t.firstMap, stated = appendMap(nil, s.Map), s.Map
 		}
-		t.old = appendTags(t.old, s.Segment, s.Map != stated)
+		t.old = appendComplete(t.old, &s, s.Map != stated)
 		stated = s.Map
-		if s.Gap {
-			t.old = append(t.old, gap...)
-		}
-		t.old = append(t.old, "#EXTINF:"...)
-		t.old = append(appendSeconds(t.old, s.Duration), ",\n"...)
-		t.old = append(append(t.old, s.URI...), '\n')
 	}
 	t.tail = []byte("#EXT-X-ENDLIST\n")
 	return t
+}
+
+// Resume makes a Writer that goes on behind segments that another one had listed, of which the first has this
+// sequence number. Their parts are not listed. hint is as that of Close.
+func Resume(cfg Config, first uint64, past iter.Seq[Complete], hint string) *Writer {
+	w := NewWriter(cfg)
+	w.first, w.hint = first, hint
+	for s := range past {
+		w.restore(&s)
+	}
+	return w
+}
+
+// restore lists a segment without its parts, behind the others.
+func (w *Writer) restore(s *Complete) {
+	states := len(w.listed) > 0 && w.listed[len(w.listed)-1].uriMap != s.Map
+	w.listed = append(w.listed, entry{
+		at: len(w.old), duration: s.Duration, discontinuity: s.Discontinuity, uriMap: s.Map, statesMap: states, lost: s.Gap,
+	})
+	w.old = appendComplete(w.old, s, states)
+	w.dependent = w.dependent || !s.Independent
+	w.length += s.Duration
+	w.trim()
+}
+
+// appendComplete writes the lines of a segment without those of its parts.
+func appendComplete(dst []byte, s *Complete, statesMap bool) []byte {
+	dst = appendTags(dst, s.Segment, statesMap)
+	if s.Gap {
+		dst = append(dst, gap...)
+	}
+	dst = append(dst, "#EXTINF:"...)
+	dst = append(appendSeconds(dst, s.Duration), ",\n"...)
+	return append(append(dst, s.URI...), '\n')
 }

@@ -211,6 +211,8 @@ func (w *Writer) Text() *Text {
 	}
 	if n := len(w.recent); n > 0 {
 		t.lastParts = w.recent[n-1].count
+	} else if t.Next > t.First {
+		t.lastParts = maxPart + 1 // whatever it had when its parts were listed, all of it is there
 	}
 	t.head = append(make([]byte, 0, len(w.head)+96), w.head...)
 	t.head = append(t.head, "#EXT-X-MEDIA-SEQUENCE:"...)

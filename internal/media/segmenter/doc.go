@@ -23,11 +23,11 @@
 //  3. The decode time of a track's part is exactly the end of its part before, unless sound is really
 //     missing there. A picture lasts until the next, for maxStand at most; parts in which nothing begins
 //     hold nothing.
-//  4. Sequence numbers rise by one over reconnects, jumps of the timestamps, changes of the configuration,
-//     times longer than maxStand in which nothing came, and pictures that stay away from sound for
-//     maxStand; each of these, and nothing else, sets Discontinuity on the next segment. Playback then goes
-//     on with a picture from which decoding can start, if the distance of the last two says that one comes
-//     in time. No input ends the broadcast.
+//  4. Sequence numbers rise by one over reconnects, also to another process (Resume), jumps of the
+//     timestamps, changes of the configuration, times longer than maxStand in which nothing came, and
+//     pictures that stay away from sound for maxStand; each of these, and nothing else, sets Discontinuity on
+//     the next segment. Playback then goes on with a picture from which decoding can start, if the distance
+//     of the last two says that one comes in time. No input ends the broadcast.
 //  5. Media time (Open.Media) rises from segment to segment; a timestamp or two that make no sense do not
 //     move it. It lies ahead of the arrival of what it describes only where the line became quicker since
 //     the publication began: by calmLead once the clock has slewed, by maxLead at most. Up to calmLead the

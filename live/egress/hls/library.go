@@ -34,11 +34,8 @@ type recorded struct {
 }
 
 func newRecorded(store Recordings, r *recording.Recording, z *packager.Zipper) *recorded {
-	s := &recorded{store: store, rec: r, zip: z}
+	s := &recorded{store: store, rec: r, variant: r.Variant(), zip: z}
 	s.playlist = packager.NewSnapshot(index.Playlist(&r.Header, r.Segments), z)
-	if n := len(r.Inits); n > 0 {
-		s.variant = index.Variant(&r.Header, &r.Inits[n-1], "")
-	}
 	return s
 }
 

@@ -92,7 +92,8 @@ type Header struct {
 	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`      // of all segments
 	Peak          int64                  `protobuf:"varint,11,opt,name=peak,proto3" json:"peak,omitempty"`        // bits per second
 	Fps           float64                `protobuf:"fixed64,12,opt,name=fps,proto3" json:"fps,omitempty"`
-	Objects       uint32                 `protobuf:"varint,13,opt,name=objects,proto3" json:"objects,omitempty"` // begun so far
+	Objects       uint32                 `protobuf:"varint,13,opt,name=objects,proto3" json:"objects,omitempty"`                         // begun so far
+	PartTarget    int64                  `protobuf:"varint,14,opt,name=part_target,json=partTarget,proto3" json:"part_target,omitempty"` // of the live playlist; 0 where nobody noted it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +215,13 @@ func (x *Header) GetFps() float64 {
 func (x *Header) GetObjects() uint32 {
 	if x != nil {
 		return x.Objects
+	}
+	return 0
+}
+
+func (x *Header) GetPartTarget() int64 {
+	if x != nil {
+		return x.PartTarget
 	}
 	return 0
 }
@@ -453,7 +461,7 @@ var File_index_proto protoreflect.FileDescriptor
 
 const file_index_proto_rawDesc = "" +
 	"\n" +
-	"\vindex.proto\x12\x10barrage.index.v1\"\xc1\x02\n" +
+	"\vindex.proto\x12\x10barrage.index.v1\"\xe2\x02\n" +
 	"\x06Header\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12\x14\n" +
@@ -468,7 +476,9 @@ const file_index_proto_rawDesc = "" +
 	" \x01(\x03R\x05bytes\x12\x12\n" +
 	"\x04peak\x18\v \x01(\x03R\x04peak\x12\x10\n" +
 	"\x03fps\x18\f \x01(\x01R\x03fps\x12\x18\n" +
-	"\aobjects\x18\r \x01(\rR\aobjects\"a\n" +
+	"\aobjects\x18\r \x01(\rR\aobjects\x12\x1f\n" +
+	"\vpart_target\x18\x0e \x01(\x03R\n" +
+	"partTarget\"a\n" +
 	"\x05Place\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\rR\x06object\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
