@@ -38,7 +38,14 @@ func (b *budget) restart() { *b = budget{apart: b.apart} }
 func (b *budget) pay(now time.Time, cost float64, reason error) {
 	b.spent = max(0, b.spent-now.Sub(b.at).Minutes()*allowance) + cost
 	b.at = now
-	if b.spent > allowance && b.err == nil {
+	if b.spent > allowance {
+		b.giveUp(reason)
+	}
+}
+
+// giveUp says why nothing that comes is taken any more.
+func (b *budget) giveUp(reason error) {
+	if b.err == nil {
 		b.err = reason
 	}
 }

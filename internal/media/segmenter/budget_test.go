@@ -1,6 +1,7 @@
 package segmenter_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 // TestWhoBreaksTooMuchIsLetGo: whatever a publisher sends, few segments come of it, and one that does not
 // stop is told.
 func TestWhoBreaksTooMuchIsLetGo(t *testing.T) {
-	const ahead = 6 * time.Second // what is beyond is dropped
 	for _, c := range []struct {
 		name   string
 		src    mediatest.Source
@@ -63,7 +63,8 @@ func TestWhoBreaksTooMuchIsLetGo(t *testing.T) {
 			b.quicker = c.fast
 			b.begin(c.src.Tracks())
 			b.push(units)
-			b.flush()
+			lead := b.lead
+			b.flush() // writes what is held back too
 			for i, s := range b.segments {
 				b.checkParts(s, b.g.PartTarget())
 				if i > 0 {
@@ -77,8 +78,35 @@ func TestWhoBreaksTooMuchIsLetGo(t *testing.T) {
 			if given := fault.CodeOf(b.g.Err()) == "bad_timestamps"; given != c.given {
 				t.Errorf("given up: %v, %+v", b.g.Err(), b.g.Counters())
 			}
-			if b.lead > ahead || (!c.fast && b.lead > 1100*time.Millisecond) {
-				t.Errorf("program date time was %v in the future", b.lead)
+			if lead > 250*time.Millisecond { // where the timestamps jump, else less
+				t.Errorf("program date time was %v in the future", lead)
+			}
+		})
+	}
+}
+
+// TestWhoeverIsFasterThanRealTimeForEverIsTold, sooner or later: the clock follows a twentieth.
+func TestWhoeverIsFasterThanRealTimeForEverIsTold(t *testing.T) {
+	for _, c := range []struct {
+		speed float64
+		told  time.Duration // within
+	}{
+		{1.1, 10 * time.Minute}, {1.2, 4 * time.Minute}, {1.5, 2 * time.Minute}, {2, 40 * time.Second}, {10, 10 * time.Second},
+	} {
+		t.Run(fmt.Sprint(c.speed), func(t *testing.T) {
+			src := mediatest.Source{Sound: true, Millis: true}
+			b := newBroadcast(t, segmenter.Config{})
+			b.begin(src.Tracks())
+			for _, u := range src.Units(time.Duration(c.speed * float64(c.told))) {
+				u.Arrival = mediatest.Epoch().Add(time.Duration(float64(u.Arrival.Sub(mediatest.Epoch())) / c.speed))
+				b.push([]media.Unit{u})
+				if b.g.Err() != nil {
+					break
+				}
+			}
+			t.Logf("told after %v, %+v", b.now.Sub(mediatest.Epoch()), b.g.Counters())
+			if fault.CodeOf(b.g.Err()) != "bad_timestamps" {
+				t.Errorf("given up: %v", b.g.Err())
 			}
 		})
 	}

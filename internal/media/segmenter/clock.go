@@ -180,12 +180,17 @@ func (c *clock) place(arrival time.Time) time.Duration {
 	return arrival.Sub(c.start) - c.offset
 }
 
+// least is the offset, or what it will be at least, until it is decided.
+func (c *clock) least() time.Duration {
+	if c.decided {
+		return c.offset
+	}
+	return c.given - c.first
+}
+
 // lead is how far t is ahead of a unit that arrives now. While nothing was given out nothing is ahead.
 func (c *clock) lead(arrival time.Time, t time.Duration) time.Duration {
-	if !c.decided {
-		return 0
-	}
-	return t - c.place(arrival)
+	return t + c.least() - arrival.Sub(c.start)
 }
 
 // reach is how far the timeline can be when a unit arrives: what lies behind it would be too far ahead.
@@ -193,11 +198,7 @@ func (c *clock) reach(arrival time.Time) time.Duration {
 	if c.began.IsZero() {
 		return unknown
 	}
-	offset := c.given - c.first // at least, until it is decided
-	if c.decided {
-		offset = c.offset
-	}
-	return arrival.Sub(c.start) - offset + maxLead
+	return arrival.Sub(c.start) - c.least() + maxLead
 }
 
 // quickest is where on the timeline a unit of a track that arrives now is if it comes as quickly as those

@@ -21,7 +21,7 @@ func (g *Segmenter) anew(now time.Time) {
 	if v := &g.video; v.held { // it stands no longer than until now
 		v.frame = min(v.frame, max(nominalFrame, g.clock.place(now)-v.pending.at))
 	}
-	g.finish()
+	g.finish(0)
 	g.write.discontinue()
 	g.budget.broken = now
 	g.video.await()
@@ -86,7 +86,7 @@ func (g *Segmenter) pushAudio(t *timed) {
 
 // follow changes the leading track: to audio when pictures stay away, back when an IDR picture comes.
 func (g *Segmenter) follow(pictures bool) {
-	g.finish()
+	g.finish(0)
 	g.write.discontinue()
 	g.budget.broken = g.now
 	g.pictures, g.video.started = pictures, pictures

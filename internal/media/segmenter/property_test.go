@@ -20,7 +20,7 @@ const exact = 100 * time.Millisecond
 
 // exact is how true media time is of a publication that sends enough to know its line.
 func (t *trial) exact() time.Duration {
-	return exact + t.late/time.Duration(5*t.src.FPS)
+	return exact + t.late/time.Duration(2*t.src.FPS)
 }
 
 func (t *trial) settling() time.Duration {
@@ -127,12 +127,19 @@ func (w *watch) take(events []segmenter.Event) {
 		switch e := e.(type) {
 		case *segmenter.Open:
 			w.from = -1
-			if e.Media > since+w.of.late || (e.Media > since && w.of.settled(since)) {
+			if e.Media > since {
 				w.t.Errorf("segment %d begins at %v, %v before that", e.Sequence, e.Media, e.Media-since)
 			}
 		case *segmenter.Part:
 			if w.from < 0 {
 				w.from = e.Start
+			}
+			most := ahead
+			if !w.of.settled(since) {
+				most = 250 * time.Millisecond // of the first part, and where timestamps jump
+			}
+			if end := w.broadcast.last().Media + e.End - w.from; end > since+most {
+				w.t.Errorf("part %d.%d ends at %v, written %v before that", e.Sequence, e.Index, end, end-since)
 			}
 			w.pictures(e, since)
 		}

@@ -18,6 +18,9 @@ const (
 	maxHeld = 3 * time.Second
 	// maxStand is how long a picture may stand. When the next one comes later still playback begins anew.
 	maxStand = 6 * time.Second
+	// early is how far the end of a part may be ahead of the wall clock when the part is written: less than
+	// a picture, which lines differ by all the time.
+	early = nominalFrame
 )
 
 // Config says how to cut. The zero value is the house's default.
@@ -161,7 +164,8 @@ func (g *Segmenter) Push(u media.Unit) []Event {
 func (g *Segmenter) Flush() []Event {
 	g.write.events = g.write.events[:0]
 	if g.publishes {
-		g.finish()
+		sound := fromTicks(g.audio.next, max(g.audio.rate, 1)) // nothing that came is lost
+		g.finish(min(sound, g.video.pending.at+maxStand))
 		g.write.discontinue()
 		g.publishes = false
 	}
@@ -235,13 +239,14 @@ func (g *Segmenter) place(s sample) {
 	g.within(&s, next)
 }
 
-// drain writes the parts whose end is decided and whose audio is there, once their time is known.
+// drain writes the parts whose end is decided and whose audio is there, once their time is known and has
+// come: what a line had saved up arrives sooner than the clock may go back for it.
 func (g *Segmenter) drain() {
 	if g.clock.catchingUp() {
 		return
 	}
 	n := 0
-	for n < len(g.cuts) && g.audioReady(g.cuts[n].at) {
+	for n < len(g.cuts) && g.clock.lead(g.now, g.cuts[n].at) <= early && g.audioReady(g.cuts[n].at) {
 		g.emit(g.cuts[n])
 		n++
 	}
@@ -263,14 +268,15 @@ func (g *Segmenter) audioReady(at time.Duration) bool {
 	return true
 }
 
-// finish completes what is held and closes the segment.
-func (g *Segmenter) finish() {
+// finish completes what is held and closes the segment. The picture that is held lasts as long as the one
+// before it, but for a part at most, and until a time at least.
+func (g *Segmenter) finish(least time.Duration) {
 	if v := &g.video; v.held {
 		frame := v.frame
 		if g.target > 0 {
 			frame = min(frame, g.target)
 		}
-		g.lead(v.finish(v.pending.at + frame))
+		g.lead(v.finish(max(v.pending.at+frame, least)))
 	}
 	if s, ok := g.audio.settle(); ok {
 		if g.pictures {

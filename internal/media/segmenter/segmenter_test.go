@@ -43,6 +43,9 @@ func (b *broadcast) back() time.Duration {
 	return 20
 }
 
+// ahead is how far the end of a part may be ahead of the wall clock when it is written.
+const ahead = 34 * time.Millisecond
+
 // tester is what *testing.T and *rapid.T have in common.
 type tester interface {
 	Helper()

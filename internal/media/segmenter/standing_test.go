@@ -37,7 +37,7 @@ func TestTimestampsThatGoSlowerThanThePictures(t *testing.T) {
 				u.PTS = u.DTS
 				b.push([]media.Unit{u})
 			}
-			if b.lead > 2*time.Second || len(b.segments) > 130 {
+			if b.lead > 200*time.Millisecond || len(b.segments) > 130 {
 				t.Errorf("%d segments, program date time was %v in the future", len(b.segments), b.lead)
 			}
 			if b.parts() == 0 {
@@ -117,6 +117,29 @@ func TestTwoEarlyTimestampsMoveNoClock(t *testing.T) {
 	for i, s := range b.segments {
 		if off := s.Media - 2*time.Second*time.Duration(i); off.Abs() > 10*time.Millisecond {
 			t.Errorf("segment %d: media time is off by %v", i, off)
+		}
+	}
+}
+
+// TestTheSoundOfAStandingPictureIsKept when the publication ends, be it with a picture that stands.
+func TestTheSoundOfAStandingPictureIsKept(t *testing.T) {
+	for _, stands := range []time.Duration{0, time.Second, 5 * time.Second} {
+		src := mediatest.Source{Sound: true}
+		units := slices.DeleteFunc(src.Units(12*time.Second), func(u media.Unit) bool { return u.Track == 0 && u.DTS > 12*time.Second-stands })
+		sent := 0
+		for i := range units {
+			sent += units[i].Track
+		}
+		b := run(t, src.Tracks(), units)
+		b.check()
+		kept := 0
+		for _, s := range b.segments {
+			for _, p := range s.parts {
+				kept += len(b.read(p, s.Init)[2].samples)
+			}
+		}
+		if kept != sent {
+			t.Errorf("a picture stands for %v at the end: %d frames of sound of %d", stands, kept, sent)
 		}
 	}
 }

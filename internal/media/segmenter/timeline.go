@@ -44,6 +44,7 @@ type timeline struct {
 	latest time.Duration
 	moved  time.Duration // latest at the last jump
 	mover  int           // the track that jumped then
+	ran    ran
 	lanes  []lane
 	count  *Counters
 }
@@ -63,9 +64,15 @@ type timed struct {
 	at, show time.Duration // decode and presentation time
 }
 
+// ran is how often a publication ran away from real time, and whether it is away.
+type ran struct {
+	times int
+	away  bool
+}
+
 // restart begins a publication of n tracks.
 func (l *timeline) restart(n int) {
-	l.placed, l.lanes = false, make([]lane, n)
+	l.placed, l.lanes, l.ran = false, make([]lane, n), ran{}
 }
 
 // push maps a unit and appends it, and what it confirmed, to dst.
@@ -184,16 +191,19 @@ func (l *timeline) accept(u media.Unit) timed {
 func (l *timeline) move(track int, dst []timed) []timed {
 	n := &l.lanes[track]
 	first := &n.suspects[0]
+	ahead := l.clock.lead(first.Arrival, l.tail())
 	switch {
 	case n.offset != 0 && l.fits(first, 0):
 		n.offset = 0
 	case l.mover != track && l.latest-l.moved < settle && (!n.seen || l.lanes[l.mover].heard.After(first.Arrival)):
 		n.offset = max(n.last, l.latest) - first.DTS - l.base
-	case !l.budget.mayBreak(first.Arrival) || l.clock.lead(first.Arrival, l.tail()) > headStart:
+	case !l.budget.mayBreak(first.Arrival) || ahead > headStart:
+		l.ranAway(ahead)
 		l.drop(n)
 		return dst
 	default:
 		l.count.Jumps++
+		l.ran.away = false
 		l.budget.pay(first.Arrival, breakCost, errTimestamps)
 		l.interrupt(first.Arrival)
 		to := l.resume(first.Arrival)
@@ -204,6 +214,19 @@ func (l *timeline) move(track int, dst []timed) []timed {
 		}
 	}
 	return l.replay(dst)
+}
+
+// ranAway notes that what does not fit comes while what is written is ahead. Where that is as far as it may
+// be, the publication is faster than real time. Once may be a line that had saved up much; whoever does it
+// again would break for ever, now and then, without spending its budget.
+func (l *timeline) ranAway(ahead time.Duration) {
+	if l.ran.away || ahead < maxLead-maxAhead {
+		return
+	}
+	l.ran.away = true
+	if l.ran.times++; l.ran.times > 1 {
+		l.budget.giveUp(errTimestamps)
+	}
 }
 
 // replay accepts, in order of arrival, every suspect that fits the new base.
