@@ -2,6 +2,7 @@ package packager
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,5 +88,41 @@ func TestInitSegmentsAreBoundedInBytes(t *testing.T) {
 		if m.init(uint64(s.opened.Init)) == nil {
 			t.Errorf("segment %d is in memory, its init segment is not", s.sequence)
 		}
+	}
+}
+
+// TestInitSegmentsThatGo are the oldest, no more of them than must, and none that a segment in memory needs or
+// that the next one will.
+func TestInitSegmentsThatGo(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		from  int // the oldest segment in memory
+		ahead bool
+		want  []uint64
+	}{
+		{"all but 4 MiB", 7, false, []uint64{4, 5, 6, 7}},
+		{"none in memory", 8, false, []uint64{0, 1, 2, 3, 4, 5, 6, 7}},
+		{"those needed are more", 2, false, []uint64{2, 3, 4, 5, 6, 7}},
+		{"and one for the next segment", 2, true, []uint64{2, 3, 4, 5, 6, 7, 8}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var m memory
+			for i := range 8 {
+				m.configure(&segmenter.Init{Number: i, Bytes: make([]byte, maxInitBytes/4)})
+				m.open(&segmenter.Open{Sequence: uint64(i), Init: i})
+			}
+			m.segments = m.segments[c.from:]
+			if c.ahead {
+				m.configure(&segmenter.Init{Number: 8, Bytes: make([]byte, maxInitBytes/4)})
+			}
+			m.crowd()
+			var got []uint64
+			for _, h := range m.inits {
+				got = append(got, h.number)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("left are %v, want %v", got, c.want)
+			}
+		})
 	}
 }

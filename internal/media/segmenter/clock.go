@@ -21,14 +21,14 @@ const (
 	// maxAhead is how much earlier than the quickest ones of its track a unit may come and be believed,
 	// beside the distance of the last two.
 	maxAhead = 500 * time.Millisecond
-	// calmLead is how far what is written may be ahead of the arrival while the clock slews back by less
-	// than a picture. What is beyond is made up fast, by slewFast of a segment as a divisor: media times of
-	// two segments overlap then, which is less than a loss.
+	// calmLead is how long what comes may be held back while the clock slews back by less than a picture.
+	// What is beyond is made up fast, by slewFast of a segment as a divisor: media times of two segments
+	// overlap then, which is less than to keep viewers behind for minutes.
 	calmLead = time.Second
 	slewFast = 2
 	// maxQuicker is how much quicker a line may become and be followed fast: what a publisher saves up
 	// while its line stands. It comes back by a share of the time, as a divisor. Whoever stays faster than
-	// that gets ahead by maxLead; what lies beyond is dropped.
+	// that gets ahead by maxLead; what lies beyond is dropped, and a second time nothing more is taken.
 	maxQuicker = 6 * time.Second
 	quickerPer = 20
 	maxLead    = 6 * time.Second

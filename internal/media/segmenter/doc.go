@@ -29,11 +29,8 @@
 //     the next segment. Playback then goes on with a picture from which decoding can start, if the distance
 //     of the last two says that one comes in time. No input ends the broadcast.
 //  5. Media time (Open.Media) rises from segment to segment; a timestamp or two that make no sense do not
-//     move it. It lies ahead of the arrival of what it describes only where the line became quicker since
-//     the publication began: by calmLead once the clock has slewed, by maxLead at most. Up to calmLead the
-//     media time of no picture is below that of the one before; beyond, segments may overlap by half of
-//     one, as long as the line became quicker by maxQuicker at most, and then a twentieth of the time. What
-//     lies ahead by more than maxLead is dropped, and with pictures those that refer to them.
+//     move it. No segment begins after the wall clock, and no part ends later than early after it, but for
+//     headStart where timestamps jump, and for what ends the publication. See "A line that recovers".
 //  6. What is held back is bounded: by one sample per track, by the interleave of sound, learned and at
 //     most maxLag, of audio by maxHeld before the first picture and by maxStand after one, by maxBurst, of
 //     the timeline and of arrival, of a publication that begins faster than real time, and by maxBytes of
@@ -42,6 +39,24 @@
 //     Begin and Flush do; what would need another break is dropped. Glitches, jumps, configurations and
 //     timestamps that stand still are paid of one budget; when that is spent Err says why, and what it
 //     still sends is dropped.
+//  8. A publication that is faster than real time by more than a twentieth is given up (Err) when it has run
+//     away for the second time: the longer it takes the slower it is, 30 s at twice the speed, 150 s at 1.2
+//     times, and about (2 maxLead + 2 maxQuicker) / (speed - 1.05) of it in general.
+//
+// # A line that recovers
+//
+// A queue of seconds may stand before a publisher from its first byte on. Nobody can tell it from a line that
+// is that slow, so what was captured at t is given the media time t + queue, which is when it arrived. When
+// the queue drains, what was captured later arrives at its true time, which was given out already. There is
+// no time for these pictures that is above that of those before, not in the future, and written at once: one
+// of the three has to give. Above those before is what danmaku rest on, and a media time in the future is
+// refused by rooms. So what is ahead waits here until its time has come: no picture is lost and no
+// discontinuity told; viewers are for a while as far behind as they were before, and up to maxLead of media
+// are held. Meanwhile the clock goes back by at most a picture with each segment (calmLead is made up in a
+// minute or so). What lies ahead by more than calmLead is made up at once: segments overlap by up to half of
+// one then, by maxQuicker in all, and by a twentieth of the time from then on, since nobody wants to be five
+// seconds late for minutes. What lies ahead by more than maxLead is dropped, and with pictures those that
+// refer to them.
 //
 // It fails in Begin, with fault.Invalid, on tracks whose configuration cannot be read, and in Err.
 package segmenter
