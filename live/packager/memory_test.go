@@ -91,8 +91,8 @@ func TestInitSegmentsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// TestInitSegmentsThatGo are the oldest, no more of them than must, and none that a segment in memory needs or
-// that the next one will.
+// TestInitSegmentsThatGo are the oldest, no more of them than must, and none that a segment in memory needs
+// or that the next one will.
 func TestInitSegmentsThatGo(t *testing.T) {
 	for _, c := range []struct {
 		name  string
