@@ -1,10 +1,11 @@
 // Package live carries live media between the one who publishes and those who read: a Stream is one
 // publication from its start to its end.
 //
-// A Stream owns its tracks and a bounded ring of the newest Units, outside all mailboxes. One goroutine
-// writes (an ingest connection), any number read, each at its own pace through its own Reader; the packager
-// is one of them. Whoever holds the Stream may close it, with a reason that everybody else sees: the ingest
-// when the publisher is gone, the owner of the channel when another takes over.
+// A Stream owns its tracks, which may change with a unit, and a bounded ring of the newest Units, outside
+// all mailboxes. One goroutine writes (an ingest connection), any number read, each at its own pace through
+// its own Reader; the packager is one of them. Whoever holds the Stream may close it, with a reason that
+// everybody else sees: the ingest when the publisher is gone, the owner of the channel when another takes
+// over.
 //
 // Promises:
 //

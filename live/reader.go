@@ -12,12 +12,18 @@ type Reader struct {
 	stream  *Stream
 	signal  chan struct{}
 	next    uint64
-	seek    bool // units are passed over until decoding can start
+	seek    bool   // units are passed over until decoding can start
+	tracks  change // of the last unit it gave
 	skipped atomic.Uint64
 }
 
-// Next gives the next unit, waiting for it if there is none. The unit is shared: only read it. It fails
-// with the context's error or, behind the last unit, with the reason for which the stream ended.
+// Tracks are those of the last unit that Next gave, at first of the unit to come. The goroutine of Next may
+// ask.
+func (r *Reader) Tracks() []media.Track { return r.tracks.tracks }
+
+// Next gives the next unit, waiting for it if there is none. The first one that has other tracks than the
+// last has them in Tracks, whatever was skipped. The unit is shared: only read it. It fails with the
+// context's error or, behind the last unit, with the reason for which the stream ended.
 func (r *Reader) Next(ctx context.Context) (media.Unit, error) {
 	for {
 		u, ok, err := r.take()
@@ -53,6 +59,10 @@ func (r *Reader) take() (media.Unit, bool, error) {
 		return media.Unit{}, false, s.mu.err
 	}
 	u := s.mu.ring[r.next%uint64(len(s.mu.ring))]
+	u.Tracks = nil
+	if c := s.tracksAt(r.next); c.from != r.tracks.from {
+		r.tracks, u.Tracks = *c, c.tracks
+	}
 	r.next++
 	return u, true, nil
 }

@@ -28,14 +28,15 @@ const (
 
 // Stream is one publication. Its methods are safe for concurrent use, except that only one goroutine writes.
 type Stream struct {
-	id     id.Stream
-	tracks []media.Track
-	video  bool
-	done   chan struct{}
-	limit  int
+	id    id.Stream
+	done  chan struct{}
+	limit int
 
 	mu struct {
 		sync.Mutex
+		tracks  []media.Track
+		video   bool
+		changes []change     // of the tracks: those the ring still has, and the one before
 		ring    []media.Unit // unit n lies at n % len
 		tail    uint64       // the oldest unit held
 		head    uint64       // the next unit
@@ -47,27 +48,49 @@ type Stream struct {
 	}
 }
 
-// NewStream makes an open Stream. The tracks must be valid and are not changed afterwards.
+// change is that other tracks hold from a unit on.
+type change struct {
+	from   uint64
+	tracks []media.Track
+}
+
+// NewStream makes an open Stream. The tracks must be valid, and their slice is not changed afterwards.
 func NewStream(sid id.Stream, tracks []media.Track) *Stream {
 	return newStream(sid, tracks, maxUnits, maxBytes)
 }
 
 func newStream(sid id.Stream, tracks []media.Track, units, limit int) *Stream {
-	s := &Stream{id: sid, tracks: tracks, done: make(chan struct{}), limit: limit}
-	for _, t := range tracks {
-		s.video = s.video || t.Config.Codec.Video()
-		s.mu.configs = append(s.mu.configs, t.Config)
-	}
+	s := &Stream{id: sid, done: make(chan struct{}), limit: limit}
+	s.use(tracks)
 	s.mu.ring = make([]media.Unit, units)
 	s.mu.readers = make(map[*Reader]struct{})
 	return s
 }
 
+// use makes tracks the ones that hold from the next unit on. The caller holds the lock.
+func (s *Stream) use(tracks []media.Track) {
+	m := &s.mu
+	m.tracks, m.video, m.configs = tracks, false, nil
+	for _, t := range tracks {
+		m.video = m.video || t.Config.Codec.Video()
+		m.configs = append(m.configs, t.Config)
+	}
+	m.changes = append(m.changes, change{m.head, tracks})
+	for len(m.changes) > 1 && m.changes[1].from <= m.tail {
+		m.changes = m.changes[1:]
+	}
+}
+
 // ID is the publication's identity.
 func (s *Stream) ID() id.Stream { return s.id }
 
-// Tracks are what the publication consists of, as it began. Do not change them.
-func (s *Stream) Tracks() []media.Track { return s.tracks }
+// Tracks are what the publication consists of, at last; what it consisted of before its readers are told
+// with the units. Do not change them.
+func (s *Stream) Tracks() []media.Track {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.tracks
+}
 
 // Configs are the newest configurations of the tracks, in their order.
 func (s *Stream) Configs() []*media.Config {
@@ -77,17 +100,25 @@ func (s *Stream) Configs() []*media.Config {
 }
 
 // Write adds a unit and wakes the readers that wait for it; it never waits itself. The unit and what it
-// points to must not be changed afterwards. It fails with ErrClosed, or fault.Invalid code "no_track".
+// points to must not be changed afterwards, and its Tracks, if it has some, must be valid. It fails with
+// ErrClosed, or fault.Invalid code "no_track".
 func (s *Stream) Write(u media.Unit) error {
-	if u.Track < 0 || u.Track >= len(s.tracks) {
-		return fault.New(fault.Invalid, "no_track", "the unit belongs to no track of the stream")
-	}
 	size := u.Size()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := &s.mu
 	if m.err != nil {
 		return ErrClosed
+	}
+	tracks := m.tracks
+	if u.Tracks != nil {
+		tracks = u.Tracks
+	}
+	if u.Track < 0 || u.Track >= len(tracks) || len(tracks) < len(m.tracks) {
+		return fault.New(fault.Invalid, "no_track", "the unit belongs to no track of the stream, or leaves one out")
+	}
+	if u.Tracks != nil {
+		s.use(tracks)
 	}
 	n := uint64(len(m.ring))
 	for m.head-m.tail == n || (m.bytes+size > s.limit && m.tail < m.head) {
@@ -159,16 +190,16 @@ func (s *Stream) Stats() Stats {
 // NewReader makes a Reader that starts at the newest picture from which decoding can start, or, when there
 // is none yet, with the next one. Close it.
 func (s *Stream) NewReader() *Reader {
-	r := &Reader{stream: s, signal: make(chan struct{}, 1), seek: s.video}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.next = s.mu.head
+	r := &Reader{stream: s, signal: make(chan struct{}, 1), seek: s.mu.video, next: s.mu.head}
 	for n := s.mu.head; n > s.mu.tail; n-- {
 		if s.entry(n - 1) {
 			r.next = n - 1
 			break
 		}
 	}
+	r.tracks = *s.tracksAt(r.next)
 	s.mu.readers[r] = struct{}{}
 	return r
 }
@@ -176,5 +207,14 @@ func (s *Stream) NewReader() *Reader {
 // entry reports whether reading can start at unit n. The caller holds the lock.
 func (s *Stream) entry(n uint64) bool {
 	u := &s.mu.ring[n%uint64(len(s.mu.ring))]
-	return u.Entry() && (!s.video || s.tracks[u.Track].Config.Codec.Video())
+	return u.Entry() && (!s.mu.video || s.mu.tracks[u.Track].Config.Codec.Video())
+}
+
+// tracksAt tells which tracks hold at unit n. The caller holds the lock.
+func (s *Stream) tracksAt(n uint64) *change {
+	c := s.mu.changes
+	for len(c) > 1 && c[1].from <= n {
+		c = c[1:]
+	}
+	return &c[0]
 }

@@ -211,6 +211,42 @@ func TestAReaderStartsAtAGradualRefresh(t *testing.T) {
 	}
 }
 
+// TestTracksChange: every reader learns which tracks hold with the first unit that has them, whatever it
+// missed, and one that comes later begins with them.
+func TestTracksChange(t *testing.T) {
+	sound, both := []media.Track{mediatest.Audio()}, []media.Track{mediatest.Audio(), mediatest.Video()}
+	s := newStream(id.NewStream(), sound, 8, 1000)
+	follows, sleeps := s.NewReader(), s.NewReader()
+	write(t, s, media.Unit{DTS: 1, Key: true}, media.Unit{DTS: 2, Key: true})
+	write(t, s, media.Unit{Track: 1, DTS: 3, Key: true, Tracks: both}, media.Unit{DTS: 4, Key: true})
+	if got := drain(follows); len(got) != 4 || got[0].Tracks != nil || len(got[2].Tracks) != 2 || got[3].Tracks != nil {
+		t.Errorf("who follows gets %+v", got)
+	}
+	late := s.NewReader()
+	if got := drain(late); len(late.Tracks()) != 2 || len(got) != 2 || got[0].Track != 1 || got[0].Tracks != nil {
+		t.Errorf("who comes later gets %+v", got)
+	}
+	for i := range 3 { // again and again, beyond what the ring holds
+		write(t, s, media.Unit{DTS: 5, Key: true, Tracks: both}, media.Unit{Track: 1, DTS: 6, Key: true})
+		for range 9 {
+			write(t, s, media.Unit{DTS: time.Duration(7 + i)})
+		}
+	}
+	write(t, s, media.Unit{Track: 1, DTS: 20, Key: true})
+	if got := drain(sleeps); len(got) != 1 || got[0].DTS != 20 || len(got[0].Tracks) != 2 || len(sleeps.Tracks()) != 2 {
+		t.Errorf("who sleeps gets %+v", got)
+	}
+	if n := len(s.mu.changes); n > 2 {
+		t.Errorf("%d changes are remembered", n)
+	}
+	if err := s.Write(media.Unit{Tracks: sound}); fault.CodeOf(err) != "no_track" {
+		t.Errorf("a track is left out: %v", err)
+	}
+	if c := s.Configs(); len(c) != 2 || !c[1].Codec.Video() {
+		t.Errorf("the configurations are %v", c)
+	}
+}
+
 // TestReadersAgainstAModel holds promises 1 and 2 for any order of writes and reads.
 func TestReadersAgainstAModel(t *testing.T) {
 	units := mediatest.Source{Sound: true, GOP: 7}.Units(time.Minute)

@@ -16,7 +16,8 @@ package media
 
 import "time"
 
-// Track describes one elementary medium of a Stream. A track's index in its Stream is its identity.
+// Track describes one elementary medium of a Stream. A track's index in its Stream is its identity, whatever
+// becomes of its Config.
 type Track struct {
 	// Config is what the first unit needs; units bring later ones.
 	Config *Config
@@ -40,6 +41,9 @@ type Unit struct {
 	Gradual bool
 	// Config is set on the unit from which it holds, in place of the track's last one.
 	Config *Config
+	// Tracks is set on the unit from which the publication has others than before: all that it has then. It
+	// begins anew with that unit. A track keeps its index, and remains one of pictures or of sound.
+	Tracks []Track
 	// Data is what the unit consists of, in the form of its codec: see the constants of Codec.
 	Data [][]byte
 	// Arrival is when the last byte was taken off the network, before anything could block.

@@ -77,8 +77,10 @@ func (p *Packager) Attach(s *live.Stream) error {
 	if p.Ended() {
 		return fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 	}
-	events, err := p.cutter.Begin(s.Tracks())
+	r := s.NewReader()
+	events, err := p.cutter.Begin(r.Tracks())
 	if err != nil {
+		r.Close()
 		return err
 	}
 	p.publish(events, time.Time{})
@@ -87,7 +89,7 @@ func (p *Packager) Attach(s *live.Stream) error {
 	p.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	p.pump.stop, p.pump.done = cancel, make(chan struct{})
-	go p.run(ctx, s, s.NewReader(), p.pump.done)
+	go p.run(ctx, s, r, p.pump.done)
 	return nil
 }
 

@@ -134,6 +134,13 @@ func (c *clock) restart(end time.Duration, n int) {
 	c.tracks = make([]delays, n)
 }
 
+// grow makes room for tracks that join.
+func (c *clock) grow(n int) {
+	for len(c.tracks) < n {
+		c.tracks = append(c.tracks, delays{})
+	}
+}
+
 // observe takes the arrival of a unit of a track that is to be presented at t of the timeline.
 func (c *clock) observe(track int, arrival time.Time, t time.Duration) {
 	d := arrival.Sub(c.start) - t

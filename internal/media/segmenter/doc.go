@@ -24,10 +24,10 @@
 //     missing there. A picture lasts until the next, for maxStand at most; parts in which nothing begins
 //     hold nothing.
 //  4. Sequence numbers rise by one over reconnects, also to another process (Resume), jumps of the
-//     timestamps, changes of the configuration, times longer than maxStand in which nothing came, and
-//     pictures that stay away from sound for maxStand; each of these, and nothing else, sets Discontinuity on
-//     the next segment. Playback then goes on with a picture from which decoding can start, if the distance
-//     of the last two says that one comes in time. No input ends the broadcast.
+//     timestamps, changes of the configuration or of the tracks, times longer than maxStand in which nothing
+//     came, and pictures that stay away from sound for maxStand; each of these, and nothing else, sets
+//     Discontinuity on the next segment. Playback then goes on with a picture from which decoding can start,
+//     if the distance of the last two says that one comes in time. No input ends the broadcast.
 //  5. Media time (Open.Media) rises from segment to segment; a timestamp or two that make no sense do not
 //     move it. No segment begins after the wall clock, and no part ends later than early after it, but for
 //     headStart where timestamps jump, and for what ends the publication. See "A line that recovers".
@@ -36,9 +36,9 @@
 //     the timeline and of arrival, of a publication that begins faster than real time, and by maxBytes of
 //     pictures. A picture whose time would have to be moved by more than maxBack is dropped.
 //  7. A publication breaks at most once in SegmentMin of arrival, but for pictures that come back and what
-//     Begin and Flush do; what would need another break is dropped. Glitches, jumps, configurations and
-//     timestamps that stand still are paid of one budget; when that is spent Err says why, and what it
-//     still sends is dropped.
+//     Begin, Flush and other tracks do; what would need another break is dropped. Glitches, jumps,
+//     configurations, tracks and timestamps that stand still are paid of one budget; when that is spent Err
+//     says why, and what it still sends is dropped.
 //  8. A publication that is faster than real time by more than a twentieth is given up (Err) when it has run
 //     away for the second time: the longer it takes the slower it is, 30 s at twice the speed, 150 s at 1.2
 //     times, and about (2 maxLead + 2 maxQuicker) / (speed - 1.05) of it in general.

@@ -343,7 +343,7 @@ func TestAnythingGoes(t *testing.T) {
 		units := src.Units(20 * time.Second)
 		for range rapid.IntRange(0, 6).Draw(r, "faults") {
 			i := rapid.IntRange(0, len(units)-1).Draw(r, "at")
-			switch rapid.IntRange(0, 4).Draw(r, "fault") {
+			switch rapid.IntRange(0, 5).Draw(r, "fault") {
 			case 0:
 				ms := rapid.IntRange(-7_200_000, 7_200_000).Draw(r, "ms")
 				mediatest.Shift(units, i, time.Duration(ms)*time.Millisecond)
@@ -354,6 +354,8 @@ func TestAnythingGoes(t *testing.T) {
 			case 3:
 				n := min(len(units), i+rapid.IntRange(1, 200).Draw(r, "lost"))
 				units = append(units[:i], units[n:]...)
+			case 5:
+				units[i].Tracks = rapid.SampledFrom([][]media.Track{src.Tracks(), {mediatest.Audio(), mediatest.Video()}, {mediatest.Video()}, {{}}}).Draw(r, "tracks")
 			case 4:
 				for k := i; k < min(len(units), i+rapid.IntRange(1, 200).Draw(r, "sets")); k++ {
 					units[k].Config = mediatest.Config(mediatest.SPS(), alternating(k))

@@ -3,7 +3,6 @@ package segmenter
 import (
 	"time"
 
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/fmp4"
 )
@@ -98,39 +97,16 @@ func (g *Segmenter) Counters() Counters { return g.count }
 // Begin announces a publication. One that follows another ends that one as Flush does, continues its
 // sequence numbers and opens with a discontinuity. The first video and the first audio track are used.
 func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
-	video, audio := -1, -1
-	for i, t := range tracks {
-		if err := t.Config.Validate(); err != nil {
-			return nil, err
-		}
-		switch picture := t.Config.Codec.Video(); {
-		case picture && video < 0:
-			video = i
-		case !picture && audio < 0:
-			audio = i
-		}
-	}
-	if video < 0 && audio < 0 {
-		return nil, fault.New(fault.Invalid, "no_tracks", "the publication has no track")
+	video, audio, err := choose(tracks)
+	if err != nil {
+		return nil, err
 	}
 	out := g.Flush()
-	end := g.tail()
 	g.clock.restart(g.write.from, len(tracks))
 	g.budget.restart()
-	g.lag, g.heard = interleave{}, time.Time{}
-	g.videoTrack, g.audioTrack = video, audio
-	g.pictures, g.publishes = video >= 0, true
 	g.line.restart(len(tracks))
-	g.tracks = g.tracks[:0]
-	if video >= 0 {
-		g.tracks = append(g.tracks, tracks[video])
-		g.video.restart(tracks[video].Config, len(g.tracks), end)
-	}
-	if audio >= 0 {
-		g.tracks = append(g.tracks, tracks[audio])
-		g.audio.restart(tracks[audio].Config, len(g.tracks), end)
-	}
-	g.configure()
+	g.publishes, g.heard = true, time.Time{}
+	g.use(tracks, video, audio)
 	return out, nil
 }
 
@@ -138,8 +114,11 @@ func (g *Segmenter) Begin(tracks []media.Track) ([]Event, error) {
 // call.
 func (g *Segmenter) Push(u media.Unit) []Event {
 	g.write.events = g.write.events[:0]
+	if u.Tracks != nil && g.publishes && g.budget.err == nil {
+		g.change(&u)
+	}
 	if !g.publishes || g.budget.err != nil || (u.Track != g.videoTrack && u.Track != g.audioTrack) || len(u.Data) == 0 {
-		return nil
+		return g.write.events
 	}
 	g.now = u.Arrival
 	if g.heard.IsZero() {

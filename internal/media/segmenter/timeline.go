@@ -75,6 +75,13 @@ func (l *timeline) restart(n int) {
 	l.placed, l.lanes, l.ran = false, make([]lane, n), ran{}
 }
 
+// grow makes room for tracks that join.
+func (l *timeline) grow(n int) {
+	for len(l.lanes) < n {
+		l.lanes = append(l.lanes, lane{})
+	}
+}
+
 // push maps a unit and appends it, and what it confirmed, to dst.
 func (l *timeline) push(u media.Unit, dst []timed) []timed {
 	if !l.placed {

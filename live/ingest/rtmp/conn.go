@@ -214,7 +214,7 @@ func (c *conn) publish(s *live.Stream, d *detector) (err error) {
 		}
 	}()
 	c.guard.idle = c.cfg.Idle
-	to := newToStream(s.Tracks(), c.cfg.Metrics)
+	to := newToStream(s.Tracks(), c.cfg.Metrics, s.Unreadable)
 	for _, m := range d.waiting {
 		if err := c.write(s, to, m); err != nil {
 			return err

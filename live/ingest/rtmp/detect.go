@@ -12,8 +12,9 @@ import (
 
 const (
 	// patience is how long the second track is awaited after the first media message when nothing tells
-	// that there is none.
+	// that there is none, and trust how long when metadata tell that it comes. It joins later all the same.
 	patience = time.Second
+	trust    = 3 * time.Second
 	// maxWaiting bounds the messages held until the tracks are known, maxWaitingBytes what they weigh: an
 	// access unit may have maxMessage, so that the number alone would allow gigabytes.
 	maxWaiting      = 512
@@ -70,7 +71,11 @@ func (d *detector) push(m arrived) (known bool, err error) {
 // decided judges what is known now.
 func (d *detector) decided(now time.Time) (bool, error) {
 	some := d.video != nil || d.audio != nil
-	late := !d.first.IsZero() && now.Sub(d.first) >= patience
+	wait := patience
+	if d.declared {
+		wait = trust
+	}
+	late := !d.first.IsZero() && now.Sub(d.first) >= wait
 	switch {
 	case d.video != nil && d.audio != nil:
 		return true, nil

@@ -53,3 +53,29 @@ func TestWaitingIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// TestATrackIsAwaited: for a second where nothing announces it, for three where metadata do.
+func TestATrackIsAwaited(t *testing.T) {
+	sound := &message.Audio{
+		Codec: message.CodecMPEG4Audio, AACType: message.AudioAACTypeConfig,
+		AACConfig: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2},
+	}
+	for _, c := range []struct {
+		declared bool
+		known    time.Duration
+	}{{false, time.Second}, {true, 3 * time.Second}} {
+		d := &detector{declared: c.declared, wantVideo: true, wantAudio: true}
+		for at := time.Duration(0); ; at += 100 * time.Millisecond {
+			known, err := d.push(arrived{sound, time.Unix(1, 0).Add(at), 100, nil, false})
+			if err != nil || at > c.known {
+				t.Fatalf("declared %v: after %v it is not known, %v", c.declared, at, err)
+			}
+			if known {
+				if at != c.known {
+					t.Errorf("declared %v: known after %v, want %v", c.declared, at, c.known)
+				}
+				break
+			}
+		}
+	}
+}

@@ -30,8 +30,8 @@
 //     was done.
 //  3. Key pictures carry in band what their decoder needs, and can be started at: of open groups of H.264
 //     the pictures in front of them are left out. Another configuration of the same video codec is set on
-//     the unit from which it holds. Another codec, or another configuration of the audio, ends
-//     the publication in words.
+//     the unit from which it holds. A publication goes on with another codec, another sound or a track that
+//     comes late, from its next key picture (turn.go).
 //  4. A publisher that sends nothing for Config.Idle is closed. One whose Stream was closed by somebody
 //     else is told why and closed. Every Begin is followed by one End.
 //  5. No input ends the process: a panic of the library ends its connection and is counted. A message that

@@ -35,7 +35,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		passed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "barrage_rtmp_passed_over_total",
-			Help: "Messages passed over: bad_unit for a malformed access unit, unreadable for a message that is not what its type says, other_track for a track that was not announced, leading for a picture that no decoder could show that starts at the key picture it follows.",
+			Help: "Messages passed over: bad_unit for a malformed access unit, unreadable for a message that is not what its type says, other_track for a track of which nothing was said yet, awaits_key for sound or pictures of another format that wait for a key picture, leading for a picture that no decoder could show that starts at the key picture it follows.",
 		}, []string{"why"}),
 	}
 	r.MustRegister(m.conns, m.accepted, m.closed, m.bytes, m.detect, m.passed)

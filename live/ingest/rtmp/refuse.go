@@ -24,7 +24,7 @@ func status(err error) string {
 		return "NetStream.Play.Failed"
 	case errors.Is(err, live.ErrTakenOver):
 		return "NetStream.Publish.BadName"
-	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == errReconfigured.Code, e.Code == "codec_changed", e.Code == "bad_video_config",
+	case e.Code == errCodec.Code, e.Code == errNoTracks.Code, e.Code == "bad_video_config",
 		e.Code == "bad_audio_config", e.Code == errProtocol.Code, e.Code == errBitrate.Code:
 		return "NetStream.Publish.Rejected"
 	}

@@ -3,24 +3,18 @@ package rtmp
 import (
 	"time"
 
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/media"
 )
 
-// The ends of a publication that changes what its readers cannot follow: the publisher comes back with the
-// new format. Other configurations of the same video codec are followed.
-var errReconfigured = fault.New(fault.Conflict, "audio_changed", "the audio format changed; publish again")
-
-func errOther(was, now media.Codec) error {
-	return fault.Newf(fault.Conflict, "codec_changed", "the codec changed from %s to %s; publish again", was.Title(), now.Title())
-}
-
 // toStream makes Units of messages.
 type toStream struct {
-	video, audio int // indexes of the tracks, or -1
-	pictures     *media.Pictures
-	sound        *media.Config
-	lengths      int // of NAL units, as the last header said
+	tracks   []media.Track // those that the stream knows
+	video    int           // indexes, or -1
+	audio    int
+	pictures *media.Pictures
+	sound    *media.Config
+	turn     turn
+	lengths  int // of NAL units, as the last header said
 	// sliced says that the slices of a picture come in messages of their own: from then on a picture is held
 	// until the next one begins.
 	sliced  bool
@@ -28,6 +22,8 @@ type toStream struct {
 	before  picture       // what came in messages of its own before the picture to come
 	last    time.Duration // DTS of the last picture
 	metrics *Metrics
+	// unreadable hears when something came that cannot be read.
+	unreadable func(arrival time.Time)
 }
 
 // picture is one that may not be complete.
@@ -41,8 +37,8 @@ type picture struct {
 // all.
 const maxSlices = 256
 
-func newToStream(tracks []media.Track, m *Metrics) *toStream {
-	t := &toStream{video: -1, audio: -1, last: -1, metrics: m}
+func newToStream(tracks []media.Track, m *Metrics, unreadable func(arrival time.Time)) *toStream {
+	t := &toStream{tracks: tracks, video: -1, audio: -1, last: -1, metrics: m, unreadable: unreadable}
 	for i := range tracks {
 		if c := tracks[i].Config; c.Codec.Video() {
 			t.video, t.pictures = i, media.NewPictures(c)
@@ -59,61 +55,86 @@ func (t *toStream) unit(m arrived) (u media.Unit, ok bool, err error) {
 	switch {
 	case err != nil || !ok:
 		return u, false, err
-	case !t.known(p.codec):
-		t.pass("other_track")
-		return u, false, nil
-	}
-	if was := t.codec(p.codec); was != p.codec {
-		return u, false, errOther(was, p.codec)
-	}
-	if p.header && p.codec.Video() {
-		t.lengths = p.lengths
-		u, ok = t.release() // it is of the configuration before
-		return u, ok, t.configure(p.config)
-	}
-	if p.header {
-		return u, false, t.configure(p.config)
-	}
-	t.metrics.bytes.Add(float64(len(p.body)))
-	if p.codec.Video() {
-		p.lengths = t.lengths
-		u, ok = t.picture(m.at, &p)
-		return u, ok, nil
-	}
-	if u, ok = t.frame(m.at, &p); !ok {
-		t.pass("bad_unit")
+	case p.codec.Video():
+		u, ok = t.videoPiece(m.at, &p)
+	default:
+		u, ok = t.audioPiece(m.at, &p)
 	}
 	return u, ok, nil
 }
 
+func (t *toStream) videoPiece(at time.Time, p *piece) (u media.Unit, ok bool) {
+	if p.header {
+		t.lengths = p.lengths
+		u, ok = t.release() // it is of the configuration before
+	} else {
+		t.metrics.bytes.Add(float64(len(p.body)))
+		p.lengths = t.lengths
+	}
+	if !t.follow(at, p) {
+		t.pass("other_track")
+		return u, ok
+	}
+	if p.header {
+		return u, ok
+	}
+	return t.picture(at, p)
+}
+
+// follow takes the configuration of the pictures to come, and reports whether one is known of this codec.
+func (t *toStream) follow(at time.Time, p *piece) bool {
+	same := t.pictures != nil && t.pictures.Config().Codec == p.codec
+	c := p.config
+	switch {
+	case same && c != nil:
+		t.pictures.Use(c)
+	case same:
+	case c == nil && !p.header: // it may say enough of itself
+		if data, ok := p.data(); ok {
+			c = media.ConfigOf(p.codec, data)
+		}
+	}
+	if same || c == nil {
+		return same
+	}
+	t.pictures = media.NewPictures(c)
+	if t.video < 0 {
+		t.video = len(t.tracks)
+	}
+	t.held, t.before, t.sliced, t.last = picture{}, picture{}, false, -1
+	t.turn.pictures = t.turn.begin(at, t.video >= len(t.tracks) || c.Codec != t.tracks[t.video].Config.Codec)
+	return true
+}
+
+func (t *toStream) audioPiece(at time.Time, p *piece) (u media.Unit, ok bool) {
+	switch {
+	case p.config != nil && !p.config.Equal(t.sound):
+		t.sound = p.config
+		if t.audio < 0 {
+			t.audio = len(t.tracks)
+		}
+		t.turn.sound = t.turn.begin(at, t.audio >= len(t.tracks) || !p.config.Equal(t.tracks[t.audio].Config))
+	case t.sound == nil || t.sound.Codec != p.codec:
+		t.pass("other_track")
+		return u, false
+	}
+	if p.header {
+		return u, false
+	}
+	t.metrics.bytes.Add(float64(len(p.body)))
+	if u, ok = t.frame(at, p); !ok {
+		t.bad(at)
+		return u, false
+	}
+	return t.turned(u)
+}
+
 func (t *toStream) pass(why string) { t.metrics.passed.WithLabelValues(why).Inc() }
 
-// known reports whether there is a track for a codec of this kind.
-func (t *toStream) known(c media.Codec) bool {
-	if c.Video() {
-		return t.video >= 0
-	}
-	return t.audio >= 0
-}
-
-// codec is that of the track for a codec of this kind.
-func (t *toStream) codec(c media.Codec) media.Codec {
-	if c.Video() {
-		return t.pictures.Config().Codec
-	}
-	return t.sound.Codec
-}
-
-// configure notes the configuration of the units to come; nil says nothing of them.
-func (t *toStream) configure(c *media.Config) error {
-	switch {
-	case c == nil:
-	case c.Codec.Video():
-		t.pictures.Use(c)
-	case !c.Equal(t.sound):
-		return errReconfigured
-	}
-	return nil
+// bad passes over what cannot be read.
+func (t *toStream) bad(at time.Time) {
+	t.pass("bad_unit")
+	t.unreadable(at)
 }
 
 // picture makes a unit of a picture, or of the one before when its slices come one by one.
@@ -121,7 +142,7 @@ func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
 	now := picture{media.Unit{Track: t.video, DTS: p.dts, PTS: p.pts, Arrival: at, Key: p.key}, nil, len(p.body)}
 	var ok bool
 	if now.data, ok = p.data(); !ok {
-		t.pass("bad_unit")
+		t.bad(at)
 		return media.Unit{}, false
 	}
 	if p.codec.Prefixed() {
@@ -132,7 +153,7 @@ func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
 		case part == goesOn && p.dts == t.last:
 			t.sliced = true
 			if t.held.data == nil { // the first picture that comes so has gone, and its rest is lost
-				t.pass("bad_unit")
+				t.bad(at)
 				return media.Unit{}, false
 			}
 			t.add(&t.held, now)
@@ -157,7 +178,7 @@ func (t *toStream) picture(at time.Time, p *piece) (media.Unit, bool) {
 // add puts a message to others of a picture, unless that has too many.
 func (t *toStream) add(to *picture, p picture) {
 	if to.size+p.size > maxMessage || len(to.data)+len(p.data) > maxSlices {
-		t.pass("bad_unit")
+		t.bad(p.unit.Arrival)
 		return
 	}
 	to.data, to.size = append(to.data, p.data...), to.size+p.size
@@ -171,14 +192,14 @@ func (t *toStream) release() (media.Unit, bool) {
 		return media.Unit{}, false
 	}
 	if !t.pictures.Fill(&h.unit, h.data) {
-		t.pass("bad_unit")
+		t.bad(h.unit.Arrival)
 		return media.Unit{}, false
 	}
 	if t.pictures.Leading(&h.unit) {
 		t.pass("leading")
 		return media.Unit{}, false
 	}
-	return h.unit, true
+	return t.turned(h.unit)
 }
 
 func (t *toStream) frame(at time.Time, p *piece) (media.Unit, bool) {

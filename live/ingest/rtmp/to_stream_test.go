@@ -12,6 +12,10 @@ import (
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 )
 
+func made(tracks []media.Track) *toStream {
+	return newToStream(tracks, NewMetrics(prometheus.NewRegistry()), func(time.Time) {})
+}
+
 // TestAUnitHoldsWhatItsSizeSays: readers are kept apart from the publisher by so many bytes of units, so a
 // message must not be held for a unit that counts for less. A message that is nothing but its units is not
 // copied.
@@ -26,7 +30,7 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 		"units without a length":       {slices.Concat(make([]byte, 1<<20), idr), false},
 		"one of them after the others": {slices.Concat(idr, make([]byte, 4)), false},
 	} {
-		to := newToStream(mediatest.Source{}.Tracks(), NewMetrics(prometheus.NewRegistry()))
+		to := made(mediatest.Source{}.Tracks())
 		u, ok := to.picture(time.Now(), &piece{codec: media.H264, body: c.body})
 		if !ok || !u.Key {
 			t.Fatalf("%s: %v, %+v", name, ok, u)
@@ -36,7 +40,7 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 			t.Errorf("%s: the unit holds the message: %v", name, !c.held)
 		}
 	}
-	to := newToStream([]media.Track{{Config: mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())}}, NewMetrics(prometheus.NewRegistry()))
+	to := made([]media.Track{{Config: mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())}})
 	body := slices.Concat(sets, idr)
 	if u, ok := to.picture(time.Now(), &piece{codec: media.H264, body: body}); !ok || u.Config == nil {
 		t.Fatalf("new parameter sets are not seen: %+v", u)
@@ -50,7 +54,7 @@ func TestAUnitHoldsWhatItsSizeSays(t *testing.T) {
 // TestPicturesInSeveralMessages: where the slices of a picture come one by one, whole pictures go on, each
 // when the next one begins; the first one that came so has gone without its rest.
 func TestPicturesInSeveralMessages(t *testing.T) {
-	to := newToStream(mediatest.Source{}.Tracks(), NewMetrics(prometheus.NewRegistry()))
+	to := made(mediatest.Source{}.Tracks())
 	var got []media.Unit
 	show := func(at time.Duration, nals ...[]byte) {
 		var body []byte
@@ -94,7 +98,7 @@ func TestPicturesInSeveralMessages(t *testing.T) {
 // TestEachUnitInAMessage: an encoder that sends every NAL unit in a message of its own has as many pictures
 // as it says, with what stood before them; one that is held belongs to the configuration it came under.
 func TestEachUnitInAMessage(t *testing.T) {
-	to := newToStream(mediatest.Source{}.Tracks(), NewMetrics(prometheus.NewRegistry()))
+	to := made(mediatest.Source{}.Tracks())
 	const frame = 40 * time.Millisecond
 	var got []media.Unit
 	keep := func(u media.Unit, ok bool) {
@@ -111,11 +115,7 @@ func TestEachUnitInAMessage(t *testing.T) {
 		}
 	}
 	// The next configuration comes while a picture is held.
-	u, ok := to.release()
-	keep(u, ok)
-	if err := to.configure(mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())); err != nil {
-		t.Fatal(err)
-	}
+	keep(to.videoPiece(begin, &piece{codec: media.H264, header: true, config: mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())}))
 	if len(got) != 4 {
 		t.Fatalf("%d pictures", len(got))
 	}

@@ -216,6 +216,42 @@ func TestKeyPicturesOfOpenGroups(t *testing.T) {
 	}
 }
 
+// TestTracksThatComeLate: a camera that sends two seconds of sound before any picture, or pictures before any
+// sound, and one that changes the format of its sound, publish on in the connection they have.
+func TestTracksThatComeLate(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	p := publish(t, w, "a")
+	sound := func(at time.Duration) {
+		m := aac()
+		m.AACType, m.AACConfig, m.AU, m.DTS = message.AudioAACTypeAU, nil, []byte{1, 2, 3}, at
+		p.send(m)
+	}
+	p.send(metadata(0, 10))
+	p.send(aac())
+	sound(0)
+	r := reader(t, w, "a")
+	p.send(avc(mediatest.SPS(), mediatest.PPS()))
+	for i, u := range []media.Unit{{Key: true, Data: [][]byte{{0x65, 0x80}}}, {Data: [][]byte{{0x41, 0x9a, 0x80}}}} {
+		u.DTS = 2*time.Second + time.Duration(i)*40*time.Millisecond
+		u.PTS = u.DTS
+		if err := p.unit(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u := next(t, r); u.Track != 0 || u.Tracks != nil {
+		t.Errorf("the sound is %+v", u)
+	}
+	if u := next(t, r); u.Track != 1 || !u.Key || len(u.Tracks) != 2 {
+		t.Errorf("the first picture is %+v", u)
+	}
+	if u := next(t, r); u.Track != 1 || u.Tracks != nil {
+		t.Errorf("the second picture is %+v", u)
+	}
+	if s := w.Live("a"); len(s.Tracks()) != 2 || s.Err() != nil {
+		t.Errorf("the stream has %d tracks, %v", len(s.Tracks()), s.Err())
+	}
+}
+
 // TestPingsAndAcknowledgements: a client hears at its own request how much has come, and an answer to its
 // pings, whatever of what it sends the library never sees.
 func TestPingsAndAcknowledgements(t *testing.T) {

@@ -1,0 +1,155 @@
+package rtmp
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/internal/media/mediatest"
+)
+
+// encoder is a publication whose tracks change, on a clock of its own.
+type encoder struct {
+	to  *toStream
+	now time.Time
+	got []media.Unit
+}
+
+func (e *encoder) keep(u media.Unit, ok bool) {
+	if ok {
+		e.got = append(e.got, u)
+	}
+}
+
+// second sends a second of sound, and of pictures of a codec if it is not empty; the first is a key picture
+// if key.
+func (e *encoder) second(sound, picture media.Codec, key bool) {
+	for i := range 10 {
+		if picture != "" {
+			body := []byte{0, 0, 0, 3, 0x41, 0x9a, 0x80}
+			switch {
+			case picture == media.VP9 && i == 0 && key:
+				body = []byte{0x82, 0x49, 0x83, 0x42, 0x00, 0x13, 0xf0, 0x0b, 0x36, 0x00}
+			case picture == media.VP9:
+				body = []byte{0x86, 0, 0}
+			case i == 0 && key:
+				body[4] = 0x65
+			}
+			at := time.Duration(e.now.UnixNano())
+			e.keep(e.to.videoPiece(e.now, &piece{codec: picture, dts: at, pts: at, body: body}))
+		}
+		if sound != "" {
+			e.keep(e.to.audioPiece(e.now, &piece{codec: sound, dts: time.Duration(e.now.UnixNano()), body: []byte{0xfc, 1}}))
+		}
+		e.now = e.now.Add(100 * time.Millisecond)
+	}
+}
+
+func (e *encoder) header(c *media.Config) {
+	p := &piece{codec: c.Codec, header: true, config: c}
+	if c.Codec.Video() {
+		e.keep(e.to.videoPiece(e.now, p))
+	} else {
+		e.keep(e.to.audioPiece(e.now, p))
+	}
+}
+
+func mono(t *testing.T) *media.Config {
+	t.Helper()
+	c, err := media.NewAAC([]byte{0x12, 0x08})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestTracksChangeInOneConnection: a publication goes on with other tracks from the unit at which readers can
+// begin anew; nothing of the other track is lost, and nothing of the new one comes before.
+func TestTracksChangeInOneConnection(t *testing.T) {
+	video, sound := mediatest.Video(), mediatest.Audio()
+	for name, c := range map[string]struct {
+		tracks []media.Track
+		send   func(e *encoder)
+		units  []int // of each track
+		turns  []int // units that have Tracks
+		last   []media.Codec
+	}{
+		"sound of another format waits for a key picture": {[]media.Track{video, sound}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true)
+			e.header(mono(t))
+			e.second(media.AAC, media.H264, false)
+			e.second(media.AAC, media.H264, true)
+		}, []int{30, 20}, []int{30}, []media.Codec{media.H264, media.AAC}},
+		"but not for ever": {[]media.Track{video, sound}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true)
+			e.header(mono(t))
+			for range 7 {
+				e.second(media.AAC, media.H264, false)
+			}
+		}, []int{80, 20}, []int{81}, []media.Codec{media.H264, media.AAC}},
+		"sound alone changes at once": {[]media.Track{sound}, func(e *encoder) {
+			e.second(media.AAC, "", false)
+			e.header(mono(t))
+			e.second(media.AAC, "", false)
+		}, []int{20}, []int{10}, []media.Codec{media.AAC}},
+		"but once a second": {[]media.Track{sound}, func(e *encoder) {
+			e.header(mono(t))
+			e.second(media.AAC, "", false)
+			e.header(sound.Config)
+			e.second(media.AAC, "", false)
+			e.header(mono(t))
+			e.header(sound.Config)
+			e.second(media.AAC, "", false)
+		}, []int{30}, []int{0, 10}, []media.Codec{media.AAC}},
+		"a format that comes back before it counted": {[]media.Track{video, sound}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true)
+			e.header(mono(t))
+			e.header(sound.Config)
+			e.second(media.AAC, media.H264, true)
+		}, []int{20, 20}, nil, []media.Codec{media.H264, media.AAC}},
+		"pictures join": {[]media.Track{sound}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true) // of which nothing is known
+			e.header(video.Config)
+			e.second(media.AAC, media.H264, false)
+			e.second(media.AAC, media.H264, true)
+		}, []int{30, 10}, []int{20}, []media.Codec{media.AAC, media.H264}},
+		"pictures join that say themselves what they are": {[]media.Track{sound}, func(e *encoder) {
+			e.second(media.AAC, "", false)
+			e.second(media.AAC, media.VP9, true)
+		}, []int{20, 10}, []int{10}, []media.Codec{media.AAC, media.VP9}},
+		"sound joins": {[]media.Track{video}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true)
+			e.header(sound.Config)
+			e.second(media.AAC, media.H264, true)
+		}, []int{20, 10}, []int{10}, []media.Codec{media.H264, media.AAC}},
+		"another codec of pictures": {[]media.Track{video, sound}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true)
+			e.second(media.AAC, media.VP9, true)
+		}, []int{20, 20}, []int{20}, []media.Codec{media.VP9, media.AAC}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &encoder{to: made(c.tracks), now: mediatest.Epoch()}
+			c.send(e)
+			counts := make([]int, len(c.units))
+			var turns []int
+			known := c.tracks
+			for i, u := range e.got {
+				counts[u.Track]++
+				if u.Tracks != nil {
+					turns, known = append(turns, i), u.Tracks
+				}
+				if u.Track >= len(known) {
+					t.Fatalf("unit %d is of track %d of %d", i, u.Track, len(known))
+				}
+			}
+			var codecs []media.Codec
+			for _, k := range known {
+				codecs = append(codecs, k.Config.Codec)
+			}
+			if !slices.Equal(counts, c.units) || !slices.Equal(turns, c.turns) || !slices.Equal(codecs, c.last) {
+				t.Errorf("units %v, want %v; turns %v, want %v; %v", counts, c.units, turns, c.turns, codecs)
+			}
+		})
+	}
+}
