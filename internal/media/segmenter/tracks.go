@@ -49,7 +49,7 @@ func (g *Segmenter) change(u *media.Unit) {
 	if err != nil {
 		return
 	}
-	g.finish()
+	g.finish(0)
 	g.write.discontinue()
 	g.audio.queue = g.audio.queue[:0]
 	g.budget.pay(u.Arrival, breakCost, errConfigs)
