@@ -37,7 +37,7 @@
 // in which nothing came and a part was asked for, "packager_closed"; and those of the recording.
 //
 // Answering with a playlist that lacks what was asked for is against the letter of the draft (section
-// 6.2.5.2: defer or fail), and what players live with: hls.js gives up after three errors or three times ten
-// seconds of silence, so no broadcast would survive the silence of its publisher. Unchanged, they ask again
-// after half a target duration (section 6.3.4), for as long as it takes. A CDN must not keep such an answer.
+// 6.2.5.2: defer or fail), and what players live with. They give up after some errors or requests that hang
+// (hls.js 1.7: three of either), while an unchanged playlist is asked for again after half a target duration
+// (section 6.3.4), for as long as it takes. No cache may keep such an answer.
 package packager

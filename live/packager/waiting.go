@@ -101,8 +101,8 @@ func (p *Packager) join(d m3u8.Directives) (*group, *Snapshot, error) {
 }
 
 // patience is how much longer a group waits. What stands is shown when it has stood for a target duration
-// since the group began to wait: hls.js gives up after ten seconds without a first byte. A playlist without
-// a complete segment is no answer, see Playlist. The caller holds the lock.
+// since the group began to wait. A playlist without a complete segment is no answer, see Playlist. The
+// caller holds the lock.
 func (p *Packager) patience(g *group, s *Snapshot, now time.Time) time.Duration {
 	waited := now.Sub(g.since)
 	left := waitTargets*p.target - waited

@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// silence is longer than hls.js 1.7 lives when no request for a playlist is answered: it gives three of them
+// ten seconds each.
+const silence = 45 * time.Second
+
+// TestPlayersOutliveASilentPublisher stops a publisher in the middle, so that its connection stays and
+// nothing comes; the server gives it up after a while, and the broadcast waits. When another comes, our page
+// and plain hls.js go on in the document they are in, and hls.js had nothing to call fatal.
+func TestPlayersOutliveASilentPublisher(t *testing.T) {
+	s := start(t, t.TempDir(), "--live.grace", "3m")
+	st := s.streamer(t, "quiet")
+	publisher := exec.CommandContext(t.Context(), "ffmpeg", append(strings.Fields("-v error -nostdin -re -f lavfi -i testsrc2=size=640x360:rate=30"+
+		" -f lavfi -i sine=frequency=440 -c:v libx264 -preset ultrafast -tune zerolatency -g 30 -b:v 800k -c:a aac -f flv"), s.rtmp(st.Key))...)
+	if err := publisher.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- publisher.Wait() }()
+	await(t, "live", 30*time.Second, func() bool { return s.channel(t, "quiet").Live })
+	broadcast := s.channel(t, "quiet").Broadcast
+	players := openPlayers(t, s.url("/@quiet"), s.url("/live/quiet/index.m3u8"))
+	players.moving(t)
+
+	if err := publisher.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	pause(t.Context(), silence)
+	_ = publisher.Process.Kill()
+	<-ended
+	if state := s.channel(t, "quiet").State; state != "interrupted" {
+		t.Fatalf("after %v of silence the channel is %s", silence, state)
+	}
+	publish(t, s.rtmp(st.Key))
+	await(t, "live again", 30*time.Second, func() bool { return s.channel(t, "quiet").Live })
+	players.moving(t)
+	if now := s.channel(t, "quiet").Broadcast; now != broadcast {
+		t.Errorf("another broadcast goes on: %s, not %s", now, broadcast)
+	}
+}
+
+// players are our page and plain hls.js in browsers.
+type players struct {
+	in    io.Writer
+	lines *bufio.Scanner
+}
+
+func openPlayers(t *testing.T, room, playlist string) *players {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, "node", "silence.mjs", room, playlist)
+	cmd.Dir = "pages"
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, _ = io.WriteString(in, "end\n")
+		give := time.AfterFunc(10*time.Second, cancel)
+		_ = cmd.Wait()
+		give.Stop()
+		cancel()
+	})
+	return &players{in, bufio.NewScanner(out)}
+}
+
+// moving holds that the picture moves in all players, without anybody having loaded anything again.
+func (p *players) moving(t *testing.T) {
+	t.Helper()
+	if _, err := io.WriteString(p.in, "look\n"); err != nil {
+		t.Fatal(err)
+	}
+	if !p.lines.Scan() {
+		t.Fatalf("the browsers ended: %v", p.lines.Err())
+	}
+	var seen []struct {
+		Name         string
+		Moving, Same bool
+		At           float64
+		Errors       []struct {
+			Details string
+			Fatal   bool
+		}
+		Faults []string
+	}
+	if err := json.Unmarshal(p.lines.Bytes(), &seen); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s", p.lines.Bytes())
+	for _, s := range seen {
+		if !s.Moving || !s.Same || len(s.Faults) > 0 {
+			t.Errorf("%s: %+v", s.Name, s)
+		}
+		for _, e := range s.Errors {
+			if e.Fatal {
+				t.Errorf("%s gave up: %s", s.Name, e.Details)
+			}
+		}
+	}
+}
