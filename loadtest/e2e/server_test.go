@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if os.Getenv(besideVariable) != "" {
+		return serveBeside()
+	}
 	if binary = os.Getenv("BARRAGE_BINARY"); binary == "" {
 		dir, err := os.MkdirTemp("", "barrage-e2e")
 		if err != nil {
