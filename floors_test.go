@@ -82,7 +82,7 @@ func owners() []housetest.Owner {
 	return []housetest.Owner{
 		{Imports: "github.com/asynkron/protoactor-go", Folders: []string{"cluster"}, Why: "actors are written against cluster.Turn"},
 		{Imports: "github.com/lesismal/nbio", Folders: []string{"gateway/socket/ws"}, Why: "one event loop, seen by one package"},
-		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp", "internal/media/rtmptest"}, Why: "a protocol stays with its adapter and its tests"},
+		{Imports: "github.com/bluenviron/gortmplib", Folders: []string{"live/ingest/rtmp", "internal/media/rtmptest", "loadtest/e2e"}, Why: "a protocol stays with its adapter and its tests"},
 		{Imports: "github.com/bluenviron/mediacommon/v2", Folders: []string{"internal/media", "live/ingest"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
 		{Imports: "github.com/Eyevinn/mp4ff", Folders: []string{"internal/media"}, Tests: true, Why: "elsewhere media are Tracks and Units"},
 		{Imports: "github.com/cockroachdb/pebble/v2", Folders: []string{"storage/table/pebbletable"}, Tests: true, Why: "elsewhere it is a table"},
@@ -99,7 +99,7 @@ func owners() []housetest.Owner {
 		{Imports: "github.com/google/go-cmp", Tests: true, Why: "an instrument of tests"},
 		{Imports: "go.uber.org/goleak", Tests: true, Why: "an instrument of tests"},
 		{Imports: "pgregory.net/rapid", Tests: true, Why: "an instrument of tests"},
-		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/caller", "internal/fault", "internal/metrics", "internal/problem", "internal/wire/wireclient", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
+		{Imports: "net/http", Folders: []string{"gateway", "live/egress", "internal/caller", "internal/fault", "internal/metrics", "internal/problem", "internal/wire/wireclient", "loadtest/viewers", "."}, Tests: true, Why: "HTTP is spoken at the edge"},
 		{Imports: "os/exec", Folders: []string{"."}, Tests: true, Why: "child processes have one owner"},
 	}
 }

@@ -195,9 +195,23 @@ func (m *memory) get(n Name) []byte {
 	return nil
 }
 
-// inMemory makes bytes an object that can be read and closed.
-type inMemory struct{ *bytes.Reader }
+// Held is an object in memory. It can be read like any, and gives its bytes as they are to who sends them.
+type Held struct {
+	*bytes.Reader
+	body []byte
+}
 
-func (inMemory) Close() error { return nil }
+// NewHeld makes an object of bytes, which must not be changed.
+func NewHeld(b []byte) *Held { return &Held{bytes.NewReader(b), b} }
 
-func open(b []byte) io.ReadSeekCloser { return inMemory{bytes.NewReader(b)} }
+// Close implements io.Closer.
+func (*Held) Close() error { return nil }
+
+// Next gives the bytes at the place that is read, at most n, and moves it behind them. They must not be
+// changed.
+func (h *Held) Next(n int64) []byte {
+	at := h.Size() - int64(h.Len())
+	end := min(h.Size(), at+n)
+	_, _ = h.Seek(end, io.SeekStart) // within the bytes it does not fail
+	return h.body[at:end]
+}

@@ -97,7 +97,7 @@ func (p *Packager) Open(ctx context.Context, n Name) (io.ReadSeekCloser, error) 
 		}
 	}
 	if b != nil {
-		return open(b), nil
+		return NewHeld(b), nil
 	}
 	var m *recording.Media
 	var err error

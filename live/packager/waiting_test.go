@@ -69,23 +69,37 @@ func TestWaitingEnds(t *testing.T) {
 		want string // code of a refusal, or what the playlist is
 		at   time.Duration
 	}{
-		{"with its request", m3u8.Directives{Block: true, MSN: 3, Part: -1},
-			func(_ *publisher, _ *Packager, cancel context.CancelFunc) { cancel() }, "cancelled", 0},
-		{"with the broadcast", m3u8.Directives{Block: true, MSN: 3, Part: -1},
-			func(_ *publisher, p *Packager, _ context.CancelFunc) { p.Finish() }, "ended", 0},
+		{
+			"with its request",
+			m3u8.Directives{Block: true, MSN: 3, Part: -1},
+			func(_ *publisher, _ *Packager, cancel context.CancelFunc) { cancel() }, "cancelled", 0,
+		},
+		{
+			"with the broadcast",
+			m3u8.Directives{Block: true, MSN: 3, Part: -1},
+			func(_ *publisher, p *Packager, _ context.CancelFunc) { p.Finish() }, "ended", 0,
+		},
 		{"a target duration after the publisher fell silent", m3u8.Directives{Block: true, MSN: 2, Part: 2}, silence, "unchanged", 4 * time.Second},
-		{"a target duration after the last part", m3u8.Directives{Block: true, MSN: 3, Part: -1},
+		{
+			"a target duration after the last part",
+			m3u8.Directives{Block: true, MSN: 3, Part: -1},
 			func(pub *publisher, _ *Packager, _ context.CancelFunc) {
 				pub.play(5*time.Second, 6*time.Second+10*time.Millisecond)
 			},
-			"unchanged", 4*time.Second + 1010*time.Millisecond},
-		{"while it is interrupted", m3u8.Directives{Block: true, MSN: 3, Part: 0},
+			"unchanged", 4*time.Second + 1010*time.Millisecond,
+		},
+		{
+			"while it is interrupted",
+			m3u8.Directives{Block: true, MSN: 3, Part: 0},
 			func(pub *publisher, p *Packager, _ context.CancelFunc) {
 				pub.stream.Close(nil)
 				synctest.Wait()
 				p.Interrupt()
-			}, "unchanged", 4 * time.Second},
-		{"after three target durations of a publisher that is too slow", m3u8.Directives{Block: true, MSN: 3, Part: -1},
+			}, "unchanged", 4 * time.Second,
+		},
+		{
+			"after three target durations of a publisher that is too slow",
+			m3u8.Directives{Block: true, MSN: 3, Part: -1},
 			func(pub *publisher, _ *Packager, _ context.CancelFunc) {
 				for _, u := range pub.src.Units(7 * time.Second) {
 					if u.DTS >= 5*time.Second {
@@ -93,7 +107,8 @@ func TestWaitingEnds(t *testing.T) {
 						_ = pub.stream.Write(u)
 					}
 				}
-			}, "playlist_timeout", 12 * time.Second},
+			}, "playlist_timeout", 12 * time.Second,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -98,7 +98,7 @@ func receive(to *atomic.Pointer[gohlslib.Muxer], web string) error {
 	if err := conn.Initialize(); err != nil {
 		return err
 	}
-	if err := conn.Accept(); err != nil {
+	if err := conn.AcceptConn(); err != nil {
 		return err
 	}
 	reader := &gortmplib.Reader{Conn: conn}

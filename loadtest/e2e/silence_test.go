@@ -39,7 +39,9 @@ func TestPlayersOutliveASilentPublisher(t *testing.T) {
 	}
 	pause(t.Context(), silence)
 	_ = publisher.Process.Kill()
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("the publisher ended by itself")
+	}
 	if state := s.channel(t, "quiet").State; state != "interrupted" {
 		t.Fatalf("after %v of silence the channel is %s", silence, state)
 	}

@@ -58,11 +58,12 @@ type Handler struct {
 	cfg     Config
 	cache   *cache
 	library *library
+	fields  fields
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, cache: newCache(cfg.Locator), library: newLibrary(cfg.Locator, cfg.Recordings)}
+	return &Handler{cfg: cfg, cache: newCache(cfg.Locator), library: newLibrary(cfg.Locator, cfg.Recordings), fields: newFields()}
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -88,10 +89,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, ok := parsePath(r.URL.Path)
 	cw := &counter{ResponseWriter: w}
 	defer func() { h.cfg.Metrics.answered(t.kind, cw.status, cw.bytes, time.Since(begin)) }()
-	allowOrigins(w.Header())
+	h.fields.allowOrigins(w.Header())
 	switch {
 	case r.Method == http.MethodOptions:
-		w.Header().Set("Access-Control-Max-Age", "86400")
+		allowMethods(w.Header())
 		cw.WriteHeader(http.StatusNoContent)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
@@ -117,7 +118,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 		if err != nil {
 			return err
 		}
-		return sendText(w, r, d, cacheNow)
+		return h.fields.sendText(w, r, d, cacheNow)
 	case kindPlaylist:
 		d, err := m3u8.ParseDirectives(r.URL.RawQuery)
 		if err != nil {
@@ -136,7 +137,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 		case d.Block:
 			policy = cacheWaited
 		}
-		return sendText(w, r, s.For(d), policy)
+		return h.fields.sendText(w, r, s.For(d), policy)
 	case kindMedia, kindUnknown: // an unknown one never gets here
 	}
 	body, err := source.Open(ctx, t.name)
@@ -144,7 +145,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t target) error 
 		return err
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	return sendMedia(w, r, body)
+	return h.fields.sendMedia(w, r, body)
 }
 
 // find gives what a URL names, and the way from there to the broadcast's own URL. One that is over is shown
@@ -201,12 +202,18 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 // statusClientGone is counted for requests whose client went away while they waited; nobody reads it.
 const statusClientGone = 499
 
-func allowOrigins(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
+// allowOrigins says that pages of any origin may read the answer. What they may send is said to those who ask
+// beforehand.
+func (f *fields) allowOrigins(h http.Header) {
+	h["Access-Control-Allow-Origin"] = f.any
+	h["Access-Control-Expose-Headers"] = f.exposed
+	h["X-Content-Type-Options"] = f.nosniff
+}
+
+func allowMethods(h http.Header) {
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", "Range, Content-Type, Authorization")
-	h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Date, Age, Retry-After")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Access-Control-Max-Age", "86400")
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3) as far as gzip goes.

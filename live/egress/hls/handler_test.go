@@ -1,7 +1,6 @@
 package hls_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -69,13 +68,9 @@ func (f *fixed) Playlist(context.Context, m3u8.Directives) (*packager.Snapshot, 
 	return nil, f.err
 }
 
-type file struct{ *bytes.Reader }
-
-func (file) Close() error { return nil }
-
 // Open implements hls.Source.
 func (f *fixed) Open(context.Context, packager.Name) (io.ReadSeekCloser, error) {
-	return file{bytes.NewReader(f.segment)}, f.err
+	return packager.NewHeld(f.segment), f.err
 }
 
 func newHandler(f *fixed) http.Handler {
@@ -201,35 +196,6 @@ func (h hasty) SetWriteDeadline(t time.Time) error {
 		t = time.Now().Add(hastyDeadline)
 	}
 	return http.NewResponseController(h.ResponseWriter).SetWriteDeadline(t)
-}
-
-// TestDeadlineEndsWithTheAnswer holds that a connection can be used again after the deadline of an earlier
-// answer.
-func TestDeadlineEndsWithTheAnswer(t *testing.T) {
-	h := newHandler(&fixed{segment: []byte("x")})
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/other" {
-			<-time.After(hastyDeadline + time.Second/2) // behind the deadline that the answer before had
-			_, _ = io.WriteString(w, strings.Repeat("y", 1<<16))
-			return
-		}
-		h.ServeHTTP(hasty{w}, r)
-	}))
-	defer s.Close()
-	for _, path := range []string{segmentPath, "/other"} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := s.Client().Do(r)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		if _, err := io.Copy(io.Discard, res.Body); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		_ = res.Body.Close()
-	}
 }
 
 // TestHTTP2 is point 23 for servers with TLS.

@@ -20,35 +20,42 @@ const (
 	minRate  = 32 << 10
 )
 
-// limitTime sets the deadline for writing a response of n bytes and gives the function that ends it.
-// Without the end it would hold for the next request on the connection, which may be somebody else's to
-// answer.
-func limitTime(w http.ResponseWriter, n int64) (end func()) {
-	c := http.NewResponseController(w)
-	if c.SetWriteDeadline(time.Now().Add(patience+time.Duration(n)*time.Second/minRate)) != nil {
-		return func() {} // a writer without deadlines, as in a test
-	}
-	return func() {
-		_ = c.Flush() // what fails here has failed for the client, and the server sees it next
-		_ = c.SetWriteDeadline(time.Time{})
+// limitTime sets the deadline for writing a response of n bytes. It ends with the next request on the
+// connection, for whose answer the server sets another before anything is written.
+func limitTime(w http.ResponseWriter, n int64) {
+	// A writer without deadlines is one of a test.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience + time.Duration(n)*time.Second/minRate))
+}
+
+// fields are values of headers that all answers share: one made for each would be most of what a request
+// allocates here. Nobody changes them.
+type fields struct {
+	playlist, media, forever, encoding, gzip, any, exposed, nosniff []string
+}
+
+func newFields() fields {
+	return fields{
+		playlist: []string{typePlaylist}, media: []string{typeMP4}, forever: []string{cacheForever},
+		encoding: []string{"Accept-Encoding"}, gzip: []string{"gzip"}, any: []string{"*"},
+		exposed: []string{"Content-Length, Content-Range, Date, Age, Retry-After"}, nosniff: []string{"nosniff"},
 	}
 }
 
 // sendText answers with a playlist.
-func sendText(w http.ResponseWriter, r *http.Request, d packager.Document, policy string) error {
+func (f *fields) sendText(w http.ResponseWriter, r *http.Request, d packager.Document, policy string) error {
 	h := w.Header()
-	h.Set("Content-Type", typePlaylist)
-	h.Set("Cache-Control", policy)
-	h.Set("Vary", "Accept-Encoding")
+	h["Content-Type"] = f.playlist
+	h["Cache-Control"] = []string{policy}
+	h["Vary"] = f.encoding
 	var b []byte
 	if acceptsGzip(r.Header.Get("Accept-Encoding")) {
 		b = d.Gzip()
-		h.Set("Content-Encoding", "gzip")
+		h["Content-Encoding"] = f.gzip
 	} else {
 		b = d.Plain()
 	}
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	defer limitTime(w, int64(len(b)))()
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	limitTime(w, int64(len(b)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b) // the client is gone if it fails, and nobody is left to tell
@@ -57,7 +64,7 @@ func sendText(w http.ResponseWriter, r *http.Request, d packager.Document, polic
 }
 
 // sendMedia answers with a segment, part or init segment, or the range of it that was asked for.
-func sendMedia(w http.ResponseWriter, r *http.Request, body io.ReadSeeker) error {
+func (f *fields) sendMedia(w http.ResponseWriter, r *http.Request, body io.ReadSeeker) error {
 	size, err := body.Seek(0, io.SeekEnd)
 	if err == nil {
 		_, err = body.Seek(0, io.SeekStart)
@@ -66,9 +73,9 @@ func sendMedia(w http.ResponseWriter, r *http.Request, body io.ReadSeeker) error
 		return fault.Wrap(fault.Unavailable, "storage_failed", "the media cannot be read", err)
 	}
 	h := w.Header()
-	h.Set("Content-Type", typeMP4)
-	h.Set("Cache-Control", cacheForever)
-	defer limitTime(w, size)()
+	h["Content-Type"] = f.media
+	h["Cache-Control"] = f.forever
+	limitTime(w, size)
 	http.ServeContent(w, singleRange(r), "", time.Time{}, body)
 	return nil
 }
@@ -90,7 +97,7 @@ func singleRange(r *http.Request) *http.Request {
 
 // refuse answers with a problem.
 func refuse(w http.ResponseWriter, status int, e *fault.Error) {
-	defer limitTime(w, 0)()
+	limitTime(w, 0)
 	problem.At(status, e).Write(w)
 }
 
@@ -119,8 +126,15 @@ func (c *counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom lets the kernel send what it can send by itself.
+// ReadFrom sends what is in memory as it lies there, not in pieces through a buffer, and lets the kernel send
+// what it can send by itself.
 func (c *counter) ReadFrom(r io.Reader) (n int64, err error) {
+	if part, ok := r.(*io.LimitedReader); ok {
+		if held, ok := part.R.(*packager.Held); ok {
+			sent, err := c.Write(held.Next(part.N))
+			return int64(sent), err
+		}
+	}
 	if c.status == 0 {
 		c.status = http.StatusOK
 	}

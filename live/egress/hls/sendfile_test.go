@@ -111,3 +111,55 @@ func TestTheKernelSendsRecordings(t *testing.T) {
 		t.Errorf("%d of %d bytes went as a file", n, wanted)
 	}
 }
+
+// writes is a listener whose connections count the calls that write to them.
+type writes struct {
+	net.Listener
+	count *atomic.Int64
+}
+
+func (l writes) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return writesConn{c, l.count}, err
+}
+
+type writesConn struct {
+	net.Conn
+	count *atomic.Int64
+}
+
+// Write implements net.Conn.
+func (c writesConn) Write(b []byte) (int, error) {
+	c.count.Add(1)
+	return c.Conn.Write(b)
+}
+
+// TestWhatIsInMemoryIsSentAtOnce: the header and all of the part or the range are two writes, of bytes that
+// lie where the packager has them.
+func TestWhatIsInMemoryIsSentAtOnce(t *testing.T) {
+	body := bytes.Repeat([]byte("0123456789abcdef"), 40_000)
+	var count atomic.Int64
+	s := httptest.NewUnstartedServer(newHandler(&fixed{segment: body}))
+	s.Listener = writes{s.Listener, &count}
+	s.Start()
+	defer s.Close()
+	for spec, want := range map[string][]byte{"": body, "bytes=100000-": body[100_000:], "bytes=5-99999": body[5:100_000]} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+segmentPath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spec != "" {
+			r.Header.Set("Range", spec)
+		}
+		count.Store(0)
+		res, err := s.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if n := count.Load(); err != nil || !bytes.Equal(got, want) || n > 2 {
+			t.Errorf("%q: %s, %d bytes in %d writes, %v; want %d", spec, res.Status, len(got), n, err, len(want))
+		}
+	}
+}
