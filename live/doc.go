@@ -15,7 +15,8 @@
 //  2. Units come to every Reader in the order in which they were written, each at most once.
 //  3. After Close a Reader still gets what the ring holds for it, then the reason. Write is refused from
 //     then on.
-//  4. Memory is bounded by maxUnits and maxBytes, whichever is reached first.
+//  4. What is held is the newest group of pictures, and before it what the slowest Reader has not read;
+//     never more than maxUnits and maxBytes.
 //
 // Write fails with ErrClosed or, for a unit of no track, fault.Invalid. Next fails with the reason of the
 // Close or with the context's error.

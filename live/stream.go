@@ -24,13 +24,15 @@ var (
 const (
 	maxUnits = 2048
 	maxBytes = 16 << 20
+	// firstUnits is what the ring has room for until it needs more: about two seconds.
+	firstUnits = 256
 )
 
 // Stream is one publication. Its methods are safe for concurrent use, except that only one goroutine writes.
 type Stream struct {
-	id    id.Stream
-	done  chan struct{}
-	limit int
+	id           id.Stream
+	done         chan struct{}
+	units, limit int // bounds of the ring, in units and in bytes
 
 	mu struct {
 		sync.Mutex
@@ -60,9 +62,9 @@ func NewStream(sid id.Stream, tracks []media.Track) *Stream {
 }
 
 func newStream(sid id.Stream, tracks []media.Track, units, limit int) *Stream {
-	s := &Stream{id: sid, done: make(chan struct{}), limit: limit}
+	s := &Stream{id: sid, done: make(chan struct{}), units: units, limit: limit}
 	s.use(tracks)
-	s.mu.ring = make([]media.Unit, units)
+	s.mu.ring = make([]media.Unit, min(units, firstUnits))
 	s.mu.readers = make(map[*Reader]struct{})
 	return s
 }
@@ -120,22 +122,60 @@ func (s *Stream) Write(u media.Unit) error {
 	if u.Tracks != nil {
 		s.use(tracks)
 	}
-	n := uint64(len(m.ring))
-	for m.head-m.tail == n || (m.bytes+size > s.limit && m.tail < m.head) {
-		old := &m.ring[m.tail%n]
-		m.bytes -= old.Size()
-		*old = media.Unit{}
-		m.tail++
-	}
-	m.ring[m.head%n] = u
+	s.makeRoom(size)
+	m.ring[m.head%uint64(len(m.ring))] = u
 	m.head++
 	m.bytes += size
+	if s.entry(m.head - 1) {
+		s.trim()
+	}
 	if u.Config != nil {
 		m.configs[u.Track] = u.Config
 	}
 	m.meter.add(&u, size, m.configs[u.Track].Codec.Video())
 	s.wake()
 	return nil
+}
+
+// makeRoom lets the ring grow for another unit, or drops the oldest. The caller holds the lock.
+func (s *Stream) makeRoom(size int) {
+	m := &s.mu
+	for m.tail < m.head && m.bytes+size > s.limit {
+		s.drop()
+	}
+	n := uint64(len(m.ring))
+	switch {
+	case m.head-m.tail < n:
+	case int(n) == s.units:
+		s.drop()
+	default:
+		ring := make([]media.Unit, min(2*int(n), s.units))
+		for i := m.tail; i < m.head; i++ {
+			ring[i%uint64(len(ring))] = m.ring[i%n]
+		}
+		m.ring = ring
+	}
+}
+
+// trim drops what lies before the newest unit, from which reading can start, and was read by all: nobody
+// comes who would want it. The caller holds the lock.
+func (s *Stream) trim() {
+	needed := s.mu.head - 1
+	for r := range s.mu.readers {
+		needed = min(needed, r.next)
+	}
+	for s.mu.tail < needed {
+		s.drop()
+	}
+}
+
+// drop lets go of the oldest unit. The caller holds the lock.
+func (s *Stream) drop() {
+	m := &s.mu
+	old := &m.ring[m.tail%uint64(len(m.ring))]
+	m.bytes -= old.Size()
+	*old = media.Unit{}
+	m.tail++
 }
 
 // Unreadable counts something that arrived for the stream and could not be made a unit of.

@@ -97,6 +97,42 @@ func TestRingIsBoundedInBytes(t *testing.T) {
 	}
 }
 
+// TestRingHoldsWhatSomebodyWants: the newest group of pictures for those who come, and what the slowest
+// reader has not read.
+func TestRingHoldsWhatSomebodyWants(t *testing.T) {
+	src := mediatest.Source{Sound: true, Size: 10_000} // a key picture every 2 s
+	units := src.Units(20 * time.Second)
+	s := NewStream(id.NewStream(), src.Tracks())
+	held := func() time.Duration {
+		first := &s.mu.ring[s.mu.tail%uint64(len(s.mu.ring))]
+		return units[s.mu.head-1].DTS - first.DTS
+	}
+	quick, slow := s.NewReader(), s.NewReader()
+	for i, u := range units {
+		write(t, s, u)
+		drain(quick)
+		if u.DTS < 12*time.Second {
+			drain(slow)
+		}
+		if d := held(); u.DTS < 12*time.Second && d > 2100*time.Millisecond {
+			t.Fatalf("%v are held at %v", d, u.DTS)
+		}
+		if i == len(units)-1 && held() < 8*time.Second-100*time.Millisecond {
+			t.Errorf("%v are held for a reader that is 8 s behind", held())
+		}
+	}
+	if got := drain(slow); slow.Skipped() != 0 || got[len(got)-1].DTS != units[len(units)-1].DTS {
+		t.Errorf("the slow one skipped %d", slow.Skipped())
+	}
+	slow.Close()
+	quick.Close()
+	next := src.Units(24 * time.Second)
+	write(t, s, next[len(units):]...)
+	if n := s.mu.bytes; n > 3*30*10_000 {
+		t.Errorf("%d bytes are held for nobody", n)
+	}
+}
+
 func TestCloseTellsEveryReaderTheReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := mediatest.Source{}
