@@ -39,6 +39,8 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		{"--https :8443 --tls.cert cert.pem", "https"},
 		{"--https :8443 --tls.key key.pem", "https"},
 		{"--live.key_overlap 0s", "live.key_overlap"},
+		{"--live.part 300ms", "live.part: parts last 200ms or 500ms, not 300ms"},
+		{"--live.part 0s", "live.part"},
 		{"--nonsense 1", "nonsense"},
 	} {
 		if _, _, err := load(strings.Fields(c.args), nil); err == nil || !strings.Contains(err.Error(), c.names) {

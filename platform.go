@@ -26,6 +26,7 @@ import (
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/internal/metrics"
 	media "github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/live/recording"
@@ -192,8 +193,8 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 			Metrics: p.roomMetrics,
 		},
 		Broadcast: broadcast.Deps{
-			Recordings: p.recordings, Waiting: new(media.Waiting), Config: broadcast.Config{Window: p.cfg.Live.DVR}, Log: p.log,
-			Metrics: media.NewMetrics(p.registry),
+			Recordings: p.recordings, Waiting: new(media.Waiting), Metrics: media.NewMetrics(p.registry), Log: p.log,
+			Config: broadcast.Config{Window: p.cfg.Live.DVR, Cut: segmenter.Config{PartTarget: p.cfg.Live.Part}},
 		},
 	}))
 	if err != nil {

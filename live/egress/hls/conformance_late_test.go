@@ -76,7 +76,7 @@ func point15(w *world) {
 	for range 10 {
 		hint := w.media().PreloadHint.URI
 		got := w.ask(base + hint)
-		w.on(500 * time.Millisecond)
+		w.on(w.part)
 		a := <-got
 		all := parts(w.media())
 		last := all[len(all)-1]
@@ -255,6 +255,9 @@ func point20(w *world) {
 						w.Errorf("%s: track %d starts at %d, it ended at %d", p.URI, track, x.from, end)
 					}
 					ends[track] = x.to
+				}
+				if len(in) < 2 { // a short one at the end of a segment may have a picture and no sound
+					continue
 				}
 				if d := float64(in[1].from)/90000 - float64(in[2].from)/48000; d > 0.034 || d < -0.034 {
 					w.Errorf("%s: picture and sound start %.3f s apart", p.URI, d)

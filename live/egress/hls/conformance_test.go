@@ -55,7 +55,11 @@ func TestConformance(t *testing.T) {
 		{27, "the end", point27},
 	}
 	for _, p := range points {
-		t.Run(fmt.Sprintf("%02d %s", p.point, p.what), func(t *testing.T) { bubble(t, p.test) })
+		t.Run(fmt.Sprintf("%02d %s", p.point, p.what), func(t *testing.T) {
+			for _, part := range []time.Duration{500 * time.Millisecond, 200 * time.Millisecond} {
+				t.Run(part.String(), func(t *testing.T) { bubbleOf(t, part, p.test) })
+			}
+		})
 	}
 }
 
@@ -141,7 +145,7 @@ func point4(w *world) {
 		w.publish(src, 15*time.Second)
 		_, m := w.text(playlists)
 		target := m.PartInf.PartTarget
-		if target != 500*time.Millisecond {
+		if target != w.part {
 			w.Errorf("the part target is %v", target)
 		}
 		for _, s := range m.Segments {
@@ -260,15 +264,17 @@ func point8(w *world) {
 
 func point9(w *world) {
 	w.publish(sound(), 4*time.Second+40*time.Millisecond) // segments 0 and 1
+	within := int(2 * time.Second / w.part)               // parts of a segment
+	early := w.part - 20*time.Millisecond
 	for _, c := range []struct {
 		query, has string
 		after      time.Duration
 	}{
-		{"_HLS_msn=2&_HLS_part=0", "\"2.0.m4s\",INDEP", 480 * time.Millisecond},
-		{"_HLS_msn=2&_HLS_part=2", "\"2.2.m4s\"\n", 1480 * time.Millisecond},
+		{"_HLS_msn=2&_HLS_part=0", "\"2.0.m4s\",INDEP", early},
+		{"_HLS_msn=2&_HLS_part=2", "\"2.2.m4s\"\n", 2*w.part + early},
 		{"_HLS_msn=2", "\n2.m4s\n", 1980 * time.Millisecond},
-		{"_HLS_msn=2&_HLS_part=4", "\"3.0.m4s\",INDEP", 2480 * time.Millisecond}, // part 0 of the next
-		{"_HLS_msn=3&_HLS_part=0", "\"3.0.m4s\",INDEP", 2480 * time.Millisecond},
+		{fmt.Sprintf("_HLS_msn=2&_HLS_part=%d", within), "\"3.0.m4s\",INDEP", 2*time.Second + early}, // part 0 of the next
+		{"_HLS_msn=3&_HLS_part=0", "\"3.0.m4s\",INDEP", 2*time.Second + early},
 	} {
 		defer func(got <-chan answer) {
 			a := <-got
@@ -279,7 +285,7 @@ func point9(w *world) {
 		}(w.ask(playlists + "?" + c.query))
 	}
 	w.on(3 * time.Second)
-	if rec := w.get(playlists + "?_HLS_msn=1&_HLS_part=4"); rec.Code != 200 {
+	if rec := w.get(fmt.Sprintf("%s?_HLS_msn=1&_HLS_part=%d", playlists, within)); rec.Code != 200 {
 		w.Errorf("a part behind the end of an old segment: %d", rec.Code)
 	}
 }
@@ -297,11 +303,12 @@ func point10(w *world) {
 }
 
 func point11(w *world) {
-	w.publish(sound(), 6*time.Second+600*time.Millisecond) // the last complete segment is 2; 3 has one part
+	w.publish(sound(), 6*time.Second+w.part+100*time.Millisecond) // the last complete segment is 2; 3 has one part
+	limit := 1 + int(3*time.Second/w.part)
 	began := time.Now()
 	for query, tooFar := range map[string]bool{
 		"_HLS_msn=5": true, "_HLS_msn=1000000": true, "_HLS_msn=18446744073709551615": true, "_HLS_msn=5&_HLS_part=0": true,
-		"_HLS_msn=3&_HLS_part=7": true, "_HLS_msn=3&_HLS_part=1000": true,
+		fmt.Sprintf("_HLS_msn=3&_HLS_part=%d", limit): true, "_HLS_msn=3&_HLS_part=1000": true,
 	} {
 		if rec := w.get(playlists + "?" + query); (rec.Code == 400) != tooFar {
 			w.Errorf("%s: %d", query, rec.Code)
@@ -310,7 +317,7 @@ func point11(w *world) {
 	if d := time.Since(began); d != 0 {
 		w.Errorf("the refusals took %v", d)
 	}
-	within := []<-chan answer{w.ask(playlists + "?_HLS_msn=4"), w.ask(playlists + "?_HLS_msn=3&_HLS_part=6")}
+	within := []<-chan answer{w.ask(playlists + "?_HLS_msn=4"), w.ask(fmt.Sprintf("%s?_HLS_msn=3&_HLS_part=%d", playlists, limit-1))}
 	w.on(5 * time.Second)
 	for _, got := range within {
 		if a := <-got; a.Code != 200 {

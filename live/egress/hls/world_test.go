@@ -20,6 +20,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/livetest"
@@ -44,6 +45,7 @@ type world struct {
 	src     mediatest.Source
 	started time.Time
 	store   *recording.Store
+	part    time.Duration
 	off     bool // nothing is on any more
 }
 
@@ -66,14 +68,20 @@ func (w *world) Resolve(_ context.Context, channel string) (id.Channel, error) {
 // bubble runs f in a world whose window is a minute.
 func bubble(t *testing.T, f func(w *world)) {
 	t.Helper()
+	bubbleOf(t, 500*time.Millisecond, f)
+}
+
+// bubbleOf is bubble with parts of another length.
+func bubbleOf(t *testing.T, part time.Duration, f func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log := slog.New(slog.DiscardHandler)
-		w := &world{T: t, started: time.Now(), store: recordingtest.New(t)}
+		w := &world{T: t, part: part, started: time.Now(), store: recordingtest.New(t)}
 		var err error
 		w.box, err = packager.Start(packager.Config{
 			Channel: "77", Broadcast: broadcast, Start: w.started, Window: time.Minute,
 			Recorder: recordingtest.Writer(w.store, "77", broadcast, w.started),
-			Log:      log, Metrics: packager.NewMetrics(prometheus.NewRegistry()),
+			Cut:      segmenter.Config{PartTarget: part}, Log: log, Metrics: packager.NewMetrics(prometheus.NewRegistry()),
 		})
 		if err != nil {
 			t.Fatal(err)
