@@ -20,6 +20,9 @@ const (
 	archiveBytes = 64 << 20
 	// waitingBytes is the bound of all broadcasts of a node together.
 	waitingBytes = 256 << 20
+	// archiveParts is how many may wait where a part is added: behind more it would not survive the process
+	// in time, and the room is for segments.
+	archiveParts = 16
 	// archiveTries is how often one is tried, archiveTry how long each may take, archivePause how long
 	// after a failure.
 	archiveTries = 4
@@ -45,11 +48,12 @@ func (w *Waiting) take(n int64) bool {
 
 func (w *Waiting) give(n int64) { w.bytes.Add(-n) }
 
-// archive hands complete segments to the recorder, one after the other, in a goroutine of its own.
+// archive hands parts and complete segments to the recorder, in order, in a goroutine of its own.
 type archive struct {
 	cfg    Config
-	queue  chan recording.Piece
-	held   atomic.Int64 // bytes handed over and neither written nor given up
+	queue  chan recording.Part // one of no Index is a complete segment
+	held   atomic.Int64        // bytes handed over and neither written nor given up
+	listed atomic.Uint64       // the sequence number behind the newest segment that is listed
 	done   chan struct{}
 	ctx    context.Context //nolint:containedctx // the life of the goroutine
 	cancel context.CancelFunc
@@ -57,36 +61,50 @@ type archive struct {
 }
 
 func startArchive(cfg Config, result func(uint64, error)) *archive {
-	a := &archive{cfg: cfg, queue: make(chan recording.Piece, archiveQueue), done: make(chan struct{}), result: result}
+	a := &archive{cfg: cfg, queue: make(chan recording.Part, archiveQueue), done: make(chan struct{}), result: result}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	go a.run()
 	return a
 }
 
+// complete is the Index of a complete segment.
+const complete = -1
+
 // put hands a segment over without waiting.
 func (a *archive) put(p recording.Piece) error {
+	if !a.push(recording.Part{Piece: p, Index: complete}) {
+		return fault.New(fault.Exhausted, "archive_full", "the recording does not keep up")
+	}
+	return nil
+}
+
+// part hands a part over, if there is much room: its segment comes again when it is complete.
+func (a *archive) part(p recording.Part) {
+	if len(a.queue) < archiveParts {
+		a.push(p)
+	}
+}
+
+// push queues what there is room for.
+func (a *archive) push(p recording.Part) bool {
 	size := int64(len(p.Body))
 	if !a.cfg.Waiting.take(size) {
-		return errArchiveFull()
+		return false
 	}
 	if a.held.Add(size) <= archiveBytes {
 		select {
 		case a.queue <- p:
-			return nil
+			return true
 		default:
 		}
 	}
 	a.give(size)
-	return errArchiveFull()
+	return false
 }
 
 func (a *archive) give(size int64) {
 	a.held.Add(-size)
 	a.cfg.Waiting.give(size)
-}
-
-func errArchiveFull() error {
-	return fault.New(fault.Exhausted, "archive_full", "the recording does not keep up")
 }
 
 // close ends the recording and waits until everything handed over was written or given up. put must not be
@@ -107,12 +125,11 @@ func (a *archive) close() {
 func (a *archive) run() {
 	defer close(a.done)
 	for p := range a.queue {
-		start := time.Now()
-		err := a.try(p)
-		if err == nil {
-			a.cfg.Metrics.stored.Observe(time.Since(start).Seconds())
+		if p.Index == complete {
+			a.store(p.Piece)
+		} else {
+			a.append(p)
 		}
-		a.result(p.Sequence, err)
 		a.give(int64(len(p.Body))) // last: until then the packager keeps the bytes too
 	}
 	// Not under a.ctx: the end is told however long the segments took.
@@ -121,6 +138,26 @@ func (a *archive) run() {
 	if err := a.cfg.Recorder.End(ctx, time.Now()); err != nil {
 		a.cfg.Log.Error("the recording stays open until it is recovered", slog.Any("error", err))
 	}
+}
+
+// append records a part. What becomes of it shows when its segment is complete.
+func (a *archive) append(p recording.Part) {
+	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
+	defer cancel()
+	p.Listed = a.listed.Load()
+	if err := a.cfg.Recorder.Append(ctx, p); err != nil && !errors.Is(err, recording.ErrPaused) {
+		a.cfg.Log.Warn("part not recorded", slog.Uint64("segment", p.Sequence), slog.Int("part", p.Index), slog.Any("error", err))
+	}
+}
+
+// store records a segment, and tells what came of it.
+func (a *archive) store(p recording.Piece) {
+	start := time.Now()
+	err := a.try(p)
+	if err == nil {
+		a.cfg.Metrics.stored.Observe(time.Since(start).Seconds())
+	}
+	a.result(p.Sequence, err)
 }
 
 // try records a segment, several times if need be. What is given up is recorded as a gap.
@@ -149,5 +186,6 @@ func (a *archive) try(p recording.Piece) (err error) {
 func (a *archive) keep(p recording.Piece) error {
 	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
 	defer cancel()
+	p.Listed = a.listed.Load()
 	return a.cfg.Recorder.Keep(ctx, p) //nolint:wrapcheck // it says all there is to say
 }

@@ -11,13 +11,20 @@ import (
 	"github.com/barrage-live/barrage/live/recording"
 )
 
-// Recorder keeps a broadcast; *recording.Writer does. Keep and End are called by one goroutine, the others by
-// any.
+// Recorder keeps a broadcast; *recording.Writer does. Append, Keep and End are called by one goroutine, the
+// others by any.
 type Recorder interface {
+	Recorded
+
+	Append(ctx context.Context, p recording.Part) error
 	Keep(ctx context.Context, p recording.Piece) error
 	End(ctx context.Context, at time.Time) error
 	// Paused reports whether nothing is kept for now.
 	Paused() bool
+}
+
+// Recorded opens what was kept.
+type Recorded interface {
 	Segment(ctx context.Context, sequence uint64) (*recording.Media, error)
 	InitSegment(ctx context.Context, number uint32) (*recording.Media, error)
 }

@@ -16,6 +16,8 @@ import (
 // forgetful takes segments and keeps none, so that the memory of a test is that of the packager.
 type forgetful struct{}
 
+func (forgetful) Append(context.Context, recording.Part) error { return nil }
+
 func (forgetful) Keep(context.Context, recording.Piece) error { return nil }
 
 func (forgetful) End(context.Context, time.Time) error { return nil }

@@ -100,14 +100,14 @@ func (m *memory) open(e *segmenter.Open) {
 	}
 }
 
-// piece is a complete segment as it is recorded.
-func (m *memory) piece(s *held) recording.Piece {
+// piece is what is recorded of a segment: all of it, or a part.
+func (m *memory) piece(s *held, body []byte, d time.Duration) recording.Piece {
 	p := recording.Piece{
 		Segment: index.Segment{
 			Sequence: s.sequence, Init: uint32(s.opened.Init), Discontinuity: s.opened.Discontinuity, Independent: s.opened.Independent,
-			Media: s.opened.Media, Duration: s.duration,
+			Media: s.opened.Media, Duration: d,
 		},
-		Body: s.whole, Init: index.Init{Number: uint32(s.opened.Init)},
+		Body: body, Init: index.Init{Number: uint32(s.opened.Init)},
 	}
 	h := m.init(uint64(s.opened.Init))
 	p.InitBody = h.body
@@ -118,9 +118,10 @@ func (m *memory) piece(s *held) recording.Piece {
 	return p
 }
 
-func (m *memory) add(b []byte) {
+func (m *memory) add(b []byte) *held {
 	s := m.segments[len(m.segments)-1]
 	s.parts = append(s.parts, b)
+	return s
 }
 
 // close joins the parts of the newest segment.

@@ -59,6 +59,7 @@ func (p *Packager) apply(e segmenter.Event, rest []segmenter.Event) {
 			})
 		}
 		m.memory.open(e)
+		p.archive.listed.Store(e.Sequence + 1)
 		m.playlist.Open(m3u8.Segment{
 			URI: Name{Number: e.Sequence}.String(), Map: Name{Kind: Init, Number: uint64(e.Init)}.String(),
 			Time: p.cfg.Start.Add(e.Media), Discontinuity: e.Discontinuity, Independent: e.Independent,
@@ -83,7 +84,8 @@ func (p *Packager) part(e *segmenter.Part, rest []segmenter.Event) {
 			next = Name{Kind: Part, Number: e.Sequence + 1}
 		}
 	}
-	m.memory.add(e.Bytes)
+	s := m.memory.add(e.Bytes)
+	p.archive.part(recording.Part{Piece: p.piece(s, e.Bytes, e.Duration()), Index: e.Index})
 	m.rates.picture(e.Pictures, e.Duration())
 	m.playlist.Part(m3u8.Part{
 		URI:      Name{Kind: Part, Number: e.Sequence, Part: e.Index}.String(),
@@ -95,13 +97,18 @@ func (p *Packager) part(e *segmenter.Part, rest []segmenter.Event) {
 
 // keep hands a segment to the archive. The caller holds the lock.
 func (p *Packager) keep(s *held) {
-	r := &p.mu.rates
-	piece := p.mu.memory.piece(s)
-	piece.Target, piece.PartTarget = p.target, p.cutter.PartTarget()
-	piece.Peak, piece.FPS = int64(math.Ceil(max(r.peak, r.average())*headroom)), r.fps()
-	if err := p.archive.put(piece); err != nil {
+	if err := p.archive.put(p.piece(s, s.whole, s.duration)); err != nil {
 		p.settle(s.sequence, err)
 	}
+}
+
+// piece is a segment, or a part of one, as it is recorded. The caller holds the lock.
+func (p *Packager) piece(s *held, body []byte, d time.Duration) recording.Piece {
+	r := &p.mu.rates
+	piece := p.mu.memory.piece(s, body, d)
+	piece.Target, piece.PartTarget = p.target, p.cutter.PartTarget()
+	piece.Peak, piece.FPS = int64(math.Ceil(max(r.peak, r.average())*headroom)), r.fps()
+	return piece
 }
 
 // archived hears from the archive. A loss is shown at once: behind the end no part comes that would show it.

@@ -2,6 +2,7 @@ package packager
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -48,27 +49,30 @@ func (l *life) goOn(t *testing.T, cut segmenter.Config) *Packager {
 	return p
 }
 
-// listing are the lines of a playlist but those of parts and of the open segment.
+// listing are the lines of a playlist but those of parts, as if the open segment were complete.
 func listing(t *testing.T, p *Packager) []string {
 	t.Helper()
 	s, err := p.Playlist(t.Context(), m3u8.Directives{Part: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(string(s.Full().Plain()), "\n")
-	last := 0
-	for i, l := range lines {
-		if strings.HasSuffix(l, ".m4s") {
-			last = i
-		}
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(s.Full().Plain())), "\n"), func(l string) bool {
+		return strings.HasPrefix(l, "#EXT-X-PART:") || strings.HasPrefix(l, "#EXT-X-PRELOAD-HINT:")
+	})
+	var filled time.Duration
+	for _, part := range text(t, p).Parts {
+		filled += part.Duration
 	}
-	return slices.DeleteFunc(lines[:last+1], func(l string) bool { return strings.HasPrefix(l, "#EXT-X-PART:") })
+	if filled > 0 {
+		lines = append(lines, fmt.Sprintf("#EXTINF:%.1f,", filled.Seconds()), Name{Number: s.Next}.String())
+	}
+	return lines
 }
 
 // TestGoesOnInAnotherProcess kills the process three times, in the midst of a publication or while nobody
-// publishes: the playlist is the same, and is served before anybody publishes again; what follows has the
-// numbers and times that follow, behind a discontinuity. The targets stay although the configuration
-// changed.
+// publishes: the playlist is the same, with the segment that was being filled, and is served before anybody
+// publishes again; what follows has the numbers and times that follow, behind a discontinuity. The targets
+// stay although the configuration changed.
 func TestGoesOnInAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -89,8 +93,13 @@ func TestGoesOnInAnotherProcess(t *testing.T) {
 			for _, s := range m.Segments {
 				bytesOf[s.URI] = read(t, p, s.URI)
 			}
-			last := m.Segments[len(m.Segments)-1]
-			end = last.DateTime.Add(last.Duration)
+			open := Name{Number: uint64(m.MediaSequence + len(m.Segments))}.String()
+			for _, part := range m.Parts {
+				bytesOf[open] = append(bytesOf[open], read(t, p, part.URI)...)
+			}
+			if opened := len(m.Parts) > 0; opened != (round != 2) {
+				t.Fatalf("round %d: a segment is open: %v", round, opened)
+			}
 			before := listing(t, p)
 			variant, err := p.Multivariant(t.Context(), "")
 			if err != nil {
@@ -105,7 +114,10 @@ func TestGoesOnInAnotherProcess(t *testing.T) {
 			if err != nil || !bytes.Contains(again.Plain(), []byte(`CODECS="avc1.42c028,mp4a.40.2"`)) {
 				t.Errorf("the multivariant playlist before:\n%s\nafter:\n%s\n%v", variant.Plain(), again.Plain(), err)
 			}
-			for _, s := range text(t, p).Segments {
+			m = text(t, p)
+			last := m.Segments[len(m.Segments)-1]
+			end = last.DateTime.Add(last.Duration)
+			for _, s := range m.Segments {
 				if !bytes.Equal(read(t, p, s.URI), bytesOf[s.URI]) {
 					t.Errorf("%s has other bytes", s.URI)
 				}

@@ -11,12 +11,19 @@
 //	objects                 live/{channel}/{broadcast}/{number}.mp4: an init segment and media segments in a row,
 //	                        so that each can be played by itself
 //
+//	journals                live/{channel}/{broadcast}/{number}.parts: beside an object that grows, the parts that
+//	                        were appended to it (package index); never final, gone when the object is
+//
 // Promises:
 //
 //  1. A row is written when the bytes it names were appended, and the segment is recorded when the row is
-//     durable. A process that dies leaves all of them; a machine that loses power, those of objects that
-//     were final: Resume and Recover hold the others against their checksums, and what is damaged becomes a
-//     gap. The number of a segment that was listed and not recorded is noted, so that no other gets it.
+//     durable. A process that dies leaves all of them, and the parts that were appended of the segment that
+//     was being filled: Resume and Recover make a segment of the same number and bytes of them. A machine
+//     that loses power leaves those of objects that were final: the others are held against their
+//     checksums, what is damaged becomes a gap, and of the parts those count that are whole from the first
+//     on. The number of a segment that was listed is noted, recorded or not, so that no other gets it: by
+//     the journal, with the part, and by the header, with the segment before it or instead of it. Only a
+//     disk that stands while segments are listed keeps it from being noted.
 //  2. Nobody writes to a recording under another fence than the newest owner's. A change of unknown outcome
 //     is repeated, which changes nothing twice.
 //     Within a process Resume, Recover and Remove also wait until the Writer has ended, because a fence

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ type Tables interface {
 // Objects is the reading half of Blobs.
 type Objects interface {
 	Open(ctx context.Context, key string) (*blob.Object, error)
-	Stat(ctx context.Context, key string) (blob.Info, error)
+	List(ctx context.Context, prefix, after string) iter.Seq2[blob.Info, error]
 	Room() (free, total int64, ok bool)
 }
 

@@ -3,7 +3,6 @@ package recording
 import (
 	"context"
 	"errors"
-	"hash/crc32"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -38,9 +37,11 @@ type Piece struct {
 	Target, PartTarget time.Duration
 	Peak               int64
 	FPS                float64
+	// Listed is the sequence number behind the newest segment that is listed by now; 0: no other than this.
+	Listed uint64
 }
 
-// Writer records one broadcast. Keep and End are called by one goroutine. It holds the recording
+// Writer records one broadcast. Append, Keep and End are called by one goroutine. It holds the recording
 // against Recover and Remove until End or Die, one of which must be called.
 type Writer struct {
 	store     *Store
@@ -51,7 +52,9 @@ type Writer struct {
 	release func()      // lets the recording go; nil: it is not held yet
 	full    atomic.Bool // the broadcast alone has used up the quota
 	begun   bool
+	stored  bool         // the header is
 	head    index.Header // as it is stored
+	used    int64        // bytes of segments that were appended, with a row or without
 	inits   map[uint32]bool
 
 	object  *blob.Appender // nil: none
@@ -59,6 +62,8 @@ type Writer struct {
 	fresh   index.Init     // the init segment that was appended last
 	holds   bool           // it is in object
 	span    time.Duration  // what object holds
+	filling filling        // what of it has no row yet
+	journal *blob.Appender // of object; nil: none
 	objects []left         // for the end
 }
 
@@ -101,10 +106,13 @@ func (w *Writer) InitSegment(ctx context.Context, number uint32) (*Media, error)
 // ErrPaused, with ErrBusy while a recording of the same broadcast is removed, with table.ErrFenced when the
 // broadcast has another owner, and with what tables and objects refuse.
 func (w *Writer) Keep(ctx context.Context, p Piece) error {
-	quota := w.store.quota.Load()
-	w.full.Store(quota > 0 && w.head.Bytes+int64(len(p.Body)) > quota)
-	if w.Paused() {
-		return w.pass(ctx, &p)
+	held := w.filling.holds(&p)
+	size := int64(len(p.Body))
+	if held {
+		size = 0
+	}
+	if err := w.admit(size); err != nil {
+		return w.pass(ctx, &p, err)
 	}
 	if err := w.begin(ctx); err != nil {
 		return err
@@ -112,12 +120,12 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 	var ops []table.Op
 	head := w.listed(&p)
 	if !p.Gap {
-		if err := w.append(ctx, &p); err != nil {
-			if fault.CodeOf(err) != "storage_full" { // it goes on when there is room
-				w.leave()
+		if !held {
+			if err := w.append(ctx, &p); err != nil {
+				return w.failed(err)
 			}
-			return err
 		}
+		p.Place = w.filling.place
 		if !w.inits[p.Init.Number] {
 			row, err := w.fresh.Encode()
 			if err != nil {
@@ -126,7 +134,7 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 			ops = append(ops, table.Put(initKey(p.Init.Number), row))
 		}
 		head.Bytes += int64(len(p.Body))
-		head.Objects = max(head.Objects, w.number+1)
+		head.Objects = max(head.Objects, p.Place.Object+1)
 	}
 	head.Duration += p.Duration
 	row, err := p.Segment.Encode()
@@ -140,29 +148,45 @@ func (w *Writer) Keep(ctx context.Context, p Piece) error {
 		w.inits[p.Init.Number] = true
 	}
 	w.span += p.Duration
+	w.filling = filling{}
+	return nil
+}
+
+// admit refuses bytes where nothing is recorded.
+func (w *Writer) admit(size int64) error {
+	quota := w.store.quota.Load()
+	w.full.Store(quota > 0 && w.used+size > quota)
+	if w.Paused() {
+		return ErrPaused
+	}
 	return nil
 }
 
 // listed is the header when a segment has been listed.
 func (w *Writer) listed(p *Piece) index.Header {
 	head := w.head
-	head.Next = max(head.Next, p.Sequence+1)
+	head.Next = max(head.Next, p.Sequence+1, p.Listed)
 	head.Target, head.PartTarget, head.Peak, head.FPS = p.Target, p.PartTarget, p.Peak, p.FPS
 	return head
 }
 
-// pass notes that a segment was listed which is not recorded, so that its number is not given to another when
-// the broadcast goes on in another process.
-func (w *Writer) pass(ctx context.Context, p *Piece) error {
+// note writes the header of a segment that is listed: so its number is not given to another when the
+// broadcast goes on in another process.
+func (w *Writer) note(ctx context.Context, p *Piece) error {
 	head := w.listed(p)
+	return w.write(ctx, &head, nil)
+}
+
+// pass notes a segment that is listed and not recorded, and gives why.
+func (w *Writer) pass(ctx context.Context, p *Piece, why error) error {
 	err := w.begin(ctx)
 	if err == nil {
-		err = w.write(ctx, &head, nil)
+		err = w.note(ctx, p)
 	}
 	if err != nil {
 		w.log.Warn("the number of a segment that is not recorded could not be noted", slog.Any("error", err))
 	}
-	return ErrPaused
+	return why
 }
 
 // begin lists the recording and takes its partition.
@@ -185,23 +209,36 @@ func (w *Writer) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// append adds a segment to the present object, after the init segment if it has not got that, and sets its
-// place.
-func (w *Writer) append(ctx context.Context, p *Piece) (err error) {
+// append adds a whole segment to the present object; filling says where it is then, so that it is not
+// appended once more if its row is refused.
+func (w *Writer) append(ctx context.Context, p *Piece) error {
+	if err := w.prepare(ctx, p); err != nil {
+		return err
+	}
+	at, err := w.add(ctx, p.Body)
+	if err != nil {
+		return err
+	}
+	w.used += at.Length
+	w.filling = filling{sequence: p.Sequence, parts: 1, place: at, torn: true}
+	return nil
+}
+
+// prepare makes ready for a segment: with an object that is not full, and that has the init segment.
+func (w *Writer) prepare(ctx context.Context, p *Piece) (err error) {
 	if w.object != nil && (w.span >= objectSpan || w.object.Size() >= objectBytes) {
 		w.close(ctx)
 	}
 	if err := w.open(ctx); err != nil {
 		return err
 	}
-	if !w.holds || w.fresh.Number != p.Init.Number {
-		init := p.Init
-		if init.Place, err = w.add(ctx, p.InitBody); err != nil {
-			return err
-		}
+	if w.holds && w.fresh.Number == p.Init.Number {
+		return nil
+	}
+	init := p.Init
+	if init.Place, err = w.add(ctx, p.InitBody); err == nil {
 		w.fresh, w.holds = init, true
 	}
-	p.Place, err = w.add(ctx, p.Body)
 	return err
 }
 
@@ -211,10 +248,8 @@ func (w *Writer) add(ctx context.Context, b []byte) (index.Place, error) {
 	if err := w.object.Append(ctx, b); err != nil {
 		return index.Place{}, err
 	}
-	return index.Place{Object: w.number, Offset: at, Length: int64(len(b)), Sum: sumOf(b)}, nil
+	return index.Place{Object: w.number, Offset: at, Length: int64(len(b)), Sum: index.SumOf(b)}, nil
 }
-
-func sumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // open begins an object if there is none. Where one of its number exists of which no row knows, it takes the
 // next.
@@ -244,8 +279,10 @@ func (w *Writer) close(ctx context.Context) {
 	if _, err := w.object.Close(ctx); err != nil {
 		w.log.Warn("an object of a recording is not final yet", slog.Any("error", err))
 		w.leave()
+		return
 	}
 	w.object = nil
+	w.unjournal(ctx)
 }
 
 // leave lets go of the object as it is.
@@ -256,13 +293,17 @@ func (w *Writer) leave() {
 	w.objects = append(w.objects, left{w.number, w.object.Size()})
 	w.object.Leave()
 	w.object = nil
+	if w.journal != nil { // there may be no row yet of what it knows of
+		w.journal.Leave()
+		w.journal = nil
+	}
 }
 
 // write stores rows with the header, until the outcome is known.
 func (w *Writer) write(ctx context.Context, head *index.Header, ops []table.Op) error {
 	err := w.store.write(ctx, w.broadcast, w.fence, head, ops)
 	if err == nil {
-		w.head = *head
+		w.head, w.stored = *head, true
 	}
 	return err
 }
@@ -285,11 +326,14 @@ func (s *Store) write(ctx context.Context, b id.Broadcast, fence position.Fence,
 func (w *Writer) End(ctx context.Context, at time.Time) error {
 	defer w.free()
 	w.close(ctx)
-	if w.head.Next == 0 {
+	if !w.stored {
 		return nil // nothing was recorded
 	}
 	for _, l := range w.objects {
 		if err := w.store.seal(ctx, w.head.Channel, w.broadcast, l); err != nil {
+			return err
+		}
+		if err := w.store.discard(ctx, journal(w.head.Channel, w.broadcast, l.number)); err != nil {
 			return err
 		}
 	}

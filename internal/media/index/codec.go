@@ -94,7 +94,11 @@ func DecodeHeader(b []byte) (Header, error) {
 
 // Encode gives the row of an init segment; the number is in its key.
 func (i *Init) Encode() ([]byte, error) {
-	return marshal(&pb.Init{Place: i.Place.proto(), Codecs: i.Codecs, Width: uint32(i.Width), Height: uint32(i.Height)})
+	return marshal(i.proto())
+}
+
+func (i *Init) proto() *pb.Init {
+	return &pb.Init{Place: i.Place.proto(), Codecs: i.Codecs, Width: uint32(i.Width), Height: uint32(i.Height)}
 }
 
 // DecodeInit reads the row of an init segment.
@@ -103,6 +107,10 @@ func DecodeInit(number uint32, b []byte) (Init, error) {
 	if err := unmarshal(b, &m); err != nil {
 		return Init{}, err
 	}
+	return toInit(number, &m)
+}
+
+func toInit(number uint32, m *pb.Init) (Init, error) {
 	place, err := toPlace(m.GetPlace())
 	if err != nil {
 		return Init{}, err
@@ -129,14 +137,16 @@ func plain(codec string) bool {
 }
 
 // Encode gives the row of a segment; the sequence number is in its key.
-func (s *Segment) Encode() ([]byte, error) {
+func (s *Segment) Encode() ([]byte, error) { return marshal(s.proto()) }
+
+func (s *Segment) proto() *pb.Segment {
 	m := &pb.Segment{
 		Init: s.Init, Discontinuity: s.Discontinuity, Independent: s.Independent, Gap: s.Gap, Media: int64(s.Media), Duration: int64(s.Duration),
 	}
 	if !s.Gap {
 		m.Place = s.Place.proto()
 	}
-	return marshal(m)
+	return m
 }
 
 // DecodeSegment reads the row of a segment.
@@ -145,6 +155,10 @@ func DecodeSegment(sequence uint64, b []byte) (Segment, error) {
 	if err := unmarshal(b, &m); err != nil {
 		return Segment{}, err
 	}
+	return toSegment(sequence, &m)
+}
+
+func toSegment(sequence uint64, m *pb.Segment) (Segment, error) {
 	s := Segment{
 		Sequence: sequence, Init: m.GetInit(), Discontinuity: m.GetDiscontinuity(), Independent: m.GetIndependent(), Gap: m.GetGap(),
 		Media: time.Duration(m.GetMedia()), Duration: time.Duration(m.GetDuration()),

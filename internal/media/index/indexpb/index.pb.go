@@ -457,6 +457,83 @@ func (x *Segment) GetPlace() *Place {
 	return nil
 }
 
+// Part is a record of a journal: one part of a segment that is being filled.
+type Part struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"` // of the segment
+	Index         uint32                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`       // of the part in the segment, from 0
+	Segment       *Segment               `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"`    // what is known of it; duration and place are those of the part
+	Init          *Init                  `protobuf:"bytes,4,opt,name=init,proto3" json:"init,omitempty"`          // that of the segment, whose number the segment has
+	Next          uint64                 `protobuf:"varint,5,opt,name=next,proto3" json:"next,omitempty"`         // sequence number behind the last segment that was listed by then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Part) Reset() {
+	*x = Part{}
+	mi := &file_index_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Part) ProtoMessage() {}
+
+func (x *Part) ProtoReflect() protoreflect.Message {
+	mi := &file_index_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Part.ProtoReflect.Descriptor instead.
+func (*Part) Descriptor() ([]byte, []int) {
+	return file_index_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Part) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Part) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Part) GetSegment() *Segment {
+	if x != nil {
+		return x.Segment
+	}
+	return nil
+}
+
+func (x *Part) GetInit() *Init {
+	if x != nil {
+		return x.Init
+	}
+	return nil
+}
+
+func (x *Part) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 var File_index_proto protoreflect.FileDescriptor
 
 const file_index_proto_rawDesc = "" +
@@ -496,7 +573,13 @@ const file_index_proto_rawDesc = "" +
 	"\x03gap\x18\x04 \x01(\bR\x03gap\x12\x14\n" +
 	"\x05media\x18\x05 \x01(\x12R\x05media\x12\x1a\n" +
 	"\bduration\x18\x06 \x01(\x03R\bduration\x12-\n" +
-	"\x05place\x18\a \x01(\v2\x17.barrage.index.v1.PlaceR\x05place*R\n" +
+	"\x05place\x18\a \x01(\v2\x17.barrage.index.v1.PlaceR\x05place\"\xad\x01\n" +
+	"\x04Part\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\rR\x05index\x123\n" +
+	"\asegment\x18\x03 \x01(\v2\x19.barrage.index.v1.SegmentR\asegment\x12*\n" +
+	"\x04init\x18\x04 \x01(\v2\x16.barrage.index.v1.InitR\x04init\x12\x12\n" +
+	"\x04next\x18\x05 \x01(\x04R\x04next*R\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -517,23 +600,26 @@ func file_index_proto_rawDescGZIP() []byte {
 }
 
 var file_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_index_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_index_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_index_proto_goTypes = []any{
 	(State)(0),      // 0: barrage.index.v1.State
 	(*Header)(nil),  // 1: barrage.index.v1.Header
 	(*Place)(nil),   // 2: barrage.index.v1.Place
 	(*Init)(nil),    // 3: barrage.index.v1.Init
 	(*Segment)(nil), // 4: barrage.index.v1.Segment
+	(*Part)(nil),    // 5: barrage.index.v1.Part
 }
 var file_index_proto_depIdxs = []int32{
 	0, // 0: barrage.index.v1.Header.state:type_name -> barrage.index.v1.State
 	2, // 1: barrage.index.v1.Init.place:type_name -> barrage.index.v1.Place
 	2, // 2: barrage.index.v1.Segment.place:type_name -> barrage.index.v1.Place
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 3: barrage.index.v1.Part.segment:type_name -> barrage.index.v1.Segment
+	3, // 4: barrage.index.v1.Part.init:type_name -> barrage.index.v1.Init
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_index_proto_init() }
@@ -547,7 +633,7 @@ func file_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_index_proto_rawDesc), len(file_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
