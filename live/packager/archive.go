@@ -54,6 +54,7 @@ type archive struct {
 	queue  chan recording.Part // one of no Index is a complete segment
 	held   atomic.Int64        // bytes handed over and neither written nor given up
 	listed atomic.Uint64       // the sequence number behind the newest segment that is listed
+	whole  atomic.Uint64       // that behind the newest one that was handed over complete
 	done   chan struct{}
 	ctx    context.Context //nolint:containedctx // the life of the goroutine
 	cancel context.CancelFunc
@@ -72,6 +73,7 @@ const complete = -1
 
 // put hands a segment over without waiting.
 func (a *archive) put(p recording.Piece) error {
+	a.whole.Store(p.Sequence + 1)
 	if !a.push(recording.Part{Piece: p, Index: complete}) {
 		return fault.New(fault.Exhausted, "archive_full", "the recording does not keep up")
 	}
@@ -125,9 +127,12 @@ func (a *archive) close() {
 func (a *archive) run() {
 	defer close(a.done)
 	for p := range a.queue {
-		if p.Index == complete {
+		switch {
+		case p.Index == complete:
 			a.store(p.Piece)
-		} else {
+		case p.Sequence < a.whole.Load() && len(a.queue) > 1:
+			// The storage does not keep up: one call for all of the segment, which waits already, takes less.
+		default:
 			a.append(p)
 		}
 		a.give(int64(len(p.Body))) // last: until then the packager keeps the bytes too
