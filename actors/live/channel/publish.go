@@ -112,7 +112,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	s.doc.Unfinished = &running
 	s.doc.Fence++
 	s.doc.Keys = slices.Clone(s.doc.Keys)
-	s.match(c.key).Used = now
+	s.doc.Keys[slices.IndexFunc(s.doc.Keys, func(r keyRecord) bool { return r.ID == k.ID })].Used = now
 	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
 	s.phase, s.since = Live, now
 	dst = append(dst, save{Doc: s.snapshot()}, document.Pin{On: true})

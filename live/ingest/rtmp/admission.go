@@ -74,8 +74,8 @@ func (a *admission) enter(remote net.Addr, end func(cause error)) (*place, error
 // wrong a moment ago is wrong, and costs its address nothing more: that is an encoder with a mistake in its
 // settings. ctx is the connection's: an answer that it cuts off is paid for.
 func (p *place) try(ctx context.Context, key string, ask func() error) error {
-	a := p.of
-	good, wrong := a.judged.look(key)
+	a, d := p.of, digestOf(key)
+	good, wrong := a.judged.look(d)
 	if wrong != nil {
 		return wrong
 	}
@@ -89,7 +89,7 @@ func (p *place) try(ctx context.Context, key string, ask func() error) error {
 	case !good && (err == nil || !wrong && ctx.Err() == nil): // the key is good, or nobody knows
 		a.keys.Charge(p.from, -1)
 	}
-	a.judged.learn(key, err)
+	a.judged.learn(d, err)
 	return err
 }
 

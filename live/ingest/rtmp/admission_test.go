@@ -244,9 +244,9 @@ func TestWhatJudgesNothing(t *testing.T) {
 		if err := show(t, a, "192.0.2.1", "new", nil); !errors.Is(err, errTooManyKeys) {
 			t.Errorf("a new one after many good ones: %v", err)
 		}
-		a.judged.learn("both", errWrong)
-		a.judged.learn("both", nil)
-		if good, wrong := a.judged.look("both"); !good || wrong != nil {
+		a.judged.learn(digestOf("both"), errWrong)
+		a.judged.learn(digestOf("both"), nil)
+		if good, wrong := a.judged.look(digestOf("both")); !good || wrong != nil {
 			t.Errorf("good after wrong: %v, %v", good, wrong)
 		}
 	})

@@ -167,6 +167,9 @@ func (g *guard) show(m rawMessage) error {
 			return g.refused
 		}
 	}
+	if m.kind == typeCommandAMF0 && !g.in.verified {
+		m = tidied(m)
+	}
 	g.message = m
 	g.head, g.body = appendHeader(g.head[:0], chunkStreamOf(m.kind), m), m.body
 	return nil

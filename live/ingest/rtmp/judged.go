@@ -28,6 +28,8 @@ type judged struct {
 
 type digest [sha256.Size]byte
 
+func digestOf(key string) digest { return sha256.Sum256([]byte(key)) }
+
 type verdict struct {
 	err error
 	at  time.Time
@@ -40,8 +42,7 @@ func newJudged() *judged {
 }
 
 // look tells whether a key was good when it was last asked about, or why it is wrong if it was a moment ago.
-func (j *judged) look(key string) (good bool, wrong error) {
-	d := sha256.Sum256([]byte(key))
+func (j *judged) look(d digest) (good bool, wrong error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if v, ok := j.mu.wrong.get(d); ok && time.Since(v.at) < wrongLasts {
@@ -52,8 +53,7 @@ func (j *judged) look(key string) (good bool, wrong error) {
 }
 
 // learn takes an answer about a key. One that judges nothing, such as that nobody can tell, changes nothing.
-func (j *judged) learn(key string, err error) {
-	d := sha256.Sum256([]byte(key))
+func (j *judged) learn(d digest, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {

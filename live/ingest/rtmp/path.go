@@ -13,7 +13,8 @@ const maxKey = 256
 var ErrPath = fault.New(fault.Invalid, "bad_path", "publish to rtmp://host/live/{stream key}")
 
 // ParsePath reads the stream key from the path of an RTMP URL, "/live/{key}". Encoders put the slash
-// between application and key wherever they like, so empty components are passed over. A key is printable
+// between application and key wherever they like, so empty components are passed over; people write the
+// application once more in front of the key. A key is printable
 // ASCII without slash, question mark, quotes or backslash. It fails with ErrPath.
 func ParsePath(path string) (key string, err error) {
 	if len(path) > maxKey+16 {
@@ -24,13 +25,13 @@ func ParsePath(path string) (key string, err error) {
 		if part == "" {
 			continue
 		}
-		if n == 0 && part != "live" {
+		if n > 0 && key != "live" {
 			return "", ErrPath
 		}
 		key = part
 		n++
 	}
-	if n != 2 || len(key) > maxKey {
+	if n < 2 || n > 3 || key == "live" || len(key) > maxKey {
 		return "", ErrPath
 	}
 	for i := range len(key) {

@@ -296,7 +296,8 @@ func TestCloseTellsTheGate(t *testing.T) {
 
 func TestParsePath(t *testing.T) {
 	for path, want := range map[string]string{
-		"/live/abc": "abc", "/live//abc": "abc", "//live/abc/": "abc", "/live/k-1_2.3~": "k-1_2.3~",
+		"/live/abc": "abc", "/live//abc": "abc", "//live/abc/": "abc", "/live/k-1_2.3~": "k-1_2.3~", "/live/live/abc": "abc",
+		"/live/live": "", "/live/live/live": "", "/live/live/a/b": "", "/live/live/live/abc": "",
 		"/live": "", "/live/": "", "": "", "/other/abc": "", "/live/a/b": "", "/live/a b": "", "/live/é": "", "/live/a\x00": "",
 		"/live/a\"": "", "/LIVE/abc": "", "/live/" + fmt.Sprintf("%0300d", 0): "",
 	} {

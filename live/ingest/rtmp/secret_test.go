@@ -46,9 +46,9 @@ func TestKeysAreNeverLogged(t *testing.T) {
 		{"a key with a path", false, "live", "publish", secret + "/x", nil, "bad_path", "connection refused"},
 		{"a key with a query", false, "live", "publish", "?key=" + secret, nil, "bad_path", "connection refused"},
 		{"a key with what no key has", false, "live", "publish", secret + "\\", nil, "bad_path", "connection refused"},
-		{"a key that is no part of an address", false, "live", "publish", secret + "\x00", nil, "bad_rtmp", "connection closed"},
+		{"a key that is no part of an address", false, "live", "publish", secret + "\x00x", nil, "bad_path", "connection refused"},
 		{"another application", false, secret, "publish", secret, nil, "bad_path", "connection refused"},
-		{"an address that is none", false, "%zz/" + secret, "publish", secret, nil, "bad_rtmp", "connection closed"},
+		{"an address that is none", false, "%zz/" + secret, "publish", secret, nil, "bad_path", "connection refused"},
 		{"a player", false, "live", "play", secret, nil, "play_unsupported", "connection refused"},
 	}
 	for _, c := range cases {
