@@ -19,6 +19,8 @@ const (
 	watchEvery = 5 * time.Second
 	// tidyEvery is how often it is looked for what is not to be kept.
 	tidyEvery = time.Minute
+	// sweepEvery is how often it is looked for danmaku of what was never recorded.
+	sweepEvery = time.Hour
 )
 
 // keepRecordings holds what is recorded to the settings until the platform stops. The disk is looked at
@@ -34,6 +36,26 @@ func (p *platform) keepRecordings() {
 			p.log.Error("not all recordings could be looked at", slog.Any("error", err))
 		}
 	})
+	if p.cfg.Live.Retention > 0 {
+		p.every("danmaku of what was not recorded", sweepEvery, func(ctx context.Context) {
+			n, err := p.timeIndex.Sweep(ctx, time.Now().Add(-p.cfg.Live.Retention), p.hasRecording)
+			if n > 0 {
+				p.log.Info("danmaku of broadcasts without a recording removed", slog.Int("broadcasts", n))
+			}
+			if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+				p.log.Warn("not all danmaku of broadcasts without a recording could be removed", slog.Any("error", err))
+			}
+		})
+	}
+}
+
+// hasRecording reports whether anything was recorded of a broadcast: then its danmaku go with that.
+func (p *platform) hasRecording(ctx context.Context, b id.Broadcast) (bool, error) {
+	_, err := p.recordings.Header(ctx, b)
+	if errors.Is(err, recording.ErrNone) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // recorded is what there is of broadcasts: pictures, and the danmaku on them.

@@ -52,4 +52,7 @@ func TestWhatIsNotKeptTakesItsDanmakuAlong(t *testing.T) {
 	if _, err := p.timeIndex.Page(t.Context(), ch.Room, "b1", room.TimeSpan{To: 2 * time.Minute}); fault.CodeOf(err) != "no_broadcast" {
 		t.Errorf("when it was deleted: %v", err)
 	}
+	if had, err := p.hasRecording(t.Context(), "b1"); had || err != nil {
+		t.Errorf("a recording is said to be there: %v, %v", had, err)
+	}
 }

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/position"
 )
 
 // TestBroadcasts lists, shows and deletes what was recorded of a channel: one that goes on, one that
@@ -79,4 +81,42 @@ func TestBroadcasts(t *testing.T) {
 			t.Errorf("%s %s: %d %q, want %d %q", c.method, c.path, got.status, code, c.status, c.code)
 		}
 	}
+}
+
+// TestABroadcastThatWasNotRecordedIsDeleted by its owner, when it is over: its danmaku are there.
+func TestABroadcastThatWasNotRecordedIsDeleted(t *testing.T) {
+	w := newWorld(t, nil)
+	ann, bob := w.join("ann"), w.join("bob")
+	w.own(ann, "anns")
+	ch, err := w.Channels.Owned(t.Context(), ann.account.User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := id.Broadcast(fmt.Sprintf("%032x", 7))
+	by := position.Fence{Epoch: 1 << 20, Activation: 1}
+	if _, err := w.Rooms.SetLive(t.Context(), ch.Room, by, b, time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	draft := room.Draft{Key: "k", Text: "hello", MediaTime: time.Minute}
+	if _, _, err := w.Rooms.Post(t.Context(), ch.Room, room.Author{User: ann.account.User, Name: "Ann"}, draft); err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/channels/anns/broadcasts/" + string(b)
+	expect := func(c call, status int, code string) {
+		t.Helper()
+		got := w.do(c)
+		if is, _ := got.json["code"].(string); got.status != status || is != code {
+			t.Errorf("%s %s: %d %q, want %d %q", c.method, c.path, got.status, is, status, code)
+		}
+	}
+	expect(call{method: "DELETE", path: path, token: ann.token}, 409, "broadcast_running")
+	if err := w.Rooms.SetOffline(t.Context(), ch.Room, by); err != nil {
+		t.Fatal(err)
+	}
+	expect(call{method: "DELETE", path: path, token: bob.token}, 403, "not_allowed")
+	expect(call{method: "GET", path: path + "/danmaku"}, 200, "")
+	expect(call{method: "DELETE", path: path, token: ann.token}, 204, "")
+	expect(call{method: "GET", path: path + "/danmaku"}, 404, "no_broadcast")
+	expect(call{method: "DELETE", path: path, token: ann.token}, 404, "no_broadcast")
+	expect(call{method: "DELETE", path: path + "0", token: ann.token}, 404, "no_broadcast")
 }

@@ -29,10 +29,12 @@ package table
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
@@ -51,6 +53,8 @@ const (
 	pageLimit = 100     // rows of a page where the range names none
 	pageBytes = 1 << 20 // bytes of a page where the range names none
 	walkLimit = 1000    // partitions of a page, at most and by default
+
+	maxWriters = 64 // batches of a WriteAll that are on their way at once
 )
 
 // The refusals of this package.
@@ -223,6 +227,24 @@ func (s *Store) Write(ctx context.Context, b Batch) (Version, error) {
 		return 0, err
 	}
 	return s.d.Write(ctx, b)
+}
+
+// WriteAll performs batches side by side, so that they share syncs of the disk, and returns when all are done
+// or have failed, with the first failure by their order. Each is atomic, all together are not; those of one
+// partition may happen in any order.
+func (s *Store) WriteAll(ctx context.Context, all []Batch) error {
+	errs := make([]error, len(all))
+	var next atomic.Int64
+	var writers sync.WaitGroup
+	for range min(maxWriters, len(all)) {
+		writers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				_, errs[i] = s.Write(ctx, all[i])
+			}
+		})
+	}
+	writers.Wait()
+	return cmp.Or(errs...)
 }
 
 // Fence raises the fence of a partition of an owned table: from now on writes need exactly f, and no write

@@ -49,7 +49,9 @@
 // the cursor, so what is sealed never changes. TimeIndex reads the tables itself, on any node; of a
 // broadcast that is not sealed it wakes the room, which then indexes what an activation that died has
 // left. The index keeps danmaku longer than the log: until TimeIndex.Delete, which belongs to the deletion
-// of the recording, waits for the index, and leaves a mark that keeps the broadcast out of it for good.
+// of the recording, waits for the index, and leaves a mark that keeps the broadcast out of it for good: who
+// writes there looks for the mark before and after, since it may have lost the room without knowing it. What
+// was never recorded is deleted by its owner, or by TimeIndex.Sweep when recordings are not kept any longer.
 //
 // # Bounds and refusals
 //
@@ -96,6 +98,10 @@
 //	broadcast  'm' + minute, 8 bytes                   empty           till Delete  before the minute's first row
 //	broadcast  's'                                     's' or 'd'      for ever     sealed; deleted
 //	minute     media time in ms, offset, 8 bytes each  Danmaku         till Delete  by a step, big-endian
+//
+// Table "danmaku_broadcasts" is plain too; a partition is a room, a row a broadcast with minutes above, by
+// its id. The row is empty until the broadcast is sealed, and then says when, in ms since 1970, in 8 bytes,
+// big-endian. It comes before all other rows of the broadcast, and goes after them.
 //
 // The card names the open bucket, and is written before a bucket gets its first row. So an activation that
 // has read the card under its own fence, and fenced the open bucket, has shut out every earlier writer. The

@@ -2,6 +2,7 @@ package room
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -21,6 +22,13 @@ const minute = time.Minute
 
 // timeTable holds the danmaku of all rooms by media time. It is plain: whoever writes a row writes the same.
 func timeTable() table.Table { return table.Plain("danmaku_by_time") }
+
+// listTable names the broadcasts that have danmaku in the index: a partition is a room, a row a broadcast. It
+// is plain too.
+func listTable() table.Table { return table.Plain("danmaku_broadcasts") }
+
+// undoTimeout bounds how long it takes to look for a deletion, and to do it again.
+const undoTimeout = 10 * time.Second
 
 // The keys of a broadcast's partition.
 const (
@@ -99,18 +107,19 @@ type indexer struct {
 	rows    *rows
 	metrics *Metrics
 	// of is the broadcast whose state and minutes this knows.
-	of    id.Broadcast
-	gone  bool // it was deleted: what comes late is left out
-	noted map[uint64]struct{}
+	of     id.Broadcast
+	gone   bool // it was deleted: what comes late is left out
+	listed bool
+	noted  map[uint64]struct{}
 }
 
 // do does a step.
-func (x *indexer) do(ctx context.Context, step *indexStep) (stepped, error) {
+func (x *indexer) do(ctx context.Context, now time.Time, step *indexStep) (stepped, error) {
 	switch {
 	case step.save:
 		return stepped{At: step.at, Saved: true}, x.rows.saveIndexed(ctx, step.at)
 	case step.seal:
-		return x.seal(ctx, step.at)
+		return x.seal(ctx, now, step.at)
 	}
 	done := stepped{At: step.at}
 	rows := step.rows
@@ -196,15 +205,39 @@ func (x *indexer) write(ctx context.Context, b id.Broadcast, rows []Danmaku) err
 	if err := x.know(ctx, b); err != nil || x.gone || len(order) == 0 {
 		return err
 	}
-	if err := x.note(ctx, b, order); err != nil {
+	err := x.note(ctx, b, order)
+	if err == nil {
+		err = x.putMinutes(ctx, b, order, minutes)
+	}
+	return cmp.Or(err, x.undo(ctx, b, order))
+}
+
+// putMinutes writes rows into their minutes, side by side.
+func (x *indexer) putMinutes(ctx context.Context, b id.Broadcast, order []uint64, minutes map[uint64][]table.Op) error {
+	all := make([]table.Batch, len(order))
+	for i, n := range order {
+		all[i] = table.Batch{Table: timeTable(), Partition: minutePart(x.rows.room, b, n), Ops: minutes[n]}
+	}
+	return x.rows.store.WriteAll(ctx, all)
+}
+
+// undo removes what was written of a broadcast that was deleted meanwhile. The deletion waited for the
+// activation that has the room, so this is one that has lost it and does not know; what it did may have
+// taken longer than it was given.
+func (x *indexer) undo(ctx context.Context, b id.Broadcast, minutes []uint64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	state, err := stateOf(ctx, x.rows.store, broadcastPart(x.rows.room, b))
+	if err != nil || state != deleted {
 		return err
 	}
-	for _, n := range order {
-		if err := x.put(ctx, minutePart(x.rows.room, b, n), minutes[n]); err != nil {
+	x.gone = true
+	for _, n := range minutes {
+		if err := x.put(ctx, minutePart(x.rows.room, b, n), []table.Op{table.DeleteRange(nil, nil)}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return eraseIndex(ctx, x.rows.store, x.rows.room, b)
 }
 
 // know finds out once what became of a broadcast.
@@ -213,14 +246,32 @@ func (x *indexer) know(ctx context.Context, b id.Broadcast) error {
 		return nil
 	}
 	s, err := stateOf(ctx, x.rows.store, broadcastPart(x.rows.room, b))
+	if err != nil {
+		return err
+	}
+	listed, err := isListed(ctx, x.rows.store, x.rows.room, b)
 	if err == nil {
-		x.of, x.gone, x.noted = b, s == deleted, map[uint64]struct{}{}
+		x.of, x.gone, x.listed, x.noted = b, s == deleted, listed, map[uint64]struct{}{}
 	}
 	return err
 }
 
-// note tells of minutes that get rows.
+// list tells of a broadcast that has danmaku, and of when it was sealed, if it is.
+func (x *indexer) list(ctx context.Context, b id.Broadcast, sealed []byte) error {
+	_, err := x.rows.store.Write(ctx, table.Batch{
+		Table: listTable(), Partition: string(x.rows.room), Ops: []table.Op{table.Put([]byte(b), sealed)},
+	})
+	x.listed = x.listed || err == nil
+	return err
+}
+
+// note tells of minutes that get rows, and of their broadcast.
 func (x *indexer) note(ctx context.Context, b id.Broadcast, minutes []uint64) error {
+	if !x.listed {
+		if err := x.list(ctx, b, nil); err != nil {
+			return err
+		}
+	}
 	var ops []table.Op
 	for _, n := range minutes {
 		if _, known := x.noted[n]; !known {
@@ -250,7 +301,7 @@ func (x *indexer) put(ctx context.Context, partition string, ops []table.Op) err
 
 // seal says that no danmaku follow of the open broadcast. The cursor is durable before that: whoever finds
 // the seal knows that no activation indexes rows of the broadcast again.
-func (x *indexer) seal(ctx context.Context, at indexed) (stepped, error) {
+func (x *indexer) seal(ctx context.Context, now time.Time, at indexed) (stepped, error) {
 	if err := x.rows.saveIndexed(ctx, at); err != nil {
 		return stepped{}, err
 	}
@@ -260,6 +311,11 @@ func (x *indexer) seal(ctx context.Context, at indexed) (stepped, error) {
 	if !x.gone {
 		seal := table.Put([]byte(stateKey), []byte{byte(sealed)})
 		if err := x.put(ctx, broadcastPart(x.rows.room, at.open), []table.Op{seal}); err != nil {
+			return stepped{}, err
+		}
+	}
+	if x.listed && !x.gone {
+		if err := x.list(ctx, at.open, binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))); err != nil {
 			return stepped{}, err
 		}
 	}

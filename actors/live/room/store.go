@@ -16,6 +16,7 @@ type Store interface {
 	Get(ctx context.Context, t table.Table, partition string, key []byte) (table.Row, error)
 	Scan(ctx context.Context, r table.Range) (rows []table.Row, more bool, err error)
 	Write(ctx context.Context, b table.Batch) (table.Version, error)
+	WriteAll(ctx context.Context, all []table.Batch) error
 	Fence(ctx context.Context, t table.Table, partition string, f position.Fence) error
 }
 

@@ -2,8 +2,6 @@ package room
 
 import (
 	"context"
-	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -24,8 +22,8 @@ const (
 
 	// wakeLimit is how long the room may take to begin to index what its log has more.
 	wakeLimit = 5 * time.Second
-	// deleteMinutes is how many minutes are deleted before they are forgotten.
-	deleteMinutes = 64
+	// pageMinutes is how many minutes are listed at once.
+	pageMinutes = 64
 )
 
 var (
@@ -61,12 +59,12 @@ type TimePage struct {
 // and is safe for concurrent use.
 type TimeIndex struct {
 	node    *cluster.Node
-	store   Store
+	store   IndexStore
 	metrics *Metrics
 }
 
 // NewTimeIndex makes a reader of what the rooms behind n write into the store.
-func NewTimeIndex(n *cluster.Node, store Store, m *Metrics) *TimeIndex {
+func NewTimeIndex(n *cluster.Node, store IndexStore, m *Metrics) *TimeIndex {
 	return &TimeIndex{n, store, m}
 }
 
@@ -95,7 +93,7 @@ func (x *TimeIndex) Page(ctx context.Context, r id.Room, b id.Broadcast, q TimeS
 	if q.After.Media >= q.From {
 		q.From = q.After.Media
 	}
-	minutes, err := x.minutes(ctx, broadcastPart(r, b), minuteKey(minuteOf(q.From)), minuteKey(minuteOf(q.To-1)+1))
+	minutes, err := minutesOf(ctx, x.store, broadcastPart(r, b), minuteKey(minuteOf(q.From)), minuteKey(minuteOf(q.To-1)+1))
 	p, size := TimePage{Settled: state == sealed}, 0
 	for i, n := range minutes {
 		if err == nil && !p.More {
@@ -109,20 +107,6 @@ func (x *TimeIndex) Page(ctx context.Context, r id.Room, b id.Broadcast, q TimeS
 // wake has the room index what an activation that died may have left in its log.
 func (x *TimeIndex) wake(r id.Room) {
 	cluster.AskFunc(x.node, time.Now().Add(wakeLimit), kindName, string(r), getInfo{}, func(any, error) {})
-}
-
-// minutes lists those of a broadcast that have danmaku and whose keys lie in a range, or the first of them.
-// The number is in the key, so that a damaged row tells as much as another.
-func (x *TimeIndex) minutes(ctx context.Context, partition string, from, to []byte) (all []uint64, err error) {
-	take := func(key []byte) { all = append(all, binary.BigEndian.Uint64(key[1:])) }
-	rows, _, err := x.store.Scan(ctx, table.Range{
-		Table: timeTable(), Partition: partition, From: from, To: to, Limit: deleteMinutes, Damaged: take,
-	})
-	for _, row := range rows {
-		take(row.Key)
-	}
-	slices.Sort(all)
-	return slices.Compact(all), err
 }
 
 func (p *TimePage) full(q TimeSpan, size int) bool {
@@ -165,38 +149,4 @@ func (x *TimeIndex) readMinute(ctx context.Context, partition string, q TimeSpan
 		span = table.Rest(span, rows)
 	}
 	return nil
-}
-
-// Delete removes the danmaku of a broadcast that is over from the index, for good. It returns once they are
-// gone; a failed one may be repeated. The log keeps its own until they expire. Refusals: Conflict
-// "broadcast_running", NotFound "no_room", Exhausted "room_busy", and the storage's.
-func (x *TimeIndex) Delete(ctx context.Context, r id.Room, b id.Broadcast) error {
-	if _, err := cluster.Ask[any](ctx, x.node, kindName, string(r), settle{b}); err != nil {
-		return err
-	}
-	part := broadcastPart(r, b)
-	write := func(partition string, ops ...table.Op) error {
-		_, err := x.store.Write(ctx, table.Batch{Table: timeTable(), Partition: partition, Ops: ops})
-		return err
-	}
-	// Whoever indexes the log from its beginning on, because a cursor was damaged, finds this.
-	if err := write(part, table.Put([]byte(stateKey), []byte{byte(deleted)})); err != nil {
-		return err
-	}
-	for {
-		minutes, err := x.minutes(ctx, part, []byte{minutePrefix}, []byte{minutePrefix + 1})
-		if err != nil || len(minutes) == 0 {
-			return err
-		}
-		told := make([]table.Op, len(minutes))
-		for i, n := range minutes {
-			if err := write(minutePart(r, b, n), table.DeleteRange(nil, nil)); err != nil {
-				return err
-			}
-			told[i] = table.Delete(minuteKey(n))
-		}
-		if err := write(part, told...); err != nil {
-			return err
-		}
-	}
 }

@@ -292,7 +292,8 @@ func TestADeletedBroadcastStaysDeleted(t *testing.T) {
 		for i := range 70 {
 			x.mustPost(time.Duration(i) * 40 * time.Second)
 		}
-		wantCode(t, x.index.Delete(t.Context(), theRoom, "a"), fault.Conflict, "broadcast_running")
+		err := x.index.Delete(t.Context(), theRoom, "a")
+		wantCode(t, err, fault.Conflict, "broadcast_running")
 		x.live("b")
 		kept := x.mustPost(time.Minute)
 		for range 2 { // who was not answered asks again
@@ -306,9 +307,9 @@ func TestADeletedBroadcastStaysDeleted(t *testing.T) {
 		if err := x.index.Delete(t.Context(), theRoom, "none"); err != nil { // which waits for the index
 			t.Fatal(err)
 		}
-		_, err := x.index.Page(t.Context(), theRoom, "a", room.TimeSpan{To: time.Minute})
+		_, err = x.index.Page(t.Context(), theRoom, "a", room.TimeSpan{To: time.Minute})
 		wantCode(t, err, fault.NotFound, "no_broadcast")
-		if left := partitions(t, x.store, "7:a:"); len(left) > 0 {
+		if left := partitions(t, x.store, "danmaku_by_time", "7:a:"); len(left) > 0 {
 			t.Errorf("left of it: %v", left)
 		}
 		if rows, _ := x.all("b", room.TimeSpan{To: 2 * time.Minute}); len(rows) != 1 || rows[0].Position != kept {
@@ -317,11 +318,11 @@ func TestADeletedBroadcastStaysDeleted(t *testing.T) {
 	})
 }
 
-// partitions are those of the index whose names begin so.
-func partitions(t *testing.T, s *table.Store, prefix string) (left []string) {
+// partitions are those of a plain table whose names begin so.
+func partitions(t *testing.T, s *table.Store, of, prefix string) (left []string) {
 	t.Helper()
 	for from, first := table.Cursor(""), true; first || from != ""; first = false {
-		names, next, err := s.Walk(t.Context(), table.Plain("danmaku_by_time"), from, 0)
+		names, next, err := s.Walk(t.Context(), table.Plain(of), from, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

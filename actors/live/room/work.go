@@ -61,7 +61,7 @@ func (s *shell) index(t *cluster.Turn, step *indexStep) {
 	t.Pipe(func(ctx context.Context) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()
-		return s.indexer.do(ctx, step)
+		return s.indexer.do(ctx, began, step)
 	}, func(t *cluster.Turn, v any, err error) {
 		s.metrics.index.Observe(t.Now().Sub(began).Seconds())
 		s.written(t, err)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -63,7 +64,7 @@ func (h *handlers) broadcastOperations() []rest.Operation {
 		rest.Handle(rest.Operation{
 			ID: "delete-broadcast", Method: http.MethodDelete, Path: "/v1/channels/{channel}/broadcasts/{broadcast}",
 			Summary: "Delete the recording of a broadcast",
-			Text:    "For good, with the danmaku on its pictures, and at once but for players that have a part of it. One that goes on has to end first.",
+			Text:    "For good, with the danmaku on its pictures, and at once but for players that have a part of it. One that was not recorded is deleted too: its danmaku are. One that goes on has to end first.",
 			Tag:     "channels", Status: http.StatusNoContent, Access: rest.Users, Right: channelOwner(), Codes: []string{"no_channel", "no_broadcast", "broadcast_live", "broadcast_running", "room_busy"},
 		}, h.deleteBroadcast),
 	}
@@ -109,23 +110,39 @@ func (h *handlers) deleteBroadcast(ctx context.Context, in *BroadcastRef) (*stru
 	if err != nil {
 		return nil, err
 	}
-	r, err := h.recording(ctx, ch, in.Broadcast)
-	if err != nil {
-		return nil, err
+	if !isBroadcast(in.Broadcast) {
+		return nil, broadcast.ErrNoBroadcast
 	}
-	if broadcastOf(ch, r).State != "ended" {
+	if ch.Broadcast == id.Broadcast(in.Broadcast) && ch.Phase != channel.Offline {
 		return nil, broadcast.ErrLive
 	}
+	b := id.Broadcast(in.Broadcast)
+	_, none := h.recording(ctx, ch, in.Broadcast)
+	if errors.Is(none, broadcast.ErrNoBroadcast) {
+		had, err := h.TimeIndex.Has(ctx, ch.Room, b)
+		if err != nil {
+			return nil, err
+		}
+		if had {
+			return nil, h.TimeIndex.Delete(ctx, ch.Room, b)
+		}
+	}
+	if none != nil {
+		return nil, none
+	}
 	// The danmaku first: while the recording is there, whoever was not answered can ask again.
-	if err := h.TimeIndex.Delete(ctx, ch.Room, r.Broadcast); err != nil {
+	if err := h.TimeIndex.Delete(ctx, ch.Room, b); err != nil {
 		return nil, err
 	}
-	return nil, h.Broadcasts.Erase(ctx, ch.ID, r.Broadcast)
+	return nil, h.Broadcasts.Erase(ctx, ch.ID, b)
 }
+
+// isBroadcast reports whether a text has the form of a broadcast's id.
+func isBroadcast(s string) bool { return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // recording finds what was recorded under an id as a path has it.
 func (h *handlers) recording(ctx context.Context, ch channel.Channel, b string) (broadcast.Recording, error) {
-	if len(b) != 32 || strings.Trim(b, "0123456789abcdef") != "" {
+	if !isBroadcast(b) {
 		return broadcast.Recording{}, broadcast.ErrNoBroadcast
 	}
 	return h.Broadcasts.Recording(ctx, ch.ID, id.Broadcast(b))

@@ -32,7 +32,8 @@ const (
 
 // TimeIndex finds danmaku by the picture they are on; room.TimeIndex fills it.
 type TimeIndex interface {
-	// Delete removes those of a broadcast that is over.
+	// Has tells whether there are any of a broadcast that is over, Delete removes them.
+	Has(ctx context.Context, r id.Room, b id.Broadcast) (bool, error)
 	Delete(ctx context.Context, r id.Room, b id.Broadcast) error
 	Page(ctx context.Context, r id.Room, b id.Broadcast, q room.TimeSpan) (room.TimePage, error)
 }
