@@ -128,7 +128,7 @@ func (c Config) Validate() error {
 }
 
 // foreign are variables of the build and the tests that carry our prefix without being settings.
-var foreign = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_EDIT_KILLS", "BARRAGE_SHOTS", "BARRAGE_BARS"}
+var foreign = []string{"BARRAGE_BINARY", "BARRAGE_VULNDB", "BARRAGE_KILL_CYCLES", "BARRAGE_KILL_HISTORY", "BARRAGE_RESTART_CYCLES", "BARRAGE_EDIT_KILLS", "BARRAGE_SHOTS", "BARRAGE_BARS"}
 
 func load(args, environ []string) (Config, conf.Origins, error) {
 	var cfg Config

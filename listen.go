@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/barrage-live/barrage/actors"
-	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/gateway/edge"
 	"github.com/barrage-live/barrage/gateway/socket"
@@ -27,6 +26,7 @@ import (
 	"github.com/barrage-live/barrage/internal/quota"
 	"github.com/barrage-live/barrage/live/egress/hls"
 	"github.com/barrage-live/barrage/live/ingest/rtmp"
+	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/storage/cache"
 )
 
@@ -182,7 +182,7 @@ func (p *platform) public(sockets *socket.Gateway) ([]edge.Mount, error) {
 		p.log.Warn("the pages are not built; run make web and build again")
 	}
 	playback := hls.New(hls.Config{
-		Locator: broadcast.NewLocator(p.broadcasts, p.channels.Resolve), Recordings: p.recordings, Log: p.log,
+		Locator: origin.NewLocator(p.origin, p.channels.Resolve), Recordings: p.recordings, Log: p.log,
 		Metrics: hls.NewMetrics(p.registry),
 	})
 	return []edge.Mount{

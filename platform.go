@@ -28,6 +28,7 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/internal/metrics"
+	"github.com/barrage-live/barrage/live/origin"
 	media "github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/live/recording"
 	"github.com/barrage-live/barrage/storage/blob"
@@ -73,6 +74,7 @@ type platform struct {
 	sessions       *session.Client
 	channels       *channel.Client
 	channelMetrics *channel.Metrics // of the gate and of the channels
+	origin         *origin.Origin
 	gate           *channel.Gate
 	rooms          *room.Client
 	roomMetrics    *room.Metrics // of the rooms and of the index
@@ -175,12 +177,13 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 		return err
 	}
 	p.undone = outbox.NewUndone(p.registry)
+	p.steps.add("broadcasts", p.origin.Drain) // after the actors, whose last word they hear
 	err = p.node.Start(ctx, actors.Kinds(p.node, actors.Deps{
 		Events: p.events, Tables: p.tables, Followers: follower.NewMetrics(p.registry), Undone: p.undone,
 		Account: account.Deps{Table: p.tables, Revoker: board},
 		Session: session.Deps{Table: p.tables, Revoker: board, Config: p.cfg.sessions(), Metrics: session.NewMetrics(p.registry)},
 		Channel: channel.Deps{
-			Table: p.tables, Metrics: p.channelMetrics,
+			Table: p.tables, Origins: p.origin, Recordings: p.origin, Metrics: p.channelMetrics,
 			Config: channel.Config{Grace: p.cfg.Live.Grace, Overlap: p.cfg.Live.KeyOverlap},
 		},
 		Room: room.Deps{
@@ -191,10 +194,6 @@ func (p *platform) startActors(ctx context.Context, to audience) error {
 				PostRate: p.cfg.Room.Posts, PostBurst: p.cfg.Room.Burst,
 			},
 			Metrics: p.roomMetrics,
-		},
-		Broadcast: broadcast.Deps{
-			Recordings: p.recordings, Waiting: new(media.Waiting), Metrics: media.NewMetrics(p.registry), Log: p.log,
-			Config: broadcast.Config{Window: p.cfg.Live.DVR, Cut: segmenter.Config{PartTarget: p.cfg.Live.Part}},
 		},
 	}))
 	if err != nil {
@@ -250,10 +249,14 @@ func (p *platform) openClients() error {
 	p.sessions = session.NewClient(p.node, p.tables, p.cfg.sessions())
 	p.channels = channel.NewClient(p.node, p.tables)
 	p.channelMetrics = channel.NewMetrics(p.registry)
-	p.gate = channel.NewGate(p.node, p.channelMetrics)
+	p.origin = origin.New(origin.Config{
+		Recordings: p.recordings, Waiting: new(media.Waiting), Window: p.cfg.Live.DVR, Cut: segmenter.Config{PartTarget: p.cfg.Live.Part},
+		Log: p.log, Metrics: media.NewMetrics(p.registry),
+	})
+	p.gate = channel.NewGate(p.node, p.origin, p.channelMetrics)
 	p.rooms, p.roomMetrics = room.NewClient(p.node), room.NewMetrics(p.registry)
 	p.timeIndex = room.NewTimeIndex(p.node, p.tables, p.roomMetrics)
-	p.broadcasts = broadcast.NewClient(p.node, p.recordings)
+	p.broadcasts = broadcast.NewClient(p.channels, p.recordings)
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // serve runs the platform until ctx ends, then stops it in order: viewers' sockets told to come back,
-// publishers let go, HTTP closed, actors flushed and with them the playlists ended, storage closed.
+// publishers let go, HTTP closed, actors flushed, broadcasts left as they are, storage closed.
 func serve(ctx context.Context, cfg Config, stderr io.Writer) error {
 	return serveUntil(ctx, cfg, cfg.Log.logger(stderr), func(*platform) error { <-ctx.Done(); return nil })
 }

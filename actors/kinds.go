@@ -15,7 +15,6 @@ import (
 	"github.com/barrage-live/barrage/actors/identity/account"
 	"github.com/barrage-live/barrage/actors/identity/accountlist"
 	"github.com/barrage-live/barrage/actors/identity/session"
-	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/actors/live/room"
 	"github.com/barrage-live/barrage/cluster"
@@ -28,10 +27,9 @@ import (
 type Deps struct {
 	Account account.Deps
 	Session session.Deps
-	// Channel's Rooms and Packager may be left nil; then they are the actors of the node.
-	Channel   channel.Deps
-	Room      room.Deps
-	Broadcast broadcast.Deps
+	// Channel's Rooms may be left nil; then they are the actors of the node.
+	Channel channel.Deps
+	Room    room.Deps
 	// Events is the log in which actors tell what has happened; lists are made of it in Tables.
 	Events    *eventlog.Log
 	Tables    *table.Store
@@ -44,9 +42,6 @@ type Deps struct {
 func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 	if d.Channel.Rooms == nil {
 		d.Channel.Rooms = room.NewClient(n)
-	}
-	if d.Channel.Packager == nil {
-		d.Channel.Packager = broadcast.NewClient(n, d.Broadcast.Recordings)
 	}
 	d.Account.Undone, d.Session.Undone, d.Channel.Undone = d.Undone, d.Undone, d.Undone
 	sessions, channels := session.NewClient(n, d.Session.Table, d.Session.Config), channel.NewClient(n, d.Channel.Table)
@@ -61,7 +56,6 @@ func Kinds(n *cluster.Node, d Deps) []cluster.Kind {
 		session.Kind(d.Session),
 		channel.Kind(d.Channel),
 		room.Kind(d.Room),
-		broadcast.Kind(d.Broadcast),
 	}
 }
 

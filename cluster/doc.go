@@ -35,9 +35,8 @@
 // Messages are data. A kind says in Kind.Messages how its commands and answers cross; with Config.Encode
 // everything is encoded and decoded also within the process, refusals too, so that no pointer, channel or
 // interface crosses unnoticed. Refusals cross by kind, code, message, field and RetryAfter, which is all
-// that errors.Is needs; causes stay where they are. What cannot leave the process, because it runs here, is
-// named in Kind.Local and handed over beside the message that holds it. What an actor sends to itself
-// (timers, the ends of works) does not cross.
+// that errors.Is needs; causes stay where they are. What an actor sends to itself (timers, the ends of
+// works) does not cross.
 //
 // Every queue is bounded. A full mailbox refuses the newest message, a full worker queue the newest work;
 // both are counted by kind and code in barrage_cluster_refused_total.

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
@@ -28,9 +27,6 @@ type Kind struct {
 	// Numbers and types are each named once; a number is never given a second meaning. Nil: what is sent is
 	// handed over as it is.
 	Messages []Message
-	// Local are the types of what messages hold that cannot leave the process, each named once (LocalOf).
-	// An actor that is sent or answers such a message can only be asked from its own node.
-	Local []reflect.Type
 	// Mailbox is how many messages may wait for one activation. The next is refused Exhausted "mailbox_full".
 	// Zero means 1024.
 	Mailbox int

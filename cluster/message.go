@@ -17,11 +17,8 @@ import (
 type Message struct {
 	number uint32
 	of     reflect.Type
-	local  reflect.Type // of the part that is handed over as it is; nil: there is none
-	// encode gives the bytes of a value, and the part of it that is handed over as it is, nil if there is
-	// none.
-	encode func(v any) (b []byte, local any, err error)
-	decode func(b []byte, local any) (any, error)
+	encode func(v any) ([]byte, error)
+	decode func(b []byte) (any, error)
 }
 
 // MessageOf registers T under a number from 1, as the protobuf message M: to makes one of a value, from
@@ -34,47 +31,13 @@ func MessageOf[T, M any, P interface {
 	return Message{
 		number: number,
 		of:     reflect.TypeFor[T](),
-		encode: func(v any) ([]byte, any, error) {
-			b, err := proto.Marshal(to(v.(T)))
-			return b, nil, err
-		},
-		decode: func(b []byte, _ any) (any, error) {
+		encode: func(v any) ([]byte, error) { return proto.Marshal(to(v.(T))) },
+		decode: func(b []byte) (any, error) {
 			m := P(new(M))
 			if err := proto.Unmarshal(b, m); err != nil {
 				return nil, err
 			}
 			return from(m)
-		},
-	}
-}
-
-// LocalOf is MessageOf for a T with a part that cannot leave the process, because it runs here. That part,
-// an L of Kind.Local, to takes out and from puts back, the same one; a zero L is no part. A message without
-// it crosses like any other, so from refuses what is nothing without it.
-func LocalOf[T, M any, L comparable, P interface {
-	*M
-	proto.Message
-}](number uint32, to func(T) (P, L), from func(P, L) (T, error)) Message {
-	return Message{
-		number: number,
-		of:     reflect.TypeFor[T](),
-		local:  reflect.TypeFor[L](),
-		encode: func(v any) ([]byte, any, error) {
-			m, local := to(v.(T))
-			b, err := proto.Marshal(m)
-			var none L
-			if local == none {
-				return b, nil, err
-			}
-			return b, local, err
-		},
-		decode: func(b []byte, part any) (any, error) {
-			m := P(new(M))
-			if err := proto.Unmarshal(b, m); err != nil {
-				return nil, err
-			}
-			local, _ := part.(L)
-			return from(m, local)
 		},
 	}
 }
@@ -95,7 +58,7 @@ func newCodec(k Kind) (*codec, error) {
 	if k.Messages == nil {
 		return nil, nil //nolint:nilnil // none is needed
 	}
-	c, locals := &codec{k.Name, map[reflect.Type]Message{}, map[uint32]Message{}}, map[reflect.Type]bool{}
+	c := &codec{k.Name, map[reflect.Type]Message{}, map[uint32]Message{}}
 	for _, m := range k.Messages {
 		_, typed := c.byType[m.of]
 		_, numbered := c.byNumber[m.number]
@@ -103,43 +66,30 @@ func newCodec(k Kind) (*codec, error) {
 			return nil, fault.Newf(fault.Invalid, "bad_kind", "kind %q: message %d of type %v has no number, no type, or one that is taken",
 				k.Name, m.number, m.of)
 		}
-		if m.local != nil {
-			locals[m.local] = true
-		}
 		c.byType[m.of], c.byNumber[m.number] = m, m
-	}
-	for _, t := range k.Local {
-		if !locals[t] {
-			return nil, fault.Newf(fault.Invalid, "bad_kind", "kind %q: no message has a %v, or it is listed twice", k.Name, t)
-		}
-		delete(locals, t)
-	}
-	for t := range locals {
-		return nil, fault.Newf(fault.Invalid, "bad_kind", "kind %q: a message has a %v, which is not listed as local", k.Name, t)
 	}
 	return c, nil
 }
 
-// encode makes the frame of a value, nil included, and gives the part that is handed over as it is. It fails
-// with Internal "unregistered_message" or "message_unencodable".
-func (c *codec) encode(v any) (frame []byte, local any, err error) {
+// encode makes the frame of a value, nil included. It fails with Internal "unregistered_message" or
+// "message_unencodable".
+func (c *codec) encode(v any) ([]byte, error) {
 	if v == nil {
-		return []byte{nothing}, nil, nil
+		return []byte{nothing}, nil
 	}
 	m, ok := c.byType[reflect.TypeOf(v)]
 	if !ok {
-		return nil, nil, fault.Newf(fault.Internal, "unregistered_message", "%T is not among the messages of kind %q", v, c.kind)
+		return nil, fault.Newf(fault.Internal, "unregistered_message", "%T is not among the messages of kind %q", v, c.kind)
 	}
-	b, local, err := m.encode(v)
+	b, err := m.encode(v)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Internal, "message_unencodable", fmt.Sprintf("a %T of kind %q cannot be encoded", v, c.kind), err)
+		return nil, fault.Wrap(fault.Internal, "message_unencodable", fmt.Sprintf("a %T of kind %q cannot be encoded", v, c.kind), err)
 	}
-	return append(binary.AppendUvarint(nil, uint64(m.number)), b...), local, nil
+	return append(binary.AppendUvarint(nil, uint64(m.number)), b...), nil
 }
 
-// decode reads a frame, which may come from a stranger, with what was handed over beside it. What is no
-// frame is refused Invalid "bad_message".
-func (c *codec) decode(frame []byte, local any) (any, error) {
+// decode reads a frame, which may come from a stranger. What is none is refused Invalid "bad_message".
+func (c *codec) decode(frame []byte) (any, error) {
 	number, n := binary.Uvarint(frame)
 	if n <= 0 || number > math.MaxUint32 {
 		return nil, fault.Newf(fault.Invalid, "bad_message", "a message of kind %q has no number", c.kind)
@@ -154,7 +104,7 @@ func (c *codec) decode(frame []byte, local any) (any, error) {
 	if !ok {
 		return nil, fault.Newf(fault.Invalid, "bad_message", "kind %q has no message %d", c.kind, number)
 	}
-	v, err := m.decode(frame[n:], local)
+	v, err := m.decode(frame[n:])
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "bad_message", fmt.Sprintf("message %d of kind %q does not have its form", number, c.kind), err)
 	}
@@ -163,11 +113,11 @@ func (c *codec) decode(frame []byte, local any) (any, error) {
 
 // cross gives what the other side makes of a value, in this process.
 func (c *codec) cross(v any) (any, error) {
-	frame, local, err := c.encode(v)
+	frame, err := c.encode(v)
 	if err != nil {
 		return nil, err
 	}
-	return c.decode(frame, local)
+	return c.decode(frame)
 }
 
 // answer gives what the asker makes of an answer. One that does not cross leaves the outcome unknown: the
@@ -229,10 +179,9 @@ func CodecOf(k Kind) (Codec, error) {
 	return Codec{c}, err
 }
 
-// Encode gives the frame of a message, nil included, and what is handed over beside it, nil if there is
-// none. It fails with Internal "unregistered_message" for one that is not among those of the kind, and
-// "message_unencodable" for one that protobuf does not take.
-func (c Codec) Encode(v any) (frame []byte, local any, err error) { return c.of.encode(v) }
+// Encode gives the frame of a message, nil included. It fails with Internal "unregistered_message" for one
+// that is not among those of the kind, and "message_unencodable" for one that protobuf does not take.
+func (c Codec) Encode(v any) ([]byte, error) { return c.of.encode(v) }
 
-// Decode reads a frame, with what was handed over beside it. What is none is refused Invalid "bad_message".
-func (c Codec) Decode(frame []byte, local any) (any, error) { return c.of.decode(frame, local) }
+// Decode reads a frame. What is none is refused Invalid "bad_message".
+func (c Codec) Decode(frame []byte) (any, error) { return c.of.decode(frame) }

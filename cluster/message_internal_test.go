@@ -37,18 +37,18 @@ func wordCodec(tb testing.TB) *codec {
 // What is cut off or foreign is refused and said to be so, whatever it is.
 func TestForeignFramesAreRefused(t *testing.T) {
 	c := wordCodec(t)
-	whole, _, err := c.encode(word("hello"))
+	whole, err := c.encode(word("hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := c.decode(whole, nil); err != nil || v != word("hello") {
+	if v, err := c.decode(whole); err != nil || v != word("hello") {
 		t.Errorf("a whole frame is read as %v, %v", v, err)
 	}
 	for name, frame := range map[string][]byte{
 		"empty": {}, "cut off": whole[:len(whole)-1], "unknown": {8}, "refused by its type": {7}, "nothing with content": {0, 1},
 		"a number without end": {0x80, 0x80}, "too large a number": {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01},
 	} {
-		if v, err := c.decode(frame, nil); v != nil || fault.KindOf(err) != fault.Invalid || fault.CodeOf(err) != "bad_message" {
+		if v, err := c.decode(frame); v != nil || fault.KindOf(err) != fault.Invalid || fault.CodeOf(err) != "bad_message" {
 			t.Errorf("%s: read as %v, %v", name, v, err)
 		}
 	}
@@ -56,11 +56,11 @@ func TestForeignFramesAreRefused(t *testing.T) {
 
 // What protobuf does not take is our own mistake, and another one than a type that nobody registered.
 func TestWhatProtobufDoesNotTakeIsRefused(t *testing.T) {
-	_, _, err := wordCodec(t).encode(word("\xff"))
+	_, err := wordCodec(t).encode(word("\xff"))
 	if fault.KindOf(err) != fault.Internal || fault.CodeOf(err) != "message_unencodable" {
 		t.Errorf("encoded with %v", err)
 	}
-	if _, _, err := wordCodec(t).encode(7); fault.CodeOf(err) != "unregistered_message" {
+	if _, err := wordCodec(t).encode(7); fault.CodeOf(err) != "unregistered_message" {
 		t.Errorf("a type that is not registered is encoded with %v", err)
 	}
 }
@@ -70,7 +70,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte{7, 10, 1, 'a'})
 	f.Add([]byte{0})
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		if v, err := c.decode(frame, nil); err == nil {
+		if v, err := c.decode(frame); err == nil {
 			if again, err := c.cross(v); err != nil || again != v {
 				t.Errorf("%v crosses as %v, %v", v, again, err)
 			}

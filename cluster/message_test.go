@@ -3,7 +3,6 @@ package cluster_test
 import (
 	"context"
 	"errors"
-	"reflect"
 	"testing"
 	"time"
 
@@ -110,55 +109,6 @@ func TestWhatCannotLeaveTheProcessIsRefused(t *testing.T) {
 	}
 	_, err = ask(t, n, "coded", "a", number(-1)) // it was executed: nobody knows with what outcome
 	wantFault(t, err, fault.Internal, "bad_reply")
-}
-
-// held is a number with something that cannot leave the process.
-type held struct {
-	n number
-	h handle
-}
-
-func heldMessage(as uint32) cluster.Message {
-	return cluster.LocalOf(as,
-		func(v held) (*wrapperspb.Int64Value, handle) { return wrapperspb.Int64(int64(v.n)), v.h },
-		func(m *wrapperspb.Int64Value, h handle) (held, error) { return held{number(m.GetValue()), h}, nil })
-}
-
-func TestWhatRunsHereIsHandedOverBesideItsMessage(t *testing.T) {
-	k := kindOf("holder", func(t *cluster.Turn, msg any) { t.Reply(msg) })
-	k.Messages, k.Local = []cluster.Message{heldMessage(1)}, []reflect.Type{reflect.TypeFor[handle]()}
-	n := start(t, cluster.Config{Encode: true}, k)
-	for _, sent := range []held{{7, make(handle)}, {8, nil}} {
-		if v := mustAsk(t, n, "holder", "a", sent); v != sent {
-			t.Errorf("%v is answered with %v", sent, v)
-		}
-	}
-	c, err := cluster.CodecOf(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range []handle{nil, make(handle)} {
-		frame, local, err := c.Encode(held{7, h})
-		if err != nil || (local == nil) != (h == nil) || h != nil && local != h {
-			t.Errorf("beside the message goes %v, %v", local, err)
-		}
-		if v, err := c.Decode(frame, nil); err != nil || v != (held{7, nil}) { // another node has only the frame
-			t.Errorf("without what runs here it is %v, %v", v, err)
-		}
-	}
-}
-
-func TestWhatIsHandedOverIsListed(t *testing.T) {
-	one, two := []cluster.Message{heldMessage(1)}, []cluster.Message{numberMessage(1)}
-	for name, k := range map[string]cluster.Kind{
-		"not listed":   {Messages: one},
-		"listed twice": {Messages: one, Local: []reflect.Type{reflect.TypeFor[handle](), reflect.TypeFor[handle]()}},
-		"not used":     {Messages: two, Local: []reflect.Type{reflect.TypeFor[handle]()}},
-	} {
-		if _, err := cluster.CodecOf(k); fault.CodeOf(err) != "bad_kind" {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }
 
 func TestWithoutEncodeMessagesAreHandedOver(t *testing.T) {

@@ -3,7 +3,6 @@ package document
 import (
 	"context"
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/barrage-live/barrage/cluster"
@@ -42,9 +41,8 @@ type Kind[D, S any, C Core[S]] struct {
 	// Idle is that of cluster.Kind.
 	Idle time.Duration
 	// Messages are what crosses to and from the actors besides Wake, as in cluster.Kind, under numbers below
-	// 1000; Local is what they hold that cannot leave the process.
+	// 1000.
 	Messages []cluster.Message
-	Local    []reflect.Type
 	// Tables hold the documents: row "doc" of the partition that is named as the key, in an owned table,
 	// beside the rows of the outbox.
 	Tables *table.Store
@@ -77,7 +75,6 @@ func (k Kind[D, S, C]) Cluster() cluster.Kind {
 		Name:     k.Name,
 		Idle:     k.Idle,
 		Messages: messages(k.Messages),
-		Local:    k.Local,
 		State:    func(key string) (table.Table, string) { return k.Table, key },
 		Activate: func(ctx context.Context, a cluster.Activation) (cluster.Actor, error) {
 			if k.Parse != nil {

@@ -1,12 +1,11 @@
 // Package worldtest runs accounts, sessions, channels and rooms for real on one node with the embedded
-// engine in memory, and a packager that makes real streams and cuts no media. Tests of the gateway and of
+// engine in memory, and an origin that makes real streams and cuts no media. Tests of the gateway and of
 // the actors themselves use it.
 //
 // It owns everything it starts and ends it with the test. It fails the test if something cannot start.
 package worldtest
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 	"sync"
@@ -26,13 +25,11 @@ import (
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/cluster/coordination/localstore"
 	"github.com/barrage-live/barrage/internal/auth"
-	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
-	"github.com/barrage-live/barrage/live/packager"
 	"github.com/barrage-live/barrage/live/recording"
 	"github.com/barrage-live/barrage/live/recording/recordingtest"
 	"github.com/barrage-live/barrage/storage/eventlog"
@@ -53,6 +50,7 @@ type Config struct {
 	Kind    func(cluster.Kind) cluster.Kind // what is made of the kind of channels; nil: nothing
 	Session session.Config
 	Channel channel.Config
+	Origin  *Origin           // nil: a new one, which holds nothing
 	Hasher  auth.HasherConfig // zero: the cheapest
 }
 
@@ -71,8 +69,8 @@ type World struct {
 	Tokens   *auth.Tokens
 	Revoked  *auth.Revocations
 	Board    *revocation.Board
-	Packager *Packager
-	// Recordings is what Broadcasts has; the Packager records nothing.
+	Origin   *Origin
+	// Recordings is what Broadcasts has; the Origin records nothing.
 	Recordings *recording.Store
 	Broadcasts *broadcast.Client
 	Sockets    *Sockets
@@ -85,7 +83,10 @@ type World struct {
 // New starts a world.
 func New(tb testing.TB, cfg Config) *World {
 	tb.Helper()
-	w := &World{Table: cfg.Table, Packager: &Packager{}, Sockets: &Sockets{}, Revoked: &auth.Revocations{}, Undone: prometheus.NewRegistry()}
+	w := &World{Table: cfg.Table, Origin: cfg.Origin, Sockets: &Sockets{}, Revoked: &auth.Revocations{}, Undone: prometheus.NewRegistry()}
+	if w.Origin == nil {
+		w.Origin = NewOrigin()
+	}
 	if w.Table == nil {
 		w.Table = pebbletest.Open(tb)
 	}
@@ -124,16 +125,14 @@ func New(tb testing.TB, cfg Config) *World {
 	}
 	w.Events = eventlog.New(events)
 	w.Recordings = recordingtest.New(tb)
-	w.Broadcasts = broadcast.NewClient(w.Node, w.Recordings)
 	kinds := actors.Kinds(w.Node, actors.Deps{
-		Broadcast: broadcast.Deps{
-			Recordings: w.Recordings, Log: slog.New(slog.DiscardHandler), Metrics: packager.NewMetrics(metrics),
-		},
 		Account: account.Deps{Table: w.Table, Revoker: w.Board},
 		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
-		Channel: channel.Deps{Table: w.Table, Rooms: w.Rooms, Packager: w.Packager, Config: cfg.Channel, Metrics: channels},
-		Room:    room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: rooms},
-		Events:  w.Events, Tables: w.Table, Undone: outbox.NewUndone(w.Undone),
+		Channel: channel.Deps{
+			Table: w.Table, Rooms: w.Rooms, Origins: w.Origin, Recordings: w.Recordings, Config: cfg.Channel, Metrics: channels,
+		},
+		Room:   room.Deps{Store: w.Table, Fanout: nobody{}, Metrics: rooms},
+		Events: w.Events, Tables: w.Table, Undone: outbox.NewUndone(w.Undone),
 	})
 	for i, k := range kinds {
 		if k.Name == channel.KindName {
@@ -154,7 +153,8 @@ func New(tb testing.TB, cfg Config) *World {
 	w.List = accountlist.NewClient(w.Node, w.Table)
 	w.Sessions = session.NewClient(w.Node, w.Table, cfg.Session)
 	w.Channels = channel.NewClient(w.Node, w.Table)
-	w.Gate = channel.NewGate(w.Node, channels)
+	w.Broadcasts = broadcast.NewClient(w.Channels, w.Recordings)
+	w.Gate = channel.NewGate(w.Node, w.Origin, channels)
 	var once sync.Once
 	w.stop = func() {
 		once.Do(func() {
@@ -238,97 +238,4 @@ func (s *Sockets) Users() []id.User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.users)
-}
-
-// Packager makes streams, refuses older fences, and remembers what it was told.
-type Packager struct {
-	mu          sync.Mutex
-	refuse      error
-	fence       map[id.Channel]channel.Fence
-	running     map[id.Broadcast]channel.Held
-	openings    []channel.Opening
-	interrupted []channel.Fence
-	finished    []id.Broadcast
-}
-
-// Refuse makes every Open fail with err, until nil.
-func (p *Packager) Refuse(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refuse = err
-}
-
-// Open implements channel.Packager.
-func (p *Packager) Open(_ context.Context, o channel.Opening) (*live.Stream, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refuse != nil {
-		return nil, p.refuse
-	}
-	if p.fence == nil {
-		p.fence, p.running = map[id.Channel]channel.Fence{}, map[id.Broadcast]channel.Held{}
-	}
-	if slices.Contains(p.finished, o.Broadcast) {
-		return nil, channel.ErrEnded
-	}
-	if o.Fence <= p.fence[o.Channel] {
-		return nil, table.ErrFenced
-	}
-	p.fence[o.Channel] = o.Fence
-	p.openings = append(p.openings, o)
-	s := live.NewStream(id.NewStream(), o.Tracks)
-	p.running[o.Broadcast] = channel.Held{Fence: o.Fence, Stream: s}
-	return s, nil
-}
-
-// Held implements channel.Packager.
-func (p *Packager) Held(_ context.Context, _ id.Channel, b id.Broadcast) (channel.Held, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h, ok := p.running[b]
-	if !ok {
-		return h, fault.New(fault.NotFound, "not_live", "nothing is on")
-	}
-	return h, nil
-}
-
-// Interrupt implements channel.Packager.
-func (p *Packager) Interrupt(_ context.Context, _ id.Channel, f channel.Fence) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.interrupted = append(p.interrupted, f)
-	for b, h := range p.running {
-		if h.Fence == f {
-			p.running[b] = channel.Held{Fence: f}
-		}
-	}
-	return nil
-}
-
-// Finish implements channel.Packager.
-func (p *Packager) Finish(_ context.Context, _ id.Channel, b id.Broadcast) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.finished = append(p.finished, b)
-	delete(p.running, b)
-	return nil
-}
-
-// Stats implements channel.Packager.
-func (p *Packager) Stats(context.Context, id.Channel) (packager.Health, error) {
-	return packager.Health{VideoCodec: "avc1.64001f", Warnings: []packager.Warning{{Code: "no_audio", Message: "There is no sound track."}}}, nil
-}
-
-// Openings are the leases given so far.
-func (p *Packager) Openings() []channel.Opening {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]channel.Opening(nil), p.openings...)
-}
-
-// Finished are the broadcasts ended so far.
-func (p *Packager) Finished() []id.Broadcast {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]id.Broadcast(nil), p.finished...)
 }

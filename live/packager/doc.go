@@ -2,8 +2,8 @@
 //
 // A Packager owns the segmenter and the playlist of a broadcast, the parts of its last seconds in memory,
 // and two goroutines: the pump, which reads the attached Stream, and the archive, which hands each part and
-// each complete segment to the Recorder (live/recording). Its owner (actors/live/broadcast) attaches
-// Streams and finishes it; egress asks it for playlists and media from as many goroutines as there are
+// each complete segment to the Recorder (live/recording). Its owner (live/origin) attaches Streams
+// and finishes it; egress asks it for playlists and media from as many goroutines as there are
 // viewers.
 //
 //	Attach ---> [live] --Interrupt, end of the Stream--> [interrupted] --Attach--> [live] (discontinuity)

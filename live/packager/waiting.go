@@ -85,7 +85,7 @@ func (p *Packager) join(d m3u8.Directives) (*group, *Snapshot, error) {
 	case s != nil && s.Has(d):
 		return nil, s, nil
 	case p.mu.closed:
-		return nil, nil, fault.New(fault.Unavailable, "packager_closed", "the broadcast is not served here any more")
+		return nil, nil, errClosed()
 	case p.Ended():
 		return nil, nil, errNotLive()
 	}
@@ -175,6 +175,10 @@ func (p *Packager) Waiting() int {
 		n += g.count
 	}
 	return n
+}
+
+func errClosed() error {
+	return fault.New(fault.Unavailable, "packager_closed", "the broadcast is not served here any more")
 }
 
 func errNotLive() error {

@@ -2,8 +2,9 @@
 // minute.
 //
 // A Store is shared by all: egress and the API read through it. A Writer is one broadcast while it goes
-// on; it belongs to the archive of its live/packager and writes under the fence of its owner,
-// actors/live/broadcast, which also resumes, recovers and removes recordings. The package owns no goroutine.
+// on; it belongs to the archive of its live/packager and writes under the fence of the lease that live/origin
+// has opened. The channel that gave the lease (actors/live/channel) has recordings recovered and removed,
+// under a higher one. The package owns no goroutine.
 //
 //	table "recording"       owned; partition: broadcast; rows "h": index.Header, "i"+number: index.Init,
 //	                        "s"+sequence: index.Segment, numbers big-endian

@@ -34,7 +34,7 @@ type Policy struct {
 	Reserve int64
 }
 
-// Owner changes recordings under the fence of their channel; actors/live/broadcast has one. Each call may be
+// Owner changes recordings under the fence of their channel, which its actor has. Each call may be
 // repeated.
 type Owner interface {
 	// Erase deletes a recording that has ended.

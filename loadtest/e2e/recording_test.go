@@ -55,11 +55,12 @@ func whole(playlist []byte) (names []string) {
 	return names
 }
 
-// TestRecordingSurvivesKill kills the server in a broadcast, twice. What was recorded then is shown at the
+// TestRecordingSurvivesKill kills the server in a broadcast, twice, and its publisher comes back when the
+// grace is over. What was recorded then is shown at the
 // broadcast's URL, byte for byte as it was live, and plays.
 func TestRecordingSurvivesKill(t *testing.T) {
 	data := t.TempDir()
-	s := start(t, data)
+	s := start(t, data, "--live.grace", "1s")
 	st := s.streamer(t, "lasting")
 	type kept struct {
 		folder string // of the media
@@ -89,7 +90,7 @@ func TestRecordingSurvivesKill(t *testing.T) {
 		all = append(all, k)
 		s.kill()
 		stop()
-		s = start(t, data)
+		s = start(t, data, "--live.grace", "1s")
 		await(t, "the broadcast has ended", 30*time.Second, func() bool {
 			list := s.broadcasts(t, "lasting")
 			return len(list) == len(all) && list[0].State == "ended"

@@ -79,11 +79,11 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 // A secret that is none comes from no client of ours.
 func TestWhatIsNoSecretIsRefused(t *testing.T) {
 	c, token := kindMessages(t).Codec(t), sampleToken(t)
-	whole, _, err := c.Encode(refresh{token, auth.Salt{}})
+	whole, err := c.Encode(refresh{token, auth.Salt{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	none, _, err := c.Encode(logout{auth.Refresh{Session: token.Session}})
+	none, err := c.Encode(logout{auth.Refresh{Session: token.Session}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestWhatIsNoSecretIsRefused(t *testing.T) {
 		"an opening without anything": {1}, "a refresh without salt": whole[:len(whole)-2-len(auth.Salt{})], "a token of generation 0": none,
 		"a rotation without a token": {33},
 	} {
-		if v, err := c.Decode(frame, nil); fault.CodeOf(err) != "bad_message" {
+		if v, err := c.Decode(frame); fault.CodeOf(err) != "bad_message" {
 			t.Errorf("%s is read as %v, %v", name, v, err)
 		}
 	}

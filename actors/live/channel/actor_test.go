@@ -191,7 +191,7 @@ func TestBroadcast(t *testing.T) {
 		t.Errorf("after the end: %s", p)
 	}
 	eventually(t, "the grace is over", func() bool { return phase(t, w, c.ID) == channel.Offline })
-	eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+	eventually(t, "the broadcast is finished", func() bool { return len(w.Origin.Finished()) == 1 })
 	eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
 	eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
 	if err := w.Gate.End(t.Context(), s, live.ErrEnded); err != nil {
@@ -231,7 +231,7 @@ func TestReconnectWithinTheGraceGoesOn(t *testing.T) {
 		t.Errorf("in the grace: %s", p)
 	}
 	begin(t, w, key)
-	o := w.Packager.Openings()
+	o := w.Origin.Leases()
 	if len(o) != 2 || o[0].Broadcast != o[1].Broadcast || !o[0].Start.Equal(o[1].Start) || o[0].Fence >= o[1].Fence {
 		t.Errorf("openings: %+v", o)
 	}
@@ -296,16 +296,16 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestThePackagerRefuses(t *testing.T) {
+func TestTheOriginRefuses(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	c := create(t, w, "42", "ann")
 	_, key := mint(t, w, c.ID)
-	w.Packager.Refuse(fault.New(fault.Exhausted, "too_many_streams", "no more"))
+	w.Origin.Refuse(fault.New(fault.Exhausted, "too_many_streams", "no more"))
 	if _, err := w.Gate.Begin(t.Context(), ingest.Publication{Key: key}); fault.CodeOf(err) != "too_many_streams" {
 		t.Errorf("got %v", err)
 	}
 	eventually(t, "the channel is offline", func() bool { return phase(t, w, c.ID) == channel.Offline })
-	w.Packager.Refuse(nil)
+	w.Origin.Refuse(nil)
 	begin(t, w, key)
 }
 
@@ -342,7 +342,7 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 		}
 		begin(t, w, key)
 		eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
-		was := w.Packager.Openings()[0]
+		was := w.Origin.Leases()[0]
 		w.Kill()
 
 		w = worldtest.New(t, worldtest.Config{Table: w.Table})
@@ -350,31 +350,48 @@ func TestAfterARestartTheChannelIsOffline(t *testing.T) {
 			t.Errorf("woken: %d, %v", n, err)
 		}
 		eventually(t, "nothing is listed", func() bool { return len(listed(t, w)) == 0 })
-		eventually(t, "the broadcast is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+		eventually(t, "the broadcast is finished", func() bool { return len(w.Origin.Finished()) == 1 })
 		eventually(t, "the room is offline", func() bool { return !roomLive(t, w, c) })
 		eventually(t, "nobody has anything left to do", func() bool { return len(marked(t, w)) == 0 })
 		begin(t, w, key)
-		now := w.Packager.Openings()[0]
+		now := w.Origin.Leases()[0]
 		if now.Broadcast == was.Broadcast || now.Fence <= was.Fence {
 			t.Errorf("before %+v, after %+v", was, now)
 		}
 	})
 }
 
-// TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the
-// claim of the name expire. TestThePublisherGoesWithTheActivation: a lease is not stored, so nobody may
-// write on under it.
-func TestThePublisherGoesWithTheActivation(t *testing.T) {
+// TestThePublisherOutlivesTheActivation: the node that runs the channel ends, another one takes the channel
+// over, and the node that holds the publisher notices nothing.
+func TestThePublisherOutlivesTheActivation(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	c := create(t, w, "42", "lina")
-	_, key := mint(t, w, c.ID)
+	k, key := mint(t, w, c.ID)
 	s := begin(t, w, key)
+	before, err := w.Channels.Get(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Kill()
-	if fault.CodeOf(s.Err()) != "closed" {
-		t.Errorf("the stream says %v", s.Err())
+	w = worldtest.New(t, worldtest.Config{Table: w.Table, Origin: w.Origin})
+	if _, err := document.WakeAll(t.Context(), w.Node, w.Table, nil); err != nil {
+		t.Fatal(err)
+	}
+	after, err := w.Channels.Get(t.Context(), c.ID)
+	if err != nil || s.Err() != nil || after.Phase != channel.Live || after.Broadcast != before.Broadcast || !after.Start.Equal(before.Start) {
+		t.Errorf("before %+v, after %+v, %v; the stream says %v", before, after, err, s.Err())
+	}
+	if _, err := w.Channels.RevokeKey(t.Context(), c.ID, k.ID); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if !errors.Is(s.Err(), channel.ErrKeyRevoked) {
+		t.Errorf("the key it came with is revoked, and the stream says %v", s.Err())
 	}
 }
 
+// TestANameThatWasNotConfirmed has the process end between the two confirmations of a new channel, and the
+// claim of the name expire.
 func TestANameThatWasNotConfirmed(t *testing.T) {
 	w := worldtest.New(t, worldtest.Config{})
 	c, other := create(t, w, "42", "ann"), create(t, w, "43", "bob")
@@ -434,7 +451,7 @@ func TestADamagedChannelHoldsNobodyUp(t *testing.T) {
 	if n != 1 || err == nil || !strings.Contains(err.Error(), string(damaged.ID)) {
 		t.Errorf("woken: %d, %v", n, err)
 	}
-	eventually(t, "the whole one is finished", func() bool { return len(w.Packager.Finished()) == 1 })
+	eventually(t, "the whole one is finished", func() bool { return len(w.Origin.Finished()) == 1 })
 	_, key := mint(t, w, whole.ID)
 	begin(t, w, key)
 	eventually(t, "the whole one is listed", func() bool {

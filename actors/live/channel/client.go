@@ -155,6 +155,19 @@ func (c *Client) RevokeOwned(ctx context.Context, owner id.User, rights uint64) 
 	return err
 }
 
+// Erase deletes what was recorded of a broadcast, and returns when that is done. One that goes on is refused
+// origin.ErrLive; one that there is not is no error.
+func (c *Client) Erase(ctx context.Context, ch id.Channel, b id.Broadcast) error {
+	_, err := ask[struct{}](ctx, c.node, ch, erase{b})
+	return err
+}
+
+// Settle ends what is left open of the recording of a broadcast that does not go on.
+func (c *Client) Settle(ctx context.Context, ch id.Channel, b id.Broadcast) error {
+	_, err := ask[struct{}](ctx, c.node, ch, settle{b})
+	return err
+}
+
 // Ingest measures the publisher of a channel.
 func (c *Client) Ingest(ctx context.Context, ch id.Channel) (Ingest, error) {
 	return ask[Ingest](ctx, c.node, ch, measure{})

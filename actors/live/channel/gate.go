@@ -9,14 +9,23 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/live/origin"
 )
 
+// Opener makes the streams that publishers of this node write; *origin.Origin is one.
+type Opener interface {
+	Open(ctx context.Context, l origin.Lease, tracks []media.Track) (*live.Stream, error)
+}
+
 // Gate is how ingest asks for the lease to publish: it implements ingest.Gate. It is not part of the actor
-// and lives as long as the listeners; all it keeps is which lease each open stream has.
+// and lives as long as the listeners, on the node that holds the publishers: it opens there what the channel
+// grants, and tells the channel what became of it. All it keeps is which lease each open stream has.
 type Gate struct {
 	node    *cluster.Node
+	origin  Opener
 	metrics *Metrics
 	leases  sync.Map // *live.Stream -> lease
 }
@@ -31,8 +40,10 @@ var (
 	_ ingest.Verifier = (*Gate)(nil)
 )
 
-// NewGate asks the channels of n.
-func NewGate(n *cluster.Node, m *Metrics) *Gate { return &Gate{node: n, metrics: m} }
+// NewGate asks the channels of n, and opens their leases at o.
+func NewGate(n *cluster.Node, o Opener, m *Metrics) *Gate {
+	return &Gate{node: n, origin: o, metrics: m}
+}
 
 // Verify tells whether Begin would let the key in now, and changes nothing.
 func (g *Gate) Verify(ctx context.Context, p ingest.Publication) error {
@@ -53,25 +64,43 @@ func (g *Gate) Verify(ctx context.Context, p ingest.Publication) error {
 // now. A wrong key and an unknown channel are auth.ErrStreamKey; a revoked or replaced key is
 // ErrKeyRevoked.
 func (g *Gate) Begin(ctx context.Context, p ingest.Publication) (*live.Stream, error) {
+	s, err := g.begin(ctx, p)
+	result := "ok"
+	if err != nil {
+		result = fault.CodeOf(err)
+	}
+	g.metrics.leases.WithLabelValues(result).Inc()
+	return s, err
+}
+
+func (g *Gate) begin(ctx context.Context, p ingest.Publication) (*live.Stream, error) {
 	key, err := auth.ParseStreamKey(p.Key)
 	if err != nil {
-		g.metrics.leases.WithLabelValues(auth.ErrStreamKey.Code).Inc()
 		return nil, err
 	}
 	request := id.NewBroadcast()
-	l, err := ask[leased](ctx, g.node, key.Channel, begin{key, request, p.Tracks})
+	l, err := ask[origin.Lease](ctx, g.node, key.Channel, begin{key, request})
 	switch kind := fault.KindOf(err); {
 	case err == nil:
-		g.leases.Store(l.stream, lease{key.Channel, l.fence})
-		return l.stream, nil
+		return g.open(ctx, l, p.Tracks)
 	case errors.Is(err, ErrNoChannel):
 		err = auth.ErrStreamKey
 	case kind == fault.Timeout || kind == fault.Internal:
-		// The lease may have been given all the same, or may yet be: nobody will write to it.
-		err = errors.Join(err, cluster.Tell(g.node, KindName, string(key.Channel), abandoned{request}))
+		// The lease may have been given all the same, or may yet be: nobody will open it.
+		err = errors.Join(err, g.tell(key.Channel, abandoned{request}))
 	}
-	g.metrics.leases.WithLabelValues(fault.CodeOf(err)).Inc()
 	return nil, err
+}
+
+// open makes the stream of a lease. Where the channel does not hear of it, it finds out at its next beat.
+func (g *Gate) open(ctx context.Context, l origin.Lease, tracks []media.Track) (*live.Stream, error) {
+	s, err := g.origin.Open(ctx, l, tracks)
+	if err != nil {
+		return nil, errors.Join(err, g.tell(l.Channel, openFailed{l.Fence, fault.CodeOf(err) == origin.ErrEnded.Code}))
+	}
+	g.leases.Store(s, lease{l.Channel, l.Fence})
+	_ = g.tell(l.Channel, opened{l.Fence})
+	return s, nil
 }
 
 // End tells that the publisher of the stream is gone, for whatever reason. The broadcast waits for it for
@@ -85,9 +114,13 @@ func (g *Gate) End(_ context.Context, s *live.Stream, reason error) error {
 	}
 	h := v.(lease)
 	// Told, not asked: however long the channel waits for its store, this waits in its mailbox.
-	if err := cluster.Tell(g.node, KindName, string(h.channel), ended{h.fence, errors.Is(reason, live.ErrEnded)}); err != nil {
+	if err := g.tell(h.channel, ended{h.fence, errors.Is(reason, live.ErrEnded)}); err != nil {
 		return err
 	}
 	g.leases.Delete(s)
 	return nil
+}
+
+func (g *Gate) tell(ch id.Channel, what any) error {
+	return cluster.Tell(g.node, KindName, string(ch), what)
 }

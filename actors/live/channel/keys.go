@@ -118,7 +118,7 @@ func (s *state) revoke(now time.Time, c revokeKey, dst []effect) []effect {
 		dst = append(dst, save{Doc: s.snapshot()})
 	}
 	if s.phase == Live && s.keyID == k.ID {
-		dst = append(dst, endPublisher{ErrKeyRevoked})
+		dst = append(dst, interrupt{s.lease, ErrKeyRevoked})
 	}
 	return append(dst, document.Reply{Value: k.public(s)})
 }
@@ -142,7 +142,7 @@ func (s *state) revokeAll(now time.Time, c revokeKeys, dst []effect) []effect {
 		dst = append(dst, save{Doc: s.snapshot()})
 	}
 	if s.phase == Live && !serves {
-		dst = append(dst, endPublisher{ErrKeyRevoked})
+		dst = append(dst, interrupt{s.lease, ErrKeyRevoked})
 	}
 	return append(dst, document.Reply{Value: s.keys(now)})
 }

@@ -1,22 +1,15 @@
 package channel
 
 import (
-	"errors"
-	"reflect"
-
 	pb "github.com/barrage-live/barrage/actors/live/channel/channelpb"
 	"github.com/barrage-live/barrage/actors/live/livepb"
 	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/moment"
-	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/internal/position"
+	"github.com/barrage-live/barrage/live/origin"
 )
-
-var errNoStream = errors.New("a lease is nothing without its stream")
-
-// local is what messages of channels hold and is handed over as it is: the publisher writes the stream.
-func local() []reflect.Type { return []reflect.Type{reflect.TypeFor[*live.Stream]()} }
 
 // messages are what crosses between channels and those who ask them. A number is never given a second
 // meaning.
@@ -54,17 +47,25 @@ func commands() []cluster.Message {
 			}),
 		cluster.MessageOf(9,
 			func(c begin) *pb.Begin {
-				return &pb.Begin{Key: c.key.Reveal(), Broadcast: string(c.broadcast), Tracks: livepb.OfTracks(c.tracks)}
+				return &pb.Begin{Key: c.key.Reveal(), Broadcast: string(c.broadcast)}
 			},
 			func(m *pb.Begin) (begin, error) {
 				key, err := auth.ParseStreamKey(m.GetKey())
-				return begin{key, id.Broadcast(m.GetBroadcast()), livepb.ToTracks(m.GetTracks())}, err
+				return begin{key, id.Broadcast(m.GetBroadcast())}, err
 			}),
 		cluster.MessageOf(10, func(c ended) *pb.Ended { return &pb.Ended{Fence: c.fence, Goodbye: c.goodbye} },
 			func(m *pb.Ended) (ended, error) { return ended{m.GetFence(), m.GetGoodbye()}, nil }),
 		cluster.MessageOf(11, func(c abandoned) *pb.Abandoned { return &pb.Abandoned{Request: string(c.request)} },
 			func(m *pb.Abandoned) (abandoned, error) { return abandoned{id.Broadcast(m.GetRequest())}, nil }),
 		cluster.MessageOf(12, func(measure) *pb.Measure { return &pb.Measure{} }, func(*pb.Measure) (measure, error) { return measure{}, nil }),
+		cluster.MessageOf(13, func(c opened) *pb.Opened { return &pb.Opened{Fence: c.fence} },
+			func(m *pb.Opened) (opened, error) { return opened{m.GetFence()}, nil }),
+		cluster.MessageOf(14, func(c openFailed) *pb.OpenFailed { return &pb.OpenFailed{Fence: c.fence, Ended: c.ended} },
+			func(m *pb.OpenFailed) (openFailed, error) { return openFailed{m.GetFence(), m.GetEnded()}, nil }),
+		cluster.MessageOf(15, func(c erase) *pb.Erase { return &pb.Erase{Broadcast: string(c.broadcast)} },
+			func(m *pb.Erase) (erase, error) { return erase{id.Broadcast(m.GetBroadcast())}, nil }),
+		cluster.MessageOf(16, func(c settle) *pb.Settle { return &pb.Settle{Broadcast: string(c.broadcast)} },
+			func(m *pb.Settle) (settle, error) { return settle{id.Broadcast(m.GetBroadcast())}, nil }),
 	}
 }
 
@@ -81,14 +82,24 @@ func answers() []cluster.Message {
 				health, err := livepb.ToHealth(m.GetHealth())
 				return Ingest{Phase(m.GetPhase()), moment.Time(m.GetSince()), health}, err
 			}),
-		cluster.LocalOf(36, func(a leased) (*pb.Leased, *live.Stream) { return &pb.Leased{Fence: a.fence}, a.stream },
-			func(m *pb.Leased, s *live.Stream) (leased, error) {
-				if s == nil {
-					return leased{}, errNoStream
-				}
-				return leased{s, m.GetFence()}, nil
-			}),
+		cluster.MessageOf(36, leaseOut, leaseIn),
+		cluster.MessageOf(37, func(struct{}) *pb.Done { return &pb.Done{} }, func(*pb.Done) (struct{}, error) { return struct{}{}, nil }),
 	}
+}
+
+func leaseOut(l origin.Lease) *pb.Leased {
+	return &pb.Leased{
+		Fence: l.Fence, Channel: string(l.Channel), Room: string(l.Room), Title: l.Title, Broadcast: string(l.Broadcast),
+		Start: moment.Proto(l.Start), Resumes: l.Resumes, RecordEpoch: uint64(l.Record.Epoch), RecordNumber: l.Record.Activation,
+	}
+}
+
+func leaseIn(m *pb.Leased) (origin.Lease, error) {
+	return origin.Lease{
+		Fence: m.GetFence(), Channel: id.Channel(m.GetChannel()), Room: id.Room(m.GetRoom()), Title: m.GetTitle(),
+		Broadcast: id.Broadcast(m.GetBroadcast()), Start: moment.Time(m.GetStart()), Resumes: m.GetResumes(),
+		Record: position.Fence{Epoch: position.Epoch(m.GetRecordEpoch()), Activation: m.GetRecordNumber()},
+	}, nil
 }
 
 func channelOut(c Channel) *pb.Channel {

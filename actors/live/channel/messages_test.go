@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,9 +13,10 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/live/packager"
 )
 
@@ -25,10 +27,6 @@ func samples(tb testing.TB) []any {
 	key, err := auth.ParseStreamKey("7-0123456789abcdefghjkmnpqrstvwxyz")
 	if err != nil {
 		tb.Fatal(err)
-	}
-	tracks := []media.Track{
-		{Config: &media.Config{Codec: media.H264, Record: []byte{1, 2}, Name: "avc1.64001f", Width: 1280, Height: 720}},
-		{Config: &media.Config{Codec: media.AAC, Record: []byte{4}, Name: "mp4a.40.2", Rate: 48000, Channels: 2, FrameSize: 1024}},
 	}
 	mine := Key{"k1", "0123", at, at.Add(time.Second), at.Add(time.Hour), at.Add(time.Minute), true}
 	health := packager.Health{
@@ -53,15 +51,23 @@ func samples(tb testing.TB) []any {
 		revokeKey{"\xff is not UTF-8"},
 		revokeKeys{3},
 		check{key},
-		begin{key, "b1", tracks},
+		begin{key, "b1"},
 		ended{3, true},
 		abandoned{"b1"},
 		measure{},
+		opened{3},
+		openFailed{3, true},
+		erase{"b1"},
+		settle{"b1"},
 		Channel{"c1", "ann", "弹幕", "u1", "r1", at, Live, "b1", at, at.Add(time.Second)},
 		mine,
 		[]Key{mine},
 		Ingest{Live, at, health},
-		leased{live.NewStream("s1", tracks), 3},
+		origin.Lease{
+			Channel: "c1", Room: "r1", Title: "弹幕", Broadcast: "b1", Start: at, Fence: 3, Resumes: true,
+			Record: position.Fence{Epoch: 4, Activation: 5},
+		},
+		struct{}{},
 	}
 }
 
@@ -82,10 +88,6 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 		at := time.Unix(rapid.Int64Range(-1<<36, 1<<36).Draw(r, "at"), rapid.Int64Range(0, 999_999_999).Draw(r, "nanoseconds")).UTC()
 		number, whole := rapid.Uint64().Draw(r, "number"), rapid.Int().Draw(r, "whole")
 		key := auth.NewStreamKey(id.NewChannel(time.Now()))
-		track := media.Track{Config: &media.Config{
-			Codec: media.Codec(word("codec")), Record: some("record"), Name: word("name of the codec"), Width: whole, Height: whole,
-			Rate: whole, Channels: whole, FrameSize: whole,
-		}}
 		health := packager.Health{
 			Stats: live.Stats{
 				BitrateBPS: whole, FPS: rapid.Float64().Draw(r, "fps"), KeyframeInterval: time.Duration(rapid.Int64().Draw(r, "interval")),
@@ -104,7 +106,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			revokeKeys{number},
 			revokeKey{string(some("any id"))},
 			check{key},
-			begin{key, id.Broadcast(word("broadcast")), []media.Track{track, {Config: &media.Config{}}}},
+			begin{key, id.Broadcast(word("broadcast"))},
 			begin{key: key},
 			ended{number, rapid.Bool().Draw(r, "goodbye")},
 			abandoned{id.Broadcast(word("request"))},
@@ -115,32 +117,34 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			[]Key{},
 			Ingest{Live, at, health},
 			Ingest{},
-			leased{live.NewStream(id.NewStream(), nil), number},
+			origin.Lease{},
+			origin.Lease{
+				Channel: id.Channel(word("channel")), Room: id.Room(word("room")), Title: word("title"), Broadcast: id.Broadcast(word("broadcast")),
+				Start: at, Fence: number, Record: position.Fence{Epoch: position.Epoch(number), Activation: number},
+			},
+			opened{number},
+			openFailed{fence: number},
+			erase{id.Broadcast(word("broadcast"))},
+			settle{id.Broadcast(word("broadcast"))},
 		} {
 			actortest.WantSame(r, c, v)
 		}
 	})
 }
 
-// A stream is the same one on the other side, and a lease without it is none.
-func TestALeaseIsItsStream(t *testing.T) {
-	c, s := kindMessages(t).Codec(t), live.NewStream("s1", nil)
-	frame, local, err := c.Encode(leased{s, 3})
-	if err != nil || local != s {
-		t.Fatalf("%v goes beside a lease, %v", local, err)
-	}
-	if v, err := c.Decode(frame, local); err != nil || v != (leased{s, 3}) {
-		t.Errorf("a lease arrives as %v, %v", v, err)
-	}
-	for name, with := range map[string]any{"nothing": nil, "something else": 7} {
-		if v, err := c.Decode(frame, with); fault.CodeOf(err) != "bad_message" {
-			t.Errorf("a lease with %s is read as %v, %v", name, v, err)
-		}
-	}
-	if frame, _, err = c.Encode(check{auth.StreamKey{Channel: "7"}}); err != nil {
+func TestWhatNoChannelSaysIsRefused(t *testing.T) {
+	c := kindMessages(t).Codec(t)
+	frame, err := c.Encode(Ingest{Health: packager.Health{Stats: live.Stats{FPS: math.NaN()}}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := c.Decode(frame, nil); fault.CodeOf(err) != "bad_message" {
+	if v, err := c.Decode(frame); fault.CodeOf(err) != "bad_message" {
+		t.Errorf("a rate that is no number is read as %v, %v", v, err)
+	}
+	if frame, err = c.Encode(check{auth.StreamKey{Channel: "7"}}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.Decode(frame); fault.CodeOf(err) != "bad_message" {
 		t.Errorf("a key without a secret is read as %v, %v", v, err)
 	}
 }

@@ -10,37 +10,28 @@ import (
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/live/packager"
 )
 
-// endPublisher closes the present publisher's stream; its ingest notices at the next unit.
-func (a *actor) endPublisher(reason error) {
-	if a.stream != nil {
-		a.stream.Close(reason)
-	}
+// What a fence of recordings is for.
+const (
+	writes = 0 // the holder of the lease writes
+	ends   = 1 // whoever held it writes no more
+)
+
+// recordFence is the fence of what is recorded under the last lease that was given: it grows with the owner
+// of the channel and with every lease, and what ends or deletes a recording shuts out whoever wrote it.
+func (a *actor) recordFence(t *cluster.Turn, what uint64) position.Fence {
+	return position.Fence{Epoch: t.Fence().Epoch, Activation: 2*a.State().doc.Fence + what}
 }
 
-// open gives the lease to the packager and answers the publisher.
-func (a *actor) open(t *cluster.Turn, o open, rest []document.Effect) {
-	doc := a.State().doc
-	t.Await(func(ctx context.Context) (any, error) {
-		return a.deps.Packager.Open(ctx, Opening{
-			doc.ID, doc.Room, doc.Title, o.broadcast, o.resumes, o.start, o.fence, o.tracks,
-		})
-	}, func(t *cluster.Turn, v any, err error) {
-		a.deps.Metrics.leases.WithLabelValues(result(err == nil)).Inc()
-		if err != nil {
-			t.Log().Error("the packager refused a stream", slog.Any("error", err))
-			t.Fail(fault.From(err))
-			a.Do(t, openFailed{o.fence, fault.CodeOf(err) == fault.CodeOf(ErrEnded)})
-			return
-		}
-		a.stream = v.(*live.Stream)
-		t.Log().Info("publishing", slog.String("broadcast", string(o.broadcast)), slog.Uint64("fence", o.fence))
-		t.Reply(leased{a.stream, o.fence})
-		a.Perform(t, rest)
-	})
+// lost lets go of a publisher whose channel cannot be led any more; where there is a newer owner, that adopts
+// it.
+func (a *actor) lost(t *cluster.Turn, cause error) {
+	if a.State().phase == Live && fault.KindOf(cause) != fault.Fenced {
+		a.interrupt(t, interrupt{a.State().lease, cause})
+	}
 }
 
 // keepNames settles the claims of the channel, and then performs the rest.
@@ -57,35 +48,56 @@ func (a *actor) keepNames(t *cluster.Turn, rest []document.Effect) {
 	})
 }
 
-// adopt finds out what a predecessor of this activation has left running.
-func (a *actor) adopt(t *cluster.Turn, b id.Broadcast) {
-	ch := id.Channel(t.Key())
+// adopt finds out what a predecessor of this activation has left running, and has a broadcast shown again of
+// which nothing runs. If nobody knows whether that is possible, its publisher will find out.
+func (a *actor) adopt(t *cluster.Turn, l origin.Lease) {
+	l.Record = a.recordFence(t, writes)
 	t.Await(func(ctx context.Context) (any, error) {
-		return a.deps.Packager.Held(ctx, ch, b)
+		h, err := a.deps.Origins.Held(ctx, l.Channel)
+		if err != nil || h.Broadcast == l.Broadcast {
+			return h, err
+		}
+		return origin.Held{}, a.deps.Origins.Restore(ctx, l)
 	}, func(t *cluster.Turn, v any, err error) {
-		if err != nil {
+		switch kind := fault.KindOf(err); {
+		case err == nil:
+		case kind == fault.Conflict || kind == fault.NotFound:
 			a.Do(t, gone{})
 			return
+		default:
+			t.Log().Warn("it is not known what is left of a broadcast", slog.String("broadcast", string(l.Broadcast)), slog.Any("error", err))
 		}
-		h := v.(Held)
-		if h.Stream != nil && h.Stream.Err() == nil {
-			a.stream = h.Stream
-		}
-		t.Log().Info("goes on with a broadcast", slog.String("broadcast", string(b)), slog.Bool("publisher", a.stream != nil))
-		a.Do(t, held{h.Fence, a.stream != nil})
+		h, _ := v.(origin.Held)
+		t.Log().Info("goes on with a broadcast", slog.String("broadcast", string(l.Broadcast)), slog.Bool("publisher", h.Publishing))
+		a.Do(t, adopted{h})
 	})
 }
 
-func (a *actor) interrupt(t *cluster.Turn, fence Fence) {
-	a.stream = nil
-	a.deps.Metrics.lost.Inc()
-	t.Log().Info("publisher lost", slog.Uint64("fence", fence))
+// inquire asks at a beat whether the publisher is there.
+func (a *actor) inquire(t *cluster.Turn) {
+	ch, asked := id.Channel(t.Key()), t.Now()
+	t.Pipe(func(ctx context.Context) (any, error) {
+		return a.deps.Origins.Held(ctx, ch)
+	}, func(t *cluster.Turn, v any, err error) {
+		h, _ := v.(origin.Held) // of a node that does not answer nothing is known
+		if err != nil {
+			h = origin.Held{}
+		}
+		a.Do(t, heard{h, asked})
+	})
+}
+
+func (a *actor) interrupt(t *cluster.Turn, i interrupt) {
+	if a.State().phase == Interrupted { // else another one is there, or it has not told yet that it is gone
+		a.deps.Metrics.lost.Inc()
+	}
+	t.Log().Info("publisher let go", slog.Uint64("fence", i.fence), slog.String("why", fault.CodeOf(i.reason)))
 	ch := id.Channel(t.Key())
 	t.Pipe(func(ctx context.Context) (any, error) {
-		return nil, a.deps.Packager.Interrupt(ctx, ch, fence)
+		return nil, a.deps.Origins.Interrupt(ctx, ch, i.fence, i.reason)
 	}, func(t *cluster.Turn, _ any, err error) {
 		if err != nil { // no harm: the next publisher or the end will tell it
-			t.Log().Warn("the packager was not told of the interruption", slog.Any("error", err))
+			t.Log().Warn("an interruption was not told", slog.Any("error", err))
 		}
 	})
 }
@@ -96,22 +108,51 @@ func (a *actor) finish(t *cluster.Turn, broadcast id.Broadcast) {
 		a.deps.Metrics.finished.Inc()
 		t.Log().Info("broadcast finished", slog.String("broadcast", string(broadcast)))
 	}
-	a.finishPackager(t, finishAgain{id.Channel(t.Key()), broadcast, finishTries})
+	a.end(t, finishAgain{id.Channel(t.Key()), broadcast, a.State().doc.Fence, finishTries})
 }
 
-// finishPackager tells the packager of the end, a few times if it must be: nobody else ends its playlist.
-func (a *actor) finishPackager(t *cluster.Turn, f finishAgain) {
+// end tells the node of the publisher of the end, and ends what is left open of the recording, a few times if
+// it must be: nobody else ends its playlist.
+func (a *actor) end(t *cluster.Turn, f finishAgain) {
+	fence := a.recordFence(t, ends)
 	t.Pipe(func(ctx context.Context) (any, error) {
-		return nil, a.deps.Packager.Finish(ctx, f.channel, f.broadcast)
+		if err := a.deps.Origins.Finish(ctx, f.channel, f.broadcast, f.fence); err != nil {
+			return nil, err
+		}
+		return nil, a.deps.Recordings.Recover(ctx, fence, f.broadcast)
 	}, func(t *cluster.Turn, _ any, err error) {
 		if err == nil {
 			return
 		}
-		t.Log().Warn("the packager was not told of the end", slog.Any("error", err), slog.Int("tries_left", f.tries))
+		t.Log().Warn("an end was not taken", slog.Any("error", err), slog.Int("tries_left", f.tries))
 		if f.tries--; f.tries > 0 {
 			t.After(retryAnnounce, f)
 		}
 	})
+}
+
+// recoverRecording ends a recording and replies. As removeRecording it waits for the storage on the side; the
+// Store changes one recording once at a time.
+func (a *actor) recoverRecording(t *cluster.Turn, b id.Broadcast) {
+	fence := a.recordFence(t, ends)
+	t.Pipe(func(ctx context.Context) (any, error) {
+		return nil, a.deps.Recordings.Recover(ctx, fence, b)
+	}, done)
+}
+
+func (a *actor) removeRecording(t *cluster.Turn, b id.Broadcast) {
+	ch, fence := id.Channel(t.Key()), a.recordFence(t, ends)
+	t.Pipe(func(ctx context.Context) (any, error) {
+		return nil, a.deps.Recordings.Remove(ctx, fence, ch, b)
+	}, done)
+}
+
+func done(t *cluster.Turn, _ any, err error) {
+	if err != nil {
+		t.Fail(fault.From(err))
+		return
+	}
+	t.Reply(struct{}{})
 }
 
 // announce brings room and listing in line with the state, one telling at a time: what changed meanwhile is
@@ -129,7 +170,6 @@ func (a *actor) announce(t *cluster.Turn) {
 		a.deps.Metrics.announces.WithLabelValues(result(err == nil)).Inc()
 		switch {
 		case errors.Is(err, ErrStale):
-			a.endPublisher(err)
 			t.Stop()
 		case a.stale:
 			a.announce(t)
@@ -187,7 +227,7 @@ func (a *actor) measure(t *cluster.Turn) {
 	}
 	c, loop := a.State().channel(), a.State().takeovers.loop(t.Now())
 	t.Pipe(func(ctx context.Context) (any, error) {
-		return a.deps.Packager.Stats(ctx, c.ID)
+		return a.deps.Origins.Health(ctx, c.ID)
 	}, func(t *cluster.Turn, v any, err error) {
 		if err != nil {
 			t.Fail(fault.From(err))

@@ -6,14 +6,10 @@ import (
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/live/packager"
 )
-
-// ErrEnded refuses to go on with a broadcast.
-var ErrEnded = fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 
 // ErrStale is what a room answers to an activation of a channel that has a successor.
 var ErrStale = fault.New(fault.Fenced, "stale_channel", "a newer activation of the channel has spoken since")
@@ -29,37 +25,28 @@ type Rooms interface {
 	SetOffline(ctx context.Context, room id.Room, by position.Fence) error
 }
 
-// Packager is what a channel asks of the packager of its broadcast.
-type Packager interface {
-	// Open makes the stream that the holder of the fence writes; a stream of a lower fence is no longer
-	// read. It refuses ErrEnded for a broadcast that is over, and for one that should go on and is not
-	// there: a playlist never starts anew.
-	Open(ctx context.Context, o Opening) (*live.Stream, error)
-	// Held is what there is of a broadcast: it refuses fault.NotFound for one that is unknown or over.
-	Held(ctx context.Context, channel id.Channel, broadcast id.Broadcast) (Held, error)
-	// Interrupt tells that the publisher of the fence is gone and may return.
-	Interrupt(ctx context.Context, channel id.Channel, fence Fence) error
-	// Finish ends the broadcast for good, and its recording; one that is unknown or finished is no error.
-	Finish(ctx context.Context, channel id.Channel, broadcast id.Broadcast) error
-	// Stats measures the present publisher; the zero Health when there is none.
-	Stats(ctx context.Context, channel id.Channel) (packager.Health, error)
+// Origins is what a channel says to the node that holds its publisher, and asks of it, in data. Each call may
+// be repeated.
+type Origins interface {
+	// Held is what there is of the channel's broadcast; the zero Held where there is nothing.
+	Held(ctx context.Context, channel id.Channel) (origin.Held, error)
+	// Restore shows a broadcast that waits for its publisher. It refuses origin.ErrEnded for one that is
+	// over, and for one of which there is nothing to go on from: a playlist never starts anew.
+	Restore(ctx context.Context, l origin.Lease) error
+	// Interrupt lets go of the publisher of the fence, who is told the reason and may return under another.
+	Interrupt(ctx context.Context, channel id.Channel, fence Fence, reason error) error
+	// Finish ends the broadcast for good; one that is unknown or finished is no error. The lease of the fence
+	// opens nothing any more.
+	Finish(ctx context.Context, channel id.Channel, broadcast id.Broadcast, fence Fence) error
+	// Health measures the present publisher; the zero Health when there is none.
+	Health(ctx context.Context, channel id.Channel) (packager.Health, error)
 }
 
-// Held is a broadcast that goes on.
-type Held struct {
-	// Fence is that of the last lease, and Stream what its holder writes; nil while nobody does.
-	Fence  Fence
-	Stream *live.Stream
-}
-
-// Opening is a lease as the packager gets it.
-type Opening struct {
-	Channel   id.Channel
-	Room      id.Room
-	Title     string // of the channel, now
-	Broadcast id.Broadcast
-	Resumes   bool      // the broadcast was opened before
-	Start     time.Time // media time zero of the broadcast
-	Fence     Fence
-	Tracks    []media.Track
+// Recordings is what a channel does with what was recorded of broadcasts that do not go on. Each call may be
+// repeated.
+type Recordings interface {
+	// Recover ends what is left open of one.
+	Recover(ctx context.Context, fence position.Fence, b id.Broadcast) error
+	// Remove deletes one, which is then not served any more either.
+	Remove(ctx context.Context, fence position.Fence, channel id.Channel, b id.Broadcast) error
 }

@@ -7,17 +7,27 @@ import (
 	"github.com/barrage-live/barrage/actors/document"
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/origin"
 )
+
+// unheard is how long a channel believes that its publisher is there without hearing so from the node that
+// holds it, and how long a publisher may take to open its lease and to send something: it has some in hand
+// when it asks.
+const unheard = time.Minute
 
 var (
 	errTakenOver = live.ErrTakenOver
-	errAbandoned = fault.New(fault.Timeout, "begin_abandoned", "the publisher did not wait for its lease")
+	errAbandoned = fault.New(fault.Timeout, "begin_abandoned", "the publisher did not wait for its lease, or sent nothing")
 	errUnknown   = fault.New(fault.Internal, "unknown_command", "a channel does not know this command")
 )
 
 // live reports whether a broadcast is going on, publisher present or not.
 func (s *state) live() bool { return s.phase == Live || s.phase == Interrupted }
+
+// on reports whether this broadcast is going on.
+func (s *state) on(b id.Broadcast) bool { return s.live() && s.doc.Unfinished.Broadcast == b }
 
 // publish is the part of the machine in the drawing of the package comment.
 func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
@@ -33,6 +43,8 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		return append(dst, document.Reply{Value: s.channel()})
 	case begin:
 		return s.begin(now, c, dst)
+	case opened:
+		return s.hear(now, c.fence, dst)
 	case openFailed:
 		if c.fence != s.lease || s.phase != Live {
 			return dst
@@ -43,12 +55,12 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		return s.lose(now, dst, s.cfg.Grace)
 	case ended:
 		if c.fence == s.lease && s.phase == Live {
-			dst = s.lose(now, append(dst, interrupt{c.fence}), s.waits(c.goodbye))
+			dst = s.lose(now, append(dst, interrupt{c.fence, live.ErrEnded}), s.waits(c.goodbye))
 		}
 		return dst
 	case abandoned:
 		if c.request == s.request && s.phase == Live {
-			dst = s.lose(now, append(dst, endPublisher{errAbandoned}, interrupt{s.lease}), s.cfg.Grace)
+			dst = s.lose(now, append(dst, interrupt{s.lease, errAbandoned}), s.cfg.Grace)
 		}
 		return dst
 	case graceOver:
@@ -57,11 +69,13 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		}
 		return s.finish(dst)
 	case beat:
-		if !s.live() || s.doc.Unfinished.Broadcast != c.broadcast {
+		if !s.on(c.broadcast) {
 			return dst
 		}
-		return append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: c})
-	case held:
+		return append(dst, inquire{}, announce{}, document.After{D: s.cfg.Beat, Cmd: c})
+	case heard:
+		return s.heard(now, c, dst)
+	case adopted:
 		return s.adopt(now, c, dst)
 	case gone, endAgain:
 		if !s.ending() {
@@ -74,6 +88,23 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		}
 		s.doc.Unfinished = nil
 		return append(dst, save{Doc: s.snapshot()}, document.Pin{On: false})
+	}
+	return s.recorded(cmd, dst)
+}
+
+// recorded is about broadcasts that have ended.
+func (s *state) recorded(cmd any, dst []effect) []effect {
+	switch c := cmd.(type) {
+	case settle:
+		if s.doc.Unfinished != nil && s.doc.Unfinished.Broadcast == c.broadcast {
+			return append(dst, document.Reply{Value: struct{}{}}) // its own end does it
+		}
+		return append(dst, recoverRecording(c))
+	case erase:
+		if s.on(c.broadcast) {
+			return append(dst, document.Refuse{Err: origin.ErrLive})
+		}
+		return append(dst, removeRecording(c))
 	}
 	return append(dst, document.Refuse{Err: errUnknown})
 }
@@ -91,13 +122,13 @@ func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
 }
 
 // begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first,
-// unless that happens too often.
+// unless that happens too often. Room and listing are told when the lease was opened.
 func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	k, err := s.admit(now, c.key)
 	if err != nil {
 		return append(dst, document.Refuse{Err: err})
 	}
-	was := s.phase
+	was, held := s.phase, s.lease
 	if was == Live {
 		if s.takeovers, err = s.takeovers.next(now); err != nil {
 			return append(dst, document.Refuse{Err: err})
@@ -114,34 +145,75 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	s.doc.Keys[slices.IndexFunc(s.doc.Keys, func(r keyRecord) bool { return r.ID == k.ID })].Used = now
 	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
-	s.phase, s.since = Live, now
+	s.phase, s.since, s.known = Live, now, now
 	dst = append(dst, save{Doc: s.snapshot()}, document.Pin{On: true})
 	if was == Live {
-		dst = append(dst, endPublisher{errTakenOver})
+		dst = append(dst, interrupt{held, errTakenOver})
 	}
-	dst = append(dst, open{running.Broadcast, resumes, running.Start, s.lease, c.tracks}, announce{})
+	dst = append(dst, grant{s.granted(resumes)})
 	if !resumes {
 		dst = append(dst, document.After{D: s.cfg.Beat, Cmd: beat{running.Broadcast}})
 	}
 	return dst
 }
 
-// adopt goes on with the broadcast of a predecessor if somebody publishes. If nobody does it may be over,
-// since that is not stored before it has been told; so it is. Only the holder of the last lease goes on as
-// well: of another one it is not known which key it came with.
-func (s *state) adopt(now time.Time, c held, dst []effect) []effect {
+// granted is the lease as the node of the publisher gets it, but for the fence of what is recorded.
+func (s *state) granted(resumes bool) origin.Lease {
+	return origin.Lease{
+		Channel: s.doc.ID, Room: s.doc.Room, Title: s.doc.Title, Broadcast: s.doc.Unfinished.Broadcast, Start: s.doc.Unfinished.Start,
+		Fence: s.doc.Fence, Resumes: resumes,
+	}
+}
+
+// hear takes note that the publisher of a lease is there: also one that was given up, and comes all the same.
+func (s *state) hear(now time.Time, fence Fence, dst []effect) []effect {
+	if !s.live() || fence != s.lease {
+		return dst
+	}
+	s.known = now
+	if s.phase == Interrupted {
+		s.phase, s.since = Live, now.UTC()
+	}
+	return append(dst, announce{})
+}
+
+// heard is told what the node of the publisher holds. The one who publishes tells the end, but what it says
+// may not arrive, and a channel must not be live for ever because of that, nor offline while somebody is on
+// air.
+func (s *state) heard(now time.Time, c heard, dst []effect) []effect {
+	mine := c.held.Fence == s.lease && c.held.Broadcast != ""
+	switch {
+	case !s.live() || s.since.After(c.asked): // it speaks of another time
+	case mine && c.held.Publishing && c.held.Began:
+		s.known = now
+		if s.phase == Interrupted {
+			return s.hear(now, s.lease, dst)
+		}
+	case s.phase != Live:
+	case mine && !c.held.Publishing:
+		return s.lose(now, append(dst, interrupt{s.lease, live.ErrEnded}), s.cfg.Grace)
+	case now.Sub(s.known) >= unheard:
+		return s.lose(now, append(dst, interrupt{s.lease, errAbandoned}), s.cfg.Grace)
+	}
+	return dst
+}
+
+// adopt goes on with the broadcast of a predecessor, which may have ended with its process: then the
+// publisher has the grace to return. Only the holder of the last lease goes on as well: of another one it
+// is not known which key it came with.
+func (s *state) adopt(now time.Time, c adopted, dst []effect) []effect {
 	if !s.ending() {
 		return dst
 	}
-	if !c.publishing {
-		return s.finish(dst)
+	s.phase, s.since, s.known, s.lease, s.request, s.keyID = Live, now.UTC(), now, s.doc.Fence, "", s.doc.Unfinished.Key
+	dst = append(dst, document.After{D: s.cfg.Beat, Cmd: beat{s.doc.Unfinished.Broadcast}})
+	switch {
+	case c.held.Publishing && c.held.Fence == s.lease:
+		return append(dst, announce{})
+	case c.held.Publishing:
+		dst = append(dst, interrupt{c.held.Fence, errTakenOver})
 	}
-	s.phase, s.since, s.lease, s.request, s.keyID = Live, now.UTC(), s.doc.Fence, "", s.doc.Unfinished.Key
-	dst = append(dst, announce{}, document.After{D: s.cfg.Beat, Cmd: beat{s.doc.Unfinished.Broadcast}})
-	if c.fence == s.lease {
-		return dst
-	}
-	return s.lose(now, append(dst, endPublisher{errTakenOver}, interrupt{s.lease}), s.cfg.Grace)
+	return s.lose(now, dst, s.cfg.Grace)
 }
 
 // lose waits for the publisher to return.

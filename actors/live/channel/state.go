@@ -7,7 +7,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
-	"github.com/barrage-live/barrage/internal/media"
+	"github.com/barrage-live/barrage/live/origin"
 )
 
 // The refusals of this package; bad_stream_key is auth.ErrStreamKey.
@@ -98,10 +98,10 @@ type (
 	begin struct {
 		key       auth.StreamKey
 		broadcast id.Broadcast
-		tracks    []media.Track
 	}
-	// openFailed tells that the packager refused the lease of this fence, for good if it has ended the
-	// broadcast.
+	// opened tells that the lease of this fence was opened, openFailed that it was refused, for good if the
+	// broadcast has ended.
+	opened     struct{ fence Fence }
 	openFailed struct {
 		fence Fence
 		ended bool
@@ -117,12 +117,18 @@ type (
 	graceOver struct{ fence Fence }
 	// beat asks a live channel to renew what it told, as long as the broadcast goes on.
 	beat struct{ broadcast id.Broadcast }
-	// held tells that the broadcast of a predecessor goes on, under this fence; gone that it does not.
-	held struct {
-		fence      Fence
-		publishing bool
+	// adopted tells that the broadcast of a predecessor goes on, and what the node of its publisher holds;
+	// gone that it does not.
+	adopted struct{ held origin.Held }
+	gone    struct{}
+	// heard tells what the node of the publisher holds, as it was asked at that time.
+	heard struct {
+		held  origin.Held
+		asked time.Time
 	}
-	gone struct{}
+	// settle ends the recording of a broadcast unless it goes on, and erase deletes it.
+	settle struct{ broadcast id.Broadcast }
+	erase  struct{ broadcast id.Broadcast }
 	// endAgain asks again for an end that could not be written.
 	endAgain struct{}
 	// offlineAnnounced tells that room and listing have taken that the channel is offline.
@@ -136,21 +142,22 @@ type (
 
 // The effects of this kind.
 type (
-	// open gives the lease to the packager and answers the publisher with the stream. The packager has the
-	// broadcast if resumes.
-	open struct {
-		broadcast id.Broadcast
-		resumes   bool
-		start     time.Time
-		fence     Fence
-		tracks    []media.Track
+	// grant answers the publisher with the lease.
+	grant struct{ origin.Lease }
+	// adopt asks what is left of a predecessor's broadcast, and answers adopted or gone. Its lease is the
+	// last that was given.
+	adopt struct{ origin.Lease }
+	// inquire asks what the node of the publisher holds, and answers heard.
+	inquire struct{}
+	// interrupt lets go of the publisher of a fence.
+	interrupt struct {
+		fence  Fence
+		reason error
 	}
-	// adopt asks what is left of a predecessor's broadcast, and answers held or gone.
-	adopt struct{ broadcast id.Broadcast }
-	// endPublisher closes the publisher's stream.
-	endPublisher struct{ reason error }
-	interrupt    struct{ fence Fence }
-	finish       struct{ broadcast id.Broadcast }
+	finish struct{ broadcast id.Broadcast }
+	// recoverRecording ends what was recorded of a broadcast, removeRecording deletes it; both answer.
+	recoverRecording struct{ broadcast id.Broadcast }
+	removeRecording  struct{ broadcast id.Broadcast }
 	// announce brings room and listing in line with the state.
 	announce struct{}
 	// keepNames has the channel's claims confirmed, and taken again where they have expired, before the
@@ -169,6 +176,7 @@ type state struct {
 	// told of the end, so that a crash tells them again.
 	phase   Phase
 	since   time.Time
+	known   time.Time // when it was last certain that the publisher is there
 	lease   Fence
 	request id.Broadcast // the begin that got the lease
 	keyID   string       // whose key it came with
@@ -225,7 +233,7 @@ func (s *state) absent(cmd any, dst []effect) []effect {
 	switch cmd.(type) {
 	case begin, check:
 		return append(dst, document.Refuse{Err: auth.ErrStreamKey})
-	case endAgain, beat, graceOver, ended, abandoned:
+	case endAgain, beat, graceOver, opened, openFailed, ended, abandoned, heard:
 		return dst
 	}
 	return append(dst, document.Refuse{Err: ErrNoChannel})
@@ -239,7 +247,7 @@ func (s *state) load(c document.Loaded[stored], dst []effect) []effect {
 	case s.doc.Unfinished == nil:
 		return append(dst, document.Pin{On: false})
 	case !c.Again:
-		return append(dst, document.Pin{On: true}, adopt{s.doc.Unfinished.Broadcast})
+		return append(dst, document.Pin{On: true}, adopt{s.granted(true)})
 	case s.ending():
 		dst = append(dst, document.After{D: s.cfg.Beat, Cmd: endAgain{}})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/barrage-live/barrage/internal/auth"
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/live/origin"
 )
 
 // stage runs one channel with keys that have names, and keeps its timers.
@@ -115,7 +116,9 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return check{g.keys[word("key")]}
 	case "begin":
 		g.begins++
-		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins)), nil}
+		return begin{g.keys[word("key")], id.Broadcast(fmt.Sprintf("B%d", g.begins))}
+	case "opened":
+		return opened{fence()}
 	case "revoke-all":
 		return revokeKeys{number("rights")}
 	case "open-failed":
@@ -124,8 +127,20 @@ func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
 		return ended{fence(), d.HasArg("goodbye")}
 	case "offlineAnnounced":
 		return offlineAnnounced{}
-	case "held":
-		return held{fence(), d.HasArg("publishing")}
+	case "adopted":
+		return adopted{origin.Held{Broadcast: id.Broadcast(word("broadcast")), Fence: number("fence"), Publishing: d.HasArg("publishing")}}
+	case "heard":
+		var ago time.Duration
+		if v := word("ago"); v != "" {
+			ago, _ = time.ParseDuration(v)
+		}
+		return heard{origin.Held{
+			Broadcast: id.Broadcast(word("broadcast")), Fence: number("fence"), Publishing: d.HasArg("publishing"), Began: d.HasArg("began"),
+		}, g.now.Add(-ago)}
+	case "settle":
+		return settle{id.Broadcast(word("broadcast"))}
+	case "erase":
+		return erase{id.Broadcast(word("broadcast"))}
 	case "gone":
 		return gone{}
 	case "end-again":
@@ -150,18 +165,20 @@ func (g *stage) apply(cmd any) string {
 		case save:
 			g.stored, g.exists = e.Doc, true
 			fmt.Fprintf(&b, "save fence=%d live=%v\n", e.Doc.Fence, e.Doc.Unfinished != nil)
-		case open:
-			fmt.Fprintf(&b, "open %s resumes=%v fence=%d start=-%v\n", e.broadcast, e.resumes, e.fence, g.now.Sub(e.start))
-		case endPublisher:
-			fmt.Fprintf(&b, "endPublisher %s\n", fault.CodeOf(e.reason))
+		case grant:
+			fmt.Fprintf(&b, "grant %s resumes=%v fence=%d start=-%v\n", e.Broadcast, e.Resumes, e.Fence, g.now.Sub(e.Start))
 		case interrupt:
-			fmt.Fprintf(&b, "interrupt fence=%d\n", e.fence)
+			fmt.Fprintf(&b, "interrupt fence=%d %s\n", e.fence, fault.CodeOf(e.reason))
+		case recoverRecording:
+			fmt.Fprintf(&b, "recover %s\n", e.broadcast)
+		case removeRecording:
+			fmt.Fprintf(&b, "remove %s\n", e.broadcast)
 		case finish:
 			fmt.Fprintf(&b, "finish %s\n", e.broadcast)
 		case announce:
 			fmt.Fprintf(&b, "announce %s\n", g.state.channel().Phase)
 		case adopt:
-			fmt.Fprintf(&b, "adopt %s\n", e.broadcast)
+			fmt.Fprintf(&b, "adopt %s fence=%d\n", e.Broadcast, e.Fence)
 		case keepNames:
 			b.WriteString("keep names\n")
 		case document.After:
@@ -197,7 +214,7 @@ func (g *stage) String() string {
 	return s + "\n"
 }
 
-// Whatever happens in whatever order: the fence only grows, an open follows a durable fence of the same
+// Whatever happens in whatever order: the fence only grows, a grant follows a durable fence of the same
 // number, a broadcast once finished never comes back, it resumes exactly if it was opened before, and a
 // live phase has a mark.
 func TestLeaseInvariants(t *testing.T) {
@@ -206,14 +223,14 @@ func TestLeaseInvariants(t *testing.T) {
 		g.state.Apply(g.now, create{"11", "ann", "A", "42", "12"}, nil)
 		keys := []auth.StreamKey{auth.NewStreamKey("11"), auth.NewStreamKey("11"), auth.NewStreamKey("11")}
 		var fence Fence
-		opened, finished := map[id.Broadcast]bool{}, map[id.Broadcast]bool{}
+		begun, finished := map[id.Broadcast]bool{}, map[id.Broadcast]bool{}
 		for i := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
 			n := rapid.IntRange(0, 2).Draw(t, "key")
 			f := rapid.Uint64Range(0, fence+1).Draw(t, "fence")
 			cmd := rapid.SampledFrom([]any{
-				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
-				begin{keys[n], id.Broadcast(fmt.Sprint("B", i)), nil},
+				begin{keys[n], id.Broadcast(fmt.Sprint("B", i))},
+				begin{keys[n], id.Broadcast(fmt.Sprint("B", i))},
 				mintKey{fmt.Sprint(n), keys[n], f},
 				revokeKey{fmt.Sprint(n)},
 				revokeKeys{f},
@@ -225,8 +242,14 @@ func TestLeaseInvariants(t *testing.T) {
 				graceOver{f},
 				abandoned{id.Broadcast(fmt.Sprint("B", i-1))},
 				beat{"B0"},
-				held{f, true},
-				held{f, false},
+				opened{f},
+				adopted{origin.Held{Broadcast: "B0", Fence: f, Publishing: true}},
+				adopted{},
+				heard{origin.Held{Broadcast: "B0", Fence: f, Publishing: true, Began: true}, g.now},
+				heard{origin.Held{Broadcast: "B0", Fence: f}, g.now},
+				heard{origin.Held{}, g.now.Add(-time.Minute)},
+				settle{"B0"},
+				erase{"B0"},
 				gone{},
 				document.Loaded[stored]{Exists: true},
 				document.Loaded[stored]{Exists: true, Again: true},
@@ -240,21 +263,25 @@ func TestLeaseInvariants(t *testing.T) {
 				l.Doc = g.state.doc
 				cmd = l
 			}
-			if h, ok := cmd.(held); ok && g.state.doc.Unfinished != nil && finished[g.state.doc.Unfinished.Broadcast] {
-				cmd = held{h.fence, false} // nobody publishes what is over
+			if _, ok := cmd.(adopted); ok && g.state.doc.Unfinished != nil && finished[g.state.doc.Unfinished.Broadcast] {
+				cmd = gone{} // an origin goes on with nothing that is over
 			}
 			durable := g.state.doc.Fence
 			for _, e := range g.state.Apply(g.now, cmd, nil) {
 				switch e := e.(type) {
 				case save:
 					durable = e.Doc.Fence
-				case open:
-					if e.fence <= fence || e.fence != durable || finished[e.broadcast] || e.resumes != opened[e.broadcast] {
-						t.Fatalf("%T opens %+v after fence %d, durable %d", cmd, e, fence, durable)
+				case grant:
+					if e.Fence <= fence || e.Fence != durable || finished[e.Broadcast] || e.Resumes != begun[e.Broadcast] {
+						t.Fatalf("%T grants %+v after fence %d, durable %d", cmd, e, fence, durable)
 					}
-					fence, opened[e.broadcast] = e.fence, true
+					fence, begun[e.Broadcast] = e.Fence, true
 				case finish:
 					finished[e.broadcast] = true
+				case removeRecording:
+					if g.state.on(e.broadcast) {
+						t.Fatalf("%T removes the recording of %s, which goes on", cmd, e.broadcast)
+					}
 				}
 			}
 			if g.state.live() && g.state.doc.Unfinished == nil {

@@ -1,5 +1,4 @@
-// Package livepb is what the messages of channels and of broadcasts have in common, and how it is made of
-// the values that it stands for.
+// Package livepb is what messages say of a publication, and how it is made of the values that it stands for.
 //
 // It owns the form alone. It promises that what one side puts in, the other side takes out. It refuses only
 // what no publication could have, with an error for the decoder of the message around it.
@@ -11,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/internal/moment"
 	"github.com/barrage-live/barrage/live"
@@ -19,42 +17,6 @@ import (
 )
 
 var errRate = errors.New("a rate of pictures is a number")
-
-// OfTracks makes the tracks of a message.
-func OfTracks(of []media.Track) []*Track {
-	out := make([]*Track, len(of))
-	for i, t := range of {
-		c := t.Config
-		out[i] = &Track{
-			Codec: string(c.Codec), Record: c.Record, Name: c.Name, Width: int64(c.Width), Height: int64(c.Height),
-			Rate: int64(c.Rate), Channels: int64(c.Channels), FrameSize: int64(c.FrameSize),
-		}
-	}
-	return out
-}
-
-// ToTracks takes them out; no tracks are nil.
-func ToTracks(of []*Track) []media.Track {
-	if len(of) == 0 {
-		return nil
-	}
-	out := make([]media.Track, len(of))
-	for i, m := range of {
-		out[i].Config = &media.Config{
-			Codec: media.Codec(m.GetCodec()), Record: some(m.GetRecord()), Name: m.GetName(), Width: int(m.GetWidth()), Height: int(m.GetHeight()),
-			Rate: int(m.GetRate()), Channels: int(m.GetChannels()), FrameSize: int(m.GetFrameSize()),
-		}
-	}
-	return out
-}
-
-// some are bytes, nil if there are none.
-func some(b []byte) []byte {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
-}
 
 // OfHealth makes the health of a message.
 func OfHealth(h packager.Health) *Health {

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: live.proto
 
-// What channels and broadcasts say of a publication. Field numbers are append-only, and a field is never given a second meaning.
+// What is said of a publication. Field numbers are append-only, and a field is never given a second meaning.
 
 package livepb
 
@@ -24,107 +24,6 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
-
-// Track is one elementary medium.
-type Track struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Codec         string                 `protobuf:"bytes,1,opt,name=codec,proto3" json:"codec,omitempty"` // a word of package media
-	Channels      int64                  `protobuf:"varint,6,opt,name=channels,proto3" json:"channels,omitempty"`
-	Record        []byte                 `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"` // decoder configuration
-	Name          string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`     // as of RFC 6381
-	Width         int64                  `protobuf:"varint,9,opt,name=width,proto3" json:"width,omitempty"`
-	Height        int64                  `protobuf:"varint,10,opt,name=height,proto3" json:"height,omitempty"`
-	Rate          int64                  `protobuf:"varint,11,opt,name=rate,proto3" json:"rate,omitempty"`                            // Hz
-	FrameSize     int64                  `protobuf:"varint,12,opt,name=frame_size,json=frameSize,proto3" json:"frame_size,omitempty"` // samples in each unit, 0 when they differ
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Track) Reset() {
-	*x = Track{}
-	mi := &file_live_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Track) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Track) ProtoMessage() {}
-
-func (x *Track) ProtoReflect() protoreflect.Message {
-	mi := &file_live_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Track.ProtoReflect.Descriptor instead.
-func (*Track) Descriptor() ([]byte, []int) {
-	return file_live_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *Track) GetCodec() string {
-	if x != nil {
-		return x.Codec
-	}
-	return ""
-}
-
-func (x *Track) GetChannels() int64 {
-	if x != nil {
-		return x.Channels
-	}
-	return 0
-}
-
-func (x *Track) GetRecord() []byte {
-	if x != nil {
-		return x.Record
-	}
-	return nil
-}
-
-func (x *Track) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Track) GetWidth() int64 {
-	if x != nil {
-		return x.Width
-	}
-	return 0
-}
-
-func (x *Track) GetHeight() int64 {
-	if x != nil {
-		return x.Height
-	}
-	return 0
-}
-
-func (x *Track) GetRate() int64 {
-	if x != nil {
-		return x.Rate
-	}
-	return 0
-}
-
-func (x *Track) GetFrameSize() int64 {
-	if x != nil {
-		return x.FrameSize
-	}
-	return 0
-}
 
 // Health is how a publication is doing.
 type Health struct {
@@ -154,7 +53,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_live_proto_msgTypes[1]
+	mi := &file_live_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -166,7 +65,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_live_proto_msgTypes[1]
+	mi := &file_live_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -179,7 +78,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_live_proto_rawDescGZIP(), []int{1}
+	return file_live_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Health) GetBitrateBps() int64 {
@@ -331,7 +230,7 @@ type Counters struct {
 
 func (x *Counters) Reset() {
 	*x = Counters{}
-	mi := &file_live_proto_msgTypes[2]
+	mi := &file_live_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +242,7 @@ func (x *Counters) String() string {
 func (*Counters) ProtoMessage() {}
 
 func (x *Counters) ProtoReflect() protoreflect.Message {
-	mi := &file_live_proto_msgTypes[2]
+	mi := &file_live_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +255,7 @@ func (x *Counters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counters.ProtoReflect.Descriptor instead.
 func (*Counters) Descriptor() ([]byte, []int) {
-	return file_live_proto_rawDescGZIP(), []int{2}
+	return file_live_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Counters) GetJumps() uint64 {
@@ -418,7 +317,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_live_proto_msgTypes[3]
+	mi := &file_live_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +329,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_live_proto_msgTypes[3]
+	mi := &file_live_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +342,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_live_proto_rawDescGZIP(), []int{3}
+	return file_live_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Warning) GetCode() string {
@@ -465,18 +364,7 @@ var File_live_proto protoreflect.FileDescriptor
 const file_live_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"live.proto\x12\x0fbarrage.live.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
-	"\x05Track\x12\x14\n" +
-	"\x05codec\x18\x01 \x01(\tR\x05codec\x12\x1a\n" +
-	"\bchannels\x18\x06 \x01(\x03R\bchannels\x12\x16\n" +
-	"\x06record\x18\a \x01(\fR\x06record\x12\x12\n" +
-	"\x04name\x18\b \x01(\tR\x04name\x12\x14\n" +
-	"\x05width\x18\t \x01(\x03R\x05width\x12\x16\n" +
-	"\x06height\x18\n" +
-	" \x01(\x03R\x06height\x12\x12\n" +
-	"\x04rate\x18\v \x01(\x03R\x04rate\x12\x1d\n" +
-	"\n" +
-	"frame_size\x18\f \x01(\x03R\tframeSizeJ\x04\b\x02\x10\x06\"\x85\x06\n" +
+	"live.proto\x12\x0fbarrage.live.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x06\n" +
 	"\x06Health\x12\x1f\n" +
 	"\vbitrate_bps\x18\x01 \x01(\x03R\n" +
 	"bitrateBps\x12\x10\n" +
@@ -528,23 +416,22 @@ func file_live_proto_rawDescGZIP() []byte {
 	return file_live_proto_rawDescData
 }
 
-var file_live_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_live_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_live_proto_goTypes = []any{
-	(*Track)(nil),                 // 0: barrage.live.v1.Track
-	(*Health)(nil),                // 1: barrage.live.v1.Health
-	(*Counters)(nil),              // 2: barrage.live.v1.Counters
-	(*Warning)(nil),               // 3: barrage.live.v1.Warning
-	(*durationpb.Duration)(nil),   // 4: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Health)(nil),                // 0: barrage.live.v1.Health
+	(*Counters)(nil),              // 1: barrage.live.v1.Counters
+	(*Warning)(nil),               // 2: barrage.live.v1.Warning
+	(*durationpb.Duration)(nil),   // 3: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_live_proto_depIdxs = []int32{
-	4, // 0: barrage.live.v1.Health.keyframe_interval:type_name -> google.protobuf.Duration
-	5, // 1: barrage.live.v1.Health.first_arrival:type_name -> google.protobuf.Timestamp
-	5, // 2: barrage.live.v1.Health.last_arrival:type_name -> google.protobuf.Timestamp
-	2, // 3: barrage.live.v1.Health.counters:type_name -> barrage.live.v1.Counters
-	3, // 4: barrage.live.v1.Health.warnings:type_name -> barrage.live.v1.Warning
-	5, // 5: barrage.live.v1.Health.last_picture:type_name -> google.protobuf.Timestamp
-	5, // 6: barrage.live.v1.Health.last_sound:type_name -> google.protobuf.Timestamp
+	3, // 0: barrage.live.v1.Health.keyframe_interval:type_name -> google.protobuf.Duration
+	4, // 1: barrage.live.v1.Health.first_arrival:type_name -> google.protobuf.Timestamp
+	4, // 2: barrage.live.v1.Health.last_arrival:type_name -> google.protobuf.Timestamp
+	1, // 3: barrage.live.v1.Health.counters:type_name -> barrage.live.v1.Counters
+	2, // 4: barrage.live.v1.Health.warnings:type_name -> barrage.live.v1.Warning
+	4, // 5: barrage.live.v1.Health.last_picture:type_name -> google.protobuf.Timestamp
+	4, // 6: barrage.live.v1.Health.last_sound:type_name -> google.protobuf.Timestamp
 	7, // [7:7] is the sub-list for method output_type
 	7, // [7:7] is the sub-list for method input_type
 	7, // [7:7] is the sub-list for extension type_name
@@ -563,7 +450,7 @@ func file_live_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_live_proto_rawDesc), len(file_live_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

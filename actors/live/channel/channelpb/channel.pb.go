@@ -414,7 +414,6 @@ type Begin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Broadcast     string                 `protobuf:"bytes,2,opt,name=broadcast,proto3" json:"broadcast,omitempty"` // the id if a new one begins; names the request
-	Tracks        []*livepb.Track        `protobuf:"bytes,3,rep,name=tracks,proto3" json:"tracks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -461,13 +460,6 @@ func (x *Begin) GetBroadcast() string {
 		return x.Broadcast
 	}
 	return ""
-}
-
-func (x *Begin) GetTracks() []*livepb.Track {
-	if x != nil {
-		return x.Tracks
-	}
-	return nil
 }
 
 type Ended struct {
@@ -602,6 +594,194 @@ func (*Measure) Descriptor() ([]byte, []int) {
 	return file_channel_proto_rawDescGZIP(), []int{11}
 }
 
+// Opened: the publisher of a lease has its stream.
+type Opened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opened) Reset() {
+	*x = Opened{}
+	mi := &file_channel_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opened) ProtoMessage() {}
+
+func (x *Opened) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opened.ProtoReflect.Descriptor instead.
+func (*Opened) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Opened) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+// OpenFailed: it has none, and if ended, the broadcast is over.
+type OpenFailed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	Ended         bool                   `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenFailed) Reset() {
+	*x = OpenFailed{}
+	mi := &file_channel_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenFailed) ProtoMessage() {}
+
+func (x *OpenFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenFailed.ProtoReflect.Descriptor instead.
+func (*OpenFailed) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *OpenFailed) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *OpenFailed) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+// Erase asks for the deletion of what was recorded of a broadcast.
+type Erase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Broadcast     string                 `protobuf:"bytes,1,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Erase) Reset() {
+	*x = Erase{}
+	mi := &file_channel_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Erase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Erase) ProtoMessage() {}
+
+func (x *Erase) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Erase.ProtoReflect.Descriptor instead.
+func (*Erase) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Erase) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
+// Settle ends the recording of a broadcast that does not go on.
+type Settle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Broadcast     string                 `protobuf:"bytes,1,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settle) Reset() {
+	*x = Settle{}
+	mi := &file_channel_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settle) ProtoMessage() {}
+
+func (x *Settle) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settle.ProtoReflect.Descriptor instead.
+func (*Settle) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Settle) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
 type Channel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
@@ -620,7 +800,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +812,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +825,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{12}
+	return file_channel_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Channel) GetChannel() string {
@@ -733,7 +913,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +925,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +938,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{13}
+	return file_channel_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Key) GetId() string {
@@ -819,7 +999,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +1011,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +1024,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{14}
+	return file_channel_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Keys) GetKeys() []*Key {
@@ -865,7 +1045,7 @@ type Ingest struct {
 
 func (x *Ingest) Reset() {
 	*x = Ingest{}
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1057,7 @@ func (x *Ingest) String() string {
 func (*Ingest) ProtoMessage() {}
 
 func (x *Ingest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1070,7 @@ func (x *Ingest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
 func (*Ingest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{15}
+	return file_channel_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Ingest) GetPhase() string {
@@ -914,17 +1094,25 @@ func (x *Ingest) GetHealth() *livepb.Health {
 	return nil
 }
 
-// Leased answers Begin. The stream stays in the process, and is handed over beside it.
+// Leased answers Begin: the right to write the channel's broadcast.
 type Leased struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Fence         uint64                 `protobuf:"varint,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	Channel       string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	Room          string                 `protobuf:"bytes,3,opt,name=room,proto3" json:"room,omitempty"`
+	Title         string                 `protobuf:"bytes,4,opt,name=title,proto3" json:"title,omitempty"`
+	Broadcast     string                 `protobuf:"bytes,5,opt,name=broadcast,proto3" json:"broadcast,omitempty"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start,proto3" json:"start,omitempty"` // media time zero
+	Resumes       bool                   `protobuf:"varint,7,opt,name=resumes,proto3" json:"resumes,omitempty"`
+	RecordEpoch   uint64                 `protobuf:"varint,8,opt,name=record_epoch,json=recordEpoch,proto3" json:"record_epoch,omitempty"` // the fence of what is recorded
+	RecordNumber  uint64                 `protobuf:"varint,9,opt,name=record_number,json=recordNumber,proto3" json:"record_number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Leased) Reset() {
 	*x = Leased{}
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1124,7 @@ func (x *Leased) String() string {
 func (*Leased) ProtoMessage() {}
 
 func (x *Leased) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1137,7 @@ func (x *Leased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leased.ProtoReflect.Descriptor instead.
 func (*Leased) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{16}
+	return file_channel_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Leased) GetFence() uint64 {
@@ -957,6 +1145,98 @@ func (x *Leased) GetFence() uint64 {
 		return x.Fence
 	}
 	return 0
+}
+
+func (x *Leased) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Leased) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *Leased) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Leased) GetBroadcast() string {
+	if x != nil {
+		return x.Broadcast
+	}
+	return ""
+}
+
+func (x *Leased) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Leased) GetResumes() bool {
+	if x != nil {
+		return x.Resumes
+	}
+	return false
+}
+
+func (x *Leased) GetRecordEpoch() uint64 {
+	if x != nil {
+		return x.RecordEpoch
+	}
+	return 0
+}
+
+func (x *Leased) GetRecordNumber() uint64 {
+	if x != nil {
+		return x.RecordNumber
+	}
+	return 0
+}
+
+type Done struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Done) Reset() {
+	*x = Done{}
+	mi := &file_channel_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Done) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Done) ProtoMessage() {}
+
+func (x *Done) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Done.ProtoReflect.Descriptor instead.
+func (*Done) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{21}
 }
 
 var File_channel_proto protoreflect.FileDescriptor
@@ -985,17 +1265,26 @@ const file_channel_proto_rawDesc = "" +
 	"RevokeKeys\x12\x16\n" +
 	"\x06rights\x18\x01 \x01(\x04R\x06rights\"\x19\n" +
 	"\x05Check\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\"g\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\"=\n" +
 	"\x05Begin\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1c\n" +
-	"\tbroadcast\x18\x02 \x01(\tR\tbroadcast\x12.\n" +
-	"\x06tracks\x18\x03 \x03(\v2\x16.barrage.live.v1.TrackR\x06tracks\"7\n" +
+	"\tbroadcast\x18\x02 \x01(\tR\tbroadcastJ\x04\b\x03\x10\x04\"7\n" +
 	"\x05Ended\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x18\n" +
 	"\agoodbye\x18\x02 \x01(\bR\agoodbye\"%\n" +
 	"\tAbandoned\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\"\t\n" +
-	"\aMeasure\"\xc5\x02\n" +
+	"\aMeasure\"\x1e\n" +
+	"\x06Opened\x12\x14\n" +
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\"8\n" +
+	"\n" +
+	"OpenFailed\x12\x14\n" +
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x14\n" +
+	"\x05ended\x18\x02 \x01(\bR\x05ended\"%\n" +
+	"\x05Erase\x12\x1c\n" +
+	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"&\n" +
+	"\x06Settle\x12\x1c\n" +
+	"\tbroadcast\x18\x01 \x01(\tR\tbroadcast\"\xc5\x02\n" +
 	"\aChannel\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1021,9 +1310,18 @@ const file_channel_proto_rawDesc = "" +
 	"\x06Ingest\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12/\n" +
-	"\x06health\x18\x03 \x01(\v2\x17.barrage.live.v1.HealthR\x06health\"\x1e\n" +
+	"\x06health\x18\x03 \x01(\v2\x17.barrage.live.v1.HealthR\x06health\"\x94\x02\n" +
 	"\x06Leased\x12\x14\n" +
-	"\x05fence\x18\x01 \x01(\x04R\x05fenceB?Z=github.com/barrage-live/barrage/actors/live/channel/channelpbb\x06proto3"
+	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +
+	"\x04room\x18\x03 \x01(\tR\x04room\x12\x14\n" +
+	"\x05title\x18\x04 \x01(\tR\x05title\x12\x1c\n" +
+	"\tbroadcast\x18\x05 \x01(\tR\tbroadcast\x120\n" +
+	"\x05start\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\x18\n" +
+	"\aresumes\x18\a \x01(\bR\aresumes\x12!\n" +
+	"\frecord_epoch\x18\b \x01(\x04R\vrecordEpoch\x12#\n" +
+	"\rrecord_number\x18\t \x01(\x04R\frecordNumber\"\x06\n" +
+	"\x04DoneB?Z=github.com/barrage-live/barrage/actors/live/channel/channelpbb\x06proto3"
 
 var (
 	file_channel_proto_rawDescOnce sync.Once
@@ -1037,7 +1335,7 @@ func file_channel_proto_rawDescGZIP() []byte {
 	return file_channel_proto_rawDescData
 }
 
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_channel_proto_goTypes = []any{
 	(*Create)(nil),                // 0: barrage.channel.v1.Create
 	(*SetTitle)(nil),              // 1: barrage.channel.v1.SetTitle
@@ -1051,27 +1349,31 @@ var file_channel_proto_goTypes = []any{
 	(*Ended)(nil),                 // 9: barrage.channel.v1.Ended
 	(*Abandoned)(nil),             // 10: barrage.channel.v1.Abandoned
 	(*Measure)(nil),               // 11: barrage.channel.v1.Measure
-	(*Channel)(nil),               // 12: barrage.channel.v1.Channel
-	(*Key)(nil),                   // 13: barrage.channel.v1.Key
-	(*Keys)(nil),                  // 14: barrage.channel.v1.Keys
-	(*Ingest)(nil),                // 15: barrage.channel.v1.Ingest
-	(*Leased)(nil),                // 16: barrage.channel.v1.Leased
-	(*livepb.Track)(nil),          // 17: barrage.live.v1.Track
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*livepb.Health)(nil),         // 19: barrage.live.v1.Health
+	(*Opened)(nil),                // 12: barrage.channel.v1.Opened
+	(*OpenFailed)(nil),            // 13: barrage.channel.v1.OpenFailed
+	(*Erase)(nil),                 // 14: barrage.channel.v1.Erase
+	(*Settle)(nil),                // 15: barrage.channel.v1.Settle
+	(*Channel)(nil),               // 16: barrage.channel.v1.Channel
+	(*Key)(nil),                   // 17: barrage.channel.v1.Key
+	(*Keys)(nil),                  // 18: barrage.channel.v1.Keys
+	(*Ingest)(nil),                // 19: barrage.channel.v1.Ingest
+	(*Leased)(nil),                // 20: barrage.channel.v1.Leased
+	(*Done)(nil),                  // 21: barrage.channel.v1.Done
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*livepb.Health)(nil),         // 23: barrage.live.v1.Health
 }
 var file_channel_proto_depIdxs = []int32{
-	17, // 0: barrage.channel.v1.Begin.tracks:type_name -> barrage.live.v1.Track
-	18, // 1: barrage.channel.v1.Channel.created:type_name -> google.protobuf.Timestamp
-	18, // 2: barrage.channel.v1.Channel.start:type_name -> google.protobuf.Timestamp
-	18, // 3: barrage.channel.v1.Channel.since:type_name -> google.protobuf.Timestamp
-	18, // 4: barrage.channel.v1.Key.created:type_name -> google.protobuf.Timestamp
-	18, // 5: barrage.channel.v1.Key.used:type_name -> google.protobuf.Timestamp
-	18, // 6: barrage.channel.v1.Key.expires:type_name -> google.protobuf.Timestamp
-	18, // 7: barrage.channel.v1.Key.revoked:type_name -> google.protobuf.Timestamp
-	13, // 8: barrage.channel.v1.Keys.keys:type_name -> barrage.channel.v1.Key
-	18, // 9: barrage.channel.v1.Ingest.since:type_name -> google.protobuf.Timestamp
-	19, // 10: barrage.channel.v1.Ingest.health:type_name -> barrage.live.v1.Health
+	22, // 0: barrage.channel.v1.Channel.created:type_name -> google.protobuf.Timestamp
+	22, // 1: barrage.channel.v1.Channel.start:type_name -> google.protobuf.Timestamp
+	22, // 2: barrage.channel.v1.Channel.since:type_name -> google.protobuf.Timestamp
+	22, // 3: barrage.channel.v1.Key.created:type_name -> google.protobuf.Timestamp
+	22, // 4: barrage.channel.v1.Key.used:type_name -> google.protobuf.Timestamp
+	22, // 5: barrage.channel.v1.Key.expires:type_name -> google.protobuf.Timestamp
+	22, // 6: barrage.channel.v1.Key.revoked:type_name -> google.protobuf.Timestamp
+	17, // 7: barrage.channel.v1.Keys.keys:type_name -> barrage.channel.v1.Key
+	22, // 8: barrage.channel.v1.Ingest.since:type_name -> google.protobuf.Timestamp
+	23, // 9: barrage.channel.v1.Ingest.health:type_name -> barrage.live.v1.Health
+	22, // 10: barrage.channel.v1.Leased.start:type_name -> google.protobuf.Timestamp
 	11, // [11:11] is the sub-list for method output_type
 	11, // [11:11] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
@@ -1090,7 +1392,7 @@ func file_channel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

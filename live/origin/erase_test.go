@@ -1,4 +1,4 @@
-package broadcast_test
+package origin_test
 
 import (
 	"context"
@@ -9,11 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/barrage-live/barrage/actors/actortest"
-	"github.com/barrage-live/barrage/actors/live/broadcast"
-	"github.com/barrage-live/barrage/cluster"
 	"github.com/barrage-live/barrage/internal/id"
+	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/live"
+	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/live/recording"
 	"github.com/barrage-live/barrage/storage/blob"
 	"github.com/barrage-live/barrage/storage/blob/blobtest"
@@ -21,16 +20,15 @@ import (
 	"github.com/barrage-live/barrage/storage/table/pebbletable/pebbletest"
 )
 
-// slowly is a node whose object store takes its time, as the test says.
+// slowly is an origin whose object store takes its time, as the test says.
 type slowly struct {
-	*broadcast.Client
-	node         *cluster.Node
+	*origin.Origin
 	store        *recording.Store
 	blobs        *blob.Store
 	grow, delete atomic.Int64 // how long such a call takes, in ns
 }
 
-// slowBubble runs f in fake time with such a node.
+// slowBubble runs f in fake time with such an origin.
 func slowBubble(t *testing.T, f func(t *testing.T, s *slowly)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,10 +43,9 @@ func slowBubble(t *testing.T, f func(t *testing.T, s *slowly)) {
 			return faultblob.Fault{}
 		}))
 		s.store = recording.New(pebbletest.Open(t), s.blobs, slog.New(slog.DiscardHandler))
-		s.node = actortest.Node(t, kind(s.store))
-		s.Client = broadcast.NewClient(s.node, s.store)
+		s.Origin = origin.New(config(s.store))
 		f(t, s)
-		if err := s.node.Drain(context.Background()); err != nil {
+		if err := s.Drain(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -56,7 +53,7 @@ func slowBubble(t *testing.T, f func(t *testing.T, s *slowly)) {
 
 func (s *slowly) open(t *testing.T, b id.Broadcast, fence uint64) *live.Stream {
 	t.Helper()
-	stream, err := s.Open(t.Context(), opening(b, fence, tracks()))
+	stream, err := s.Open(t.Context(), lease(b, fence), tracks())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +62,7 @@ func (s *slowly) open(t *testing.T, b id.Broadcast, fence uint64) *live.Stream {
 
 func (s *slowly) erase(t *testing.T, b id.Broadcast) {
 	t.Helper()
-	repeat(t, func() error { return s.Erase(t.Context(), ch, b) })
+	repeat(t, func() error { return s.Remove(t.Context(), after(9), ch, b) })
 }
 
 // repeat asks again while the answer is late, because the storage is slow.
@@ -89,7 +86,7 @@ func (s *slowly) wantNothing(t *testing.T, b id.Broadcast) {
 	for object, err := range s.blobs.List(t.Context(), "live/"+string(ch)+"/"+string(b)+"/", "") {
 		t.Errorf("what was erased has an object: %+v, %v", object, err)
 	}
-	list, _, err := s.Recordings(t.Context(), ch, "", 10)
+	list, _, err := s.store.List(t.Context(), ch, "", 10)
 	if err != nil {
 		t.Error(err)
 	}
@@ -109,7 +106,7 @@ func TestAnErasedRecordingStaysAway(t *testing.T) {
 	}{
 		{"behind the next broadcast", func(t *testing.T, s *slowly) { s.open(t, b2, 2) }, 3 * time.Second},
 		{"while it lingers", func(t *testing.T, s *slowly) {
-			if err := s.Finish(t.Context(), ch, b1); err != nil {
+			if err := s.Finish(t.Context(), ch, b1, 1); err != nil {
 				t.Error(err)
 			}
 		}, 3 * time.Second},
@@ -143,21 +140,21 @@ func TestErasedBeforeItsFirstSegmentIsRecorded(t *testing.T) {
 	})
 }
 
-// TestSettleWaitsForTheWriter: what a packager still writes is not ended under it.
-func TestSettleWaitsForTheWriter(t *testing.T) {
+// TestRecoverWaitsForTheWriter: what a packager still writes is not ended under it.
+func TestRecoverWaitsForTheWriter(t *testing.T) {
 	slowBubble(t, func(t *testing.T, s *slowly) {
 		stream := s.open(t, b1, 1)
 		publish(t, stream, 4*time.Second)
-		s.grow.Store(int64(3 * time.Second))
+		s.grow.Store(int64(300 * time.Millisecond)) // for each part, twice
 		publish(t, stream, 6*time.Second)
 		s.open(t, b2, 2)
-		repeat(t, func() error { return s.Settle(t.Context(), ch, b1) })
-		first, err := s.Recording(t.Context(), ch, b1)
-		if err != nil || !first.Ended || first.Duration < 9900*time.Millisecond {
+		repeat(t, func() error { return s.Recover(t.Context(), after(9), b1) })
+		first, err := s.store.Header(t.Context(), b1)
+		if err != nil || first.State != index.Ended || first.Duration < 9900*time.Millisecond {
 			t.Errorf("settled: %+v, %v", first, err)
 		}
 		<-time.After(time.Minute)
-		if later, err := s.Recording(t.Context(), ch, b1); err != nil || later != first {
+		if later, err := s.store.Header(t.Context(), b1); err != nil || later != first {
 			t.Errorf("later it is %+v, %v; it was %+v", later, err, first)
 		}
 	})
@@ -169,7 +166,7 @@ func TestAnEraseHoldsNobodyUp(t *testing.T) {
 	for _, live := range []bool{true, false} {
 		slowBubble(t, func(t *testing.T, s *slowly) {
 			publish(t, s.open(t, b1, 1), 4*time.Second)
-			if err := s.Finish(t.Context(), ch, b1); err != nil {
+			if err := s.Finish(t.Context(), ch, b1, 1); err != nil {
 				t.Fatal(err)
 			}
 			<-time.After(3 * time.Minute)
@@ -179,11 +176,11 @@ func TestAnEraseHoldsNobodyUp(t *testing.T) {
 			s.delete.Store(int64(4 * time.Second))
 			erased := make(chan error, 2)
 			for range 2 {
-				go func() { erased <- s.Erase(t.Context(), ch, b1) }()
+				go func() { erased <- s.Remove(t.Context(), after(9), ch, b1) }()
 			}
 			synctest.Wait()
 			at := time.Now()
-			if _, err := s.Locate(t.Context(), ch); live && err != nil || !live && !errors.Is(err, broadcast.ErrNotLive) {
+			if _, err := s.Locate(ch); live && err != nil || !live && !errors.Is(err, origin.ErrNotLive) {
 				t.Errorf("locate: %v, with a broadcast on air: %v", err, live)
 			}
 			s.open(t, b2, 3)
