@@ -2,7 +2,7 @@
 import type { Api } from './client'
 import { pastDanmaku, type Danmaku } from '@/socket/protocol'
 import type { Page } from '@/danmaku/replay'
-import type { Broadcast, Channel, Ingest, MintedKey, Mute, StreamKey, TimelinePage } from './types'
+import type { Broadcast, BroadcastPage, Channel, Ingest, MintedKey, Mute, StreamKey, TimelinePage } from './types'
 
 const at = encodeURIComponent
 
@@ -17,9 +17,10 @@ export class Barrage {
     return this.api.get(`/v1/channels/${at(name)}`, signal ? { signal } : {})
   }
 
-  /** The broadcasts of a channel, the newest first: the first so many. */
-  async broadcasts(channel: string, signal?: AbortSignal): Promise<Broadcast[]> {
-    return (await this.api.get<{ broadcasts: Broadcast[] }>(`/v1/channels/${at(channel)}/broadcasts`, signal ? { signal } : {})).broadcasts
+  /** A page of the broadcasts of a channel, the newest first: the first one, or the one after a cursor. */
+  broadcasts(channel: string, after: string, signal?: AbortSignal): Promise<BroadcastPage> {
+    const query = after === '' ? '' : `?cursor=${at(after)}`
+    return this.api.get(`/v1/channels/${at(channel)}/broadcasts${query}`, signal ? { signal } : {})
   }
 
   broadcast(channel: string, broadcast: string, signal?: AbortSignal): Promise<Broadcast> {

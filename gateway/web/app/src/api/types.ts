@@ -81,6 +81,13 @@ export interface Broadcast {
   playlist: string
 }
 
+/** Some broadcasts of a channel, the newest first. */
+export interface BroadcastPage {
+  broadcasts: Broadcast[]
+  /** The cursor of the next page; absent at the end. */
+  next?: string
+}
+
 /** The danmaku of some media time, each as the socket has it. */
 export interface TimelinePage {
   settled: boolean

@@ -2,7 +2,8 @@
 // PART-HOLD-BACK allows, catches up gently when it fell behind, and survives what can be survived without help; whoever
 // goes back within the playlist stays back until told otherwise. A recording is played from a place in it.
 import { reactive } from 'vue'
-import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig } from 'hls.js/light'
+import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig } from 'hls.js/light'
+import { codecName } from './codec'
 import { positionOf } from './window'
 
 export interface PlayerState {
@@ -19,6 +20,8 @@ export interface PlayerState {
   blocked: boolean
   failed: boolean
   unsupported: boolean
+  /** What of this source the browser cannot decode, as people call it; empty if it can. */
+  undecodable: string
   /** Seconds behind the live edge; null until known. */
   latency: number | null
   /** Far enough behind the target that "go to live" makes sense. */
@@ -47,7 +50,7 @@ export interface Source {
 
 /** A player of which nothing is known. */
 export const nothing: Readonly<PlayerState> = {
-  picture: false, moving: false, stuck: false, paused: true, silenced: false, blocked: false, failed: false, unsupported: false,
+  picture: false, moving: false, stuck: false, paused: true, silenced: false, blocked: false, failed: false, unsupported: false, undecodable: '',
   latency: null, behind: false, width: 0, height: 0, at: 0, from: 0, to: 0, back: false, ended: false, rate: 1,
 }
 const fresh: Partial<PlayerState> = {
@@ -231,17 +234,30 @@ export class Player {
   private attach(source: Source): void {
     const hls = new Hls(source.live ? config : recorded)
     this.hls = hls
-    hls.on(Events.MANIFEST_PARSED, () => this.play())
+    let codecs: string[] = []
+    hls.on(Events.MANIFEST_LOADED, (_, { levels }) => {
+      codecs = [...new Set(levels.flatMap((level) => (level.attrs.CODECS ?? '').split(',')))]
+    })
+    hls.on(Events.MANIFEST_PARSED, () => {
+      this.state.undecodable = ''
+      this.play()
+    })
     hls.once(Events.LEVEL_LOADED, (_, { details }) => {
       if (source.startAt !== null) this.begin = positionOf(details.fragments, source.startAt)
     })
-    hls.on(Events.ERROR, (_, data) => this.failure(data))
+    hls.on(Events.ERROR, (_, data) => this.failure(data, codecs))
     hls.loadSource(source.url)
     hls.attachMedia(this.video)
   }
 
-  private failure(data: ErrorData): void {
+  private failure(data: ErrorData, codecs: string[]): void {
     if (!data.fatal) return
+    if (data.details === ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR) {
+      // The streamer may come back with others, so it is tried again.
+      this.state.undecodable = undecodable(codecs)
+      this.retry()
+      return
+    }
     if (data.type === ErrorTypes.MEDIA_ERROR && this.mayRecover()) {
       this.hls?.recoverMediaError()
       return
@@ -329,4 +345,10 @@ export class Player {
     }
     state.behind = this.source?.live === true && this.gap() > behindSlackSeconds
   }
+}
+
+/** Names those of some codecs that the browser does not decode, or all of them if it says that it knows each. */
+function undecodable(codecs: string[]): string {
+  const not = codecs.filter((codec) => !MediaSource.isTypeSupported(`video/mp4; codecs="${codec}"`))
+  return (not.length > 0 ? not : codecs).map(codecName).join(', ')
 }

@@ -64,6 +64,7 @@ export const en = {
   'room.shared': 'Link copied',
 
   'recordings.heading': 'Past streams',
+  'recordings.more': 'Older streams',
   'recordings.empty': 'Nothing recorded yet. Streams appear here once they have been on.',
   'recordings.failed': 'The past streams could not be loaded.',
   'recordings.running': 'On now',
@@ -112,6 +113,8 @@ export const en = {
   'player.over.lead': 'The recording has ended.',
   'player.failed.heading': 'The picture cannot be played',
   'player.failed.lead': 'Trying again in a moment.',
+  'player.undecodable.heading': 'This browser cannot decode {codec}',
+  'player.undecodable.lead': 'Another browser may play it. H.264 plays everywhere.',
   'player.unsupported.heading': 'This browser cannot play live pictures',
   'player.unsupported.lead': 'It lacks Media Source Extensions. A current Chrome, Edge, Firefox or Safari works.',
 
