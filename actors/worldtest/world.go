@@ -124,7 +124,7 @@ func New(tb testing.TB, cfg Config) *World {
 		tb.Fatal(err)
 	}
 	w.Events = eventlog.New(events)
-	w.Recordings = recordingtest.New(tb)
+	w.Recordings = recordingtest.On(w.Table)
 	kinds := actors.Kinds(w.Node, actors.Deps{
 		Account: account.Deps{Table: w.Table, Revoker: w.Board},
 		Session: session.Deps{Table: w.Table, Revoker: w.Board, Config: cfg.Session, Metrics: session.NewMetrics(metrics)},
@@ -203,6 +203,18 @@ func (w *World) Record(tb testing.TB, ch channel.Channel, b id.Broadcast, start 
 		}
 	}
 	r.Die()
+}
+
+// Damage makes the header of a recording that Record made unreadable.
+func (w *World) Damage(tb testing.TB, b id.Broadcast) {
+	tb.Helper()
+	_, err := w.Table.Write(tb.Context(), table.Batch{
+		Table: table.Owned("recording"), Partition: string(b), Fence: position.Fence{Epoch: 1, Activation: 1},
+		Ops: []table.Op{table.Put([]byte("h"), []byte("nonsense"))},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Kill ends the node at once, as a crash of the process would; the table stays.

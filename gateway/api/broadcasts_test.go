@@ -120,3 +120,31 @@ func TestABroadcastThatWasNotRecordedIsDeleted(t *testing.T) {
 	expect(call{method: "DELETE", path: path, token: ann.token}, 404, "no_broadcast")
 	expect(call{method: "DELETE", path: path + "0", token: ann.token}, 404, "no_broadcast")
 }
+
+// TestABroadcastWhoseDescriptionIsDamagedCanBeDeleted, by its owner, and is shown to nobody.
+func TestABroadcastWhoseDescriptionIsDamagedCanBeDeleted(t *testing.T) {
+	w := newWorld(t, nil)
+	ann := w.join("ann")
+	w.own(ann, "anns")
+	ch, err := w.Channels.Owned(t.Context(), ann.account.User)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := id.Broadcast(fmt.Sprintf("%032x", 1))
+	w.Record(t, ch, b, time.Date(2026, time.March, 4, 5, 6, 7, 0, time.UTC), 3, true)
+	w.Damage(t, b)
+	path := "/v1/channels/anns/broadcasts"
+	for _, c := range []struct {
+		call
+		status int
+	}{
+		{call{method: "GET", path: path}, 200},
+		{call{method: "GET", path: path + "/" + string(b)}, 500},
+		{call{method: "DELETE", path: path + "/" + string(b), token: ann.token}, 204},
+		{call{method: "DELETE", path: path + "/" + string(b), token: ann.token}, 404},
+	} {
+		if got := w.do(c.call); got.status != c.status {
+			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, got.status, got.body, c.status)
+		}
+	}
+}

@@ -31,7 +31,8 @@
 //     keeps out neither a Writer of the same owner nor the bytes of any: what was removed does not come
 //     back.
 //  3. A recording is listed before it has its first row, and until it has none any more.
-//  4. What has ended never changes, except that it may be removed.
+//  4. What has ended never changes, except that it may be removed. A row that is damaged leaves out what it
+//     describes and no more, and keeps nothing from being removed.
 //  5. While the disk has less room than the reserve nothing is recorded, and nothing removed because of it. A
 //     Keeper removes what a Policy does not keep: what has ended only, the oldest first.
 //

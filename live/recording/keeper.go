@@ -21,6 +21,9 @@ const (
 	reserveLeast = 5_000_000_000
 	// resumeShare is how much more than the reserve must be free before recording goes on, as a share of it.
 	resumeShare = 16
+	// unbegun is how old a recording without a header is when it counts as one that never began: its first
+	// part writes it.
+	unbegun = time.Hour
 )
 
 // Policy is how long recordings last. The zero value keeps everything, and the usual reserve of the disk.
@@ -69,7 +72,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "barrage_recording_free_bytes", Help: "Room that recordings may still take, above the reserve.",
 		}),
 		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "barrage_recording_removed_total", Help: "Recordings removed, by why: retention, quota, unfinished (an earlier removal).",
+			Name: "barrage_recording_removed_total", Help: "Recordings removed, by why: retention, quota, unfinished (an earlier removal, or what never began).",
 		}, []string{"why"}),
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "barrage_recording_tidy_failures_total", Help: "Recordings that could not be ended or removed; they are tried again.",
@@ -134,12 +137,11 @@ func (k *Keeper) Tidy(ctx context.Context, now time.Time) error {
 
 // channel tidies one channel, from the newest recording to the oldest.
 func (k *Keeper) channel(ctx context.Context, ch id.Channel, now time.Time) error {
-	span := table.Range{Table: list(), Partition: string(ch), Reverse: true, Damaged: func([]byte) {}}
 	bytes := int64(0)
-	for more := true; more; {
-		var page []table.Row
-		var err error
-		if page, more, err = k.store.tables.Scan(ctx, span); err != nil {
+	for page, err := range k.store.tables.Pages(ctx, table.Range{
+		Table: list(), Partition: string(ch), Reverse: true, Damaged: func([]byte) {},
+	}) {
+		if err != nil {
 			return err
 		}
 		for _, row := range page {
@@ -148,18 +150,41 @@ func (k *Keeper) channel(ctx context.Context, ch id.Channel, now time.Time) erro
 				continue
 			}
 			h, err := k.store.header(ctx, b)
-			if errors.Is(err, ErrNone) || fault.KindOf(err) == fault.Internal && err != nil {
-				continue // begun and never recorded, or damaged: nothing can be said of it
-			}
-			if err != nil {
+			switch {
+			case errors.Is(err, ErrNone):
+				h = index.Header{Start: startOf(row.Key)}
+				if now.Sub(h.Start) > unbegun {
+					k.settle(ctx, ch, b, &h, "unfinished")
+				}
+				continue
+			case fault.KindOf(err) == fault.Internal && err != nil:
+				if h, err = k.unreadable(ctx, ch, b, row.Key); err != nil {
+					return err
+				}
+			case err != nil:
 				return err
 			}
 			bytes += h.Bytes
 			k.settle(ctx, ch, b, &h, k.policy.judge(&h, bytes, now))
 		}
-		span = table.Rest(span, page)
 	}
 	return nil
+}
+
+// unreadable describes a recording whose header is damaged: nobody can play it, but it takes room, and it
+// ended when the last of that was written.
+func (k *Keeper) unreadable(ctx context.Context, ch id.Channel, b id.Broadcast, key []byte) (index.Header, error) {
+	h := index.Header{Channel: ch, State: index.Ended, Start: startOf(key), End: startOf(key)}
+	for info, err := range k.store.blobs.List(ctx, prefix(ch, b), "") {
+		if err != nil {
+			return h, err
+		}
+		h.Bytes += info.Size
+		if info.ModTime.After(h.End) {
+			h.End = info.ModTime
+		}
+	}
+	return h, nil
 }
 
 // judge says why a recording is not kept, "" if it is. bytes are those of it and of all that are newer.

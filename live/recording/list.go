@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
@@ -70,4 +71,9 @@ func broadcastOf(key []byte) (b id.Broadcast, ok bool) {
 		return "", false
 	}
 	return id.Broadcast(key[startBytes:]), true
+}
+
+// startOf is when a recording began, to the millisecond, by its key of the list.
+func startOf(key []byte) time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(key))).UTC()
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/position"
-	"github.com/barrage-live/barrage/storage/table"
 )
 
 // Recover ends a recording whose Writer is gone, under the fence of a new owner: the parts of segments that
@@ -62,54 +61,4 @@ func (s *Store) Resume(ctx context.Context, fence position.Fence, b id.Broadcast
 		w.inits[i.Number] = true
 	}
 	return r, w, nil
-}
-
-// Remove deletes a recording: from now on it is not there, its bytes go next, its rows last. When it fails it
-// is done in part, and is to be called again. One that there is not is no error. It waits as Recover does.
-func (s *Store) Remove(ctx context.Context, fence position.Fence, channel id.Channel, b id.Broadcast) error {
-	release, err := s.holds.take(ctx, b)
-	if err != nil {
-		return err
-	}
-	defer release()
-	exists, err := s.tables.FenceExisting(ctx, rows(), string(b), fence)
-	if err != nil {
-		return err
-	}
-	row, err := s.tables.Get(ctx, rows(), string(b), headerKey())
-	switch {
-	case errors.Is(err, table.ErrNoRow) || !exists:
-		return nil
-	case err != nil:
-		return err
-	}
-	h, err := index.DecodeHeader(row.Value)
-	if err != nil {
-		return err
-	}
-	if h.Channel != channel {
-		return ErrNone
-	}
-	if h.State != index.Removed {
-		h.State = index.Removed
-		if err := s.write(ctx, b, fence, &h, nil); err != nil {
-			return err
-		}
-	}
-	if _, err := s.blobs.DeletePrefix(ctx, prefix(channel, b)); err != nil {
-		return err
-	}
-	unlist := table.Batch{Table: list(), Partition: string(channel), Ops: []table.Op{table.Delete(listKey(h.Start, b))}}
-	if err := s.delete(ctx, table.Batch{Table: rows(), Partition: string(b), Fence: fence, Ops: []table.Op{table.DeleteRange([]byte{'i'}, nil)}}); err != nil {
-		return err
-	}
-	if err := s.delete(ctx, unlist); err != nil {
-		return err
-	}
-	return s.delete(ctx, table.Batch{Table: rows(), Partition: string(b), Fence: fence, Ops: []table.Op{table.Delete(headerKey())}})
-}
-
-func (s *Store) delete(ctx context.Context, b table.Batch) error {
-	_, err := s.tables.Write(ctx, b)
-	return err
 }

@@ -37,6 +37,7 @@ const ContentType = "video/mp4"
 type Rows interface {
 	Get(ctx context.Context, t table.Table, partition string, key []byte) (table.Row, error)
 	Scan(ctx context.Context, r table.Range) (rows []table.Row, more bool, err error)
+	Pages(ctx context.Context, r table.Range) iter.Seq2[[]table.Row, error]
 	Walk(ctx context.Context, t table.Table, from table.Cursor, limit int) (partitions []string, next table.Cursor, err error)
 }
 
@@ -154,12 +155,7 @@ func (r *Recording) NextInit() (next uint32) {
 }
 
 // Variant describes the rendition for its multivariant playlist, without its URI.
-func (r *Recording) Variant() (v m3u8.Variant) {
-	if n := len(r.Inits); n > 0 {
-		v = index.Variant(&r.Header, &r.Inits[n-1], "")
-	}
-	return v
-}
+func (r *Recording) Variant() m3u8.Variant { return index.Variant(&r.Header, r.Inits, "") }
 
 // Load reads a recording.
 func (s *Store) Load(ctx context.Context, b id.Broadcast) (*Recording, error) {
@@ -171,14 +167,14 @@ func (s *Store) Load(ctx context.Context, b id.Broadcast) (*Recording, error) {
 }
 
 // load reads the rows. One that is damaged is left out, as if it had never been written: a missing segment
-// leaves a discontinuity behind it.
+// leaves a discontinuity behind it, and segments whose init segment is missing are gaps.
 func (s *Store) load(ctx context.Context, b id.Broadcast, h index.Header) (*Recording, error) {
 	r := &Recording{Broadcast: b, Header: h}
-	span := table.Range{Table: rows(), Partition: string(b), From: []byte{'i'}, To: []byte{'t'}, Limit: table.MaxLimit, Damaged: func(key []byte) { s.damaged(b, key, table.ErrCorrupt) }}
-	for more := true; more; {
-		var page []table.Row
-		var err error
-		if page, more, err = s.tables.Scan(ctx, span); err != nil {
+	for page, err := range s.tables.Pages(ctx, table.Range{
+		Table: rows(), Partition: string(b), From: []byte{'i'}, To: []byte{'t'}, Limit: table.MaxLimit,
+		Damaged: func(key []byte) { s.damaged(b, key, table.ErrCorrupt) },
+	}) {
+		if err != nil {
 			return nil, err
 		}
 		for _, row := range page {
@@ -186,7 +182,15 @@ func (s *Store) load(ctx context.Context, b id.Broadcast, h index.Header) (*Reco
 				s.damaged(b, row.Key, err)
 			}
 		}
-		span = table.Rest(span, page)
+	}
+	known := make(map[uint32]bool, len(r.Inits))
+	for _, i := range r.Inits {
+		known[i.Number] = true
+	}
+	for i := range r.Segments {
+		if seg := &r.Segments[i]; !seg.Gap && !known[seg.Init] {
+			seg.Gap, seg.Place = true, index.Place{}
+		}
 	}
 	return r, nil
 }

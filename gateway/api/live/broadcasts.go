@@ -9,6 +9,7 @@ import (
 	"github.com/barrage-live/barrage/actors/live/broadcast"
 	"github.com/barrage-live/barrage/actors/live/channel"
 	"github.com/barrage-live/barrage/gateway/rest"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/id"
 )
 
@@ -127,7 +128,7 @@ func (h *handlers) deleteBroadcast(ctx context.Context, in *BroadcastRef) (*stru
 			return nil, h.TimeIndex.Delete(ctx, ch.Room, b)
 		}
 	}
-	if none != nil {
+	if none != nil && fault.KindOf(none) != fault.Internal { // what is damaged can be removed
 		return nil, none
 	}
 	// The danmaku first: while the recording is there, whoever was not answered can ask again.

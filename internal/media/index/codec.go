@@ -17,7 +17,7 @@ const (
 	MaxRow = 4 << 10
 	// MaxObject is the size of an object, in bytes.
 	MaxObject = 1 << 40
-	// MaxCodecs is how many tracks an init segment describes.
+	// MaxCodecs is how many tracks an init segment describes, and how many codecs a playlist names.
 	MaxCodecs = 8
 	// maxSpan bounds times since the start of a broadcast.
 	maxSpan = 10 * 365 * 24 * time.Hour

@@ -227,15 +227,21 @@ func TestMissingRowsLeaveADiscontinuity(t *testing.T) {
 func TestVariant(t *testing.T) {
 	h := header()
 	h.Bytes, h.Duration, h.Peak = 1_000_000, 4*time.Second, 2_500_000
-	got := Variant(&h, &Init{Codecs: []string{"avc1.64001f"}, Width: 640, Height: 360}, "source/index.m3u8")
+	inits := []Init{
+		{Codecs: []string{"avc1.64001f", "mp4a.40.2"}, Width: 1280, Height: 720},
+		{Number: 1, Codecs: []string{"avc1.64001f", "opus"}, Width: 360, Height: 640},
+		{Number: 2, Codecs: []string{"hvc1.1.6.L93.B0", "mp4a.40.2"}, Width: 640, Height: 360},
+	}
+	got := Variant(&h, inits, "source/index.m3u8")
 	want := m3u8.Variant{
-		URI: "source/index.m3u8", Bandwidth: 2_500_000, Average: 2_000_000, Codecs: []string{"avc1.64001f"}, Width: 640, Height: 360, FPS: 29.97,
+		URI: "source/index.m3u8", Bandwidth: 2_500_000, Average: 2_000_000,
+		Codecs: []string{"hvc1.1.6.L93.B0", "mp4a.40.2", "avc1.64001f", "opus"}, Width: 1280, Height: 720, FPS: 29.97,
 	}
 	if !cmp.Equal(got, want) {
 		t.Errorf("got %+v", got)
 	}
 	h.Peak = 0 // of a recording whose peak nobody has measured
-	if got := Variant(&h, &Init{}, ""); got.Bandwidth != 2_000_000 {
+	if got := Variant(&h, nil, ""); got.Bandwidth != 2_000_000 {
 		t.Errorf("a peak below the mean: %+v", got)
 	}
 }
@@ -272,7 +278,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("a playlist of one segment has %d bytes", n)
 		}
 		if i, err := DecodeInit(1, b); err == nil {
-			text := string(m3u8.AppendMultivariant(nil, nil, []m3u8.Variant{Variant(&h, &i, "index.m3u8")}))
+			text := string(m3u8.AppendMultivariant(nil, nil, []m3u8.Variant{Variant(&h, []Init{i}, "index.m3u8")}))
 			if n := strings.Count(text, "\n"); n != 4 {
 				t.Fatalf("a multivariant playlist of one variant has %d lines:\n%s", n, text)
 			}

@@ -3,6 +3,7 @@ package index
 import (
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/barrage-live/barrage/internal/media/m3u8"
@@ -83,10 +84,20 @@ func complete(h *Header, segments []Segment) iter.Seq[m3u8.Complete] {
 	}
 }
 
-// Variant describes the rendition of a recording for its multivariant playlist. init is the one that stands
-// for it: the newest.
-func Variant(h *Header, init *Init, uri string) m3u8.Variant {
-	v := m3u8.Variant{URI: uri, Codecs: init.Codecs, Width: init.Width, Height: init.Height, FPS: h.FPS}
+// Variant describes the rendition of a recording for its multivariant playlist: with the codecs of all its
+// init segments, those of the newest first, and its largest picture.
+func Variant(h *Header, inits []Init, uri string) m3u8.Variant {
+	v := m3u8.Variant{URI: uri, FPS: h.FPS}
+	for _, i := range slices.Backward(inits) {
+		for _, codec := range i.Codecs {
+			if !slices.Contains(v.Codecs, codec) && len(v.Codecs) < MaxCodecs {
+				v.Codecs = append(v.Codecs, codec)
+			}
+		}
+		if i.Width*i.Height > v.Width*v.Height {
+			v.Width, v.Height = i.Width, i.Height
+		}
+	}
 	if h.Duration > 0 {
 		v.Average = int(math.Ceil(float64(h.Bytes) * 8 / h.Duration.Seconds()))
 	}

@@ -20,8 +20,12 @@ import (
 // New opens a store that is forgotten with the test.
 func New(tb testing.TB) *recording.Store {
 	tb.Helper()
-	blobs := blob.New(blobtest.NewBucket(0).Client())
-	return recording.New(pebbletest.Open(tb), blobs, slog.New(slog.DiscardHandler))
+	return On(pebbletest.Open(tb))
+}
+
+// On makes a store in these tables whose objects are forgotten.
+func On(t recording.Tables) *recording.Store {
+	return recording.New(t, blob.New(blobtest.NewBucket(0).Client()), slog.New(slog.DiscardHandler))
 }
 
 // Writer makes the writer of a broadcast that begins now, with the first fence.
