@@ -115,9 +115,9 @@ func (v *watching) hold(t *testing.T, s *server, killed time.Time) (lost int) {
 	return lost
 }
 
-// TestBroadcastGoesOnOverKills kills the server in a broadcast, again and again, and the publisher comes back
-// within seconds: the broadcast goes on in the same playlist, whatever was listed stays as it was, and the
-// recording is one.
+// TestBroadcastGoesOnOverKills kills the server in a broadcast, again and again, or stops it in order, and
+// the publisher comes back within seconds: the broadcast goes on in the same playlist, whatever was listed
+// stays as it was, and the recording is one.
 //
 // BARRAGE_RESTART_CYCLES sets how often (default 2).
 func TestBroadcastGoesOnOverKills(t *testing.T) {
@@ -148,7 +148,13 @@ func TestBroadcastGoesOnOverKills(t *testing.T) {
 				v.look(t, s)
 			}
 		}
-		s.kill()
+		if cycle%3 == 1 {
+			if code := s.stop(t); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		} else {
+			s.kill()
+		}
 		stop()
 		killed := v.last
 		s = start(t, data)

@@ -19,6 +19,7 @@ import (
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/ingest"
+	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/storage/outbox"
 	"github.com/barrage-live/barrage/storage/table"
 )
@@ -331,7 +332,57 @@ func TestCreateAfterACrash(t *testing.T) {
 	}
 }
 
-func TestAfterARestartTheChannelIsOffline(t *testing.T) {
+// TestARestartIsAnInterruption: the process has ended, and there is a recording to go on from.
+func TestARestartIsAnInterruption(t *testing.T) {
+	for name, returns := range map[string]bool{"the publisher is back in the grace": true, "nobody comes": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := worldtest.New(t, worldtest.Config{})
+				c := create(t, w, "42", "ann")
+				_, key := mint(t, w, c.ID)
+				begin(t, w, key)
+				eventually(t, "the room is live", func() bool { return roomLive(t, w, c) })
+				was := w.Origin.Leases()[0]
+				w.Kill()
+				time.Sleep(10 * time.Minute) // the grace begins when the process does
+				after := worldtest.NewOrigin()
+				after.Recorded()
+				w = worldtest.New(t, worldtest.Config{Table: w.Table, Origin: after})
+				if n, err := document.WakeAll(t.Context(), w.Node, w.Table, nil); n != 1 || err != nil {
+					t.Errorf("woken: %d, %v", n, err)
+				}
+				time.Sleep(25 * time.Second)
+				if held, err := after.Held(t.Context(), c.ID); err != nil || held.Broadcast != was.Broadcast || held.Publishing {
+					t.Errorf("what was recorded is not shown: %+v, %v", held, err)
+				}
+				if p := phase(t, w, c.ID); p != channel.Interrupted || !roomLive(t, w, c) || len(after.Finished()) != 0 {
+					t.Errorf("after the restart the channel is %s, finished is %v", p, after.Finished())
+				}
+				if err := w.Channels.Erase(t.Context(), c.ID, was.Broadcast); !errors.Is(err, origin.ErrLive) {
+					t.Errorf("what waits for its publisher can be deleted: %v", err)
+				}
+				if err := w.Channels.Settle(t.Context(), c.ID, was.Broadcast); err != nil || len(after.Finished()) != 0 {
+					t.Errorf("it was settled: %v, finished %v", err, after.Finished())
+				}
+				if returns {
+					begin(t, w, key)
+					now := after.Leases()[0]
+					if now.Broadcast != was.Broadcast || !now.Start.Equal(was.Start) || now.Fence <= was.Fence || !now.Resumes || now.Record.Compare(was.Record) <= 0 {
+						t.Errorf("before %+v, after %+v", was, now)
+					}
+					return
+				}
+				time.Sleep(10 * time.Second)
+				if p := phase(t, w, c.ID); p != channel.Offline || roomLive(t, w, c) || !slices.Equal(after.Finished(), []id.Broadcast{was.Broadcast}) {
+					t.Errorf("after the grace the channel is %s, finished is %v", p, after.Finished())
+				}
+			})
+		})
+	}
+}
+
+// TestAfterARestartWithoutARecordingTheChannelIsOffline: there is nothing to go on from.
+func TestAfterARestartWithoutARecordingTheChannelIsOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := worldtest.New(t, worldtest.Config{})
 		c := create(t, w, "42", "ann")
