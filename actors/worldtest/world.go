@@ -181,6 +181,11 @@ func (w *World) Publish(tb testing.TB, key string) *live.Stream {
 	return s
 }
 
+// Refuse is that a publisher with a key was turned away.
+func (w *World) Refuse(key string, reason error) {
+	w.Gate.Refused(ingest.Publication{Key: key, Protocol: "rtmp"}, reason)
+}
+
 // Record makes a recording of so many segments of two seconds and 1000 bytes, which has ended if it is told
 // so.
 func (w *World) Record(tb testing.TB, ch channel.Channel, b id.Broadcast, start time.Time, segments int, ended bool) {

@@ -15,6 +15,7 @@ import (
 	"github.com/barrage-live/barrage/gateway/api"
 	"github.com/barrage-live/barrage/gateway/rest"
 	"github.com/barrage-live/barrage/internal/auth"
+	"github.com/barrage-live/barrage/internal/fault"
 	"github.com/barrage-live/barrage/internal/position"
 	"github.com/barrage-live/barrage/internal/wire/wirepb"
 )
@@ -74,6 +75,14 @@ func TestLiveChannelAndItsIngest(t *testing.T) {
 	on := w.do(call{method: "GET", path: "/v1/channels/anns/ingest", token: p.token})
 	if on.text("state") != "live" || on.text("video_codec") == "" || on.json["since_ms"] == 0.0 || !strings.Contains(on.body, `"code":"no_audio"`) {
 		t.Errorf("%s", on.body)
+	}
+	if strings.Contains(on.body, "last_refusal") {
+		t.Errorf("nothing was refused: %s", on.body)
+	}
+	w.Refuse(key.text("stream_key"), fault.New(fault.Invalid, "codec_unsupported", "MP3 is not carried"))
+	refused := w.do(call{method: "GET", path: "/v1/channels/anns/ingest", token: p.token})
+	if last, _ := refused.json["last_refusal"].(map[string]any); last["code"] != "codec_unsupported" || last["message"] != "MP3 is not carried" || last["protocol"] != "rtmp" || last["at_ms"] == 0.0 {
+		t.Errorf("%s", refused.body)
 	}
 	eventually(t, "the channel is listed", func() bool {
 		list, _ := w.do(call{method: "GET", path: "/v1/channels?live=true"}).json["channels"].([]any)

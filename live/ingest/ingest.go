@@ -6,6 +6,7 @@
 //
 //	Verify  as soon as the key is known, before the publisher is told to go on (where the Gate is a Verifier)
 //	Begin   when the tracks are known; the answer is the Stream to write to
+//	Refused why one whose key is good was turned away or let go (where the Gate is a Refuser)
 //	End     once for every Begin that succeeded, when the connection is gone
 //
 // A Gate that lets another publisher take over closes the old Stream with live.ErrTakenOver; the protocol
@@ -42,6 +43,12 @@ type Gate interface {
 	// who has said so may come back as one whose connection was lost, only not as late.
 	// End's own error is for the log only.
 	End(ctx context.Context, s *live.Stream, reason error) error
+}
+
+// Refuser is the ability of a Gate to hear why a publisher whose key is good was turned away, or let go, so
+// that whoever owns the key learns it: at most once for each connection. It must not wait.
+type Refuser interface {
+	Refused(p Publication, reason error)
 }
 
 // Verifier is the ability of a Gate to judge a key before the tracks are known, so that a publisher with a

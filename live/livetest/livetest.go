@@ -77,7 +77,7 @@ func New(tb testing.TB, cfg Config) *World {
 	w.Gate = &Gate{
 		store:    store,
 		cfg:      packager.Config{Window: cfg.Window, Cut: cfg.Cut, Log: log, Metrics: packager.NewMetrics(w.Metrics)},
-		channels: make(map[string]*channel),
+		channels: make(map[string]*channel), refused: make(map[string]error),
 	}
 	w.HTTP = httptest.NewServer(hls.New(hls.Config{Locator: w.Gate, Recordings: store, Log: log, Metrics: hls.NewMetrics(w.Metrics)}))
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -114,6 +114,7 @@ type Gate struct {
 	store    *recording.Store
 	mu       sync.Mutex
 	channels map[string]*channel
+	refused  map[string]error // the last one of each key
 }
 
 type channel struct {
@@ -126,6 +127,7 @@ type channel struct {
 var (
 	_ ingest.Gate     = (*Gate)(nil)
 	_ ingest.Verifier = strict{}
+	_ ingest.Refuser  = (*Gate)(nil)
 	_ hls.Locator     = (*Gate)(nil)
 )
 
@@ -154,6 +156,20 @@ func (g *Gate) Begin(_ context.Context, p ingest.Publication) (*live.Stream, err
 	}
 	s := live.NewStream(id.NewStream(), p.Tracks)
 	return s, g.Attach(name, s)
+}
+
+// Refused implements ingest.Refuser.
+func (g *Gate) Refused(p ingest.Publication, reason error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused[p.Key] = reason
+}
+
+// Refusal is why the last publisher with a key was turned away, nil if none was.
+func (g *Gate) Refusal(key string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused[key]
 }
 
 // Attach puts a Stream on a channel in place of the one before, beginning a broadcast if none is on.

@@ -527,3 +527,39 @@ func TestIngest(t *testing.T) {
 		t.Errorf("unknown: %v", err)
 	}
 }
+
+// TestTheLastRefusal is shown to the owner; who has no key of the channel writes nothing there.
+func TestTheLastRefusal(t *testing.T) {
+	w := worldtest.New(t, worldtest.Config{})
+	c, other := create(t, w, "1", "ann"), create(t, w, "2", "bea")
+	first, key := mint(t, w, c.ID)
+	_, foreign := mint(t, w, other.ID)
+	_, secret, _ := strings.Cut(foreign, "-")
+	last := func() channel.Refusal {
+		i, err := w.Channels.Ingest(t.Context(), c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i.Refusal
+	}
+	mp3 := fault.New(fault.Invalid, "codec_unsupported", "MP3 is not carried")
+	for _, stranger := range []string{string(c.ID) + "-" + secret, foreign, "nonsense"} {
+		w.Gate.Refused(ingest.Publication{Key: stranger, Protocol: "rtmp"}, mp3)
+		if r := last(); r != (channel.Refusal{}) {
+			t.Errorf("a stranger has written %+v", r)
+		}
+	}
+	w.Gate.Refused(ingest.Publication{Key: key, Protocol: "rtmp"}, mp3)
+	if r := last(); r.Code != mp3.Code || r.Message != mp3.Message || r.Protocol != "rtmp" || time.Since(r.At) > time.Minute {
+		t.Errorf("the refusal is %+v", r)
+	}
+	if _, err := w.Channels.RevokeKey(t.Context(), c.ID, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Gate.Verify(t.Context(), ingest.Publication{Key: key, Protocol: "rtmp"}); !errors.Is(err, channel.ErrKeyRevoked) {
+		t.Fatal(err)
+	}
+	if r := last(); r.Code != channel.ErrKeyRevoked.Code {
+		t.Errorf("after a revoked key the refusal is %+v", r)
+	}
+}

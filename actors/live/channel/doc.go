@@ -36,6 +36,9 @@
 // grace. More than three takeovers within 30 s are two encoders that throw each other out: the next one is
 // refused for a time that grows with each such loop, and the one who publishes stays.
 //
+// Why the last publisher with a key of the channel was turned away is remembered by the activation, for the
+// owner to see (Ingest.Refusal); a key that is none of the channel's writes nothing.
+//
 // Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked;
 // fault.Conflict name_taken, channel_exists, takeover_loop, and broadcast_live of what it will not delete;
 // fault.NotFound no_channel, no_key;

@@ -38,6 +38,7 @@ type lease struct {
 var (
 	_ ingest.Gate     = (*Gate)(nil)
 	_ ingest.Verifier = (*Gate)(nil)
+	_ ingest.Refuser  = (*Gate)(nil)
 )
 
 // NewGate asks the channels of n, and opens their leases at o.
@@ -57,7 +58,21 @@ func (g *Gate) Verify(ctx context.Context, p ingest.Publication) error {
 	if err != nil {
 		g.metrics.leases.WithLabelValues(fault.CodeOf(err)).Inc()
 	}
+	if errors.Is(err, ErrKeyRevoked) || fault.KindOf(err) == fault.Conflict { // the channel knows the key
+		g.Refused(p, err)
+	}
 	return err
+}
+
+// Refused tells the channel why a publisher with one of its keys was turned away, for its owner to see.
+func (g *Gate) Refused(p ingest.Publication, reason error) {
+	key, err := auth.ParseStreamKey(p.Key)
+	if err != nil {
+		return
+	}
+	e := fault.From(reason)
+	// Nothing depends on it: a channel that does not hear of it shows the refusal before.
+	_ = cluster.Tell(g.node, KindName, string(key.Channel), refused{key, Refusal{Code: e.Code, Message: e.Message, Protocol: p.Protocol}})
 }
 
 // Begin gives the holder of a valid key a stream to write, in place of whoever publishes to the channel

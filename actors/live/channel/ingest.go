@@ -12,6 +12,15 @@ type Ingest struct {
 	Since time.Time // when the phase began
 	// Health is what the packager measured, and what it advises, with the channel's own warnings in front.
 	packager.Health
+	// Refusal is the last one of this activation, zero if there was none.
+	Refusal Refusal
+}
+
+// Refusal is that a publisher with a key of the channel was turned away, or let go.
+type Refusal struct {
+	Code, Message string // as the publisher was told
+	Protocol      string
+	At            time.Time
 }
 
 // silence is how long a present publisher may send nothing before it is told.
@@ -19,7 +28,7 @@ const silence = 3 * time.Second
 
 // judged adds what only the channel knows to what was measured.
 func judged(c Channel, h packager.Health, loop bool, now time.Time) Ingest {
-	i := Ingest{c.Phase, c.Since, h}
+	i := Ingest{Phase: c.Phase, Since: c.Since, Health: h}
 	switch {
 	case c.Phase == Offline:
 		i.Health = packager.Health{}

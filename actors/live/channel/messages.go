@@ -64,6 +64,11 @@ func commands() []cluster.Message {
 			func(m *pb.OpenFailed) (openFailed, error) { return openFailed{m.GetFence(), m.GetEnded()}, nil }),
 		cluster.MessageOf(15, func(c erase) *pb.Erase { return &pb.Erase{Broadcast: string(c.broadcast)} },
 			func(m *pb.Erase) (erase, error) { return erase{id.Broadcast(m.GetBroadcast())}, nil }),
+		cluster.MessageOf(17, func(c refused) *pb.Refused { return &pb.Refused{Key: c.key.Reveal(), Refusal: refusalOut(c.refusal)} },
+			func(m *pb.Refused) (refused, error) {
+				key, err := auth.ParseStreamKey(m.GetKey())
+				return refused{key, refusalIn(m.GetRefusal())}, err
+			}),
 		cluster.MessageOf(16, func(c settle) *pb.Settle { return &pb.Settle{Broadcast: string(c.broadcast)} },
 			func(m *pb.Settle) (settle, error) { return settle{id.Broadcast(m.GetBroadcast())}, nil }),
 	}
@@ -76,11 +81,11 @@ func answers() []cluster.Message {
 		cluster.MessageOf(34, keysOut, keysIn),
 		cluster.MessageOf(35,
 			func(i Ingest) *pb.Ingest {
-				return &pb.Ingest{Phase: string(i.Phase), Since: moment.Proto(i.Since), Health: livepb.OfHealth(i.Health)}
+				return &pb.Ingest{Phase: string(i.Phase), Since: moment.Proto(i.Since), Health: livepb.OfHealth(i.Health), Refusal: refusalOut(i.Refusal)}
 			},
 			func(m *pb.Ingest) (Ingest, error) {
 				health, err := livepb.ToHealth(m.GetHealth())
-				return Ingest{Phase(m.GetPhase()), moment.Time(m.GetSince()), health}, err
+				return Ingest{Phase(m.GetPhase()), moment.Time(m.GetSince()), health, refusalIn(m.GetRefusal())}, err
 			}),
 		cluster.MessageOf(36, leaseOut, leaseIn),
 		cluster.MessageOf(37, func(struct{}) *pb.Done { return &pb.Done{} }, func(*pb.Done) (struct{}, error) { return struct{}{}, nil }),
@@ -100,6 +105,17 @@ func leaseIn(m *pb.Leased) (origin.Lease, error) {
 		Broadcast: id.Broadcast(m.GetBroadcast()), Start: moment.Time(m.GetStart()), Resumes: m.GetResumes(),
 		Record: position.Fence{Epoch: position.Epoch(m.GetRecordEpoch()), Activation: m.GetRecordNumber()},
 	}, nil
+}
+
+func refusalOut(r Refusal) *pb.Refusal {
+	if r == (Refusal{}) {
+		return nil
+	}
+	return &pb.Refusal{Code: r.Code, Message: r.Message, Protocol: r.Protocol, At: moment.Proto(r.At)}
+}
+
+func refusalIn(m *pb.Refusal) Refusal {
+	return Refusal{m.GetCode(), m.GetMessage(), m.GetProtocol(), moment.Time(m.GetAt())}
 }
 
 func channelOut(c Channel) *pb.Channel {

@@ -54,6 +54,7 @@ func samples(tb testing.TB) []any {
 		begin{key, "b1"},
 		ended{3, true},
 		abandoned{"b1"},
+		refused{key, Refusal{"codec_unsupported", "MP3 is not carried", "rtmp", at}},
 		measure{},
 		opened{3},
 		openFailed{3, true},
@@ -62,7 +63,7 @@ func samples(tb testing.TB) []any {
 		Channel{"c1", "ann", "弹幕", "u1", "r1", at, Live, "b1", at, at.Add(time.Second)},
 		mine,
 		[]Key{mine},
-		Ingest{Live, at, health},
+		Ingest{Live, at, health, Refusal{"codec_unsupported", "MP3 is not carried", "rtmp", at}},
 		origin.Lease{
 			Channel: "c1", Room: "r1", Title: "弹幕", Broadcast: "b1", Start: at, Fence: 3, Resumes: true,
 			Record: position.Fence{Epoch: 4, Activation: 5},
@@ -115,7 +116,7 @@ func TestDrawnMessagesArriveAsTheyWereSent(t *testing.T) {
 			mine, dead,
 			[]Key{mine, dead, {}},
 			[]Key{},
-			Ingest{Live, at, health},
+			Ingest{Live, at, health, Refusal{}},
 			Ingest{},
 			origin.Lease{},
 			origin.Lease{

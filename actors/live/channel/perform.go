@@ -225,7 +225,7 @@ func (a *actor) measure(t *cluster.Turn) {
 		t.Stop()
 		return
 	}
-	c, loop := a.State().channel(), a.State().takeovers.loop(t.Now())
+	c, loop, refusal := a.State().channel(), a.State().takeovers.loop(t.Now()), a.State().refusal
 	t.Pipe(func(ctx context.Context) (any, error) {
 		return a.deps.Origins.Health(ctx, c.ID)
 	}, func(t *cluster.Turn, v any, err error) {
@@ -233,6 +233,8 @@ func (a *actor) measure(t *cluster.Turn) {
 			t.Fail(fault.From(err))
 			return
 		}
-		t.Reply(judged(c, v.(packager.Health), loop, t.Now()))
+		i := judged(c, v.(packager.Health), loop, t.Now())
+		i.Refusal = refusal
+		t.Reply(i)
 	})
 }

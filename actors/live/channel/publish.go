@@ -43,6 +43,12 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		return append(dst, document.Reply{Value: s.channel()})
 	case begin:
 		return s.begin(now, c, dst)
+	case refused:
+		if s.match(c.key) != nil {
+			s.refusal = c.refusal
+			s.refusal.At = now.UTC()
+		}
+		return dst
 	case opened:
 		return s.hear(now, c.fence, dst)
 	case openFailed:

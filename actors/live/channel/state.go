@@ -113,6 +113,11 @@ type (
 	}
 	// abandoned tells that nobody waits any more for the answer to the begin of this name.
 	abandoned struct{ request id.Broadcast }
+	// refused tells that who showed a key was turned away; keys that are none of the channel's say nothing.
+	refused struct {
+		key     auth.StreamKey
+		refusal Refusal
+	}
 	// graceOver tells that the grace of this fence has passed.
 	graceOver struct{ fence Fence }
 	// beat asks a live channel to renew what it told, as long as the broadcast goes on.
@@ -182,6 +187,7 @@ type state struct {
 	keyID   string       // whose key it came with
 
 	takeovers takeovers
+	refusal   Refusal // the last one; it is forgotten with the activation
 }
 
 // ending reports whether a broadcast was begun, goes on no more, and is not finished.
@@ -233,7 +239,7 @@ func (s *state) absent(cmd any, dst []effect) []effect {
 	switch cmd.(type) {
 	case begin, check:
 		return append(dst, document.Refuse{Err: auth.ErrStreamKey})
-	case endAgain, beat, graceOver, opened, openFailed, ended, abandoned, heard:
+	case endAgain, beat, graceOver, opened, openFailed, ended, abandoned, refused, heard:
 		return dst
 	}
 	return append(dst, document.Refuse{Err: ErrNoChannel})

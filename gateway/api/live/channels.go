@@ -56,6 +56,15 @@ type Ingest struct {
 	AudioCodec string    `json:"audio_codec" doc:"RFC 6381; empty without sound" example:"mp4a.40.2"`
 	SinceMS    int64     `json:"since_ms" doc:"when the state began, in ms since 1970; 0 while offline"`
 	Warnings   []Warning `json:"warnings" nullable:"false" doc:"what the streamer should change"`
+	Refusal    *Refusal  `json:"last_refusal,omitempty" doc:"why the last publisher with a key of the channel that was turned away, or let go, was; absent when none is remembered"`
+}
+
+// Refusal is why a publisher was turned away.
+type Refusal struct {
+	Code     string `json:"code" doc:"of the reason" example:"codec_unsupported"`
+	Message  string `json:"message" doc:"as the publisher was told" example:"MP3 is not carried over RTMP"`
+	Protocol string `json:"protocol" doc:"by which it came" example:"rtmp"`
+	AtMS     int64  `json:"at_ms" doc:"when, in ms since 1970"`
 }
 
 // Warning is one advice to a streamer.
@@ -240,6 +249,9 @@ func (h *handlers) getIngest(ctx context.Context, in *ChannelRef) (*ingestOut, e
 	}}
 	if !got.Since.IsZero() {
 		out.Body.SinceMS = got.Since.UnixMilli()
+	}
+	if r := got.Refusal; r.Code != "" {
+		out.Body.Refusal = &Refusal{r.Code, r.Message, r.Protocol, r.At.UnixMilli()}
 	}
 	for _, w := range got.Warnings {
 		out.Body.Warnings = append(out.Body.Warnings, Warning(w))

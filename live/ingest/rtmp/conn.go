@@ -33,6 +33,8 @@ type conn struct {
 	// unreadable bounds the messages that are passed over, because the library cannot read them.
 	unreadable quota.Bucket
 	begun      time.Time
+	// told is what the Gate may hear of a refusal, once the key is known to be good.
+	told ingest.Publication
 	// asked: it has said what it wants to publish or play. published: it had a stream.
 	asked, published bool
 }
@@ -83,6 +85,7 @@ func (c *conn) serve() error {
 	if err := c.verify(&p); err != nil {
 		return c.refuse(err)
 	}
+	c.told = p
 	if err := c.place.verify(p.Key); err != nil {
 		return c.refuse(err)
 	}
@@ -114,9 +117,17 @@ func (c *conn) refuse(err error) error {
 	}
 	heard := c.guard.refused == nil || c.guard.in.verified
 	if e := fault.From(err); heard && e.Code != errLost.Code && e.Code != errSilent.Code {
+		c.report(err)
 		tell(c.guard, c.rtmp, err)
 	}
 	return err
+}
+
+// report lets the Gate know of a refusal that is the encoder's, and not that another one took its turn.
+func (c *conn) report(err error) {
+	if g, ok := c.cfg.Gate.(ingest.Refuser); ok && c.told.Key != "" && !errors.Is(err, live.ErrTakenOver) {
+		g.Refused(c.told, err)
+	}
 }
 
 // verify reads the key and asks whether it is good, if the Gate can tell already.

@@ -203,6 +203,33 @@ func TestBrokenConnection(t *testing.T) {
 	})
 }
 
+// TestTheGateHearsOfRefusals of publishers whose key is good, whatever for, and of nobody else.
+func TestTheGateHearsOfRefusals(t *testing.T) {
+	w := livetest.New(t, livetest.Config{})
+	early := publish(t, w, "a")
+	early.raw(chunk(7, 8, 6, []byte("\x2fsound"))) // MP3
+	late := publish(t, w, "b")
+	late.play(mediatest.Source{}, time.Second)
+	reader(t, w, "b")
+	late.raw(chunk(7, 8, 6, []byte("\x2fsound")))
+	stranger := connect(t, w, "live", "publish", "k-c-1")
+	for _, c := range []*client{early, late, stranger} {
+		if !c.closed() {
+			t.Error("a connection stays open")
+		}
+	}
+	gone := publish(t, w, "d")
+	gone.play(mediatest.Source{}, time.Second)
+	reader(t, w, "d")
+	_ = gone.nc.Close()
+	counted(t, w, "publisher_lost", 1)
+	for key, want := range map[string]string{"k-a": "codec_unsupported", "k-b": "codec_unsupported", "k-c-1": "", "k-d": ""} {
+		if err := w.Refusal(key); (err == nil) != (want == "") || err != nil && fault.CodeOf(err) != want {
+			t.Errorf("%s: the Gate has heard of %v, want %q", key, err, want)
+		}
+	}
+}
+
 func TestTakeover(t *testing.T) {
 	w := livetest.New(t, livetest.Config{})
 	old := publish(t, w, "a")

@@ -594,6 +594,127 @@ func (*Measure) Descriptor() ([]byte, []int) {
 	return file_channel_proto_rawDescGZIP(), []int{11}
 }
 
+// Refused tells that a publisher that showed this key was turned away.
+type Refused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Refusal       *Refusal               `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_channel_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Refused) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Refused) GetRefusal() *Refusal {
+	if x != nil {
+		return x.Refusal
+	}
+	return nil
+}
+
+type Refusal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	Protocol      string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_channel_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Refusal) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Refusal) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Refusal) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *Refusal) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 // Opened: the publisher of a lease has its stream.
 type Opened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -604,7 +725,7 @@ type Opened struct {
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +737,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +750,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{12}
+	return file_channel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Opened) GetFence() uint64 {
@@ -650,7 +771,7 @@ type OpenFailed struct {
 
 func (x *OpenFailed) Reset() {
 	*x = OpenFailed{}
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +783,7 @@ func (x *OpenFailed) String() string {
 func (*OpenFailed) ProtoMessage() {}
 
 func (x *OpenFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +796,7 @@ func (x *OpenFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenFailed.ProtoReflect.Descriptor instead.
 func (*OpenFailed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{13}
+	return file_channel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OpenFailed) GetFence() uint64 {
@@ -702,7 +823,7 @@ type Erase struct {
 
 func (x *Erase) Reset() {
 	*x = Erase{}
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +835,7 @@ func (x *Erase) String() string {
 func (*Erase) ProtoMessage() {}
 
 func (x *Erase) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +848,7 @@ func (x *Erase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Erase.ProtoReflect.Descriptor instead.
 func (*Erase) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{14}
+	return file_channel_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Erase) GetBroadcast() string {
@@ -747,7 +868,7 @@ type Settle struct {
 
 func (x *Settle) Reset() {
 	*x = Settle{}
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +880,7 @@ func (x *Settle) String() string {
 func (*Settle) ProtoMessage() {}
 
 func (x *Settle) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +893,7 @@ func (x *Settle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settle.ProtoReflect.Descriptor instead.
 func (*Settle) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{15}
+	return file_channel_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Settle) GetBroadcast() string {
@@ -800,7 +921,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +933,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +946,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{16}
+	return file_channel_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Channel) GetChannel() string {
@@ -913,7 +1034,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_channel_proto_msgTypes[17]
+	mi := &file_channel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1046,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[17]
+	mi := &file_channel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1059,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{17}
+	return file_channel_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Key) GetId() string {
@@ -999,7 +1120,7 @@ type Keys struct {
 
 func (x *Keys) Reset() {
 	*x = Keys{}
-	mi := &file_channel_proto_msgTypes[18]
+	mi := &file_channel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1132,7 @@ func (x *Keys) String() string {
 func (*Keys) ProtoMessage() {}
 
 func (x *Keys) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[18]
+	mi := &file_channel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1145,7 @@ func (x *Keys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keys.ProtoReflect.Descriptor instead.
 func (*Keys) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{18}
+	return file_channel_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Keys) GetKeys() []*Key {
@@ -1039,13 +1160,14 @@ type Ingest struct {
 	Phase         string                 `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
 	Health        *livepb.Health         `protobuf:"bytes,3,opt,name=health,proto3" json:"health,omitempty"`
+	Refusal       *Refusal               `protobuf:"bytes,4,opt,name=refusal,proto3" json:"refusal,omitempty"` // absent: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ingest) Reset() {
 	*x = Ingest{}
-	mi := &file_channel_proto_msgTypes[19]
+	mi := &file_channel_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1179,7 @@ func (x *Ingest) String() string {
 func (*Ingest) ProtoMessage() {}
 
 func (x *Ingest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[19]
+	mi := &file_channel_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1192,7 @@ func (x *Ingest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
 func (*Ingest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{19}
+	return file_channel_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Ingest) GetPhase() string {
@@ -1094,6 +1216,13 @@ func (x *Ingest) GetHealth() *livepb.Health {
 	return nil
 }
 
+func (x *Ingest) GetRefusal() *Refusal {
+	if x != nil {
+		return x.Refusal
+	}
+	return nil
+}
+
 // Leased answers Begin: the right to write the channel's broadcast.
 type Leased struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1112,7 +1241,7 @@ type Leased struct {
 
 func (x *Leased) Reset() {
 	*x = Leased{}
-	mi := &file_channel_proto_msgTypes[20]
+	mi := &file_channel_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1253,7 @@ func (x *Leased) String() string {
 func (*Leased) ProtoMessage() {}
 
 func (x *Leased) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[20]
+	mi := &file_channel_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1266,7 @@ func (x *Leased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leased.ProtoReflect.Descriptor instead.
 func (*Leased) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{20}
+	return file_channel_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Leased) GetFence() uint64 {
@@ -1211,7 +1340,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_channel_proto_msgTypes[21]
+	mi := &file_channel_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1352,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[21]
+	mi := &file_channel_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1365,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{21}
+	return file_channel_proto_rawDescGZIP(), []int{23}
 }
 
 var File_channel_proto protoreflect.FileDescriptor
@@ -1274,7 +1403,15 @@ const file_channel_proto_rawDesc = "" +
 	"\agoodbye\x18\x02 \x01(\bR\agoodbye\"%\n" +
 	"\tAbandoned\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\tR\arequest\"\t\n" +
-	"\aMeasure\"\x1e\n" +
+	"\aMeasure\"R\n" +
+	"\aRefused\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
+	"\arefusal\x18\x02 \x01(\v2\x1b.barrage.channel.v1.RefusalR\arefusal\"\x7f\n" +
+	"\aRefusal\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\tR\bprotocol\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x1e\n" +
 	"\x06Opened\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\"8\n" +
 	"\n" +
@@ -1306,11 +1443,12 @@ const file_channel_proto_rawDesc = "" +
 	"\arevoked\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\arevoked\x12\x15\n" +
 	"\x06in_use\x18\a \x01(\bR\x05inUse\"3\n" +
 	"\x04Keys\x12+\n" +
-	"\x04keys\x18\x01 \x03(\v2\x17.barrage.channel.v1.KeyR\x04keys\"\x81\x01\n" +
+	"\x04keys\x18\x01 \x03(\v2\x17.barrage.channel.v1.KeyR\x04keys\"\xb8\x01\n" +
 	"\x06Ingest\x12\x14\n" +
 	"\x05phase\x18\x01 \x01(\tR\x05phase\x120\n" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12/\n" +
-	"\x06health\x18\x03 \x01(\v2\x17.barrage.live.v1.HealthR\x06health\"\x94\x02\n" +
+	"\x06health\x18\x03 \x01(\v2\x17.barrage.live.v1.HealthR\x06health\x125\n" +
+	"\arefusal\x18\x04 \x01(\v2\x1b.barrage.channel.v1.RefusalR\arefusal\"\x94\x02\n" +
 	"\x06Leased\x12\x14\n" +
 	"\x05fence\x18\x01 \x01(\x04R\x05fence\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +
@@ -1335,7 +1473,7 @@ func file_channel_proto_rawDescGZIP() []byte {
 	return file_channel_proto_rawDescData
 }
 
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_channel_proto_goTypes = []any{
 	(*Create)(nil),                // 0: barrage.channel.v1.Create
 	(*SetTitle)(nil),              // 1: barrage.channel.v1.SetTitle
@@ -1349,36 +1487,41 @@ var file_channel_proto_goTypes = []any{
 	(*Ended)(nil),                 // 9: barrage.channel.v1.Ended
 	(*Abandoned)(nil),             // 10: barrage.channel.v1.Abandoned
 	(*Measure)(nil),               // 11: barrage.channel.v1.Measure
-	(*Opened)(nil),                // 12: barrage.channel.v1.Opened
-	(*OpenFailed)(nil),            // 13: barrage.channel.v1.OpenFailed
-	(*Erase)(nil),                 // 14: barrage.channel.v1.Erase
-	(*Settle)(nil),                // 15: barrage.channel.v1.Settle
-	(*Channel)(nil),               // 16: barrage.channel.v1.Channel
-	(*Key)(nil),                   // 17: barrage.channel.v1.Key
-	(*Keys)(nil),                  // 18: barrage.channel.v1.Keys
-	(*Ingest)(nil),                // 19: barrage.channel.v1.Ingest
-	(*Leased)(nil),                // 20: barrage.channel.v1.Leased
-	(*Done)(nil),                  // 21: barrage.channel.v1.Done
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*livepb.Health)(nil),         // 23: barrage.live.v1.Health
+	(*Refused)(nil),               // 12: barrage.channel.v1.Refused
+	(*Refusal)(nil),               // 13: barrage.channel.v1.Refusal
+	(*Opened)(nil),                // 14: barrage.channel.v1.Opened
+	(*OpenFailed)(nil),            // 15: barrage.channel.v1.OpenFailed
+	(*Erase)(nil),                 // 16: barrage.channel.v1.Erase
+	(*Settle)(nil),                // 17: barrage.channel.v1.Settle
+	(*Channel)(nil),               // 18: barrage.channel.v1.Channel
+	(*Key)(nil),                   // 19: barrage.channel.v1.Key
+	(*Keys)(nil),                  // 20: barrage.channel.v1.Keys
+	(*Ingest)(nil),                // 21: barrage.channel.v1.Ingest
+	(*Leased)(nil),                // 22: barrage.channel.v1.Leased
+	(*Done)(nil),                  // 23: barrage.channel.v1.Done
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*livepb.Health)(nil),         // 25: barrage.live.v1.Health
 }
 var file_channel_proto_depIdxs = []int32{
-	22, // 0: barrage.channel.v1.Channel.created:type_name -> google.protobuf.Timestamp
-	22, // 1: barrage.channel.v1.Channel.start:type_name -> google.protobuf.Timestamp
-	22, // 2: barrage.channel.v1.Channel.since:type_name -> google.protobuf.Timestamp
-	22, // 3: barrage.channel.v1.Key.created:type_name -> google.protobuf.Timestamp
-	22, // 4: barrage.channel.v1.Key.used:type_name -> google.protobuf.Timestamp
-	22, // 5: barrage.channel.v1.Key.expires:type_name -> google.protobuf.Timestamp
-	22, // 6: barrage.channel.v1.Key.revoked:type_name -> google.protobuf.Timestamp
-	17, // 7: barrage.channel.v1.Keys.keys:type_name -> barrage.channel.v1.Key
-	22, // 8: barrage.channel.v1.Ingest.since:type_name -> google.protobuf.Timestamp
-	23, // 9: barrage.channel.v1.Ingest.health:type_name -> barrage.live.v1.Health
-	22, // 10: barrage.channel.v1.Leased.start:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	13, // 0: barrage.channel.v1.Refused.refusal:type_name -> barrage.channel.v1.Refusal
+	24, // 1: barrage.channel.v1.Refusal.at:type_name -> google.protobuf.Timestamp
+	24, // 2: barrage.channel.v1.Channel.created:type_name -> google.protobuf.Timestamp
+	24, // 3: barrage.channel.v1.Channel.start:type_name -> google.protobuf.Timestamp
+	24, // 4: barrage.channel.v1.Channel.since:type_name -> google.protobuf.Timestamp
+	24, // 5: barrage.channel.v1.Key.created:type_name -> google.protobuf.Timestamp
+	24, // 6: barrage.channel.v1.Key.used:type_name -> google.protobuf.Timestamp
+	24, // 7: barrage.channel.v1.Key.expires:type_name -> google.protobuf.Timestamp
+	24, // 8: barrage.channel.v1.Key.revoked:type_name -> google.protobuf.Timestamp
+	19, // 9: barrage.channel.v1.Keys.keys:type_name -> barrage.channel.v1.Key
+	24, // 10: barrage.channel.v1.Ingest.since:type_name -> google.protobuf.Timestamp
+	25, // 11: barrage.channel.v1.Ingest.health:type_name -> barrage.live.v1.Health
+	13, // 12: barrage.channel.v1.Ingest.refusal:type_name -> barrage.channel.v1.Refusal
+	24, // 13: barrage.channel.v1.Leased.start:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_channel_proto_init() }
@@ -1392,7 +1535,7 @@ func file_channel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

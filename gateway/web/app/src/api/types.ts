@@ -65,6 +65,15 @@ export interface Ingest {
   audio_codec: string
   since_ms: number
   warnings: { code: string; message: string }[]
+  last_refusal?: Refusal
+}
+
+/** Why a publisher with a key of the channel was turned away, or let go. */
+export interface Refusal {
+  code: string
+  message: string
+  protocol: string
+  at_ms: number
 }
 
 export type BroadcastState = 'live' | 'interrupted' | 'ended'

@@ -237,6 +237,7 @@ export const en = {
   'ingest.none': 'Nothing is arriving yet. Start streaming, and the figures appear here.',
   'ingest.good': 'All good: the stream arrives as it should.',
   'ingest.warnings': 'Needs attention',
+  'ingest.refused': 'An encoder was turned away {ago} ago ({protocol}): {message} ({code})',
   'ingest.unit.fps': '{value} fps',
   'ingest.unit.seconds': '{value} s',
   'ingest.unit.kbps': '{value} kbit/s',
