@@ -60,7 +60,7 @@ func (r *Reader) take() (media.Unit, bool, error) {
 	}
 	u := s.mu.ring[r.next%uint64(len(s.mu.ring))]
 	u.Tracks = nil
-	if c := s.tracksAt(r.next); c.from != r.tracks.from {
+	if c := s.tracksAt(r.next); c.number != r.tracks.number {
 		r.tracks, u.Tracks = *c, c.tracks
 	}
 	r.next++

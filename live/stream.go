@@ -50,8 +50,10 @@ type Stream struct {
 	}
 }
 
-// change is that other tracks hold from a unit on.
+// change is that other tracks hold from a unit on. What the first unit brings holds from the same unit as
+// what the stream began with, so that only the numbers tell changes apart.
 type change struct {
+	number uint64
 	from   uint64
 	tracks []media.Track
 }
@@ -77,7 +79,11 @@ func (s *Stream) use(tracks []media.Track) {
 		m.video = m.video || t.Config.Codec.Video()
 		m.configs = append(m.configs, t.Config)
 	}
-	m.changes = append(m.changes, change{m.head, tracks})
+	c := change{from: m.head, tracks: tracks}
+	if n := len(m.changes); n > 0 {
+		c.number = m.changes[n-1].number + 1
+	}
+	m.changes = append(m.changes, c)
 	for len(m.changes) > 1 && m.changes[1].from <= m.tail {
 		m.changes = m.changes[1:]
 	}

@@ -247,6 +247,22 @@ func TestAReaderStartsAtAGradualRefresh(t *testing.T) {
 	}
 }
 
+// TestTheFirstUnitBringsOtherTracks: a publication whose sound is announced behind its pictures, and begins
+// with both. A reader from the beginning hears of it like any other.
+func TestTheFirstUnitBringsOtherTracks(t *testing.T) {
+	s := NewStream(id.NewStream(), []media.Track{mediatest.Video()})
+	early := s.NewReader()
+	both := []media.Track{mediatest.Video(), mediatest.Audio()}
+	write(t, s, media.Unit{DTS: 1, Key: true, Tracks: both}, media.Unit{Track: 1, DTS: 1, Key: true})
+	if got := drain(early); len(got) != 2 || len(got[0].Tracks) != 2 || got[1].Tracks != nil || len(early.Tracks()) != 2 {
+		t.Errorf("who was there gets %+v, with %d tracks", got, len(early.Tracks()))
+	}
+	late := s.NewReader()
+	if got := drain(late); len(got) != 2 || got[0].Tracks != nil || len(late.Tracks()) != 2 {
+		t.Errorf("who comes later gets %+v, with %d tracks", got, len(late.Tracks()))
+	}
+}
+
 // TestTracksChange: every reader learns which tracks hold with the first unit that has them, whatever it
 // missed, and one that comes later begins with them.
 func TestTracksChange(t *testing.T) {

@@ -5,8 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/gortmplib/pkg/amf0"
+	"github.com/bluenviron/gortmplib/pkg/message"
+
+	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
+	"github.com/barrage-live/barrage/internal/media/segmenter"
+	"github.com/barrage-live/barrage/live"
 )
 
 // encoder is a publication whose tracks change, on a clock of its own.
@@ -151,5 +157,44 @@ func TestTracksChangeInOneConnection(t *testing.T) {
 				t.Errorf("units %v, want %v; turns %v, want %v; %v", counts, c.units, turns, c.turns, codecs)
 			}
 		})
+	}
+}
+
+// TestSoundJoinsBeforeTheFirstPicture: metadata tell of pictures alone, then both sequence headers come
+// before any media. The playlist has both, as the publication has.
+func TestSoundJoinsBeforeTheFirstPicture(t *testing.T) {
+	at := mediatest.Epoch()
+	d := &detector{video: mediatest.Video().Config} // its sequence header has come
+	tells := &message.DataAMF0{Payload: amf0.Data{"onMetaData", amf0.Object{{Key: "videocodecid", Value: float64(7)}}}}
+	if known, err := d.push(arrived{Message: tells, at: at}); !known || err != nil {
+		t.Fatal(known, err)
+	}
+	s := live.NewStream(id.NewStream(), d.tracks())
+	r := s.NewReader() // the packager is there before the first unit
+	e := &encoder{to: made(s.Tracks()), now: at}
+	e.header(mediatest.Audio().Config)
+	for range 6 {
+		e.second(media.AAC, media.H264, true)
+	}
+	for _, u := range e.got {
+		if err := s.Write(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close(nil)
+	g := segmenter.New(segmenter.Config{}, at)
+	if _, err := g.Begin(r.Tracks()); err != nil {
+		t.Fatal(err)
+	}
+	var published []media.Track
+	for u, err := r.Next(t.Context()); err == nil; u, err = r.Next(t.Context()) {
+		for _, event := range g.Push(u) {
+			if i, ok := event.(*segmenter.Init); ok {
+				published = i.Tracks
+			}
+		}
+	}
+	if len(published) != 2 || len(r.Tracks()) != 2 {
+		t.Errorf("the reader knows %d tracks, the playlist has %d", len(r.Tracks()), len(published))
 	}
 }
