@@ -34,7 +34,8 @@
 //
 // A publisher that has said goodbye is waited for for a moment (Config.Goodbye), one that was lost for the
 // grace. More than three takeovers within 30 s are two encoders that throw each other out: the next one is
-// refused for a time that grows with each such loop, and the one who publishes stays.
+// refused for a time that grows with each such loop, whether it asks (Verify) or begins, and the one who
+// publishes stays.
 //
 // Why the last publisher with a key of the channel was turned away is remembered by the activation, for the
 // owner to see (Ingest.Refusal); a key that is none of the channel's writes nothing.

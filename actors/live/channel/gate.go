@@ -46,7 +46,8 @@ func NewGate(n *cluster.Node, o Opener, m *Metrics) *Gate {
 	return &Gate{node: n, origin: o, metrics: m}
 }
 
-// Verify tells whether Begin would let the key in now, and changes nothing.
+// Verify tells whether Begin would let the key in now, and takes nothing over. A refusal for too many
+// takeovers counts as that of Begin does.
 func (g *Gate) Verify(ctx context.Context, p ingest.Publication) error {
 	key, err := auth.ParseStreamKey(p.Key)
 	if err == nil {

@@ -35,7 +35,7 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	case check:
 		_, err := s.admit(now, c.key)
 		if err == nil && s.phase == Live {
-			_, err = s.takeovers.next(now)
+			err = s.takeovers.check(now)
 		}
 		if err != nil {
 			return append(dst, document.Refuse{Err: err})
@@ -136,7 +136,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	}
 	was, held := s.phase, s.lease
 	if was == Live {
-		if s.takeovers, err = s.takeovers.next(now); err != nil {
+		if err = s.takeovers.add(now); err != nil {
 			return append(dst, document.Refuse{Err: err})
 		}
 	}

@@ -26,23 +26,32 @@ type takeovers struct {
 	until time.Time               // to when nobody is thrown out
 }
 
-// next is what they become with one more, which it refuses if there are too many. Whoever publishes stays
-// then, and one that is gone without a word is noticed in some seconds.
-func (o takeovers) next(now time.Time) (takeovers, error) {
-	switch {
-	case now.Before(o.until):
-		return o, errLoop(o.until.Sub(now))
-	case now.Sub(o.until) > forgetCalm:
-		o.loops = 0
-	}
-	if !o.last[0].IsZero() && now.Sub(o.last[0]) < takeoverSpan {
-		calm := min(firstCalm<<o.loops, maxCalm)
-		o = takeovers{loops: min(o.loops+1, maxTakeovers+1), until: now.Add(calm)}
-		return o, errLoop(calm)
+// add notes one more, unless it is refused.
+func (o *takeovers) add(now time.Time) error {
+	if err := o.check(now); err != nil {
+		return err
 	}
 	copy(o.last[:], o.last[1:])
 	o.last[maxTakeovers-1] = now
-	return o, nil
+	return nil
+}
+
+// check refuses one more if there were too many. Whoever publishes stays then, and one that is gone without
+// a word is noticed in some seconds. A refusal is remembered, also of one that only asked: an ingest asks
+// before it begins, and would otherwise be let in as soon as the last takeovers are takeoverSpan ago.
+func (o *takeovers) check(now time.Time) error {
+	switch {
+	case now.Before(o.until):
+		return errLoop(o.until.Sub(now))
+	case now.Sub(o.until) > forgetCalm:
+		o.loops = 0
+	}
+	if o.last[0].IsZero() || now.Sub(o.last[0]) >= takeoverSpan {
+		return nil
+	}
+	calm := min(firstCalm<<o.loops, maxCalm)
+	*o = takeovers{loops: min(o.loops+1, maxTakeovers+1), until: now.Add(calm)}
+	return errLoop(calm)
 }
 
 // loop reports whether encoders throw each other out.
