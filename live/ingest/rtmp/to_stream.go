@@ -8,7 +8,7 @@ import (
 
 // toStream makes Units of messages.
 type toStream struct {
-	tracks   []media.Track // those that the stream knows
+	tracks   []media.Track // those that the stream knows, with the configurations it was told
 	video    int           // indexes, or -1
 	audio    int
 	pictures *media.Pictures
@@ -97,12 +97,21 @@ func (t *toStream) follow(at time.Time, p *piece) bool {
 	if same || c == nil {
 		return same
 	}
-	t.pictures = media.NewPictures(c)
+	if t.held.data != nil { // no header has closed it, and one message makes one unit
+		t.pass("other_track")
+	}
 	if t.video < 0 {
 		t.video = len(t.tracks)
 	}
 	t.held, t.before, t.sliced, t.last = picture{}, picture{}, false, -1
-	t.turn.pictures = t.turn.begin(at, t.video >= len(t.tracks) || c.Codec != t.tracks[t.video].Config.Codec)
+	back := t.video < len(t.tracks) && c.Codec == t.tracks[t.video].Config.Codec
+	if back { // to the codec that the stream knows, perhaps with another configuration
+		t.pictures = media.NewPictures(t.tracks[t.video].Config)
+		t.pictures.Use(c)
+	} else {
+		t.pictures = media.NewPictures(c)
+	}
+	t.turn.pictures = t.turn.begin(at, !back)
 	return true
 }
 

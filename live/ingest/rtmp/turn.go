@@ -9,7 +9,7 @@ import (
 
 const (
 	// awaitKey is how long sound of another format waits for a key picture, with which nothing is lost of
-	// the pictures; playback begins anew there.
+	// the pictures; playback begins anew there. Then it turns alone, whatever the pictures wait for.
 	awaitKey = 6 * time.Second
 	// stay is how long the tracks stay as they are, at least.
 	stay = time.Second
@@ -39,24 +39,37 @@ func (t *toStream) turned(u media.Unit) (media.Unit, bool) {
 	video := t.video >= 0 && u.Track == t.video
 	switch {
 	case !n.pictures && !n.sound:
+		t.told(&u)
 		return u, true
 	case n.may(&u, video, t.video >= 0):
 	case video && n.pictures, !video && n.sound:
 		t.pass("awaits_key")
 		return media.Unit{}, false
 	default:
+		t.told(&u)
 		return u, true
 	}
 	t.tracks = slices.Clone(t.tracks)
-	if t.pictures != nil {
+	next := turn{last: u.Arrival}
+	if video {
 		t.set(t.video, t.pictures.Config())
+	} else { // the pictures stay as the stream knows them, or unknown, until the first it can begin with
+		next.pictures, next.since = n.pictures, n.since
 	}
 	if t.sound != nil {
 		t.set(t.audio, t.sound)
 	}
-	*n = turn{last: u.Arrival}
+	*n = next
 	u.Tracks, u.Config = t.tracks, nil
 	return u, true
+}
+
+// told notes the configuration that a unit tells the stream.
+func (t *toStream) told(u *media.Unit) {
+	if u.Config != nil {
+		t.tracks = slices.Clone(t.tracks)
+		t.set(u.Track, u.Config)
+	}
 }
 
 // may reports whether tracks can change at a unit.
@@ -67,7 +80,7 @@ func (n *turn) may(u *media.Unit, video, pictures bool) bool {
 	case video:
 		return u.Entry()
 	case pictures: // and this is sound
-		return n.sound && !n.pictures && u.Arrival.Sub(n.since) >= awaitKey
+		return n.sound && u.Arrival.Sub(n.since) >= awaitKey
 	}
 	return true
 }

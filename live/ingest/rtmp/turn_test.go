@@ -7,6 +7,7 @@ import (
 
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/message"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/barrage-live/barrage/internal/id"
 	"github.com/barrage-live/barrage/internal/media"
@@ -70,17 +71,44 @@ func mono(t *testing.T) *media.Config {
 	return c
 }
 
+// turnCase is what an encoder sends, and what becomes of it: how many units of each track, at which of them
+// the tracks change, and which they are at last.
+type turnCase struct {
+	tracks       []media.Track
+	send         func(*encoder)
+	units, turns []int
+	last         []media.Codec
+}
+
+func (c *turnCase) run(t *testing.T) {
+	e := &encoder{to: made(c.tracks), now: mediatest.Epoch()}
+	c.send(e)
+	counts := make([]int, len(c.units))
+	var turns []int
+	known := c.tracks
+	for i, u := range e.got {
+		counts[u.Track]++
+		if u.Tracks != nil {
+			turns, known = append(turns, i), u.Tracks
+		}
+		if u.Track >= len(known) {
+			t.Fatalf("unit %d is of track %d of %d", i, u.Track, len(known))
+		}
+	}
+	var codecs []media.Codec
+	for _, k := range known {
+		codecs = append(codecs, k.Config.Codec)
+	}
+	if !slices.Equal(counts, c.units) || !slices.Equal(turns, c.turns) || !slices.Equal(codecs, c.last) {
+		t.Errorf("units %v, want %v; turns %v, want %v; %v", counts, c.units, turns, c.turns, codecs)
+	}
+}
+
 // TestTracksChangeInOneConnection: a publication goes on with other tracks from the unit at which readers can
 // begin anew; nothing of the other track is lost, and nothing of the new one comes before.
 func TestTracksChangeInOneConnection(t *testing.T) {
 	video, sound := mediatest.Video(), mediatest.Audio()
-	for name, c := range map[string]struct {
-		tracks []media.Track
-		send   func(e *encoder)
-		units  []int // of each track
-		turns  []int // units that have Tracks
-		last   []media.Codec
-	}{
+	for name, c := range map[string]turnCase{
 		"sound of another format waits for a key picture": {[]media.Track{video, sound}, func(e *encoder) {
 			e.second(media.AAC, media.H264, true)
 			e.header(mono(t))
@@ -134,29 +162,43 @@ func TestTracksChangeInOneConnection(t *testing.T) {
 			e.second(media.AAC, media.VP9, true)
 		}, []int{20, 20}, []int{20}, []media.Codec{media.VP9, media.AAC}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			e := &encoder{to: made(c.tracks), now: mediatest.Epoch()}
-			c.send(e)
-			counts := make([]int, len(c.units))
-			var turns []int
-			known := c.tracks
-			for i, u := range e.got {
-				counts[u.Track]++
-				if u.Tracks != nil {
-					turns, known = append(turns, i), u.Tracks
-				}
-				if u.Track >= len(known) {
-					t.Fatalf("unit %d is of track %d of %d", i, u.Track, len(known))
-				}
+		t.Run(name, c.run)
+	}
+}
+
+// TestSoundTurnsWithoutThePictures: sound of another format is heard in the end, whatever the pictures wait
+// for.
+func TestSoundTurnsWithoutThePictures(t *testing.T) {
+	video, sound := mediatest.Video(), mediatest.Audio()
+	hevc := mediatest.Encode(t, media.H265, "", 1).Tracks[0].Config
+	for name, c := range map[string]turnCase{
+		"sound changes while pictures are awaited that never come": {[]media.Track{sound}, func(e *encoder) {
+			e.second(media.AAC, "", false)
+			e.header(video.Config)
+			e.second(media.AAC, "", false)
+			e.header(mono(t))
+			for range 6 {
+				e.second(media.AAC, "", false)
 			}
-			var codecs []media.Codec
-			for _, k := range known {
-				codecs = append(codecs, k.Config.Codec)
+		}, []int{30}, []int{20}, []media.Codec{media.AAC}},
+		"and the pictures come after all": {[]media.Track{sound}, func(e *encoder) {
+			e.header(video.Config)
+			e.header(mono(t))
+			for range 7 {
+				e.second(media.AAC, media.H264, false)
 			}
-			if !slices.Equal(counts, c.units) || !slices.Equal(turns, c.turns) || !slices.Equal(codecs, c.last) {
-				t.Errorf("units %v, want %v; turns %v, want %v; %v", counts, c.units, turns, c.turns, codecs)
+			e.second(media.AAC, media.H264, true)
+		}, []int{20, 10}, []int{0, 10}, []media.Codec{media.AAC, media.H264}},
+		"sound changes while another codec never sends a key picture": {[]media.Track{video, sound}, func(e *encoder) {
+			e.second(media.AAC, media.H264, true)
+			e.header(hevc)
+			e.header(mono(t))
+			for range 7 {
+				e.second(media.AAC, "", false)
 			}
-		})
+		}, []int{10, 20}, []int{20}, []media.Codec{media.H264, media.AAC}},
+	} {
+		t.Run(name, c.run)
 	}
 }
 
@@ -196,5 +238,43 @@ func TestSoundJoinsBeforeTheFirstPicture(t *testing.T) {
 	}
 	if len(published) != 2 || len(r.Tracks()) != 2 {
 		t.Errorf("the reader knows %d tracks, the playlist has %d", len(r.Tracks()), len(published))
+	}
+}
+
+// TestBackToTheFirstCodec: another codec is announced and sends nothing that reading could start with; then
+// the first goes on with other parameter sets, more than once. The stream is told of each.
+func TestBackToTheFirstCodec(t *testing.T) {
+	hevc := mediatest.Encode(t, media.H265, "", 1).Tracks[0].Config
+	first, other := mediatest.Video().Config, mediatest.Config(mediatest.OtherSPS(), mediatest.PPS())
+	e := &encoder{to: made([]media.Track{mediatest.Video()}), now: mediatest.Epoch()}
+	e.second("", media.H264, true)
+	for i, c := range []*media.Config{other, other, first} {
+		e.got = nil
+		e.header(hevc)
+		e.header(c)
+		e.second("", media.H264, true)
+		if len(e.got) != 10 || e.got[0].Tracks != nil {
+			t.Fatalf("%d: %d units, the first with tracks %v", i, len(e.got), e.got[0].Tracks)
+		}
+		if told := e.got[0].Config; i == 1 && told != nil || i != 1 && !told.Equal(c) {
+			t.Errorf("%d: told of %+v, want %+v", i, told, c)
+		}
+	}
+}
+
+// TestACodecThatChangesWithinAPicture: a picture that waits for its slices when another codec begins without
+// a header is lost, and counted.
+func TestACodecThatChangesWithinAPicture(t *testing.T) {
+	e := &encoder{to: made([]media.Track{mediatest.Video()}), now: mediatest.Epoch()}
+	for i := range 4 {
+		at := time.Duration(i/2) * 40 * time.Millisecond
+		slice := []byte{0, 0, 0, 3, 0x65, 0x80 >> (i % 2), 1}
+		e.keep(e.to.videoPiece(e.now, &piece{codec: media.H264, dts: at, pts: at, body: slice}))
+	}
+	passed := e.to.metrics.passed.WithLabelValues("other_track")
+	before := testutil.ToFloat64(passed)
+	e.second("", media.VP9, true)
+	if n := testutil.ToFloat64(passed) - before; n != 1 {
+		t.Errorf("%v pictures are counted as lost, want 1", n)
 	}
 }
