@@ -51,10 +51,10 @@ func (w *Waiting) give(n int64) { w.bytes.Add(-n) }
 // archive hands parts and complete segments to the recorder, in order, in a goroutine of its own.
 type archive struct {
 	cfg    Config
-	queue  chan recording.Part // one of no Index is a complete segment
-	held   atomic.Int64        // bytes handed over and neither written nor given up
-	listed atomic.Uint64       // the sequence number behind the newest segment that is listed
-	whole  atomic.Uint64       // that behind the newest one that was handed over complete
+	queue  chan recording.Part          // one of no Index is a complete segment
+	held   atomic.Int64                 // bytes handed over and neither written nor given up
+	listed atomic.Pointer[index.Listed] // never nil
+	whole  atomic.Uint64                // that behind the newest one that was handed over complete
 	done   chan struct{}
 	ctx    context.Context //nolint:containedctx // the life of the goroutine
 	cancel context.CancelFunc
@@ -64,6 +64,7 @@ type archive struct {
 func startArchive(cfg Config, result func(uint64, error)) *archive {
 	a := &archive{cfg: cfg, queue: make(chan recording.Part, archiveQueue), done: make(chan struct{}), result: result}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.listed.Store(&index.Listed{})
 	go a.run()
 	return a
 }
@@ -149,7 +150,7 @@ func (a *archive) run() {
 func (a *archive) append(p recording.Part) {
 	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
 	defer cancel()
-	p.Listed = a.listed.Load()
+	p.Listed = *a.listed.Load()
 	if err := a.cfg.Recorder.Append(ctx, p); err != nil && !errors.Is(err, recording.ErrPaused) {
 		a.cfg.Log.Warn("part not recorded", slog.Uint64("segment", p.Sequence), slog.Int("part", p.Index), slog.Any("error", err))
 	}
@@ -191,6 +192,6 @@ func (a *archive) try(p recording.Piece) (err error) {
 func (a *archive) keep(p recording.Piece) error {
 	ctx, cancel := context.WithTimeout(a.ctx, archiveTry)
 	defer cancel()
-	p.Listed = a.listed.Load()
+	p.Listed = *a.listed.Load()
 	return a.cfg.Recorder.Keep(ctx, p) //nolint:wrapcheck // it says all there is to say
 }

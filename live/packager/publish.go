@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/barrage-live/barrage/internal/media/index"
 	"github.com/barrage-live/barrage/internal/media/m3u8"
 	"github.com/barrage-live/barrage/internal/media/segmenter"
 	"github.com/barrage-live/barrage/live/recording"
@@ -59,7 +60,7 @@ func (p *Packager) apply(e segmenter.Event, rest []segmenter.Event) {
 			})
 		}
 		m.memory.open(e)
-		p.archive.listed.Store(e.Sequence + 1)
+		p.archive.listed.Store(&index.Listed{Next: e.Sequence + 1, NextInit: uint32(e.Init) + 1})
 		m.playlist.Open(m3u8.Segment{
 			URI: Name{Number: e.Sequence}.String(), Map: Name{Kind: Init, Number: uint64(e.Init)}.String(),
 			Time: p.cfg.Start.Add(e.Media), Discontinuity: e.Discontinuity, Independent: e.Independent,

@@ -22,9 +22,10 @@
 //     was being filled: Resume and Recover make a segment of the same number and bytes of them. A machine
 //     that loses power leaves those of objects that were final: the others are held against their
 //     checksums, what is damaged becomes a gap, and of the parts those count that are whole from the first
-//     on. The number of a segment that was listed is noted, recorded or not, so that no other gets it: by
-//     the journal, with the part, and by the header, with the segment before it or instead of it. Only a
-//     disk that stands while segments are listed keeps it from being noted.
+//     on. The numbers of segments and init segments that were listed are noted, recorded or not, so that no
+//     other gets them: by the journal, with the part, and by the header, with the segment before, or, while
+//     nothing is recorded, instead of the first part. Only a disk that stands while segments are listed keeps
+//     them from being noted.
 //  2. Nobody writes to a recording under another fence than the newest owner's. A change of unknown outcome
 //     is repeated, which changes nothing twice.
 //     Within a process Resume, Recover and Remove also wait until the Writer has ended, because a fence

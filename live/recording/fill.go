@@ -53,8 +53,11 @@ func (w *Writer) Append(ctx context.Context, p Part) error {
 		return nil
 	}
 	err := w.admit(int64(len(p.Body)))
-	if err == nil {
+	switch {
+	case err == nil:
 		err = w.begin(ctx)
+	case p.Index == 0: // its parts are listed all the same, and no journal tells of them
+		err = w.pass(ctx, &p.Piece, err)
 	}
 	if err == nil && !w.stored { // else a process that died now would leave a recording without a header
 		err = w.note(ctx, &p.Piece)
@@ -99,7 +102,7 @@ func (w *Writer) fill(ctx context.Context, p *Part) error {
 // record writes a part into the journal, and reports whether it is there. Without it the segment is
 // recorded all the same when it is complete.
 func (w *Writer) record(ctx context.Context, p *Part, at index.Place) bool {
-	noted := index.Part{Segment: p.Segment, Index: p.Index, Needs: w.fresh, Next: max(p.Listed, p.Sequence+1)}
+	noted := index.Part{Segment: p.Segment, Index: p.Index, Needs: w.fresh, Listed: p.listed()}
 	noted.Place = at
 	b, err := noted.AppendRecord(nil)
 	if err == nil && w.journal == nil {

@@ -65,6 +65,7 @@ func (s *Store) rescue(ctx context.Context, fence position.Fence, b id.Broadcast
 		r.Header.Bytes += seg.Place.Length
 		r.Header.Next = max(r.Header.Next, seg.Sequence+1)
 	}
+	r.Header.NextInit = r.NextInit()
 	s.log.Info("recording recovered", slog.String("channel", string(h.Channel)), slog.String("broadcast", string(b)),
 		slog.Int("segments", len(r.Segments)), slog.Int("unfinished", len(c.segments)-gaps), slog.Int("damaged", gaps))
 	return r, c, nil
@@ -201,7 +202,7 @@ func (s *Store) complete(ctx context.Context, r *Recording, c *changes) error {
 		r.Header.Objects = max(r.Header.Objects, seg.Place.Object+1)
 	}
 	for i := range parts {
-		r.Header.Next = max(r.Header.Next, parts[i].Next)
+		r.Header.Listed = r.Header.With(parts[i].Listed)
 	}
 	return nil
 }

@@ -143,8 +143,9 @@ func (r *Recording) Segment(sequence uint64) (index.Segment, bool) {
 	return r.Segments[at], true
 }
 
-// NextInit is a number that no init segment has.
-func (r *Recording) NextInit() (next uint32) {
+// NextInit is a number that no init segment has or had, listed or recorded.
+func (r *Recording) NextInit() uint32 {
+	next := r.Header.NextInit
 	for _, i := range r.Inits {
 		next = max(next, i.Number+1)
 	}

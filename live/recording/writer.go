@@ -37,8 +37,13 @@ type Piece struct {
 	Target, PartTarget time.Duration
 	Peak               int64
 	FPS                float64
-	// Listed is the sequence number behind the newest segment that is listed by now; 0: no other than this.
-	Listed uint64
+	// Listed is what is listed by now; the zero value: no other than this.
+	Listed index.Listed
+}
+
+// listed is what is listed by now, of which the segment itself is a part.
+func (p *Piece) listed() index.Listed {
+	return p.Listed.With(index.Listed{Next: p.Sequence + 1, NextInit: p.Init.Number + 1})
 }
 
 // Writer records one broadcast. Append, Keep and End are called by one goroutine. It holds the recording
@@ -165,15 +170,18 @@ func (w *Writer) admit(size int64) error {
 // listed is the header when a segment has been listed.
 func (w *Writer) listed(p *Piece) index.Header {
 	head := w.head
-	head.Next = max(head.Next, p.Sequence+1, p.Listed)
+	head.Listed = head.With(p.listed())
 	head.Target, head.PartTarget, head.Peak, head.FPS = p.Target, p.PartTarget, p.Peak, p.FPS
 	return head
 }
 
-// note writes the header of a segment that is listed: so its number is not given to another when the
-// broadcast goes on in another process.
+// note writes the header of a segment that is listed, unless that says it already: so its number, and that of
+// its init segment, is not given to another when the broadcast goes on in another process.
 func (w *Writer) note(ctx context.Context, p *Piece) error {
 	head := w.listed(p)
+	if w.stored && head.Listed == w.head.Listed {
+		return nil
+	}
 	return w.write(ctx, &head, nil)
 }
 

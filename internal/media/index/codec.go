@@ -51,7 +51,7 @@ func (h *Header) Encode() ([]byte, error) {
 	m := &pb.Header{
 		Channel: string(h.Channel), Room: string(h.Room), Title: h.Title, Start: h.Start.UnixNano(), Target: int64(h.Target),
 		State: pb.State(h.State), Next: h.Next, Duration: int64(h.Duration), Bytes: h.Bytes, Peak: h.Peak, Fps: h.FPS, Objects: h.Objects,
-		PartTarget: int64(h.PartTarget),
+		PartTarget: int64(h.PartTarget), NextInit: h.NextInit,
 	}
 	if !h.End.IsZero() {
 		m.End = h.End.UnixNano()
@@ -68,7 +68,7 @@ func DecodeHeader(b []byte) (Header, error) {
 	h := Header{
 		Channel: id.Channel(m.GetChannel()), Room: id.Room(m.GetRoom()), Title: m.GetTitle(),
 		Start: time.Unix(0, m.GetStart()).UTC(), Target: time.Duration(m.GetTarget()), State: State(m.GetState()),
-		Next: m.GetNext(), Duration: time.Duration(m.GetDuration()), Bytes: m.GetBytes(), Peak: m.GetPeak(), FPS: m.GetFps(),
+		Listed: Listed{m.GetNext(), m.GetNextInit()}, Duration: time.Duration(m.GetDuration()), Bytes: m.GetBytes(), Peak: m.GetPeak(), FPS: m.GetFps(),
 		Objects: m.GetObjects(), PartTarget: time.Duration(m.GetPartTarget()),
 	}
 	if m.GetEnd() != 0 {

@@ -20,6 +20,20 @@ const (
 	Removed
 )
 
+// Listed is how far the live playlist of a broadcast has come, whether that is recorded or not: what goes on
+// with the broadcast gives no number a second time.
+type Listed struct {
+	// Next is the sequence number behind the last segment.
+	Next uint64
+	// NextInit is the number behind the last init segment.
+	NextInit uint32
+}
+
+// With is what has been listed when both have.
+func (l Listed) With(o Listed) Listed {
+	return Listed{Next: max(l.Next, o.Next), NextInit: max(l.NextInit, o.NextInit)}
+}
+
 // Header is what a recording is.
 type Header struct {
 	Channel id.Channel
@@ -35,9 +49,9 @@ type Header struct {
 	State      State
 	// End is when the recording ended; zero while it is open.
 	End time.Time
-	// Next is the sequence number behind the last segment that is known to have been listed, recorded or not.
+	// Listed is what is known to have been listed.
+	Listed
 	// Duration and Bytes are of all segments.
-	Next     uint64
 	Duration time.Duration
 	Bytes    int64
 	// Peak is the highest rate, in bits per second.

@@ -23,7 +23,7 @@ func header() Header {
 	start := time.Date(2026, time.March, 4, 5, 6, 7, 891_234_567, time.UTC)
 	return Header{
 		Channel: "4503599627370497", Room: "4503599627370498", Title: "Evening 弹幕", Start: start, Target: 4 * time.Second,
-		State: Ended, End: start.Add(time.Hour), Next: 1800, Duration: time.Hour - 3*time.Millisecond, Bytes: 1 << 30,
+		State: Ended, End: start.Add(time.Hour), Listed: Listed{Next: 1800}, Duration: time.Hour - 3*time.Millisecond, Bytes: 1 << 30,
 		Peak: 6_000_000, FPS: 29.97, Objects: 60,
 	}
 }
@@ -35,6 +35,8 @@ func TestGoldenVectors(t *testing.T) {
 	h := header()
 	o := header()
 	o.State, o.End, o.PartTarget = Open, time.Time{}, 500*time.Millisecond
+	l := o
+	l.NextInit = 3
 	i := Init{Number: 1, Place: place(), Codecs: []string{"avc1.64001f", "mp4a.40.2"}, Width: 1920, Height: 1080}
 	s := Segment{Sequence: 7, Init: 1, Independent: true, Media: 14*time.Second + 1, Duration: 2_002_333 * time.Microsecond, Place: place()}
 	g := Segment{Sequence: 8, Init: 1, Discontinuity: true, Gap: true, Media: 16 * time.Second, Duration: time.Second}
@@ -46,6 +48,7 @@ func TestGoldenVectors(t *testing.T) {
 	}{
 		{"header", h.Encode, func(b []byte) (any, error) { return DecodeHeader(b) }, h},
 		{"open", o.Encode, func(b []byte) (any, error) { return DecodeHeader(b) }, o},
+		{"listed", l.Encode, func(b []byte) (any, error) { return DecodeHeader(b) }, l},
 		{"init", i.Encode, func(b []byte) (any, error) { return DecodeInit(1, b) }, i},
 		{"segment", s.Encode, func(b []byte) (any, error) { return DecodeSegment(7, b) }, s},
 		{"gap", g.Encode, func(b []byte) (any, error) { return DecodeSegment(8, b) }, g},
@@ -247,7 +250,7 @@ func TestVariant(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"header", "open", "init", "segment", "gap"} {
+	for _, name := range []string{"header", "open", "listed", "init", "segment", "gap"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name+".hex"))
 		if err != nil {
 			f.Fatal(err)

@@ -18,8 +18,8 @@ type Part struct {
 	Index int
 	// Needs is the init segment that the segment needs.
 	Needs Init
-	// Next is the sequence number behind the last segment that was listed by then.
-	Next uint64
+	// Listed is what had been listed by then.
+	Listed Listed
 }
 
 const (
@@ -41,7 +41,8 @@ func AddSum(sum uint32, b []byte) uint32 {
 // AppendRecord appends the record of a part to a journal.
 func (p *Part) AppendRecord(dst []byte) ([]byte, error) {
 	record, err := marshal(&pb.Part{
-		Sequence: p.Sequence, Index: uint32(p.Index), Segment: p.Segment.proto(), Init: p.Needs.proto(), Next: p.Next,
+		Sequence: p.Sequence, Index: uint32(p.Index), Segment: p.Segment.proto(), Init: p.Needs.proto(), Next: p.Listed.Next,
+		NextInit: p.Listed.NextInit,
 	})
 	if err != nil {
 		return dst, err
@@ -88,7 +89,7 @@ func decodePart(record []byte) (Part, error) {
 	if s.Gap || m.GetIndex() > maxParts || m.GetSequence() > math.MaxInt64 || m.GetNext() > math.MaxInt64 {
 		return Part{}, bad("it is no part")
 	}
-	return Part{s, int(m.GetIndex()), i, m.GetNext()}, nil
+	return Part{s, int(m.GetIndex()), i, Listed{m.GetNext(), m.GetNextInit()}}, nil
 }
 
 // Unfinished gives what a journal knows of the segments from a sequence number on that have begun with their

@@ -87,13 +87,14 @@ type Header struct {
 	Target        int64                  `protobuf:"varint,5,opt,name=target,proto3" json:"target,omitempty"` // target duration
 	State         State                  `protobuf:"varint,6,opt,name=state,proto3,enum=barrage.index.v1.State" json:"state,omitempty"`
 	End           int64                  `protobuf:"zigzag64,7,opt,name=end,proto3" json:"end,omitempty"`         // 0 while the state is open
-	Next          uint64                 `protobuf:"varint,8,opt,name=next,proto3" json:"next,omitempty"`         // sequence number behind the last segment
+	Next          uint64                 `protobuf:"varint,8,opt,name=next,proto3" json:"next,omitempty"`         // sequence number behind the last segment that was listed
 	Duration      int64                  `protobuf:"varint,9,opt,name=duration,proto3" json:"duration,omitempty"` // of all segments
 	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`      // of all segments
 	Peak          int64                  `protobuf:"varint,11,opt,name=peak,proto3" json:"peak,omitempty"`        // bits per second
 	Fps           float64                `protobuf:"fixed64,12,opt,name=fps,proto3" json:"fps,omitempty"`
 	Objects       uint32                 `protobuf:"varint,13,opt,name=objects,proto3" json:"objects,omitempty"`                         // begun so far
 	PartTarget    int64                  `protobuf:"varint,14,opt,name=part_target,json=partTarget,proto3" json:"part_target,omitempty"` // of the live playlist; 0 where nobody noted it
+	NextInit      uint32                 `protobuf:"varint,15,opt,name=next_init,json=nextInit,proto3" json:"next_init,omitempty"`       // number behind the last init segment that was listed; 0 where nobody noted it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,6 +223,13 @@ func (x *Header) GetObjects() uint32 {
 func (x *Header) GetPartTarget() int64 {
 	if x != nil {
 		return x.PartTarget
+	}
+	return 0
+}
+
+func (x *Header) GetNextInit() uint32 {
+	if x != nil {
+		return x.NextInit
 	}
 	return 0
 }
@@ -460,11 +468,12 @@ func (x *Segment) GetPlace() *Place {
 // Part is a record of a journal: one part of a segment that is being filled.
 type Part struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"` // of the segment
-	Index         uint32                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`       // of the part in the segment, from 0
-	Segment       *Segment               `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"`    // what is known of it; duration and place are those of the part
-	Init          *Init                  `protobuf:"bytes,4,opt,name=init,proto3" json:"init,omitempty"`          // that of the segment, whose number the segment has
-	Next          uint64                 `protobuf:"varint,5,opt,name=next,proto3" json:"next,omitempty"`         // sequence number behind the last segment that was listed by then
+	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`                 // of the segment
+	Index         uint32                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`                       // of the part in the segment, from 0
+	Segment       *Segment               `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"`                    // what is known of it; duration and place are those of the part
+	Init          *Init                  `protobuf:"bytes,4,opt,name=init,proto3" json:"init,omitempty"`                          // that of the segment, whose number the segment has
+	Next          uint64                 `protobuf:"varint,5,opt,name=next,proto3" json:"next,omitempty"`                         // sequence number behind the last segment that was listed by then
+	NextInit      uint32                 `protobuf:"varint,6,opt,name=next_init,json=nextInit,proto3" json:"next_init,omitempty"` // number behind the last init segment that was listed by then
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -534,11 +543,18 @@ func (x *Part) GetNext() uint64 {
 	return 0
 }
 
+func (x *Part) GetNextInit() uint32 {
+	if x != nil {
+		return x.NextInit
+	}
+	return 0
+}
+
 var File_index_proto protoreflect.FileDescriptor
 
 const file_index_proto_rawDesc = "" +
 	"\n" +
-	"\vindex.proto\x12\x10barrage.index.v1\"\xe2\x02\n" +
+	"\vindex.proto\x12\x10barrage.index.v1\"\xff\x02\n" +
 	"\x06Header\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12\x14\n" +
@@ -555,7 +571,8 @@ const file_index_proto_rawDesc = "" +
 	"\x03fps\x18\f \x01(\x01R\x03fps\x12\x18\n" +
 	"\aobjects\x18\r \x01(\rR\aobjects\x12\x1f\n" +
 	"\vpart_target\x18\x0e \x01(\x03R\n" +
-	"partTarget\"a\n" +
+	"partTarget\x12\x1b\n" +
+	"\tnext_init\x18\x0f \x01(\rR\bnextInit\"a\n" +
 	"\x05Place\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\rR\x06object\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
@@ -573,13 +590,14 @@ const file_index_proto_rawDesc = "" +
 	"\x03gap\x18\x04 \x01(\bR\x03gap\x12\x14\n" +
 	"\x05media\x18\x05 \x01(\x12R\x05media\x12\x1a\n" +
 	"\bduration\x18\x06 \x01(\x03R\bduration\x12-\n" +
-	"\x05place\x18\a \x01(\v2\x17.barrage.index.v1.PlaceR\x05place\"\xad\x01\n" +
+	"\x05place\x18\a \x01(\v2\x17.barrage.index.v1.PlaceR\x05place\"\xca\x01\n" +
 	"\x04Part\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x123\n" +
 	"\asegment\x18\x03 \x01(\v2\x19.barrage.index.v1.SegmentR\asegment\x12*\n" +
 	"\x04init\x18\x04 \x01(\v2\x16.barrage.index.v1.InitR\x04init\x12\x12\n" +
-	"\x04next\x18\x05 \x01(\x04R\x04next*R\n" +
+	"\x04next\x18\x05 \x01(\x04R\x04next\x12\x1b\n" +
+	"\tnext_init\x18\x06 \x01(\rR\bnextInit*R\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
