@@ -37,6 +37,9 @@ const (
 	burstPace  = 250 * time.Millisecond
 	burstSlack = 40 * time.Millisecond
 	maxBurst   = 10 * time.Second
+	// stepped is by how much what was written may be ahead of a publication that begins. A publisher gets
+	// ahead by maxLead, a reorder delay and a part at most; what is more is a wall clock that was set back.
+	stepped = 10 * time.Second
 )
 
 // unknown is a delay that nothing was seen of.
@@ -100,7 +103,8 @@ func (l *delays) guess() time.Duration {
 // and not while they still come faster than real time, because a publisher that has just connected sends
 // what it had saved up in a burst, late.
 type clock struct {
-	start   time.Time
+	origin  time.Time // when the broadcast began
+	start   time.Time // the same by the clock that the publication began with; see anchor
 	offset  time.Duration
 	decided bool
 	settled bool          // the reserve is used up
@@ -121,7 +125,21 @@ type clock struct {
 // newClock makes the clock of a broadcast. What was captured before its start has a negative media time: an
 // ingest needs a while to know what comes.
 func newClock(start time.Time) clock {
-	return clock{start: start, given: -unknown / 2}
+	return clock{origin: start, start: start, given: -unknown / 2}
+}
+
+// anchor begins a publication with the arrival of its first unit. From then on times are told by the
+// monotonic reading that arrivals have, whatever becomes of the wall clock. The start of a broadcast has none
+// because it comes from a message or a recording. Where the wall clock was set back behind what was written
+// media time goes on there: it never goes back, and a publication must not wait for an hour to come again.
+// Program-date-time is then ahead of the wall clock by as much, until a publication begins after that was
+// put right.
+func (c *clock) anchor(arrival time.Time) {
+	since := arrival.Sub(c.origin)
+	if written := max(c.given, 0); written-since > stepped {
+		since = written
+	}
+	c.start = arrival.Add(-since)
 }
 
 // restart forgets the delays of the last publication, and expects one of n tracks; what was given out, up

@@ -30,11 +30,13 @@
 //     if the distance of the last two says that one comes in time. No input ends the broadcast.
 //  5. Media time (Open.Media) rises from segment to segment; a timestamp or two that make no sense do not
 //     move it. No segment begins after the wall clock, and no part ends later than early after it, but for
-//     headStart where timestamps jump, and for what ends the publication. See "A line that recovers".
+//     headStart where timestamps jump, for what ends the publication, and where the wall clock was set back.
+//     See "A line that recovers" and "A wall clock that is set".
 //  6. What is held back is bounded: by one sample per track, by the interleave of sound, learned and at
 //     most maxLag, of audio by maxHeld before the first picture and by maxStand after one, by maxBurst, of
 //     the timeline and of arrival, of a publication that begins faster than real time, and by maxBytes of
-//     pictures. A picture whose time would have to be moved by more than maxBack is dropped.
+//     pictures. A picture whose time would have to be moved by more than maxBack is dropped. Of units whose
+//     time is in doubt two of each track are held, of maxDoubted bytes at most.
 //  7. A publication breaks at most once in SegmentMin of arrival, but for pictures that come back and what
 //     Begin, Flush and other tracks do; what would need another break is dropped. Glitches, jumps,
 //     configurations, tracks and timestamps that stand still are paid of one budget; when that is spent Err
@@ -57,6 +59,15 @@
 // one then, by maxQuicker in all, and by a twentieth of the time from then on, since nobody wants to be five
 // seconds late for minutes. What lies ahead by more than maxLead is dropped, and with pictures those that
 // refer to them.
+//
+// # A wall clock that is set
+//
+// Within a publication time is monotonic (arrivals of an ingest have such a reading), and a wall clock that
+// is set changes nothing. The next publication begins by the new time, but never before what was written.
+// Where that lies ahead of the wall clock by more than a publisher can cause (stepped), after Resume too, the
+// publication is written at once, and program-date-time is ahead of the wall clock until one begins after the
+// wall clock was put right. What lies ahead by less waits until its time has come. Arrivals that go back in a
+// publication, without a monotonic reading, end it (Err).
 //
 // It fails in Begin, with fault.Invalid, on tracks whose configuration cannot be read, and in Err.
 package segmenter

@@ -23,6 +23,8 @@ const (
 	headStart = 250 * time.Millisecond
 	// maxReorder bounds PTS - DTS; a larger one is nonsense.
 	maxReorder = 5 * time.Second
+	// maxDoubted bounds what is held of a track, in bytes, whose time is in doubt.
+	maxDoubted = 16 << 20
 )
 
 // timeline maps the timestamps of a publication, which are hostile, to one rising time.
@@ -86,6 +88,7 @@ func (l *timeline) grow(n int) {
 func (l *timeline) push(u media.Unit, dst []timed) []timed {
 	if !l.placed {
 		l.placed = true
+		l.clock.anchor(u.Arrival)
 		l.base = l.resume(u.Arrival) - u.DTS
 		l.latest = u.DTS + l.base
 		l.mover, l.moved = u.Track, l.latest
@@ -95,15 +98,27 @@ func (l *timeline) push(u media.Unit, dst []timed) []timed {
 		return append(l.restore(n, &u, dst), l.accept(u))
 	}
 	if k := len(n.suspects); k > 0 && !agree(&n.suspects[k-1], &u) {
-		for len(n.suspects) > 0 {
-			l.drop(n)
-		}
+		l.forget(n)
 	}
 	n.suspects = append(n.suspects, u)
-	if len(n.suspects) < confirm {
-		return dst
+	switch {
+	case n.weight() > maxDoubted:
+		l.forget(n)
+	case len(n.suspects) >= confirm:
+		dst = l.move(u.Track, dst)
 	}
-	return l.move(u.Track, dst)
+	for len(n.suspects) >= confirm {
+		l.drop(n)
+	}
+	return dst
+}
+
+// weight is how many bytes the suspects of a track hold.
+func (n *lane) weight() (bytes int) {
+	for i := range n.suspects {
+		bytes += weight(n.suspects[i].Data)
+	}
+	return bytes
 }
 
 // agree reports whether a unit can follow another of its track.
@@ -147,6 +162,13 @@ func (l *timeline) drop(n *lane) {
 	l.blame(n.suspects[0].Arrival)
 	l.lost(n.suspects[0].Track)
 	n.suspects = append(n.suspects[:0], n.suspects[1:]...)
+}
+
+// forget drops all suspects of a track.
+func (l *timeline) forget(n *lane) {
+	for len(n.suspects) > 0 {
+		l.drop(n)
+	}
 }
 
 // resume is where a publication, or what follows a jump, starts. The margin keeps units that belong a
@@ -202,8 +224,8 @@ func (l *timeline) move(track int, dst []timed) []timed {
 	switch {
 	case n.offset != 0 && l.fits(first, 0):
 		n.offset = 0
-	case l.mover != track && l.latest-l.moved < settle && (!n.seen || l.lanes[l.mover].heard.After(first.Arrival)):
-		n.offset = max(n.last, l.latest) - first.DTS - l.base
+	case l.follows(track):
+		n.offset = l.apart(n)
 	case !l.budget.mayBreak(first.Arrival) || ahead > headStart:
 		l.ranAway(ahead)
 		l.drop(n)
@@ -223,15 +245,32 @@ func (l *timeline) move(track int, dst []timed) []timed {
 	return l.replay(dst)
 }
 
+// apart is the offset with which the suspects of a track go on where it and the others are.
+func (l *timeline) apart(n *lane) time.Duration {
+	return max(n.last, l.latest) - n.suspects[0].DTS - l.base
+}
+
+// follows reports whether the suspects of a track are what follows a jump of another one, with an offset of
+// their own that can be true.
+func (l *timeline) follows(track int) bool {
+	n := &l.lanes[track]
+	first := &n.suspects[0]
+	if l.mover == track || l.latest-l.moved >= settle || n.seen && !l.lanes[l.mover].heard.After(first.Arrival) {
+		return false
+	}
+	return l.fits(first, l.apart(n))
+}
+
 // ranAway notes that what does not fit comes while what is written is ahead. Where that is as far as it may
 // be, the publication is faster than real time. Once may be a line that had saved up much; whoever does it
-// again would break for ever, now and then, without spending its budget.
+// again would break for ever, now and then, without spending its budget. What no publisher gets ahead by is
+// arrivals that go back, which is given up at once.
 func (l *timeline) ranAway(ahead time.Duration) {
 	if l.ran.away || ahead < maxLead-maxAhead {
 		return
 	}
 	l.ran.away = true
-	if l.ran.times++; l.ran.times > 1 {
+	if l.ran.times++; l.ran.times > 1 || ahead > 2*stepped {
 		l.budget.giveUp(errTimestamps)
 	}
 }
