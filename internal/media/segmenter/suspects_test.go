@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/barrage-live/barrage/internal/media"
 	"github.com/barrage-live/barrage/internal/media/mediatest"
 )
 
@@ -87,5 +88,35 @@ func TestAPublicationGoesByMonotonicTime(t *testing.T) {
 	c.anchor(now)
 	if !strings.Contains(c.start.String(), " m=") || !c.start.Equal(start) {
 		t.Errorf("the clock starts at %v, the broadcast at %v", c.start, start)
+	}
+}
+
+// TestASuspectOfAnotherCodecIsDropped: its timestamp was a glitch, and then the codec is another one.
+func TestASuspectOfAnotherCodecIsDropped(t *testing.T) {
+	vp9 := media.Track{Config: mediatest.Encode(t, media.VP9, "", 1).Tracks[0].Config}
+	src := mediatest.Source{GOP: 30}
+	g := New(Config{}, mediatest.Epoch())
+	if _, err := g.Begin(src.Tracks()); err != nil {
+		t.Fatal(err)
+	}
+	units := src.Units(6 * time.Second)
+	old := []byte("a picture of H.264")
+	units[120].Data = [][]byte{old}
+	units[120].DTS += time.Hour
+	units[120].Key = true
+	units[121].Tracks, units[121].Key = []media.Track{vp9}, true
+	for _, u := range units {
+		g.Push(u)
+		if u.Tracks == nil {
+			continue
+		}
+		for _, s := range append(g.video.queue, g.video.pending) {
+			if len(s.out.Data) > 0 && string(s.out.Data[0]) == string(old) {
+				t.Error("a picture of H.264 is among those of VP9")
+			}
+		}
+	}
+	if g.Counters().Glitches != 1 {
+		t.Errorf("%+v", g.Counters())
 	}
 }

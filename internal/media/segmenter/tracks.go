@@ -54,7 +54,27 @@ func (g *Segmenter) change(u *media.Unit) {
 	g.audio.queue = g.audio.queue[:0]
 	g.budget.pay(u.Arrival, breakCost, errConfigs)
 	g.budget.broken, g.heard = u.Arrival, u.Arrival
+	for i := range g.line.lanes { // nothing of another encoding belongs in a lane
+		var next *media.Config
+		if i == video || i == audio {
+			next = u.Tracks[i].Config
+		}
+		if !g.config(i).Equal(next) {
+			g.line.forget(&g.line.lanes[i])
+		}
+	}
 	g.line.grow(len(u.Tracks))
 	g.clock.grow(len(u.Tracks))
 	g.use(u.Tracks, video, audio)
+}
+
+// config is the newest configuration of a track, nil of one that is not used.
+func (g *Segmenter) config(track int) *media.Config {
+	switch track {
+	case g.videoTrack:
+		return g.video.coming
+	case g.audioTrack:
+		return g.tracks[len(g.tracks)-1].Config
+	}
+	return nil
 }
