@@ -1,10 +1,6 @@
 package media
 
-import (
-	"fmt"
-
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
-)
+import "fmt"
 
 // NewAV1 makes the Config of a sequence header OBU (AV1 specification section 5.5), with its size field or
 // without. It copies it.
@@ -13,29 +9,25 @@ func NewAV1(header []byte) (*Config, error) {
 	if obu == nil || len(obu) >= maxRecord {
 		return nil, badVideo("the AV1 sequence header is missing", nil)
 	}
-	var s av1.SequenceHeader
-	if err := s.Unmarshal(obu); err != nil {
+	s, err := readAV1Sequence(obu[1:])
+	if err != nil {
 		return nil, badVideo("the AV1 sequence header cannot be read", err)
 	}
-	if len(s.SeqLevelIdx) == 0 || len(s.SeqTier) == 0 || !side(s.Width()) || !side(s.Height()) {
-		return nil, badVideo("the AV1 sequence header has no picture size or level", nil)
-	}
-	tier, color := "M", &s.ColorConfig
-	if s.SeqTier[0] {
+	tier := "M"
+	if s.tier == 1 {
 		tier = "H"
 	}
 	record := []byte{ // AV1 in ISO files, section 2.3.3
-		0x81, s.SeqProfile<<5 | s.SeqLevelIdx[0]&0x1f,
-		bit(s.SeqTier[0], 7) | bit(color.HighBitDepth, 6) | bit(color.TwelveBit, 5) | bit(color.MonoChrome, 4) |
-			bit(color.SubsamplingX, 3) | bit(color.SubsamplingY, 2) | byte(color.ChromaSamplePosition)&3,
+		0x81, s.profile<<5 | s.level,
+		s.tier<<7 | bit(s.depth > 8, 6) | bit(s.depth == 12, 5) | bit(s.mono, 4) | bit(s.subX, 3) | bit(s.subY, 2) | s.position,
 		0,
 	}
 	record = append(record, obu[0]|2)
 	record = appendLEB128(record, len(obu)-1)
 	return checked(&Config{
 		Codec: AV1, Record: append(record, obu[1:]...),
-		Name:  fmt.Sprintf("av01.%d.%02d%s.%02d", s.SeqProfile, s.SeqLevelIdx[0], tier, color.BitDepth),
-		Width: s.Width(), Height: s.Height(),
+		Name:  fmt.Sprintf("av01.%d.%02d%s.%02d", s.profile, s.level, tier, s.depth),
+		Width: s.width, Height: s.height,
 	})
 }
 

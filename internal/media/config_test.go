@@ -160,6 +160,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 func FuzzConfigs(f *testing.F) {
 	f.Add([]byte{0x11, 0x90}, mediatest.SPS(), mediatest.PPS())
 	f.Add([]byte("OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00"), []byte{0x0a, 0x0b, 0, 0, 0, 1, 2, 3}, []byte{0x12, 0})
+	f.Add([]byte{0}, []byte{0x0a, 0x0b, 2, 0, 0, 5, 0x21, 0xe7, 0xf6, 0x62, 0x57, 0xc8, 2}, []byte{0x12, 0})
 	f.Add([]byte{0x82, 0x49, 0x83, 0x42, 0, 0x13, 0xf0, 0x0b, 0x36}, []byte{0x40, 1, 2, 3}, []byte{0x42, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, a, b, c []byte) {
 		whole := func(config *media.Config, err error) {

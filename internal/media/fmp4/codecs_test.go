@@ -131,3 +131,48 @@ func TestEveryCodec(t *testing.T) {
 		})
 	}
 }
+
+// TestAV1WithADisplayDelay: pictures whose sequence header tells how many of them a decoder holds, as SVT-AV1
+// announces it; ffprobe finds the size and decodes every frame.
+func TestAV1WithADisplayDelay(t *testing.T) {
+	e := mediatest.Encode(t, media.AV1, "", 1)
+	header := delayed(e.Tracks[0].Config.Record[4:])
+	config, err := media.NewAV1(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Tracks[0].Config = config
+	told := 0
+	for _, u := range e.Units(time.Time{}) {
+		for i, obu := range u.Data {
+			if obu[0]>>3 == 1 {
+				u.Data[i] = header
+				told++
+			}
+		}
+	}
+	got := probe(t, write(e))
+	if told == 0 || len(got) != 1 || got[0].Codec != "av1" || got[0].Profile != "Main" || got[0].Frames != "30" || got[0].Width != 320 || got[0].Height != 180 {
+		t.Errorf("%d headers; ffprobe says %+v", told, got)
+	}
+}
+
+// delayed gives a sequence header OBU of one operating point and no timing an initial display delay of five
+// frames (AV1 specification section 5.5.1).
+func delayed(obu []byte) []byte {
+	const flag, after = 6, 29 // initial_display_delay_present_flag, and where the level has ended
+	var bits []byte
+	for i := range 8 * len(obu[2:]) {
+		if i == after {
+			bits = append(bits, 1, 0, 1, 0, 0)
+		}
+		bits = append(bits, obu[2+i/8]>>(7-i%8)&1)
+	}
+	bits[flag] = 1
+	out := append([]byte{obu[0], 0}, make([]byte, (len(bits)+7)/8)...)
+	for i, b := range bits {
+		out[2+i/8] |= b << (7 - i%8)
+	}
+	out[1] = byte(len(out) - 2)
+	return out
+}

@@ -3,6 +3,9 @@ package rtmp
 import (
 	"errors"
 	"testing"
+
+	"github.com/abema/go-mp4"
+	"github.com/bluenviron/gortmplib/pkg/message"
 )
 
 // TestCodecs judges messages by how they begin.
@@ -39,5 +42,17 @@ func TestCodecs(t *testing.T) {
 		if (err == nil) != c.want || (err != nil && !errors.Is(err, errCodec)) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// TestAV1AsSVTAnnouncesIt: the sequence header that ffmpeg sends ahead for SVT-AV1, which tells an initial
+// display delay, says what the track is.
+func TestAV1AsSVTAnnouncesIt(t *testing.T) {
+	start := &message.VideoExSequenceStart{FourCC: message.FourCCAV1, AV1Config: &mp4.Av1C{
+		ConfigOBUs: []byte{0x0a, 0x0b, 2, 0, 0, 5, 0x21, 0xe7, 0xf6, 0x62, 0x57, 0xc8, 2},
+	}}
+	p, ok, err := (&arrived{Message: start}).piece()
+	if !ok || err != nil || p.config == nil || p.config.Width != 320 || p.config.Height != 180 {
+		t.Errorf("%+v, %v, %v", p.config, ok, err)
 	}
 }
