@@ -57,9 +57,9 @@ export class Server {
     })
   }
 
-  /** Ends it gracefully and starts it again at the same addresses, over the same data. */
-  async restart() {
-    await this.end('SIGTERM')
+  /** Ends it, gracefully by "SIGTERM", and starts it again at the same addresses, over the same data. */
+  async restart(signal) {
+    await this.end(signal)
     await this.launch(this.addrs.http, this.addrs.rtmp)
   }
 
