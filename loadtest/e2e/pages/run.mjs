@@ -16,14 +16,12 @@ import * as steps from './steps.mjs'
 import { Server } from './server.mjs'
 
 const shots = process.env.BARRAGE_SHOTS ?? ''
-const graceSeconds = 8
 
 const report = { ok: false, measured: {}, missed: [], steps: [], faults: [] }
 const world = {
   measured: report.measured,
   people: [],
   playMs: process.argv.includes('--quick') ? 10_000 : 60_000,
-  graceMs: graceSeconds * 1000,
   check(name, ok, detail = '') {
     if (!ok) throw new Error(`${name}${detail === '' ? '' : ': ' + JSON.stringify(detail)}`)
   },
@@ -42,7 +40,7 @@ const world = {
 
 try {
   if (shots !== '') await mkdir(shots, { recursive: true })
-  world.server = await Server.start(['--live.grace', `${graceSeconds}s`])
+  world.server = await Server.start()
   world.browser = await launch()
   for (const step of steps.all) await run(step)
 } catch (e) {

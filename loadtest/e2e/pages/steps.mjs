@@ -407,7 +407,7 @@ async function outlived(world, signal) {
 async function ending(world) {
   const { viewer } = world
   await world.publisher.stop('SIGINT')
-  await viewer.phase('ended', world.graceMs + 20_000)
+  await viewer.phase('ended', 30_000)
   await world.shot(viewer, 'room-ended')
   await decodesWhole(world)
   world.publisher = new Publisher(world.server.rtmp(world.key))

@@ -31,6 +31,13 @@ describe('the timeline', () => {
     expect(line.size).toBe(0)
   })
 
+  it('gives all that wait when no picture comes for them', () => {
+    const line = new Timeline()
+    for (const ms of [20_000, 1000]) line.offer(at(ms), 0)
+    expect(line.rest()).toEqual([at(1000), at(20_000)])
+    expect(line.size).toBe(0)
+  })
+
   it('drops the oldest when too many wait, and counts them', () => {
     const line = new Timeline()
     for (let i = 1; i <= 2010; i++) line.offer(at(i), 0)

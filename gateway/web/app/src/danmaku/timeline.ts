@@ -37,6 +37,11 @@ export class Timeline<T extends Timed> {
     return this.waiting.splice(0, count).filter((w) => w.at > pictureMs - staleMs).map((w) => w.item)
   }
 
+  /** All that wait, in order: no picture will come for them for now. */
+  rest(): T[] {
+    return this.waiting.splice(0).map((w) => w.item)
+  }
+
   /** Another broadcast has another clock: nothing that waits has a picture any more. */
   clear(): void {
     this.waiting = []

@@ -20,6 +20,8 @@ export interface Facts {
   broadcast: () => string
   /** The pictures are of before: their danmaku are fetched. */
   past: () => boolean
+  /** The picture stands, because its publisher is away. */
+  interrupted: () => boolean
 }
 
 export interface Flight {
@@ -40,7 +42,8 @@ export function useDanmaku(f: Facts): Flight {
 
   function draw(list: Danmaku[]): void {
     if (!settings.on) return
-    const at = f.picture()
+    // Some had a picture more than others when it stopped; what is said meanwhile is for all.
+    const at = f.interrupted() ? null : f.picture()
     for (const d of list) {
       if (replay.value) {
         if (replay.value.offer(d)) put(d)
@@ -54,7 +57,7 @@ export function useDanmaku(f: Facts): Flight {
     if (document.visibilityState !== 'visible' || (timeline.size === 0 && !replay.value)) return
     const at = f.picture()
     if (at === null) return
-    const due = replay.value ? replay.value.due(at, Date.now()) : timeline.due(at)
+    const due = replay.value ? replay.value.due(at, Date.now()) : f.interrupted() ? timeline.rest() : timeline.due(at)
     if (settings.on) due.forEach(put)
   }
 
