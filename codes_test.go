@@ -59,6 +59,7 @@ func shared() map[string]string {
 		"no_tracks":            "a publication without a track",
 		"not_live":             "nothing is on",
 		"outcome_unknown":      "it is not known whether a change was done",
+		"server_stopping":      "the server stops, for publishers and for who waits for an answer",
 		"stale_channel":        "a room has heard a newer activation of its channel, and the channel believes it",
 		"storage_closed":       "a store was closed",
 		"storage_failed":       "the disk failed and nothing was done",

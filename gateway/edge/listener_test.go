@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/barrage-live/barrage/internal/fault"
 )
 
 // opened is a listener on a port of its own, and a channel for what ends it.
@@ -47,7 +49,7 @@ func TestWhoWaitsIsLetGoWhenAListenerCloses(t *testing.T) {
 	f, l, failed := opened(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(waiting)
 		<-r.Context().Done()
-		_, _ = io.WriteString(w, "let go")
+		_, _ = io.WriteString(w, fault.CodeOf(context.Cause(r.Context())))
 	}), nil)
 	f.finish = 50 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -69,7 +71,7 @@ func TestWhoWaitsIsLetGoWhenAListenerCloses(t *testing.T) {
 	if err := f.Close(ctx); err != nil {
 		t.Errorf("close: %v", err)
 	}
-	if got := <-answer; got != "let go" {
+	if got := <-answer; got != "server_stopping" {
 		t.Errorf("who waited got %q", got)
 	}
 	if _, _, err := get(ctx, client, "http://"+l.Addr().String()+"/"); err == nil {

@@ -2,6 +2,7 @@ package hls
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -182,18 +183,19 @@ func (h *Handler) find(ctx context.Context, t target) (s Source, base string, er
 	return nil, "", packager.ErrNoMedia // a crash has cut it off, and nobody has settled it yet
 }
 
-// fail answers with an error, unless the client is gone.
+// fail answers with an error, unless the client is gone. Where the server has ended the request itself, its
+// reason is told.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
+	e := fault.From(err)
+	if cause := context.Cause(r.Context()); cause != nil && !errors.As(cause, &e) {
 		w.WriteHeader(statusClientGone)
 		return
 	}
-	e := fault.From(err)
 	status := e.Kind.HTTP()
 	if e.Kind == fault.Invalid {
 		status = http.StatusBadRequest // HLS asks for 400 where the API says 422
 	}
-	if status >= http.StatusInternalServerError && e.Code != "playlist_timeout" {
+	if status >= http.StatusInternalServerError && e.Code != "playlist_timeout" && r.Context().Err() == nil {
 		h.cfg.Log.Error("cannot serve", slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
 	refuse(w, status, e)

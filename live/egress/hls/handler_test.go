@@ -107,6 +107,23 @@ func TestErrorsAreProblems(t *testing.T) {
 	}
 }
 
+// TestRequestsThatEndEarly tells clients that are still there why the server has ended their requests.
+func TestRequestsThatEndEarly(t *testing.T) {
+	stopping := fault.New(fault.Unavailable, "server_stopping", "x").After(time.Second)
+	for _, c := range []struct {
+		cause  error
+		status int
+	}{{nil, 499}, {stopping, http.StatusServiceUnavailable}} {
+		ctx, end := context.WithCancelCause(t.Context())
+		end(c.cause)
+		rec := httptest.NewRecorder()
+		newHandler(&fixed{err: ctx.Err()}).ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, playlists, nil))
+		if rec.Code != c.status || (rec.Header().Get("Retry-After") == "1") != (c.cause != nil) {
+			t.Errorf("%v: %d %v", c.cause, rec.Code, rec.Header())
+		}
+	}
+}
+
 func TestPathsThatNameNothing(t *testing.T) {
 	f := &fixed{}
 	h := newHandler(f)
