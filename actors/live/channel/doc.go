@@ -33,7 +33,9 @@
 // and what ends or deletes a recording one that is higher, so that whoever wrote it writes no more.
 //
 // A publisher that has said goodbye is waited for for a moment (Config.Goodbye), one that was lost for the
-// grace. More than three takeovers within 30 s are two encoders that throw each other out: the next one is
+// grace. That counts from when it was last certain to be there: where it asks for leases and its broadcast
+// cannot go on, say because what was recorded is damaged, that is over then, and the next one begins.
+// More than three takeovers within 30 s are two encoders that throw each other out: the next one is
 // refused for a time that grows with each such loop, whether it asks (Verify) or begins, and the one who
 // publishes stays.
 //

@@ -58,19 +58,20 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 		if c.ended || s.request == s.doc.Unfinished.Broadcast { // for the first publisher there is nothing to return to either
 			return s.finish(dst)
 		}
-		return s.lose(now, dst, s.cfg.Grace)
+		return s.lose(now, dst, s.left(now))
 	case ended:
 		if c.fence == s.lease && s.phase == Live {
+			s.known = now
 			dst = s.lose(now, append(dst, interrupt{c.fence, live.ErrEnded}), s.waits(c.goodbye))
 		}
 		return dst
 	case abandoned:
 		if c.request == s.request && s.phase == Live {
-			dst = s.lose(now, append(dst, interrupt{s.lease, errAbandoned}), s.cfg.Grace)
+			dst = s.lose(now, append(dst, interrupt{s.lease, errAbandoned}), s.left(now))
 		}
 		return dst
 	case graceOver:
-		if c.fence != s.lease || s.phase != Interrupted {
+		if s.phase != Interrupted || !c.since.Equal(s.since) {
 			return dst
 		}
 		return s.finish(dst)
@@ -134,7 +135,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	if err != nil {
 		return append(dst, document.Refuse{Err: err})
 	}
-	was, held := s.phase, s.lease
+	was, held, came := s.phase, s.lease, s.known.After(s.since)
 	if was == Live {
 		if err = s.takeovers.add(now); err != nil {
 			return append(dst, document.Refuse{Err: err})
@@ -142,6 +143,9 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	}
 	now = now.UTC()
 	resumes := s.live()
+	if !resumes || was == Live && came { // one who asks again and again, and never comes, is not there
+		s.known = now
+	}
 	running := unfinished{Broadcast: c.broadcast, Start: now, Key: k.ID}
 	if resumes {
 		running.Broadcast, running.Start = s.doc.Unfinished.Broadcast, s.doc.Unfinished.Start
@@ -151,7 +155,7 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 	s.doc.Keys = slices.Clone(s.doc.Keys)
 	s.doc.Keys[slices.IndexFunc(s.doc.Keys, func(r keyRecord) bool { return r.ID == k.ID })].Used = now
 	s.lease, s.request, s.keyID = s.doc.Fence, c.broadcast, k.ID
-	s.phase, s.since, s.known = Live, now, now
+	s.phase, s.since = Live, now
 	dst = append(dst, save{Doc: s.snapshot()}, document.Pin{On: true})
 	if was == Live {
 		dst = append(dst, interrupt{held, errTakenOver})
@@ -198,7 +202,7 @@ func (s *state) heard(now time.Time, c heard, dst []effect) []effect {
 	case s.phase != Live:
 	case mine && !c.held.Publishing:
 		return s.lose(now, append(dst, interrupt{s.lease, live.ErrEnded}), s.cfg.Grace)
-	case now.Sub(s.known) >= unheard:
+	case now.Sub(s.known) >= unheard && now.Sub(s.since) >= unheard:
 		return s.lose(now, append(dst, interrupt{s.lease, errAbandoned}), s.cfg.Grace)
 	}
 	return dst
@@ -225,7 +229,13 @@ func (s *state) adopt(now time.Time, c adopted, dst []effect) []effect {
 // lose waits for the publisher to return.
 func (s *state) lose(now time.Time, dst []effect, wait time.Duration) []effect {
 	s.phase, s.since = Interrupted, now.UTC()
-	return append(dst, announce{}, document.After{D: wait, Cmd: graceOver{s.lease}})
+	return append(dst, announce{}, document.After{D: wait, Cmd: graceOver{s.since}})
+}
+
+// left is what is left of the grace for a publisher that asked for a lease and did not come: it counts from
+// when one was there, else a broadcast that cannot go on would last for as long as its publisher tries.
+func (s *state) left(now time.Time) time.Duration {
+	return max(0, s.cfg.Grace-now.Sub(s.known))
 }
 
 // waits is how long a broadcast waits for its publisher: one that has said goodbye may still press the wrong

@@ -118,8 +118,8 @@ type (
 		key     auth.StreamKey
 		refusal Refusal
 	}
-	// graceOver tells that the grace of this fence has passed.
-	graceOver struct{ fence Fence }
+	// graceOver tells that the grace has passed of a publisher that was lost at that time.
+	graceOver struct{ since time.Time }
 	// beat asks a live channel to renew what it told, as long as the broadcast goes on.
 	beat struct{ broadcast id.Broadcast }
 	// adopted tells that the broadcast of a predecessor goes on, and what the node of its publisher holds;
@@ -181,7 +181,7 @@ type state struct {
 	// told of the end, so that a crash tells them again.
 	phase   Phase
 	since   time.Time
-	known   time.Time // when it was last certain that the publisher is there
+	known   time.Time // when it was last certain that a publisher is there; a lease that is given is none
 	lease   Fence
 	request id.Broadcast // the begin that got the lease
 	keyID   string       // whose key it came with
