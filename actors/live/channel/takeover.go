@@ -55,7 +55,7 @@ func (o *takeovers) check(now time.Time) error {
 }
 
 // loop reports whether encoders throw each other out.
-func (o takeovers) loop(now time.Time) bool { return now.Before(o.until) }
+func (o *takeovers) loop(now time.Time) bool { return now.Before(o.until) }
 
 func errLoop(wait time.Duration) *fault.Error {
 	return fault.Newf(fault.Conflict, "takeover_loop",
