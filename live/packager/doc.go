@@ -33,6 +33,9 @@
 //     because the disk is nearly full. The archive may learn of it minutes later: until then the segment is
 //     served from memory. A player that has it in its list and asks for delta updates does not hear of the
 //     gap; it gets "no_media" and goes on after it.
+//  6. A panic in the pump ends one broadcast and no process: the Stream is closed with fault.Internal
+//     "packager_panicked", the open segment with the parts it has, and nothing is attached again; the
+//     playlist stays as it is until Finish.
 //
 // Refusals: fault.Invalid "playlist_too_far" and what m3u8.ParseDirectives refuses; fault.NotFound
 // "no_media" and "not_live"; fault.Unavailable "playlist_timeout" when three target durations passed, or one

@@ -118,9 +118,10 @@ func (m *memory) piece(s *held, body []byte, d time.Duration) recording.Piece {
 	return p
 }
 
-func (m *memory) add(b []byte) *held {
+func (m *memory) add(b []byte, d time.Duration) *held {
 	s := m.segments[len(m.segments)-1]
 	s.parts = append(s.parts, b)
+	s.duration += d
 	return s
 }
 

@@ -30,10 +30,12 @@ type Packager struct {
 	}
 	snapshot atomic.Pointer[Snapshot]
 	ended    atomic.Bool // set with mu held
+	panicked bool        // the pump's while it runs, else the owner's: nothing is attached any more
 
 	mu struct {
 		sync.Mutex
-		playlist *m3u8.Writer // nil before the first part
+		playlist *m3u8.Writer  // nil before the first part
+		part     time.Duration // the part target of the playlist
 		memory   memory
 		rates    rates
 		tracks   []media.Track // of the newest segment; nil before the first
@@ -68,13 +70,13 @@ func Start(cfg Config) (*Packager, error) {
 
 // Attach packages a Stream, after whatever was packaged before, with a discontinuity between them. A Stream
 // that is still attached is let go, not closed; one that breaks more than its budget allows (segmenter.Err)
-// is closed with the reason. It fails with fault.Invalid when the tracks cannot be packaged and with
-// fault.Conflict "broadcast_ended" after Finish.
+// is closed with the reason, and so is one that makes the packager panic. It fails with fault.Invalid when
+// the tracks cannot be packaged and with fault.Conflict "broadcast_ended" after Finish, or after a panic.
 func (p *Packager) Attach(s *live.Stream) error {
 	p.owner.Lock()
 	defer p.owner.Unlock()
 	p.stop()
-	if p.Ended() {
+	if p.Ended() || p.panicked {
 		return fault.New(fault.Conflict, "broadcast_ended", "the broadcast has ended")
 	}
 	r := s.NewReader()
@@ -98,6 +100,7 @@ func (p *Packager) Attach(s *live.Stream) error {
 func (p *Packager) run(ctx context.Context, s *live.Stream, r *live.Reader, done chan<- struct{}) {
 	defer close(done)
 	defer r.Close()
+	defer p.contain(s)
 	skipped := uint64(0)
 	for {
 		u, err := r.Next(ctx)

@@ -55,9 +55,8 @@ func (p *Packager) apply(e segmenter.Event, rest []segmenter.Event) {
 		m.memory.configure(e)
 	case *segmenter.Open:
 		if m.playlist == nil {
-			m.playlist = m3u8.NewWriter(m3u8.Config{
-				Target: p.target, PartTarget: p.cutter.PartTarget(), Window: p.cfg.Window,
-			})
+			m.part = p.cutter.PartTarget()
+			m.playlist = m3u8.NewWriter(m3u8.Config{Target: p.target, PartTarget: m.part, Window: p.cfg.Window})
 		}
 		m.memory.open(e)
 		p.archive.listed.Store(&index.Listed{Next: e.Sequence + 1, NextInit: uint32(e.Init) + 1})
@@ -85,7 +84,7 @@ func (p *Packager) part(e *segmenter.Part, rest []segmenter.Event) {
 			next = Name{Kind: Part, Number: e.Sequence + 1}
 		}
 	}
-	s := m.memory.add(e.Bytes)
+	s := m.memory.add(e.Bytes, e.Duration())
 	p.archive.part(recording.Part{Piece: p.piece(s, e.Bytes, e.Duration()), Index: e.Index})
 	m.rates.picture(e.Pictures, e.Duration())
 	m.playlist.Part(m3u8.Part{
@@ -107,7 +106,7 @@ func (p *Packager) keep(s *held) {
 func (p *Packager) piece(s *held, body []byte, d time.Duration) recording.Piece {
 	r := &p.mu.rates
 	piece := p.mu.memory.piece(s, body, d)
-	piece.Target, piece.PartTarget = p.target, p.cutter.PartTarget()
+	piece.Target, piece.PartTarget = p.target, p.mu.part
 	piece.Peak, piece.FPS = int64(math.Ceil(max(r.peak, r.average())*headroom)), r.fps()
 	return piece
 }

@@ -20,8 +20,9 @@ func (p *Packager) resume(r *recording.Recording) {
 		past.End = all[n-1].Media + all[n-1].Duration
 	}
 	p.cutter = segmenter.Resume(p.cfg.Cut, h.Start, past)
+	p.mu.part = p.cutter.PartTarget()
 	p.mu.playlist = index.Continue(h, all, m3u8.Config{
-		Target: h.Target, PartTarget: p.cutter.PartTarget(), Window: p.cfg.Window,
+		Target: h.Target, PartTarget: p.mu.part, Window: p.cfg.Window,
 	}, Name{Kind: Part, Number: h.Next}.String())
 	p.mu.past = r.Variant()
 	p.mu.rates.resume(h)
