@@ -83,7 +83,9 @@ func TestNamesOfInitSegmentsWhilePaused(t *testing.T) {
 		}
 		publish(t, s, 6*time.Second)
 		r.Pause(true)
-		o.Interrupt(t.Context(), ch, 1, live.ErrEnded)
+		if err := o.Interrupt(t.Context(), ch, 1, live.ErrEnded); err != nil {
+			t.Fatal(err)
+		}
 		silent := mediatest.Source{}
 		send(t, comeback(t, o, 2, silent), silent, 20*time.Second)
 		p, _, _ := served(t, o)
@@ -122,7 +124,9 @@ func TestNumbersOfSegmentsWhilePaused(t *testing.T) {
 		}
 		publish(t, s, 6*time.Second)
 		r.Pause(true)
-		o.Interrupt(t.Context(), ch, 1, live.ErrEnded)
+		if err := o.Interrupt(t.Context(), ch, 1, live.ErrEnded); err != nil {
+			t.Fatal(err)
+		}
 		s = comeback(t, o, 2, mediatest.Source{Sound: true})
 		for at := time.Duration(0); at < 6*time.Second; at += 600 * time.Millisecond {
 			send(t, s, mediatest.Source{Sound: true, From: at}, 600*time.Millisecond)
