@@ -95,16 +95,22 @@ func (t *turn) resume(ctx context.Context, l Lease) error {
 
 // start makes the packager of a broadcast that is recorded by w, and goes on from r unless that is nil.
 func (t *turn) start(l Lease, r *recording.Recording, w *recording.Writer) error {
+	started := false
+	defer func() {
+		if !started { // also after a panic: the Writer holds the recording
+			w.Die()
+		}
+	}()
 	to := &recorder{Writer: w}
 	p, err := packager.Start(packager.Config{
 		Channel: l.Channel, Broadcast: l.Broadcast, Start: l.Start, Recorder: to, Resume: r,
 		Waiting: t.cfg.Waiting, Window: t.cfg.Window, Cut: t.cfg.Cut, Log: t.cfg.Log, Metrics: t.cfg.Metrics,
 	})
 	if err != nil {
-		w.Die()
 		t.apply(lost{})
 		return err
 	}
+	started = true
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.place.packager, t.recorder = p, to

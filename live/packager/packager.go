@@ -63,8 +63,8 @@ func Start(cfg Config) (*Packager, error) {
 		p.cutter = segmenter.New(cfg.Cut, cfg.Start)
 	}
 	p.target = p.cutter.Target()
-	p.archive = startArchive(cfg, p.archived)
 	cfg.Metrics.broadcasts.Inc()
+	p.archive = startArchive(cfg, p.archived)
 	return p, nil
 }
 

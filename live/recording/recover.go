@@ -47,12 +47,16 @@ func (s *Store) Resume(ctx context.Context, fence position.Fence, b id.Broadcast
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if w == nil { // also after a panic, that the recording is not held until the process ends
+			release()
+		}
+	}()
 	r, changes, err := s.rescue(ctx, fence, b)
 	if err == nil {
 		err = s.finish(ctx, r, fence, &r.Header, changes)
 	}
 	if err != nil {
-		release()
 		return nil, nil, err
 	}
 	w = s.writer(b, fence, r.Header, release)
