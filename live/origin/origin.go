@@ -172,11 +172,39 @@ func (o *Origin) change(ctx context.Context, ch id.Channel, command any, tracks 
 	return t.made, nil
 }
 
-// enter waits for the turn of a channel.
+// enter waits for the turn of a channel. Whoever gets it after Drain has gone by finds nothing to change.
 func (o *Origin) enter(ctx context.Context, ch id.Channel) (*place, error) {
+	p, err := o.queue(ch)
+	if err != nil {
+		return nil, err
+	}
+	return p, o.await(ctx, p)
+}
+
+// await gets the turn that queue has asked for.
+func (o *Origin) await(ctx context.Context, p *place) error {
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		o.quit(p)
+		return errBusy
+	}
 	o.mu.Lock()
+	stopping := o.stopping
+	o.mu.Unlock()
+	if stopping {
+		<-p.turn
+		o.quit(p)
+		return errStopping
+	}
+	return nil
+}
+
+// queue counts one more that waits for the turn of a channel.
+func (o *Origin) queue(ch id.Channel) (*place, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.stopping {
-		o.mu.Unlock()
 		return nil, errStopping
 	}
 	p := o.places[ch]
@@ -185,16 +213,14 @@ func (o *Origin) enter(ctx context.Context, ch id.Channel) (*place, error) {
 		o.places[ch] = p
 	}
 	p.users++
-	o.mu.Unlock()
-	select {
-	case p.turn <- struct{}{}:
-		return p, nil
-	case <-ctx.Done():
-		o.mu.Lock()
-		p.users--
-		o.mu.Unlock()
-		return nil, errBusy
-	}
+	return p, nil
+}
+
+// quit takes back what queue counted.
+func (o *Origin) quit(p *place) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p.users--
 }
 
 // leave ends the turn. A channel of which nothing is on is remembered for a while, so that a publisher who

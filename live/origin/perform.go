@@ -3,7 +3,9 @@ package origin
 import (
 	"context"
 	"errors"
-	"sync"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -152,9 +154,22 @@ func (t *turn) end(keep bool) {
 	p, finished := t.packager, make(chan struct{})
 	t.finished = finished
 	t.mu.Unlock()
-	t.works.Go(func() {
+	t.aside(func() {
 		defer close(finished)
 		p.Finish()
+	})
+}
+
+// aside does something that Drain waits for. It is nobody's turn, so a panic ends there: the broadcast stays
+// as it is, and its recording open until it is recovered.
+func (o *Origin) aside(do func()) {
+	o.works.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				o.cfg.Log.Error("the end of a broadcast panicked", slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
+			}
+		}()
+		do()
 	})
 }
 
@@ -162,17 +177,17 @@ func (t *turn) end(keep bool) {
 func (t *turn) free() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.place.free(&t.works)
+	t.place.free(t.Origin)
 }
 
 // free frees the packager on the side, when it has finished. The caller holds the lock.
-func (p *place) free(works *sync.WaitGroup) {
+func (p *place) free(o *Origin) {
 	box, finished := p.packager, p.finished
 	p.packager, p.recorder, p.finished = nil, nil, nil
 	if box == nil {
 		return
 	}
-	works.Go(func() {
+	o.aside(func() {
 		if finished != nil {
 			<-finished
 		}
@@ -223,10 +238,10 @@ func (o *Origin) depart(p *place) {
 		p.stream.Close(errStopping)
 	}
 	if p.packager == nil || !p.state.goesOn(p.state.broadcast) {
-		p.free(&o.works)
+		p.free(o)
 		return
 	}
 	p.recorder.left.Store(true)
-	o.works.Go(p.packager.Leave)
+	o.aside(p.packager.Leave)
 	p.packager = nil
 }
