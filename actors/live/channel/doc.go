@@ -39,11 +39,15 @@
 // refused for a time that grows with each such loop, whether it asks (Verify) or begins, and the one who
 // publishes stays.
 //
+// A broadcast goes on 20 times a minute at most: whoever comes and goes more often is refused until the first
+// of them is a minute ago, and its broadcast may end meanwhile.
+//
 // Why the last publisher with a key of the channel was turned away is remembered by the activation, for the
 // owner to see (Ingest.Refusal); a key that is none of the channel's writes nothing.
 //
 // Refusals: fault.Unauthenticated bad_stream_key (unknown channel and wrong key alike) and key_revoked;
-// fault.Conflict name_taken, channel_exists, takeover_loop, and broadcast_live of what it will not delete;
+// fault.Conflict name_taken, channel_exists, takeover_loop, reconnect_loop, and
+// broadcast_live of what it will not delete;
 // fault.NotFound no_channel, no_key;
 // fault.Exhausted too_many_keys; fault.Invalid for names and titles. A publisher that loses its place finds
 // its stream closed with live.ErrTakenOver or key_revoked.

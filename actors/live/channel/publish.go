@@ -34,8 +34,8 @@ func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
 	case check:
 		_, err := s.admit(now, c.key)
-		if err == nil && s.phase == Live {
-			err = s.takeovers.check(now)
+		if err == nil {
+			err = s.often(now)
 		}
 		if err != nil {
 			return append(dst, document.Refuse{Err: err})
@@ -128,6 +128,29 @@ func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
 	return k, nil
 }
 
+// often refuses a publisher that would throw out another, or return, too often; counted notes it, too.
+func (s *state) often(now time.Time) error {
+	switch s.phase {
+	case Live:
+		return s.takeovers.check(now)
+	case Interrupted:
+		return s.reopenings.check(now)
+	case Offline:
+	}
+	return nil
+}
+
+func (s *state) counted(now time.Time) error {
+	switch s.phase {
+	case Live:
+		return s.takeovers.add(now)
+	case Interrupted:
+		return s.reopenings.add(now)
+	case Offline:
+	}
+	return nil
+}
+
 // begin gives the lease to the holder of a valid key. The newest wins: whoever publishes now is closed first,
 // unless that happens too often. Room and listing are told when the lease was opened.
 func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
@@ -136,10 +159,8 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 		return append(dst, document.Refuse{Err: err})
 	}
 	was, held, came := s.phase, s.lease, s.known.After(s.since)
-	if was == Live {
-		if err = s.takeovers.add(now); err != nil {
-			return append(dst, document.Refuse{Err: err})
-		}
+	if err = s.counted(now); err != nil {
+		return append(dst, document.Refuse{Err: err})
 	}
 	now = now.UTC()
 	resumes := s.live()

@@ -186,8 +186,9 @@ type state struct {
 	request id.Broadcast // the begin that got the lease
 	keyID   string       // whose key it came with
 
-	takeovers takeovers
-	refusal   Refusal // the last one; it is forgotten with the activation
+	takeovers  takeovers
+	reopenings reopenings
+	refusal    Refusal // the last one; it is forgotten with the activation
 }
 
 // ending reports whether a broadcast was begun, goes on no more, and is not finished.

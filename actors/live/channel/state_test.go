@@ -51,6 +51,8 @@ func TestScripts(t *testing.T) {
 			case "restart":
 				g.state, g.timers = &state{cfg: g.state.cfg, phase: Offline}, nil
 				return g.apply(document.Loaded[stored]{Doc: g.stored, Exists: g.exists}) + g.String()
+			case "flap": // the publisher is lost, and comes back at once
+				return g.flap(t, d)
 			case "again": // after a time in which it was not known what is stored
 				return g.apply(document.Loaded[stored]{Doc: g.stored, Exists: g.exists, Again: true}) + g.String()
 			}
@@ -65,7 +67,12 @@ func (g *stage) pass(t *testing.T, d *datadriven.TestData) string {
 	if err != nil {
 		d.Fatalf(t, "%v", err)
 	}
-	end := g.now.Add(pass)
+	return g.run(g.now.Add(pass))
+}
+
+// run lets the timers fire until then.
+func (g *stage) run(end time.Time) string {
+	from := g.now
 	var b strings.Builder
 	for i := 0; i < len(g.timers); i++ {
 		tm := g.timers[i]
@@ -77,11 +84,31 @@ func (g *stage) pass(t *testing.T, d *datadriven.TestData) string {
 		g.now = tm.at
 		did := g.apply(tm.cmd)
 		if _, routine := tm.cmd.(beat); !routine { // it would hide the story
-			fmt.Fprintf(&b, "at %v: %T\n%s", tm.at.Sub(end)+pass, tm.cmd, did)
+			fmt.Fprintf(&b, "at %v: %T\n%s", tm.at.Sub(from), tm.cmd, did)
 		}
 	}
 	g.now = end
 	return b.String()
+}
+
+func (g *stage) flap(t *testing.T, d *datadriven.TestData) string {
+	t.Helper()
+	var times int
+	var every string
+	d.ScanArgs(t, "times", &times)
+	d.ScanArgs(t, "every", &every)
+	pause, err := time.ParseDuration(every)
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	for n := range times {
+		g.run(g.now.Add(pause))
+		g.apply(ended{g.state.lease, false})
+		if did := g.apply(begin{g.keys["k1"], "again"}); g.state.phase != Live {
+			return fmt.Sprintf("after %d times: %s", n, did) + g.String()
+		}
+	}
+	return fmt.Sprintf("%d times\n", times) + g.String()
 }
 
 func (g *stage) command(t *testing.T, d *datadriven.TestData) any {
