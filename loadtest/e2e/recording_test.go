@@ -123,17 +123,26 @@ func TestRecordingSurvivesKill(t *testing.T) {
 // publishUntilKilled is publish for a server that is about to die.
 func publishUntilKilled(t *testing.T, target string) (stop func()) {
 	t.Helper()
+	return feed(t, target, " -f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000"+
+		" -c:v libx264 -preset ultrafast -tune zerolatency -g 30 -b:v 400k -c:a aac -b:a 64k")
+}
+
+// feed has ffmpeg publish what its arguments make until it is killed, as a line that breaks does, or until
+// the server ends.
+func feed(t *testing.T, target, args string) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, "ffmpeg", append(strings.Fields("-hide_banner -loglevel quiet -nostdin -re"+
-		" -f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000"+
-		" -c:v libx264 -preset ultrafast -tune zerolatency -g 30 -b:v 400k -c:a aac -b:a 64k -f flv"), target)...)
+	all := append(strings.Fields("-hide_banner -loglevel quiet -nostdin -re"+args+" -f flv"), target)
+	cmd := exec.CommandContext(ctx, "ffmpeg", all...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return func() {
+	stop = func() {
 		cancel()
-		_ = cmd.Wait() // it ends with the server, or is told to
+		_ = cmd.Wait() // it was killed, or the server ended
 	}
+	t.Cleanup(stop)
+	return stop
 }
 
 // decodes has ffprobe read every packet of a playlist: of each segment at least some.

@@ -176,10 +176,11 @@ func TestBroadcastGoesOnOverKills(t *testing.T) {
 		list := s.broadcasts(t, "going-on")
 		return len(list) == 1 && list[0].ID == broadcast && list[0].State == "ended"
 	})
-	status, playlist := s.fetch(t, v.folder+"index.m3u8")
-	if status != http.StatusOK || !bytes.Contains(playlist, []byte("#EXT-X-ENDLIST")) {
-		t.Fatalf("%d %s", status, playlist)
-	}
+	var playlist []byte
+	await(t, "its playlist has an end", 30*time.Second, func() bool { // a moment after the list says so
+		_, playlist = s.fetch(t, v.folder+"index.m3u8")
+		return bytes.Contains(playlist, []byte("#EXT-X-ENDLIST"))
+	})
 	wantRow(t, whole(playlist))
 	v.hold(t, s, v.last)
 	if n := bytes.Count(playlist, []byte("#EXT-X-DISCONTINUITY\n")); n < cycles {

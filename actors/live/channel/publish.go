@@ -33,14 +33,7 @@ func (s *state) on(b id.Broadcast) bool { return s.live() && s.doc.Unfinished.Br
 func (s *state) publish(now time.Time, cmd any, dst []effect) []effect {
 	switch c := cmd.(type) {
 	case check:
-		_, err := s.admit(now, c.key)
-		if err == nil {
-			err = s.often(now)
-		}
-		if err != nil {
-			return append(dst, document.Refuse{Err: err})
-		}
-		return append(dst, document.Reply{Value: s.channel()})
+		return append(dst, s.check(now, c))
 	case begin:
 		return s.begin(now, c, dst)
 	case refused:
@@ -126,6 +119,18 @@ func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
 		return nil, ErrKeyRevoked
 	}
 	return k, nil
+}
+
+// check answers a publisher that asks before it begins.
+func (s *state) check(now time.Time, c check) effect {
+	_, err := s.admit(now, c.key)
+	if err == nil {
+		err = s.often(now)
+	}
+	if err != nil {
+		return document.Refuse{Err: err}
+	}
+	return document.Reply{Value: s.channel()}
 }
 
 // often refuses a publisher that would throw out another, or return, too often; counted notes it, too.

@@ -2,7 +2,7 @@
 // PART-HOLD-BACK allows, catches up gently when it fell behind, and survives what can be survived without help; whoever
 // goes back within the playlist stays back until told otherwise. A recording is played from a place in it.
 import { reactive } from 'vue'
-import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig } from 'hls.js/light'
+import Hls, { ErrorDetails, ErrorTypes, Events, type BufferCodecsData, type ErrorData, type HlsConfig } from 'hls.js/light'
 import { codecName } from './codec'
 import { positionOf } from './window'
 
@@ -94,6 +94,9 @@ const config: Partial<HlsConfig> = {
 const recorded: Partial<HlsConfig> = {
   ...config, lowLatencyMode: false, maxLiveSyncPlaybackRate: 1, liveDurationInfinity: false, maxBufferLength: 30,
 }
+
+/** Which kinds of tracks there are. */
+const kinds = (tracks: BufferCodecsData) => Object.keys(tracks).toSorted().join()
 
 export class Player {
   readonly state = reactive<PlayerState>({ ...nothing })
@@ -245,6 +248,11 @@ export class Player {
     hls.once(Events.LEVEL_LOADED, (_, { details }) => {
       if (source.startAt !== null) this.begin = positionOf(details.fragments, source.startAt)
     })
+    let begun = ''
+    hls.on(Events.BUFFER_CODECS, (_, tracks) => {
+      if (begun !== '' && kinds(tracks) !== begun) this.anew()
+      begun = kinds(tracks)
+    })
     hls.on(Events.ERROR, (_, data) => this.failure(data, codecs))
     hls.loadSource(source.url)
     hls.attachMedia(this.video)
@@ -276,6 +284,15 @@ export class Player {
     const wait = Math.min(retryCapMs, retryBaseMs * 2 ** this.failures++) * (0.5 + Math.random() / 2)
     clearTimeout(this.retryTimer)
     this.retryTimer = setTimeout(() => this.load({ ...source, startAt }), wait)
+  }
+
+  /** Loads what goes on with other tracks, such as pictures that join sound: a browser takes only those it began with. */
+  private anew(): void {
+    const { source, state } = this
+    if (source === null) return
+    const startAt = source.live && !state.back ? null : (this.playingDate()?.getTime() ?? source.startAt)
+    clearTimeout(this.retryTimer)
+    this.retryTimer = setTimeout(() => this.load({ ...source, startAt }))
   }
 
   private mayRecover(): boolean {
