@@ -208,18 +208,18 @@ async function hostileTexts(world) {
 
 async function pictureTime(world) {
   const { bob, viewer } = world
-  // Behind bob, who may be behind the edge himself where the machine is busy.
   const picture = (person) => person.page.evaluate(() => window.pictureNumber())
-  for (let tries = 0; (await picture(viewer)) > (await picture(bob)) - 2 * fps; tries++) {
-    world.check('the viewer gets behind bob', tries < 5)
+  // Bob may be behind the edge himself where the machine is busy.
+  for (let tries = 1, behind = false; !behind; tries++) {
+    world.check('the viewer gets behind bob', tries < 6)
     await viewer.page.evaluate(() => (document.querySelector('video').currentTime -= 3))
     await viewer.moving()
+    const text = `later, please (${tries})`
+    const said = await bob.say(text)
+    behind = (await picture(viewer)) < said.picture - fps
+    const shown = await viewer.drawn(text)
+    if (behind) onItsPicture(world, 'behind the edge', said, shown)
   }
-  const said = await bob.say('later, please')
-  const shown = await viewer.drawn('later, please')
-  world.measured.drawn_for_a_viewer_behind_after_ms = shown.at - said.at
-  world.check('it is drawn later', shown.at > said.at + 1000, { said, shown })
-  onItsPicture(world, 'behind the edge', said, shown)
   await viewer.page.getByRole('button', { name: 'Go to live' }).click()
   await viewer.moving()
 }
