@@ -124,8 +124,8 @@ func (s *state) admit(now time.Time, key auth.StreamKey) (*keyRecord, error) {
 // check answers a publisher that asks before it begins.
 func (s *state) check(now time.Time, c check) effect {
 	_, err := s.admit(now, c.key)
-	if err == nil {
-		err = s.often(now)
+	if l := s.limit(); err == nil && l != nil {
+		err = l.check(now)
 	}
 	if err != nil {
 		return document.Refuse{Err: err}
@@ -133,24 +133,14 @@ func (s *state) check(now time.Time, c check) effect {
 	return document.Reply{Value: s.channel()}
 }
 
-// often refuses a publisher that would throw out another, or return, too often; counted notes it, too.
-func (s *state) often(now time.Time) error {
+// limit is what bounds how often publishers may come now: each throws out another, or returns. It is nil
+// where none is bounded.
+func (s *state) limit() limit {
 	switch s.phase {
 	case Live:
-		return s.takeovers.check(now)
+		return &s.takeovers
 	case Interrupted:
-		return s.reopenings.check(now)
-	case Offline:
-	}
-	return nil
-}
-
-func (s *state) counted(now time.Time) error {
-	switch s.phase {
-	case Live:
-		return s.takeovers.add(now)
-	case Interrupted:
-		return s.reopenings.add(now)
+		return &s.reopenings
 	case Offline:
 	}
 	return nil
@@ -164,8 +154,11 @@ func (s *state) begin(now time.Time, c begin, dst []effect) []effect {
 		return append(dst, document.Refuse{Err: err})
 	}
 	was, held, came := s.phase, s.lease, s.known.After(s.since)
-	if err = s.counted(now); err != nil {
-		return append(dst, document.Refuse{Err: err})
+	if l := s.limit(); l != nil {
+		if err = l.check(now); err != nil {
+			return append(dst, document.Refuse{Err: err})
+		}
+		l.note(now)
 	}
 	now = now.UTC()
 	resumes := s.live()

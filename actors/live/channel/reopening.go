@@ -28,12 +28,5 @@ func (r *reopenings) check(now time.Time) error {
 		maxReopenings, (wait+time.Second-1)/time.Second).After(wait)
 }
 
-// add notes one more, unless it is refused.
-func (r *reopenings) add(now time.Time) error {
-	if err := r.check(now); err != nil {
-		return err
-	}
-	copy(r[:], r[1:])
-	r[maxReopenings-1] = now
-	return nil
-}
+// note implements limit.
+func (r *reopenings) note(now time.Time) { slide(r[:], now) }

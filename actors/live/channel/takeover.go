@@ -19,6 +19,19 @@ const (
 	forgetCalm = 10 * time.Minute
 )
 
+// limit bounds how often something may happen: check refuses one more if there were too many, note counts
+// one.
+type limit interface {
+	check(now time.Time) error
+	note(now time.Time)
+}
+
+// slide puts a time in the place of the oldest, which is the first.
+func slide(times []time.Time, now time.Time) {
+	copy(times, times[1:])
+	times[len(times)-1] = now
+}
+
 // takeovers are those of a channel lately.
 type takeovers struct {
 	last  [maxTakeovers]time.Time // the oldest first
@@ -26,15 +39,8 @@ type takeovers struct {
 	until time.Time               // to when nobody is thrown out
 }
 
-// add notes one more, unless it is refused.
-func (o *takeovers) add(now time.Time) error {
-	if err := o.check(now); err != nil {
-		return err
-	}
-	copy(o.last[:], o.last[1:])
-	o.last[maxTakeovers-1] = now
-	return nil
-}
+// note implements limit.
+func (o *takeovers) note(now time.Time) { slide(o.last[:], now) }
 
 // check refuses one more if there were too many. Whoever publishes stays then, and one that is gone without
 // a word is noticed in some seconds. A refusal is remembered, also of one that only asked: an ingest asks
