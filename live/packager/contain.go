@@ -49,7 +49,5 @@ func (p *Packager) closeOpen() {
 		return
 	}
 	p.apply(&segmenter.Close{Sequence: open.sequence, End: open.duration, Parts: len(open.parts)}, nil)
-	s := NewSnapshot(p.mu.playlist.Text(), &p.zip)
-	p.snapshot.Store(s)
-	p.wake(s)
+	p.wake(p.show())
 }

@@ -157,7 +157,7 @@ func (p *Packager) end() bool {
 	}
 	if p.mu.playlist != nil {
 		p.mu.playlist.End()
-		p.snapshot.Store(NewSnapshot(p.mu.playlist.Text(), &p.zip))
+		p.show()
 	}
 	p.wake(p.snapshot.Load())
 	return true

@@ -35,8 +35,7 @@ func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	if p.mu.playlist == nil {
 		return
 	}
-	s := NewSnapshot(p.mu.playlist.Text(), &p.zip)
-	p.snapshot.Store(s)
+	s := p.show()
 	p.mu.changed = time.Now()
 	p.mu.memory.forget(s.First, initTargets*p.target)
 	p.mu.memory.crowd()
@@ -44,6 +43,14 @@ func (p *Packager) publish(events []segmenter.Event, arrival time.Time) {
 	if !arrival.IsZero() {
 		p.cfg.Metrics.delay.Observe(time.Since(arrival).Seconds())
 	}
+}
+
+// show lets everybody see the playlist as it is now, and gives it. The caller holds the lock, unless nobody
+// knows of the packager yet.
+func (p *Packager) show() *Snapshot {
+	s := NewSnapshot(p.mu.playlist.Text(), &p.zip)
+	p.snapshot.Store(s)
+	return s
 }
 
 // apply takes one event; rest are those that follow it. The caller holds the lock.
@@ -117,7 +124,7 @@ func (p *Packager) archived(sequence uint64, err error) {
 	defer p.mu.Unlock()
 	p.settle(sequence, err)
 	if err != nil && p.mu.playlist != nil {
-		p.snapshot.Store(NewSnapshot(p.mu.playlist.Text(), &p.zip))
+		p.show()
 	}
 }
 

@@ -26,7 +26,7 @@ func (p *Packager) resume(r *recording.Recording) {
 	}, Name{Kind: Part, Number: h.Next}.String())
 	p.mu.past = r.Variant()
 	p.mu.rates.resume(h)
-	p.snapshot.Store(NewSnapshot(p.mu.playlist.Text(), &p.zip))
+	p.show()
 }
 
 // resume takes what was measured before.
