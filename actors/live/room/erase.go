@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // IndexStore is what a TimeIndex needs of storage.
 type IndexStore interface {
 	Store
+	Pages(ctx context.Context, r table.Range) iter.Seq2[[]table.Row, error]
 	Walk(ctx context.Context, t table.Table, from table.Cursor, limit int) (partitions []string, next table.Cursor, err error)
 }
 
@@ -71,11 +73,8 @@ func (x *TimeIndex) Sweep(ctx context.Context, before time.Time, kept func(conte
 }
 
 func (x *TimeIndex) sweepRoom(ctx context.Context, r id.Room, before time.Time, kept func(context.Context, id.Broadcast) (bool, error)) (n int, err error) {
-	span := table.Range{Table: listTable(), Partition: string(r), Damaged: func([]byte) {}}
-	for more := true; more; {
-		var page []table.Row
-		var e error
-		if page, more, e = x.store.Scan(ctx, span); e != nil {
+	for page, e := range x.store.Pages(ctx, table.Range{Table: listTable(), Partition: string(r), Damaged: func([]byte) {}}) {
+		if e != nil {
 			return n, e
 		}
 		for _, row := range page {
@@ -92,7 +91,6 @@ func (x *TimeIndex) sweepRoom(ctx context.Context, r id.Room, before time.Time, 
 				err = e
 			}
 		}
-		span = table.Rest(span, page)
 	}
 	return n, err
 }
