@@ -10,10 +10,9 @@ import (
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 )
 
-// The two commands that say where an encoder publishes are shown to the library as it likes them, with
-// nothing else in them: it reads fewer types of AMF0 than encoders write, and makes a URL of what people
-// typed.
-// tidied rewrites a connect or publish command; any other message, and one that cannot be read, stays.
+// tidied rewrites a connect or publish command; any other message, and one that cannot be read, stays. The
+// two say where an encoder publishes, and are shown to the library as it likes them, with nothing else in
+// them: it reads fewer types of AMF0 than encoders write, and makes a URL of what people typed.
 func tidied(m rawMessage) rawMessage {
 	r := amfReader{rest: m.body}
 	name, _ := r.value(0).(string)
