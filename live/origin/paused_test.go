@@ -16,8 +16,23 @@ import (
 	"github.com/barrage-live/barrage/live"
 	"github.com/barrage-live/barrage/live/origin"
 	"github.com/barrage-live/barrage/live/packager"
+	"github.com/barrage-live/barrage/live/recording"
 	"github.com/barrage-live/barrage/live/recording/recordingtest"
 )
+
+// pause records six seconds of a broadcast, and nothing after that, when its publisher is gone.
+func pause(t *testing.T, o *origin.Origin, r *recording.Store) {
+	t.Helper()
+	s, err := o.Open(t.Context(), lease(b1, 1), tracks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(t, s, 6*time.Second)
+	r.Pause(true)
+	if err := o.Interrupt(t.Context(), ch, 1, live.ErrEnded); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // comeback opens the broadcast that goes on, under a lease of this fence.
 func comeback(t *testing.T, o *origin.Origin, fence uint64, src mediatest.Source) *live.Stream {
@@ -77,15 +92,7 @@ func TestNamesOfInitSegmentsWhilePaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := recordingtest.New(t)
 		o := origin.New(config(r))
-		s, err := o.Open(t.Context(), lease(b1, 1), tracks())
-		if err != nil {
-			t.Fatal(err)
-		}
-		publish(t, s, 6*time.Second)
-		r.Pause(true)
-		if err := o.Interrupt(t.Context(), ch, 1, live.ErrEnded); err != nil {
-			t.Fatal(err)
-		}
+		pause(t, o, r)
 		silent := mediatest.Source{}
 		send(t, comeback(t, o, 2, silent), silent, 20*time.Second)
 		p, _, _ := served(t, o)
@@ -118,16 +125,8 @@ func TestNumbersOfSegmentsWhilePaused(t *testing.T) {
 		r := recordingtest.New(t)
 		o := origin.New(config(r))
 		defer func() { _ = o.Drain(context.Background()) }()
-		s, err := o.Open(t.Context(), lease(b1, 1), tracks())
-		if err != nil {
-			t.Fatal(err)
-		}
-		publish(t, s, 6*time.Second)
-		r.Pause(true)
-		if err := o.Interrupt(t.Context(), ch, 1, live.ErrEnded); err != nil {
-			t.Fatal(err)
-		}
-		s = comeback(t, o, 2, mediatest.Source{Sound: true})
+		pause(t, o, r)
+		s := comeback(t, o, 2, mediatest.Source{Sound: true})
 		for at := time.Duration(0); at < 6*time.Second; at += 600 * time.Millisecond {
 			send(t, s, mediatest.Source{Sound: true, From: at}, 600*time.Millisecond)
 			_, now, text := served(t, o)

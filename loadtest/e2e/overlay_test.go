@@ -1,12 +1,8 @@
 package e2e
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os/exec"
 	"slices"
 	"sync"
 	"testing"
@@ -158,57 +154,25 @@ type overlayReply struct {
 }
 
 // overlays are the two browsers.
-type overlays struct {
-	in    io.WriteCloser
-	lines *bufio.Scanner
-}
+type overlays struct{ *browsers }
 
-func openOverlays(t *testing.T, room string) *overlays {
+func openOverlays(t *testing.T, room string) overlays {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "node", "overlay.mjs", room)
-	cmd.Dir = "pages"
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	o := &overlays{in: in, lines: bufio.NewScanner(out)}
-	o.lines.Buffer(nil, 1<<22)
-	t.Cleanup(func() {
-		_, _ = io.WriteString(in, "end\n")
-		give := time.AfterFunc(10*time.Second, cancel)
-		_ = cmd.Wait()
-		give.Stop()
-		cancel()
-	})
-	if !o.next(t).Ready {
+	o := overlays{browse(t, "overlay.mjs", room)}
+	if !o.read(t, o.next(t)).Ready {
 		t.Fatal("the browsers are not ready")
 	}
 	return o
 }
 
-func (o *overlays) report(t *testing.T) overlayReply {
+func (o overlays) report(t *testing.T) overlayReply {
 	t.Helper()
-	if _, err := io.WriteString(o.in, "report\n"); err != nil {
-		t.Fatal(err)
-	}
-	return o.next(t)
+	return o.read(t, o.ask(t, "report"))
 }
 
-func (o *overlays) next(t *testing.T) overlayReply {
+func (o overlays) read(t *testing.T, reply []byte) (r overlayReply) {
 	t.Helper()
-	if !o.lines.Scan() {
-		t.Fatalf("the browsers ended: %v", o.lines.Err())
-	}
-	var r overlayReply
-	if err := json.Unmarshal(o.lines.Bytes(), &r); err != nil {
+	if err := json.Unmarshal(reply, &r); err != nil {
 		t.Fatal(err)
 	}
 	return r

@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
-	"io"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -54,46 +51,17 @@ func TestPlayersOutliveASilentPublisher(t *testing.T) {
 }
 
 // players are our page and plain hls.js in browsers.
-type players struct {
-	in    io.Writer
-	lines *bufio.Scanner
-}
+type players struct{ *browsers }
 
-func openPlayers(t *testing.T, room, playlist string) *players {
+func openPlayers(t *testing.T, room, playlist string) players {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "node", "silence.mjs", room, playlist)
-	cmd.Dir = "pages"
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, _ = io.WriteString(in, "end\n")
-		give := time.AfterFunc(10*time.Second, cancel)
-		_ = cmd.Wait()
-		give.Stop()
-		cancel()
-	})
-	return &players{in, bufio.NewScanner(out)}
+	return players{browse(t, "silence.mjs", room, playlist)}
 }
 
 // moving holds that the picture moves in all players, without anybody having loaded anything again.
-func (p *players) moving(t *testing.T) {
+func (p players) moving(t *testing.T) {
 	t.Helper()
-	if _, err := io.WriteString(p.in, "look\n"); err != nil {
-		t.Fatal(err)
-	}
-	if !p.lines.Scan() {
-		t.Fatalf("the browsers ended: %v", p.lines.Err())
-	}
+	reply := p.ask(t, "look")
 	var seen []struct {
 		Name         string
 		Moving, Same bool
@@ -104,10 +72,10 @@ func (p *players) moving(t *testing.T) {
 		}
 		Faults []string
 	}
-	if err := json.Unmarshal(p.lines.Bytes(), &seen); err != nil {
+	if err := json.Unmarshal(reply, &seen); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s", p.lines.Bytes())
+	t.Logf("%s", reply)
 	for _, s := range seen {
 		if !s.Moving || !s.Same || len(s.Faults) > 0 {
 			t.Errorf("%s: %+v", s.Name, s)

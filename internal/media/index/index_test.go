@@ -54,32 +54,38 @@ func TestGoldenVectors(t *testing.T) {
 		{"gap", g.Encode, func(b []byte) (any, error) { return DecodeSegment(8, b) }, g},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			file := filepath.Join("testdata", c.name+".hex")
 			b, err := c.encode()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(hex.EncodeToString(b)+"\n"), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			golden, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := hex.EncodeToString(b) + "\n"; got != string(golden) {
-				t.Errorf("encoded as\n%swant\n%s", got, golden)
-			}
-			stored, err := hex.DecodeString(strings.TrimSpace(string(golden)))
-			if err != nil {
-				t.Fatal(err)
-			}
+			stored := golden(t, c.name+".hex", b)
 			if got, err := c.decode(stored); err != nil || !cmp.Equal(got, c.want) {
 				t.Errorf("decoded as %+v, %v; want %+v", got, err, c.want)
 			}
 		})
 	}
+}
+
+// golden holds bytes to those of a file, or rewrites it, and gives what the file has.
+func golden(t *testing.T, name string, encoded []byte) (stored []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(hex.EncodeToString(encoded)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(encoded) + "\n"; got != string(text) {
+		t.Errorf("encoded as\n%swant\n%s", got, text)
+	}
+	if stored, err = hex.DecodeString(strings.TrimSpace(string(text))); err != nil {
+		t.Fatal(err)
+	}
+	return stored
 }
 
 func TestRowsThatNobodyWrites(t *testing.T) {

@@ -2,10 +2,6 @@ package index
 
 import (
 	"bytes"
-	"encoding/hex"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -56,24 +52,7 @@ func TestGoldenJournal(t *testing.T) {
 
 func goldenJournal(t *testing.T, name string, parts []Part) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
-	b := journal(t, parts)
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(hex.EncodeToString(b)+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	golden, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := hex.EncodeToString(b) + "\n"; got != string(golden) {
-		t.Errorf("encoded as\n%swant\n%s", got, golden)
-	}
-	stored, err := hex.DecodeString(strings.TrimSpace(string(golden)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	stored := golden(t, name, journal(t, parts))
 	if got := Parts(stored); !cmp.Equal(got, parts) {
 		t.Error(cmp.Diff(parts, got))
 	}
